@@ -1,0 +1,9 @@
+//! strandline keeps a set of Parquet partitions equal to a full reload of a pile of files, while touching only
+//! what changed since last time.
+
+pub mod clock;
+pub mod config;
+pub mod durable;
+pub mod model;
+pub mod sink;
+pub mod source;

@@ -1,0 +1,84 @@
+//! What a listing tells of a file for free.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{SourcePath, Timestamp};
+
+/// What a listing tells for free: cheap to compare, and only a hint about the bytes.
+///
+/// Two fingerprints are compared for *difference*, never for "newer than".
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// Length in bytes.
+    pub size: u64,
+    /// Last modification, as the store tells it.
+    pub modified_at: Timestamp,
+    /// Last change of data or metadata, where the store keeps one that users cannot set.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub changed_at: Option<Timestamp>,
+    /// Identity of the file's storage, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub inode: Option<u64>,
+    /// The store's strong validator (`ETag` or version), where there is one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub validator: Option<Arc<str>>,
+}
+
+/// One part of a [`Fingerprint`], named so that a reason can say which of them moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stamp {
+    /// [`Fingerprint::size`].
+    Size,
+    /// [`Fingerprint::modified_at`].
+    ModifiedAt,
+    /// [`Fingerprint::changed_at`].
+    ChangedAt,
+    /// [`Fingerprint::inode`].
+    Inode,
+    /// [`Fingerprint::validator`].
+    Validator,
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Size => "size",
+            Self::ModifiedAt => "mtime",
+            Self::ChangedAt => "ctime",
+            Self::Inode => "inode",
+            Self::Validator => "etag",
+        })
+    }
+}
+
+impl Fingerprint {
+    /// Returns the stamps in which `self` and `other` differ, in declaration order.
+    #[must_use]
+    pub fn moved_stamps(&self, other: &Self) -> Vec<Stamp> {
+        let mut moved = Vec::new();
+        let mut note = |differs: bool, stamp| {
+            if differs {
+                moved.push(stamp);
+            }
+        };
+        note(self.size != other.size, Stamp::Size);
+        note(self.modified_at != other.modified_at, Stamp::ModifiedAt);
+        note(self.changed_at != other.changed_at, Stamp::ChangedAt);
+        note(self.inode != other.inode, Stamp::Inode);
+        note(self.validator != other.validator, Stamp::Validator);
+        moved
+    }
+}
+
+/// One source file as a listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Where it is, relative to the source root.
+    pub path: SourcePath,
+    /// What it looks like now.
+    pub fingerprint: Fingerprint,
+}

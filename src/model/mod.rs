@@ -1,0 +1,40 @@
+//! The plain values that every room shares: what a file looked like, what was recorded of it, what a unit is
+//! made of. Nothing here reads a file, a clock or the environment; most of it is `Clone + Eq` and small.
+//!
+//! # Invariants
+//! - A [`SourcePath`] is relative, `/`-separated UTF-8 and compares in byte order, which is the one order that
+//!   listings, the ledger and the members of a unit share.
+//! - A [`ContentHash`] is the truth about a file's bytes; a [`Fingerprint`] is only a hint.
+//! - An [`OutputPath`] is relative to the target and never begins with the state directory's name.
+
+mod dirty;
+mod fingerprint;
+mod hash;
+mod key_range;
+mod partition;
+mod path;
+mod read_at;
+mod record;
+mod report;
+mod shape;
+mod size;
+mod timestamp;
+
+pub use dirty::DirtyReason;
+pub use fingerprint::{Fingerprint, Listed, Stamp};
+pub use hash::{ContentHash, ParseHashError};
+pub use key_range::KeyRange;
+pub use partition::{partition_dir, partition_values};
+pub use path::{OutputPath, SourcePath};
+pub use read_at::{ReadAt, ReadAtCursor};
+pub use record::{
+    Carried, FileRecord, LedgerId, Member, OutputRecord, PartitionValue, PartitionValues,
+    QuarantineRecord, RunId, Standing, UnitId, UnitRecord,
+};
+pub use report::{
+    ByteCounts, ErrorKind, FileCounts, OutputCounts, ReportedError, RowCounts, RunReport,
+    RunStatus, Seconds, UnitCounts,
+};
+pub use shape::{Column, Shape};
+pub use size::{ByteSize, ParseSizeError};
+pub use timestamp::{ParseTimestampError, Timestamp};

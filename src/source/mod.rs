@@ -1,0 +1,120 @@
+//! Port: lists and opens inputs.
+//!
+//! A source hands out a tree of [`Span`]s. Each covers a range of keys and expands into smaller spans, in byte
+//! order and without gaps, or into the entries of its range. The engine expands them side by side and joins each
+//! with its own stretch of the ledger; the source decides nothing.
+//!
+//! # Invariants
+//! - The spans that a span expands into partition its range, in order.
+//! - Entries come in byte order of their paths, each within the span's range. A lister that cannot promise that
+//!   is noticed by the engine, which sorts such a range before it joins it.
+//! - What could not be looked at comes as an [`Unknown`] with the range that it hides: nothing in there may be
+//!   taken for removed.
+//! - Expanding a span again lists it again.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use crate::model::{ErrorKind, Fingerprint, KeyRange, Listed, ReadAt, SourcePath};
+
+/// Where the files come from.
+pub trait Source: Send + Sync {
+    /// Returns the span of everything.
+    fn root(&self) -> Box<dyn Span>;
+
+    /// Returns the file's fingerprint as it is now, `None` where there is no such file.
+    ///
+    /// # Errors
+    /// [`ReadError`] where the file may exist but cannot be looked at.
+    fn look(&self, path: &SourcePath) -> Result<Option<Fingerprint>, ReadError>;
+
+    /// Opens the file for reading.
+    ///
+    /// # Errors
+    /// [`ReadError::Vanished`] where there is no such file, else [`ReadError::Failed`].
+    fn open(&self, path: &SourcePath) -> Result<Box<dyn Input>, ReadError>;
+
+    /// Returns how the source is written on the command line, without secrets.
+    fn describe(&self) -> String;
+}
+
+/// A stretch of the listing that can be worked through on its own.
+pub trait Span: Send + Sync {
+    /// Returns the keys that it covers.
+    fn range(&self) -> &KeyRange;
+
+    /// Lists it, or splits it into smaller spans.
+    ///
+    /// # Errors
+    /// [`Unknown`] where nothing in it can be looked at.
+    fn expand(&self) -> Result<Expansion, Unknown>;
+}
+
+/// What a span turns out to be.
+pub enum Expansion {
+    /// Smaller spans that partition its range, in order.
+    Spans(Vec<Box<dyn Span>>),
+    /// Its entries, in byte order.
+    Entries(Box<dyn Iterator<Item = Entry> + Send>),
+}
+
+/// One step of a listing.
+#[derive(Debug)]
+pub enum Entry {
+    /// A file that the selection admits.
+    Found(Listed),
+    /// A file that the selection does not admit, or that is none (a socket, a link that is not followed).
+    Skipped,
+    /// Something that could not be looked at.
+    Unknown(Unknown),
+}
+
+/// Something that could not be looked at, and the keys that it hides.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot look at {path}")]
+pub struct Unknown {
+    /// What could not be looked at, as people read it (a name that is not UTF-8 is shown with replacements).
+    pub path: String,
+    /// The keys about which nothing is known now; `None` where no record can be concerned.
+    pub hides: Option<KeyRange>,
+    /// What kind of trouble.
+    pub kind: ErrorKind,
+    /// The system's own words.
+    #[source]
+    pub source: io::Error,
+}
+
+/// A file that could not be read this time. Never a reason to quarantine it.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is no such file (any more).
+    #[error("{path} is gone from the source")]
+    Vanished {
+        /// The file.
+        path: SourcePath,
+    },
+    /// The system refused.
+    #[error("cannot read {path}")]
+    Failed {
+        /// The file.
+        path: SourcePath,
+        /// The system's own words.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// An open input: a stream from the front, and bytes at any place.
+pub trait Input: Read + Send {
+    /// Returns the fingerprint of what is open, for comparing with the listing before and after reading.
+    ///
+    /// # Errors
+    /// What the system reports.
+    fn fingerprint(&self) -> io::Result<Fingerprint>;
+
+    /// Returns the same bytes for reading at any place.
+    ///
+    /// # Errors
+    /// What the system reports.
+    fn random_access(&self) -> io::Result<Arc<dyn ReadAt>>;
+}
