@@ -1,6 +1,6 @@
 //! Which files of a source are inputs, and which partition their paths put them in.
 
-use crate::model::{PartitionValues, partition_values};
+use crate::model::{PartitionValues, Select, partition_values};
 
 use super::aside::{Hidden, is_aside};
 use super::pattern::{Pattern, PatternError};
@@ -10,9 +10,7 @@ pub type Recognises = fn(&str) -> bool;
 
 /// Which files of a source are inputs.
 ///
-/// # Invariants
-/// - What [`Selection::admits`] lies in directories that [`Selection::enters`].
-/// - A name that is set aside (hidden, half written) is taken only where an include spells it out.
+/// A name that is set aside (hidden, half written) is taken only where an include spells it out.
 #[derive(Debug, Clone)]
 pub struct Selection {
     include: Vec<Pattern>,
@@ -43,10 +41,15 @@ impl Selection {
         })
     }
 
-    /// Tells whether there can be an input below the directory `dir` (relative, without a `/` at its end; the
-    /// root is empty).
+    /// Returns the partition that `path` lies in by its name.
     #[must_use]
-    pub fn enters(&self, dir: &str) -> bool {
+    pub fn path_partition(&self, path: &str) -> PartitionValues {
+        self.partitions.of(path)
+    }
+}
+
+impl Select for Selection {
+    fn enters(&self, dir: &str) -> bool {
         if dir.is_empty() {
             return true;
         }
@@ -62,9 +65,7 @@ impl Selection {
             .any(|pattern| pattern.takes_below(&dir, self.hidden))
     }
 
-    /// Tells whether the file `path` is an input.
-    #[must_use]
-    pub fn admits(&self, path: &str) -> bool {
+    fn admits(&self, path: &str) -> bool {
         let path: Vec<&str> = path.split('/').collect();
         if self.exclude.iter().any(|pattern| pattern.covers(&path)) {
             return false;
@@ -77,12 +78,6 @@ impl Selection {
         self.include
             .iter()
             .any(|pattern| pattern.takes(&path, self.hidden))
-    }
-
-    /// Returns the partition that `path` lies in by its name.
-    #[must_use]
-    pub fn path_partition(&self, path: &str) -> PartitionValues {
-        self.partitions.of(path)
     }
 }
 

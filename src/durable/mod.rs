@@ -11,12 +11,20 @@
 //!   so no caller can forget a step.
 //! - Removing what is not there is no error, so that retiring can be repeated after a crash.
 
+mod local;
+mod memory;
+mod publish;
+
 use std::fmt::Debug;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::model::ReadAt;
+
+pub use local::LocalDisk;
+pub use memory::{MemoryDisk, Survivors};
+pub use publish::{publish, replace_file};
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,10 +12,16 @@
 //!   taken for removed.
 //! - Expanding a span again lists it again.
 
+mod local;
+mod memory;
+
 use std::io::{self, Read};
 use std::sync::Arc;
 
 use crate::model::{ErrorKind, Fingerprint, KeyRange, Listed, ReadAt, SourcePath};
+
+pub use local::{LocalSource, OpenSourceError};
+pub use memory::MemorySource;
 
 /// Where the files come from.
 pub trait Source: Send + Sync {
