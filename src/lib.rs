@@ -3,7 +3,9 @@
 
 pub mod clock;
 pub mod config;
+pub mod detect;
 pub mod durable;
 pub mod model;
+pub mod plan;
 pub mod sink;
 pub mod source;
