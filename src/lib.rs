@@ -4,9 +4,11 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod detect;
 pub mod durable;
 pub mod engine;
 pub mod ledger;
 pub mod model;
+pub mod plan;
 pub mod sink;
 pub mod source;

@@ -4,12 +4,18 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::UnitId;
+
 /// Why a unit has to be built again although a listing alone would not tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "why")]
 pub enum DirtyReason {
     /// Its members were planned, and the run ended before the unit was built.
-    Unfinished,
+    Unfinished {
+        /// The smaller units whose members it takes over.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        absorbs: Vec<UnitId>,
+    },
     /// A killed run had begun to publish it and could not be rolled forward.
     RolledBack,
     /// It was built under another definition.
@@ -42,7 +48,9 @@ pub enum DirtyReason {
 impl fmt::Display for DirtyReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unfinished => f.write_str("planned by a run that ended before it was built"),
+            Self::Unfinished { .. } => {
+                f.write_str("planned by a run that ended before it was built")
+            }
             Self::RolledBack => f.write_str("a killed run was publishing it"),
             Self::DefinitionChanged { .. } => f.write_str("the definition changed"),
             Self::SchemaWidened { column, old, new } => {
