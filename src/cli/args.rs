@@ -22,7 +22,12 @@ and no TARGET is given.";
 /// strandline finds what changed in a directory since last time and brings exactly that into a set of Parquet
 /// files, so that they hold what a full reload would have produced.
 #[derive(Debug, Parser)]
-#[command(name = "strandline", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "strandline",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 #[command(after_long_help = "\
 Example:
   strandline run ./in ./out       load ./in into ./out; do it again and only changes are worked on
@@ -337,7 +342,13 @@ pub struct HistoryArgs {
     /// Show the latest N runs
     ///
     /// Default: 20.
-    #[arg(short = 'n', long = "limit", value_name = "N", default_value_t = 20, hide_default_value = true)]
+    #[arg(
+        short = 'n',
+        long = "limit",
+        value_name = "N",
+        default_value_t = 20,
+        hide_default_value = true
+    )]
     pub limit: usize,
 }
 

@@ -89,7 +89,19 @@ impl Ending {
     fn of_run_error(error: &RunError) -> Self {
         match error {
             RunError::Held { .. } => Self::Held,
-            other => Self::of_run(other.status()),
+            RunError::Braked(_) => Self::Braked,
+            RunError::Interrupted => Self::Interrupted,
+            RunError::Pattern { .. } => Self::Usage,
+            RunError::LedgerMissing { .. }
+            | RunError::Foreign { .. }
+            | RunError::TargetLost { .. }
+            | RunError::Open(_)
+            | RunError::Ledger(_)
+            | RunError::Sink(_)
+            | RunError::LeaseLost
+            | RunError::Source(..)
+            | RunError::ModifiedForbidden { .. }
+            | RunError::Workers { .. } => Self::Failed,
         }
     }
 }

@@ -8,14 +8,21 @@ use super::usage::UsageError;
 
 /// Returns the advice for an error, `None` where there is nothing better to do than to read it.
 pub(super) fn hint(error: &anyhow::Error) -> Option<String> {
-    error.chain().find_map(|cause| {
-        let usage = cause.downcast_ref().and_then(of_usage);
-        let setting = || cause.downcast_ref().and_then(of_setting);
-        let file = || cause.downcast_ref().and_then(of_file);
-        let open = || cause.downcast_ref().and_then(of_open);
-        let run = || cause.downcast_ref().and_then(of_run);
-        usage.or_else(setting).or_else(file).or_else(open).or_else(run)
-    }).map(str::to_owned)
+    error
+        .chain()
+        .find_map(|cause| {
+            let usage = cause.downcast_ref().and_then(of_usage);
+            let setting = || cause.downcast_ref().and_then(of_setting);
+            let file = || cause.downcast_ref().and_then(of_file);
+            let open = || cause.downcast_ref().and_then(of_open);
+            let run = || cause.downcast_ref().and_then(of_run);
+            usage
+                .or_else(setting)
+                .or_else(file)
+                .or_else(open)
+                .or_else(run)
+        })
+        .map(str::to_owned)
 }
 
 fn of_usage(error: &UsageError) -> Option<&'static str> {
@@ -28,12 +35,17 @@ fn of_usage(error: &UsageError) -> Option<&'static str> {
         }
         UsageError::Source { .. } => "SOURCE must be a directory that is there and can be read",
         UsageError::Place { .. } => "it must be a directory, or not be there yet",
-        UsageError::Overlap { inner: "state directory", .. } => {
-            "name another directory with --state, or leave it out"
-        }
+        UsageError::Overlap {
+            inner: "state directory",
+            ..
+        } => "name another directory with --state, or leave it out",
         UsageError::Overlap { .. } => "keep SOURCE and TARGET apart, for example ./in and ./out",
         UsageError::SettingsFile { .. } => "`strandline init` writes a settings file",
         UsageError::Exists { .. } => "name another file with -c, or remove this one",
+        UsageError::Write { .. } => "name another file with -c",
+        UsageError::UnknownFile { .. } => {
+            "name it relative to SOURCE, as `strandline files` lists it; a file that was never taken is not recorded, `strandline plan` tells why"
+        }
         UsageError::Arguments(_) => return None,
     })
 }
@@ -43,7 +55,9 @@ fn of_setting(error: &SettingError) -> Option<&'static str> {
         BadValue::Place(PlaceError::ObjectStore { .. }) => {
             Some("copy or mount the objects and name a local directory")
         }
-        BadValue::Pattern(_) => Some("`strandline run --help` tells about patterns, under --include"),
+        BadValue::Pattern(_) => {
+            Some("`strandline run --help` tells about patterns, under --include")
+        }
         _ => None,
     }
 }
@@ -71,20 +85,36 @@ fn of_open(error: &OpenError) -> Option<&'static str> {
 
 fn of_run(error: &RunError) -> Option<&'static str> {
     match error {
-        RunError::Held { .. } => Some(HELD),
-        RunError::Braked { .. } => Some(
+        RunError::Held { .. } | RunError::LeaseLost => Some(HELD),
+        RunError::Braked(_) => Some(
             "look whether SOURCE is whole (a missing mount?); `strandline plan` lists what would go; --allow-removals lets it go",
         ),
         RunError::LedgerMissing { .. } => Some(
             "`strandline recover TARGET` rebuilds the ledger from the outputs; where it is kept elsewhere, name the place with --state; to start afresh, name an empty TARGET",
         ),
-        RunError::Foreign => Some(
+        RunError::Foreign { .. } => Some(
             "name the ledger of this target with --state, or rebuild it with `strandline recover TARGET`",
         ),
+        RunError::TargetLost { .. } => Some(
+            "look whether TARGET is whole (a missing mount?); to build it afresh, `strandline reset TARGET --all` and run again",
+        ),
+        RunError::ModifiedForbidden { .. } => Some(
+            "`strandline plan` lists what changed; --on-modify replace takes it, --on-modify ignore keeps what was loaded",
+        ),
+        RunError::Pattern { .. } => {
+            Some("`strandline run --help` tells about patterns, under --include")
+        }
+        RunError::Workers { .. } => Some("try fewer with --threads"),
         RunError::Interrupted => Some("run the same command again: it goes on from here"),
+        RunError::Source(..) => {
+            Some("look whether SOURCE is there and can be read, then run again")
+        }
+        RunError::Open(_) | RunError::Ledger(_) | RunError::Sink(_) => None,
     }
 }
 
-const HELD: &str = "wait until that run has ended; `strandline status TARGET` shows how things stand";
+const HELD: &str =
+    "wait until that run has ended; `strandline status TARGET` shows how things stand";
 const NEWER: &str = "use the version of strandline that wrote it, or a later one";
-const CORRUPT: &str = "move the damaged ledger away, then `strandline recover TARGET` rebuilds it from the outputs";
+const CORRUPT: &str =
+    "move the damaged ledger away, then `strandline recover TARGET` rebuilds it from the outputs";

@@ -129,7 +129,8 @@ mod tests {
     use crate::config::{Layer, Layers, Origin};
 
     fn check(root: &Path, source: &str, target: &str, state: Option<&str>) -> Result<(), String> {
-        let mut settings = Settings::resolve(&Layers(vec![Layer::new(Origin::Default)]), 1).unwrap();
+        let mut settings =
+            Settings::resolve(&Layers(vec![Layer::new(Origin::Default)]), 1).unwrap();
         settings.source = Some(root.join(source));
         settings.target = Some(root.join(target));
         settings.state = state.map(|state| root.join(state));
@@ -149,13 +150,48 @@ mod tests {
         std::os::unix::fs::symlink(root.join("in"), root.join("link")).unwrap();
         for (source, target, state, message) in [
             ("in", "in", None, "the target /in lies in the source /in"),
-            ("in", "in/deep", None, "the target /in/deep lies in the source /in"),
-            ("in", "link/new/er", None, "the target /link/new/er lies in the source /in"),
-            ("in", "new/../in/x", None, "the target /new/../in/x lies in the source /in"),
-            ("in/deep", "in", None, "the source /in/deep lies in the target /in"),
-            ("in", "out", Some("link/s"), "the state directory /link/s lies in the source /in"),
-            ("in/deep", "out", Some("in"), "the source /in/deep lies in the state directory /in"),
-            ("in", "out", Some("out"), "the state directory /out lies in the target /out"),
+            (
+                "in",
+                "in/deep",
+                None,
+                "the target /in/deep lies in the source /in",
+            ),
+            (
+                "in",
+                "link/new/er",
+                None,
+                "the target /link/new/er lies in the source /in",
+            ),
+            (
+                "in",
+                "new/../in/x",
+                None,
+                "the target /new/../in/x lies in the source /in",
+            ),
+            (
+                "in/deep",
+                "in",
+                None,
+                "the source /in/deep lies in the target /in",
+            ),
+            (
+                "in",
+                "out",
+                Some("link/s"),
+                "the state directory /link/s lies in the source /in",
+            ),
+            (
+                "in/deep",
+                "out",
+                Some("in"),
+                "the source /in/deep lies in the state directory /in",
+            ),
+            (
+                "in",
+                "out",
+                Some("out"),
+                "the state directory /out lies in the target /out",
+            ),
             ("gone", "out", None, "cannot use /gone as a source"),
             ("file", "out", None, "cannot use /file as a source"),
         ] {

@@ -1,5 +1,6 @@
 //! The progress line, drawn by a thread of its own while the engine works.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::engine::{Control, Phase, Progress};
 use crate::model::ByteSize;
 
-use super::render::count;
+use super::render::{count, number};
 use super::talk::Talk;
 
 /// How often the line is drawn anew.
@@ -46,24 +47,21 @@ fn draw(progress: &Progress, is_done: &mpsc::Receiver<()>) {
 }
 
 fn line(progress: &Progress) -> String {
-    let listed = count(progress.files_listed(), "file");
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let listed = count(read(&progress.files_listed), "file");
     match progress.phase() {
         Phase::Discover => format!("listing: {listed}"),
         Phase::Verify => format!("checking what changed: {listed} listed"),
-        Phase::Work => work_line(progress),
-        Phase::Publish => format!("publishing: {}", count(progress.units_total(), "unit")),
+        Phase::Work => format!(
+            "loading: {} of {} files, {} of {}, {} of {} units, {}",
+            number(read(&progress.files_done)),
+            number(read(&progress.files_total)),
+            ByteSize(read(&progress.bytes_done)),
+            ByteSize(read(&progress.bytes_total)),
+            number(read(&progress.units_done)),
+            number(read(&progress.units_total)),
+            count(read(&progress.rows_done), "row"),
+        ),
+        Phase::Finished => "finishing".to_owned(),
     }
-}
-
-fn work_line(progress: &Progress) -> String {
-    format!(
-        "loading: {} of {} files, {} of {}, {} of {} units, {}",
-        progress.files_done(),
-        progress.files_total(),
-        ByteSize(progress.bytes_done()),
-        ByteSize(progress.bytes_total()),
-        progress.units_done(),
-        progress.units_total(),
-        count(progress.rows_done(), "row"),
-    )
 }

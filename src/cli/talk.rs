@@ -1,5 +1,6 @@
 //! What goes to people and what goes to programs: results to stdout, talk to stderr.
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
@@ -80,7 +81,9 @@ impl Talk {
         } else {
             text()
         };
-        Ok(unless_closed(io::stdout().lock().write_all(text.as_bytes()))?)
+        Ok(unless_closed(
+            io::stdout().lock().write_all(text.as_bytes()),
+        )?)
     }
 
     /// Says something to people; nothing where they asked for quiet or the result is for a program.
@@ -126,10 +129,10 @@ fn error_text(causes: &[String], hint: Option<&str>) -> String {
         let label = if at == 0 { "error" } else { "  caused by" };
         // What others wrote may have lines of its own.
         let cause = cause.trim_end().replace('\n', "\n    ");
-        text.push_str(&format!("{label}: {cause}\n"));
+        let _ = writeln!(text, "{label}: {cause}");
     }
     if let Some(hint) = hint {
-        text.push_str(&format!("  hint: {hint}\n"));
+        let _ = writeln!(text, "  hint: {hint}");
     }
     text
 }

@@ -59,6 +59,23 @@ pub enum UsageError {
         /// The file.
         path: PathBuf,
     },
+    /// A file cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's own words.
+        #[source]
+        source: io::Error,
+    },
+    /// The ledger has never heard of a file.
+    #[error("the ledger knows no source file {path:?}")]
+    UnknownFile {
+        /// Its path.
+        path: String,
+        /// Where the files come from.
+        source_place: String,
+    },
     /// The arguments make no sense.
     #[error("{0}")]
     Arguments(String),
