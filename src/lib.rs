@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod config;
 pub mod durable;
+pub mod ledger;
 pub mod model;
 pub mod sink;
 pub mod source;
