@@ -425,7 +425,9 @@ pub(super) fn split(
         let before = piece.len();
         if piece.rows() > 0 {
             piece.push(&row);
-            let is_over = piece.len() + first.len().max(key_bytes) > limit || before >= target;
+            // The last of an even split takes what is left: it is no larger than the others.
+            let is_filled = before >= target && (fill == Fill::Full || done.len() + 1 < pieces);
+            let is_over = is_filled || piece.len() + first.len().max(key_bytes) > limit;
             if !is_over {
                 continue;
             }

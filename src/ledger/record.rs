@@ -405,4 +405,4 @@ fn map<'a, K: Ord, V>(
 
 #[cfg(test)]
 #[path = "record_tests.rs"]
-mod tests;
+pub(super) mod tests;
