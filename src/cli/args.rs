@@ -556,3 +556,121 @@ fn many(layer: &mut Layer, key: Key, values: &[String]) {
         layer.values.insert(key, Value::Many(values.to_vec()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::config::{Kind, SPECS};
+
+    /// What steers one call and cannot be a setting.
+    const NO_SETTINGS: [&str; 7] = [
+        "config", "json", "quiet", "verbose", "progress", "dry_run", "help",
+    ];
+
+    fn ids(command: &clap::Command) -> BTreeSet<String> {
+        let ids = command.get_arguments().map(|arg| arg.get_id().to_string());
+        ids.filter(|id| !NO_SETTINGS.contains(&id.as_str()) && id != "version")
+            .collect()
+    }
+
+    fn built() -> clap::Command {
+        let mut command = Cli::command();
+        command.build();
+        command
+    }
+
+    #[test]
+    fn the_arguments_make_sense_to_the_parser() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_has_a_key_and_every_key_an_option() {
+        let keys: BTreeSet<String> = SPECS
+            .iter()
+            .map(|spec| spec.key.word().to_owned())
+            .collect();
+        for name in ["run", "plan"] {
+            let command = built();
+            let command = command.find_subcommand(name).unwrap();
+            assert_eq!(ids(command), keys, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_option_reaches_its_setting() {
+        for spec in &SPECS {
+            let text = match spec.kind {
+                Kind::Switch => "true",
+                Kind::List => "a",
+                _ => spec.default.unwrap_or(spec.example),
+            };
+            let mut words = vec!["strandline".to_owned(), "plan".to_owned()];
+            match spec.key {
+                Key::Source => words.extend([text.to_owned(), "t".to_owned()]),
+                Key::Target => words.extend(["s".to_owned(), text.to_owned()]),
+                key => words.push(format!("{}={text}", key.argument())),
+            }
+            let cli = Cli::try_parse_from(words).unwrap();
+            let Command::Plan(args) = cli.command else {
+                panic!("plan was parsed as another command");
+            };
+            let value = match spec.kind {
+                Kind::List => Value::Many(vec![text.to_owned()]),
+                _ => Value::One(text.to_owned()),
+            };
+            assert_eq!(
+                args.layer().values.get(&spec.key),
+                Some(&value),
+                "{}",
+                spec.name
+            );
+        }
+    }
+
+    #[test]
+    fn a_switch_can_be_turned_off_where_the_file_turns_it_on() {
+        for (words, value) in [("--hidden", "true"), ("--hidden=false", "false")] {
+            let cli = Cli::try_parse_from(["strandline", "plan", words, "s", "t"]).unwrap();
+            let Command::Plan(args) = cli.command else {
+                panic!("plan was parsed as another command");
+            };
+            let layer = args.layer();
+            assert_eq!(layer.values[&Key::Hidden], Value::One(value.to_owned()));
+            assert_eq!(layer.values[&Key::Source], Value::One("s".to_owned()));
+        }
+    }
+
+    #[test]
+    fn every_option_says_what_it_does_in_one_line() {
+        fn check(command: &clap::Command) {
+            for arg in command.get_arguments().filter(|arg| !arg.is_positional()) {
+                let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+                assert!(!help.is_empty() && !help.contains('\n'), "{}", arg.get_id());
+                assert!(!help.ends_with('.'), "{}", arg.get_id());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&built());
+    }
+
+    #[test]
+    fn reset_wants_to_be_told_what() {
+        let parse = |words: &[&str]| {
+            let words = ["strandline", "reset", "out"].iter().chain(words);
+            Cli::try_parse_from(words).is_ok()
+        };
+        assert!(parse(&["--all"]));
+        assert!(parse(&["--path", "a/*"]));
+        assert!(parse(&["--path", "a/*", "--since", "2026-01-01"]));
+        assert!(parse(&["--since", "2026-01-01", "--until", "2026-02-01"]));
+        assert!(!parse(&[]));
+        assert!(!parse(&["--until", "2026-02-01"]));
+        assert!(!parse(&["--all", "--path", "a/*"]));
+        assert!(!parse(&["--since", "yesterday"]));
+    }
+}

@@ -5,17 +5,14 @@ use std::fmt::Write as _;
 use crate::model::{ByteSize, Standing};
 
 use super::super::answer::{Explanation, Record, Unit};
-use super::{count, safe};
+use super::{count, number, safe};
 
 /// Returns everything about one path.
 pub(in crate::cli) fn explanation(about: &Explanation) -> String {
     let mut text = format!("{}\n", safe(&about.path));
     if let Some(verdict) = &about.verdict {
-        let _ = writeln!(
-            text,
-            "  decision: {}",
-            safe(&format!("{}: {}", verdict.change, verdict.reason))
-        );
+        let reason = safe(&verdict.reason.to_string()).replace("; ", ";\n            ");
+        let _ = writeln!(text, "  decision: {}: {reason}", verdict.change);
     }
     match &about.record {
         Some(record) => self::record(&mut text, record),
@@ -24,13 +21,13 @@ pub(in crate::cli) fn explanation(about: &Explanation) -> String {
     if let Some(quarantine) = &about.quarantine {
         let _ = writeln!(
             text,
-            "  set aside: by {} at {}: {}",
+            "  aside:    set aside by {} at {}: {}",
             quarantine.run,
             quarantine.at,
             safe(&quarantine.reason)
         );
         if quarantine.retry {
-            text.push_str("             the next run tries it again\n");
+            text.push_str("            the next run tries it again\n");
         }
     }
     if let Some(unit) = &about.unit {
@@ -43,7 +40,7 @@ fn record(text: &mut String, record: &Record) {
     let seen = &record.seen;
     let _ = writeln!(
         text,
-        "  stands:   {}, as of {}",
+        "  stands:   {} (recorded by {})",
         meaning(record.standing),
         record.run
     );
@@ -61,14 +58,15 @@ fn record(text: &mut String, record: &Record) {
     if let Some(hash) = record.hash {
         let _ = writeln!(text, "  content:  {hash}");
     }
-    if let Some(hash) = record.rows_of {
-        let _ = writeln!(
-            text,
-            "            rows of an earlier good version are still in the outputs: {hash}"
-        );
-    }
     if let Some(rows) = record.rows {
-        let _ = writeln!(text, "  rows:     {}", count(rows, "row"));
+        let _ = writeln!(text, "  rows:     {}", number(rows));
+    }
+    if let Some(hash) = record.rows_of {
+        let which = match record.standing {
+            Standing::Outlived => "rows of an earlier good version are still in the outputs",
+            _ => "rows are of an earlier version",
+        };
+        let _ = writeln!(text, "            {which}: {hash}");
     }
 }
 

@@ -137,11 +137,22 @@ mod tests {
             outputs_retired: 1,
             errors: vec![],
         };
-        insta::assert_snapshot!(plan(&report, Detail::Bounded), @"");
+        insta::assert_snapshot!(plan(&report, Detail::Bounded), @r#"
+        a run would build 1 unit: 40 files listed, 37 unchanged
+        added (1):
+          a.csv: not in the ledger
+        modified (1):
+          b.csv: size went from 1 to 2
+        removed (1):
+          c\u{7}.csv: no longer in the source
+        to build (1):
+          a new unit in day=1: 2 files, 2KiB; 1 file added
+        1 output would go
+        "#);
     }
 
     #[test]
     fn an_empty_plan_takes_one_line() {
-        insta::assert_snapshot!(plan(&PlanReport::default(), Detail::Bounded), @"");
+        insta::assert_snapshot!(plan(&PlanReport::default(), Detail::Bounded), @"nothing to build: 0 files listed");
     }
 }

@@ -221,7 +221,16 @@ pub(in crate::cli) mod tests {
 
     #[test]
     fn a_run_that_worked_tells_what_is_not_zero() {
-        insta::assert_snapshot!(summary(&report(), Detail::Bounded), @"");
+        insta::assert_snapshot!(summary(&report(), Detail::Bounded), @r#"
+        done in 1.2s, but not with all files; 1 quarantined, 1 not settled yet
+          files    3 added, 1 modified, 2 removed, 1,197 unchanged
+          rows     12,345 read, 20,000 written
+          bytes    12MiB read (9.6MiB/s), 3MiB written
+          outputs  2 written, 1 kept as they were
+          time     discover 50ms, work 1.1s, publish 0.1s
+        trouble:
+          a.csv: line 3 has 2 fields, not 4
+        "#);
     }
 
     #[test]
@@ -239,7 +248,7 @@ pub(in crate::cli) mod tests {
             errors: vec![],
             ..report()
         };
-        insta::assert_snapshot!(summary(&report, Detail::Bounded), @"");
+        insta::assert_snapshot!(summary(&report, Detail::Bounded), @"nothing to do: 5 files, 2 touched (1.2s)");
     }
 
     #[test]

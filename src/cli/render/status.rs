@@ -72,22 +72,24 @@ fn files(status: &Status) -> String {
     let files = &status.files;
     let live = files.total - files.retained;
     let others = nonzero(&[
+        (files.loaded, "loaded"),
         (files.pending, "pending"),
         (files.quarantined, "quarantined"),
         (files.outlived, "outlived (rows of an earlier version)"),
-        (files.retained, "retained (gone, rows kept)"),
         (files.frozen, "frozen (changed, first rows kept)"),
         (files.duplicate, "duplicate"),
     ]);
-    if others.is_empty() {
-        format!("{} live, all loaded", number(live))
-    } else {
-        format!(
-            "{} live: {} loaded, {others}",
-            number(live),
-            number(files.loaded)
-        )
+    let gone = nonzero(&[(files.retained, "retained (gone, rows kept)")]);
+    let mut text = format!("{} live", number(live));
+    if live > 0 && live == files.loaded {
+        text.push_str(", all loaded");
+    } else if live > 0 {
+        let _ = write!(text, ": {others}");
     }
+    if !gone.is_empty() {
+        let _ = write!(text, "; {gone}");
+    }
+    text
 }
 
 fn last_run(run: &RunReport) -> String {
@@ -204,7 +206,19 @@ mod tests {
 
     #[test]
     fn a_status_tells_how_things_stand_and_what_is_left() {
-        insta::assert_snapshot!(status(&example(), Detail::Bounded), @"");
+        insta::assert_snapshot!(status(&example(), Detail::Bounded), @r#"
+        pipeline   /in -> /out
+        running    now, by process 7 on host
+        last run   r000004 quarantined at 2023-11-14T22:13:20Z, took 1.2s
+        files      1,201 live: 1,200 loaded, 1 quarantined; 2 retained (gone, rows kept)
+        outputs    4 outputs, 3 units, 20,000 rows, 3MiB
+        watermark  2023-11-14T21:56:40Z (1h1m40s behind now)
+        ledger     1MiB in /out/_strandline
+        1 unit for the next run to build:
+          u000002: reset
+        1 file quarantined:
+          a.csv: line 3 has 2 fields, not 4
+        "#);
     }
 
     #[test]
@@ -222,12 +236,20 @@ mod tests {
             watermark: None,
             ..example()
         };
-        insta::assert_snapshot!(status(&quiet, Detail::Bounded), @"");
+        insta::assert_snapshot!(status(&quiet, Detail::Bounded), @r#"
+        pipeline   /in -> /out
+        files      2 live, all loaded
+        outputs    4 outputs, 3 units, 20,000 rows, 3MiB
+        ledger     1MiB in /out/_strandline
+        "#);
     }
 
     #[test]
     fn a_history_is_a_table() {
-        insta::assert_snapshot!(history(&[report()]), @"");
+        insta::assert_snapshot!(history(&[report()]), @r#"
+        run      started              status         added modified  removed    units         rows   written     time
+        r000004  2023-11-14T22:13:20Z quarantined        3        1        2        2       20,000      3MiB     1.2s
+        "#);
         assert_eq!(history(&[]), "no run yet\n");
     }
 }

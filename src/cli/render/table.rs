@@ -92,6 +92,10 @@ mod tests {
             ..file.clone()
         };
         let text = file_heading() + &file_line(&file) + &file_line(&other);
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r#"
+        standing         size         rows unit     path
+        loaded           2KiB        1,234 u000007  a/b.csv
+        quarantined      2KiB            - -        a/b.csv
+        "#);
     }
 }
