@@ -38,40 +38,40 @@ Exit codes:
   1 failed, safe to run again          5 stopped by the removal brake
   2 wrong usage or settings            130, 143 interrupted, safe to run again
   3 done, some inputs quarantined")]
-pub struct Cli {
+pub(super) struct Cli {
     /// What goes for every command.
     #[command(flatten)]
-    pub global: Global,
+    pub(super) global: Global,
     /// The command.
     #[command(subcommand)]
-    pub command: Command,
+    pub(super) command: Command,
 }
 
 /// What goes for every command.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "General")]
-pub struct Global {
+pub(super) struct Global {
     /// Read settings from FILE
     ///
     /// Default: ./strandline.toml, where it is there and no SOURCE and no TARGET is given. Relative paths in the file
     /// are relative to the file. Example: -c /etc/strandline/orders.toml
     #[arg(short = 'c', long = "config", value_name = "FILE", global = true)]
-    pub config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// Write results to stdout as one JSON document
     ///
     /// The document has a version and may only grow. Default: text for people.
     #[arg(long, global = true)]
-    pub json: bool,
+    pub(super) json: bool,
     /// Say nothing but errors
     ///
     /// Results that were asked for still go to stdout.
     #[arg(short = 'q', long, global = true, conflicts_with = "verbose")]
-    pub quiet: bool,
+    pub(super) quiet: bool,
     /// Leave nothing out of lists
     ///
     /// Without it, long lists of changes and troubles end in "… and N more".
     #[arg(short = 'v', long, global = true)]
-    pub verbose: bool,
+    pub(super) verbose: bool,
     /// Show how far a run is
     ///
     /// Default: auto, which shows it where stderr is a terminal.
@@ -82,12 +82,12 @@ pub struct Global {
         hide_default_value = true,
         global = true
     )]
-    pub progress: When,
+    pub(super) progress: When,
 }
 
 /// When to show something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum When {
+pub(super) enum When {
     /// Where people can see it.
     Auto,
     /// Always.
@@ -98,7 +98,7 @@ pub enum When {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Bring what changed in SOURCE into TARGET
     ///
     /// One pass: list SOURCE, work out what changed since the last run, rebuild what that concerns, publish it.
@@ -164,181 +164,181 @@ pub enum Command {
 
 /// What `run` takes.
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub(super) struct RunArgs {
     /// What it shares with `plan`.
     #[command(flatten)]
-    pub pipeline: PipelineArgs,
+    pub(super) pipeline: PipelineArgs,
     /// Show what would be done, as `plan` does, and change nothing
     #[arg(long, help_heading = "Behaviour")]
-    pub dry_run: bool,
+    pub(super) dry_run: bool,
 }
 
 /// A pipeline and all its settings.
 #[derive(Debug, Args, Default)]
-pub struct PipelineArgs {
+pub(super) struct PipelineArgs {
     /// Directory (or file:// URL) that holds the files
     #[arg(value_name = "SOURCE", requires = "target")]
-    pub source: Option<String>,
+    pub(super) source: Option<String>,
     /// Directory (or file:// URL) for the Parquet files
     #[arg(value_name = "TARGET")]
-    pub target: Option<String>,
+    pub(super) target: Option<String>,
     /// About inputs.
     #[command(flatten)]
-    pub inputs: InputArgs,
+    pub(super) inputs: InputArgs,
     /// About outputs.
     #[command(flatten)]
-    pub outputs: OutputArgs,
+    pub(super) outputs: OutputArgs,
     /// About policies.
     #[command(flatten)]
-    pub behaviour: BehaviourArgs,
+    pub(super) behaviour: BehaviourArgs,
     /// About resources.
     #[command(flatten)]
-    pub resources: ResourceArgs,
+    pub(super) resources: ResourceArgs,
 }
 
 /// Which files count, and what is in them.
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "Inputs")]
-pub struct InputArgs {
+pub(super) struct InputArgs {
     /// Read files as this format
     ///
     /// Default: auto, which goes by the extension of each file and leaves unknown ones out.
     #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(FORMATS))]
-    pub format: Option<String>,
+    pub(super) format: Option<String>,
     /// Take only files that match GLOB; may be repeated
     ///
     /// `*` stays within a name, `**` crosses directories, {a,b} is either. A pattern without "/" is about names at
     /// any depth. {name} alone captures a directory or a name as a partition. Default: every file of a known
     /// format. Example: --include '{dt}/{hour}/*.csv'
     #[arg(long, value_name = "GLOB")]
-    pub include: Vec<String>,
+    pub(super) include: Vec<String>,
     /// Leave out files and directories that match GLOB; may be repeated
     ///
     /// Wins over --include. Example: --exclude 'archive/'
     #[arg(long, value_name = "GLOB")]
-    pub exclude: Vec<String>,
+    pub(super) exclude: Vec<String>,
     /// Also take names that begin with "." or "_"
     ///
     /// Names of unfinished files (*.tmp, *.part, …) are still left out unless an --include spells them out.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = PossibleValuesParser::new(["true", "false"]), hide_possible_values = true)]
-    pub hidden: Option<String>,
+    pub(super) hidden: Option<String>,
     /// Follow symbolic links
     ///
     /// What a link leads to counts as if it stood in its place. Default: links are skipped.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = PossibleValuesParser::new(["true", "false"]), hide_possible_values = true)]
-    pub follow_symlinks: Option<String>,
+    pub(super) follow_symlinks: Option<String>,
     /// Leave a file for the next run until nobody has written to it for DUR
     ///
     /// Set it to 0 where files appear whole, for example by a rename. Default: 2s. Example: --settle 1m30s
     #[arg(long, value_name = "DUR")]
-    pub settle: Option<String>,
+    pub(super) settle: Option<String>,
 }
 
 /// How outputs are cut and where state is kept.
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "Outputs")]
-pub struct OutputArgs {
+pub(super) struct OutputArgs {
     /// Make directories COL=value/ from the values of these columns
     ///
     /// They come after partitions that the paths of source files bring. Example: --partition-by country,day
     #[arg(long, value_name = "COL[,COL]", value_delimiter = ',')]
-    pub partition_by: Vec<String>,
+    pub(super) partition_by: Vec<String>,
     /// Split an output that grows beyond SIZE
     ///
     /// Default: 256MiB. Example: --target-file-size 64MiB
     #[arg(long, value_name = "SIZE")]
-    pub target_file_size: Option<String>,
+    pub(super) target_file_size: Option<String>,
     /// State.
     #[command(flatten)]
-    pub state: StateArgs,
+    pub(super) state: StateArgs,
 }
 
 /// Where state is kept.
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "Outputs")]
-pub struct StateArgs {
+pub(super) struct StateArgs {
     /// Keep the ledger in DIR
     ///
     /// Default: TARGET/_strandline. Name the same DIR in every command about this target.
     #[arg(long, value_name = "DIR")]
-    pub state: Option<String>,
+    pub(super) state: Option<String>,
 }
 
 /// What is right where more than one thing could be.
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "Behaviour")]
-pub struct BehaviourArgs {
+pub(super) struct BehaviourArgs {
     /// Go on however many files have vanished
     ///
     /// Without it, a run stops before it removes anything if more than half of the files, and more than 100, are
     /// gone: that is more often a missing mount than a wish.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = PossibleValuesParser::new(["true", "false"]), hide_possible_values = true)]
-    pub allow_removals: Option<String>,
+    pub(super) allow_removals: Option<String>,
     /// Choose what becomes of the rows of a vanished file
     ///
     /// remove takes them out (default). retain keeps them: for a landing zone that somebody purges.
     #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(ON_DELETE))]
-    pub on_delete: Option<String>,
+    pub(super) on_delete: Option<String>,
     /// Choose what becomes of the rows of a changed file
     ///
     /// replace brings in the new content (default), ignore keeps what was loaded first, fail stops the run.
     #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(ON_MODIFY))]
-    pub on_modify: Option<String>,
+    pub(super) on_modify: Option<String>,
     /// Choose what the same bytes under two names mean
     ///
     /// load takes both (default), warn takes both and says so, skip takes only the first name in path order.
     #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(SAME_CONTENT))]
-    pub same_content: Option<String>,
+    pub(super) same_content: Option<String>,
 }
 
 /// How much a run may use.
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "Resources")]
-pub struct ResourceArgs {
+pub(super) struct ResourceArgs {
     /// Work with N threads
     ///
     /// Default: as many as there are processors.
     #[arg(long, value_name = "N")]
-    pub threads: Option<String>,
+    pub(super) threads: Option<String>,
     /// Keep the rows in flight below SIZE, over all threads
     ///
     /// Default: 512MiB.
     #[arg(long, value_name = "SIZE")]
-    pub memory: Option<String>,
+    pub(super) memory: Option<String>,
     /// Take at most N new and changed files; the next run takes the rest
     ///
     /// Default: any number.
     #[arg(long, value_name = "N")]
-    pub max_files: Option<String>,
+    pub(super) max_files: Option<String>,
     /// Take at most SIZE of new and changed files; the next run takes the rest
     ///
     /// Default: any size. Example: --max-bytes 10GiB
     #[arg(long, value_name = "SIZE")]
-    pub max_bytes: Option<String>,
+    pub(super) max_bytes: Option<String>,
 }
 
 /// A target, and where its state is.
 #[derive(Debug, Args, Default)]
-pub struct TargetArgs {
+pub(super) struct TargetArgs {
     /// The target
     ///
     /// Default: the one of the settings file.
     #[arg(value_name = "TARGET")]
-    pub target: Option<String>,
+    pub(super) target: Option<String>,
     /// State.
     #[command(flatten)]
-    pub state: StateArgs,
+    pub(super) state: StateArgs,
 }
 
 /// What `history` takes.
 #[derive(Debug, Args)]
-pub struct HistoryArgs {
+pub(super) struct HistoryArgs {
     /// The target.
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub(super) target: TargetArgs,
     /// Show the latest N runs
     ///
     /// Default: 20.
@@ -349,88 +349,88 @@ pub struct HistoryArgs {
         default_value_t = 20,
         hide_default_value = true
     )]
-    pub limit: usize,
+    pub(super) limit: usize,
 }
 
 /// What `files` takes.
 #[derive(Debug, Args)]
-pub struct FilesArgs {
+pub(super) struct FilesArgs {
     /// The target.
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub(super) target: TargetArgs,
     /// Show only files that stand like this; may be repeated
     ///
     /// pending: planned, not built yet. loaded: its rows are in the outputs. quarantined: cannot be decoded.
     /// outlived: cannot be decoded any more, rows of an earlier version are in the outputs. retained: gone, rows
     /// kept. frozen: changed, rows of the first version kept. duplicate: same bytes as an earlier name, not loaded.
     #[arg(long, value_name = "STANDING", value_parser = standing)]
-    pub standing: Vec<Standing>,
+    pub(super) standing: Vec<Standing>,
 }
 
 /// What `explain` takes.
 #[derive(Debug, Args)]
-pub struct ExplainArgs {
+pub(super) struct ExplainArgs {
     /// The source file, relative to the source
     #[arg(value_name = "PATH")]
-    pub path: String,
+    pub(super) path: String,
     /// The target.
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub(super) target: TargetArgs,
 }
 
 /// What `verify` takes.
 #[derive(Debug, Args)]
-pub struct VerifyArgs {
+pub(super) struct VerifyArgs {
     /// The target.
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub(super) target: TargetArgs,
     /// Read every output and compare its hash
     #[arg(long)]
-    pub deep: bool,
+    pub(super) deep: bool,
     /// Compare the files of SOURCE with the ledger, too
     ///
     /// Default: the one of the settings file, else none.
     #[arg(long, value_name = "SOURCE")]
-    pub source: Option<String>,
+    pub(super) source: Option<String>,
     /// About inputs.
     #[command(flatten)]
-    pub inputs: InputArgs,
+    pub(super) inputs: InputArgs,
 }
 
 /// What `reset` takes.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["path", "since", "all"]))]
-pub struct ResetArgs {
+pub(super) struct ResetArgs {
     /// The target.
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub(super) target: TargetArgs,
     /// Only files whose paths match GLOB
     #[arg(long, value_name = "GLOB", conflicts_with = "all")]
-    pub path: Option<String>,
+    pub(super) path: Option<String>,
     /// Only files modified at T or later
     ///
     /// T is a date or an instant, in UTC where it has no zone. Example: --since 2026-01-31T10:00Z
     #[arg(long, value_name = "T", conflicts_with = "all")]
-    pub since: Option<Timestamp>,
+    pub(super) since: Option<Timestamp>,
     /// Only files modified before T
     #[arg(long, value_name = "T", requires = "since")]
-    pub until: Option<Timestamp>,
+    pub(super) until: Option<Timestamp>,
     /// Every file
     #[arg(long)]
-    pub all: bool,
+    pub(super) all: bool,
 }
 
 /// What `recover` takes.
 #[derive(Debug, Args)]
-pub struct RecoverArgs {
+pub(super) struct RecoverArgs {
     /// The target.
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub(super) target: TargetArgs,
 }
 
 /// What can be done with files that were set aside.
 #[derive(Debug, Subcommand)]
-pub enum Quarantine {
+pub(super) enum Quarantine {
     /// List the files that were set aside, with their reasons
     ///
     /// Example: strandline quarantine list ./out
@@ -443,31 +443,31 @@ pub enum Quarantine {
 
 /// What `quarantine retry` takes.
 #[derive(Debug, Args)]
-pub struct RetryArgs {
+pub(super) struct RetryArgs {
     /// The target.
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub(super) target: TargetArgs,
     /// Only files whose paths match GLOB
     ///
     /// Default: all that were set aside.
     #[arg(long, value_name = "GLOB")]
-    pub path: Option<String>,
+    pub(super) path: Option<String>,
 }
 
 /// What `init` takes.
 #[derive(Debug, Args)]
-pub struct InitArgs {
+pub(super) struct InitArgs {
     /// The source to write into it
     #[arg(value_name = "SOURCE", requires = "target")]
-    pub source: Option<String>,
+    pub(super) source: Option<String>,
     /// The target to write into it
     #[arg(value_name = "TARGET")]
-    pub target: Option<String>,
+    pub(super) target: Option<String>,
 }
 
 /// What can be asked about settings.
 #[derive(Debug, Subcommand)]
-pub enum Config {
+pub(super) enum Config {
     /// Show every setting with its value and where that comes from
     ///
     /// Takes the same arguments as `run`. Example: strandline config show -c strandline.toml
@@ -485,7 +485,7 @@ fn standing(text: &str) -> Result<Standing, String> {
 impl PipelineArgs {
     /// Returns the settings among the arguments.
     #[must_use]
-    pub fn layer(&self) -> Layer {
+    pub(super) fn layer(&self) -> Layer {
         let mut layer = Layer::new(Origin::Flag);
         let outputs = &self.outputs;
         let behaviour = &self.behaviour;
@@ -526,7 +526,7 @@ impl InputArgs {
 impl TargetArgs {
     /// Returns the settings among the arguments.
     #[must_use]
-    pub fn layer(&self) -> Layer {
+    pub(super) fn layer(&self) -> Layer {
         let mut layer = Layer::new(Origin::Flag);
         one(&mut layer, Key::Target, self.target.as_ref());
         one(&mut layer, Key::State, self.state.state.as_ref());
@@ -537,7 +537,7 @@ impl TargetArgs {
 impl VerifyArgs {
     /// Returns the settings among the arguments.
     #[must_use]
-    pub fn layer(&self) -> Layer {
+    pub(super) fn layer(&self) -> Layer {
         let mut layer = self.target.layer();
         self.inputs.fill(&mut layer);
         one(&mut layer, Key::Source, self.source.as_ref());

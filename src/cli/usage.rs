@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// A command that cannot be carried out as it is written.
 #[derive(Debug, thiserror::Error)]
-pub enum UsageError {
+pub(super) enum UsageError {
     /// No source is given anywhere.
     #[error("no SOURCE is given")]
     NoSource,

@@ -161,6 +161,18 @@ mod tests {
                 retry: false,
             }),
         };
-        insta::assert_snapshot!(explanation(&about), @"");
+        insta::assert_snapshot!(explanation(&about), @r#"
+        a/b.csv
+          decision: modified: size 10 -> 20;
+                    the content hash went from 96a4257289f9ebcbc94bfc49276f89ed87f8c951e3fa832d44dceb9b220520a5 to b20ab0a020a48d349e0c64d109c441f87c9bc43d49fc701c4a5f6f1b16aa4e32
+          stands:   outlived: it cannot be decoded any more (recorded by r000005)
+          seen:     20B, modified at 2023-11-14T22:13:20Z
+          content:  b20ab0a020a48d349e0c64d109c441f87c9bc43d49fc701c4a5f6f1b16aa4e32
+          rows:     3
+                    rows of an earlier good version are still in the outputs: 96a4257289f9ebcbc94bfc49276f89ed87f8c951e3fa832d44dceb9b220520a5
+          aside:    set aside by r000005 at 2023-11-14T22:15:00Z: line 3 has 2 fields, not 4
+          unit:     u000001 in day=1, made of 2 files
+          output:   day=1/x.parquet (3 rows of it)
+        "#);
     }
 }
