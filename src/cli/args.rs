@@ -12,10 +12,9 @@ use crate::config::{FORMATS, Key, Layer, ON_DELETE, ON_MODIFY, Origin, SAME_CONT
 use crate::model::{Standing, Timestamp};
 
 /// How every list of settings ends.
-const SETTINGS: &str = "\
-Every option can also be set in strandline.toml (`strandline init` writes one) or as a variable such as
-STRANDLINE_FORMAT. A flag wins over a variable, a variable over the file. ./strandline.toml is read where no SOURCE
-and no TARGET is given.";
+const SETTINGS: &str = "Every option can also be set in strandline.toml (`strandline init` writes one) or as a \
+variable such as STRANDLINE_FORMAT. A flag wins over a variable, a variable over the file. ./strandline.toml is read \
+where no SOURCE and no TARGET is given.";
 
 /// Keep Parquet partitions equal to a full reload of a pile of files
 ///
@@ -257,7 +256,7 @@ pub(super) struct OutputArgs {
 
 /// Where state is kept.
 #[derive(Debug, Args, Default)]
-#[command(next_help_heading = "Outputs")]
+#[command(next_help_heading = "State")]
 pub(super) struct StateArgs {
     /// Keep the ledger in DIR
     ///
@@ -343,6 +342,7 @@ pub(super) struct HistoryArgs {
     ///
     /// Default: 20.
     #[arg(
+        help_heading = "Selection",
         short = 'n',
         long = "limit",
         value_name = "N",
@@ -363,7 +363,7 @@ pub(super) struct FilesArgs {
     /// pending: planned, not built yet. loaded: its rows are in the outputs. quarantined: cannot be decoded.
     /// outlived: cannot be decoded any more, rows of an earlier version are in the outputs. retained: gone, rows
     /// kept. frozen: changed, rows of the first version kept. duplicate: same bytes as an earlier name, not loaded.
-    #[arg(long, value_name = "STANDING", value_parser = standing)]
+    #[arg(help_heading = "Selection", long, value_name = "STANDING", value_parser = standing)]
     pub(super) standing: Vec<Standing>,
 }
 
@@ -385,12 +385,12 @@ pub(super) struct VerifyArgs {
     #[command(flatten)]
     pub(super) target: TargetArgs,
     /// Read every output and compare its hash
-    #[arg(long)]
+    #[arg(help_heading = "Depth", long)]
     pub(super) deep: bool,
     /// Compare the files of SOURCE with the ledger, too
     ///
     /// Default: the one of the settings file, else none.
-    #[arg(long, value_name = "SOURCE")]
+    #[arg(help_heading = "Depth", long, value_name = "SOURCE")]
     pub(super) source: Option<String>,
     /// About inputs.
     #[command(flatten)]
@@ -405,18 +405,28 @@ pub(super) struct ResetArgs {
     #[command(flatten)]
     pub(super) target: TargetArgs,
     /// Only files whose paths match GLOB
-    #[arg(long, value_name = "GLOB", conflicts_with = "all")]
+    #[arg(
+        help_heading = "Selection",
+        long,
+        value_name = "GLOB",
+        conflicts_with = "all"
+    )]
     pub(super) path: Option<String>,
     /// Only files modified at T or later
     ///
     /// T is a date or an instant, in UTC where it has no zone. Example: --since 2026-01-31T10:00Z
-    #[arg(long, value_name = "T", conflicts_with = "all")]
+    #[arg(
+        help_heading = "Selection",
+        long,
+        value_name = "T",
+        conflicts_with = "all"
+    )]
     pub(super) since: Option<Timestamp>,
     /// Only files modified before T
-    #[arg(long, value_name = "T", requires = "since")]
+    #[arg(help_heading = "Selection", long, value_name = "T", requires = "since")]
     pub(super) until: Option<Timestamp>,
     /// Every file
-    #[arg(long)]
+    #[arg(help_heading = "Selection", long)]
     pub(super) all: bool,
 }
 
@@ -450,7 +460,7 @@ pub(super) struct RetryArgs {
     /// Only files whose paths match GLOB
     ///
     /// Default: all that were set aside.
-    #[arg(long, value_name = "GLOB")]
+    #[arg(help_heading = "Selection", long, value_name = "GLOB")]
     pub(super) path: Option<String>,
 }
 

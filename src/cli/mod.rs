@@ -35,8 +35,13 @@ mod target;
 mod usage;
 mod verify;
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -50,8 +55,19 @@ use self::usage::UsageError;
 /// What a command needs besides its arguments.
 struct Session<'a> {
     talk: Talk,
-    signals: &'a Signals,
-    file: Option<&'a std::path::Path>,
+    signals: OnceCell<Signals>,
+    file: Option<&'a Path>,
+}
+
+impl Session<'_> {
+    /// Begins to catch signals and returns the flag that the first of them sets. A command that does not ask for it
+    /// ends at the first signal, as any program does.
+    fn interrupt(&self) -> io::Result<Arc<AtomicBool>> {
+        if self.signals.get().is_none() {
+            let _ = self.signals.set(Signals::catch()?);
+        }
+        Ok(self.signals.get().map(Signals::interrupt).unwrap_or_default())
+    }
 }
 
 /// Does what the command line asks for and returns the exit code.
@@ -62,20 +78,17 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error, args.iter().any(|arg| arg == "--json")),
     };
-    let talk = Talk::new(&cli.global);
-    let signals = match Signals::catch() {
-        Ok(signals) => signals,
-        Err(error) => return failed(talk, &error.into(), None),
-    };
     let session = Session {
-        talk,
-        signals: &signals,
+        talk: Talk::new(&cli.global),
+        signals: OnceCell::new(),
         file: cli.global.config.as_deref(),
     };
-    match dispatch(&cli.command, &session) {
-        Ok(ending) => ending.code(signals.code()),
-        Err(error) => failed(talk, &error, Some(&signals)),
-    }
+    let ending = dispatch(&cli.command, &session).unwrap_or_else(|error| {
+        let ending = Ending::of_error(&error);
+        session.talk.error(&error, ending);
+        ending
+    });
+    ending.code(session.signals.get().and_then(Signals::code))
 }
 
 fn dispatch(command: &Command, session: &Session<'_>) -> anyhow::Result<Ending> {
@@ -98,12 +111,6 @@ fn dispatch(command: &Command, session: &Session<'_>) -> anyhow::Result<Ending> 
     }
 }
 
-fn failed(talk: Talk, error: &anyhow::Error, signals: Option<&Signals>) -> ExitCode {
-    let ending = Ending::of_error(error);
-    talk.error(error, ending);
-    ending.code(signals.and_then(Signals::code))
-}
-
 /// Shows help, the version, or what is wrong with the arguments.
 fn unparsed(error: &clap::Error, json: bool) -> ExitCode {
     let asked_for = matches!(
@@ -119,8 +126,9 @@ fn unparsed(error: &clap::Error, json: bool) -> ExitCode {
         let message = error.render().to_string();
         let message = message.strip_prefix("error: ").unwrap_or(&message).trim();
         let error = UsageError::Arguments(message.to_owned()).into();
-        return failed(Talk::unparsed(json), &error, None);
+        Talk::unparsed(json).error(&error, Ending::Usage);
+    } else {
+        let _ = error.print();
     }
-    let _ = error.print();
     Ending::Usage.code(None)
 }

@@ -12,7 +12,7 @@ use super::target::{pipeline, settings};
 /// Brings what changed into the target.
 pub(super) fn run(args: &PipelineArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
     let pipeline = pipeline(&settings(args.layer(), session.file)?)?;
-    let control = Control::new(session.signals.interrupt());
+    let control = Control::new(session.interrupt()?);
     let report = with_progress(session.talk, &control, || engine::run(&pipeline, &control))?;
     session
         .talk

@@ -25,7 +25,7 @@ pub(super) fn verify(args: &VerifyArgs, session: &Session<'_>) -> anyhow::Result
     } else {
         Depth::Shallow
     };
-    let control = Control::new(session.signals.interrupt());
+    let control = Control::new(session.interrupt()?);
     let report = with_progress(session.talk, &control, || {
         engine::verify(&target, source, depth, &control)
     })?;
