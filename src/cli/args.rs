@@ -129,8 +129,8 @@ pub(super) enum Command {
     /// Check outputs against the ledger
     ///
     /// Looks whether every output is there with its size, with --deep also whether its bytes are the recorded ones.
-    /// Where SOURCE is known (--source or a settings file), its files are compared with the ledger too. Changes
-    /// nothing. Example: strandline verify ./out --deep
+    /// Where SOURCE is known (--source or a settings file), its files are compared with the ledger too. What does not
+    /// match its record is built again by the next run. Example: strandline verify ./out --deep
     Verify(VerifyArgs),
     /// Mark files for reprocessing by the next run
     ///

@@ -88,7 +88,7 @@ impl Ending {
 
     fn of_run_error(error: &RunError) -> Self {
         match error {
-            RunError::Held { .. } => Self::Held,
+            RunError::Held { .. } | RunError::Open(OpenError::Held { .. }) => Self::Held,
             RunError::Braked(_) => Self::Braked,
             RunError::Interrupted => Self::Interrupted,
             RunError::Pattern { .. } => Self::Usage,
@@ -101,6 +101,7 @@ impl Ending {
             | RunError::LeaseLost
             | RunError::Source(..)
             | RunError::ModifiedForbidden { .. }
+            | RunError::NothingToRecover
             | RunError::Workers { .. } => Self::Failed,
         }
     }

@@ -109,6 +109,9 @@ fn of_run(error: &RunError) -> Option<&'static str> {
         RunError::Source(..) => {
             Some("look whether SOURCE is there and can be read, then run again")
         }
+        RunError::NothingToRecover => Some(
+            "`strandline verify TARGET` checks it; `strandline reset TARGET --all` builds everything again",
+        ),
         RunError::Open(_) | RunError::Ledger(_) | RunError::Sink(_) => None,
     }
 }
@@ -118,3 +121,31 @@ const HELD: &str =
 const NEWER: &str = "use the version of strandline that wrote it, or a later one";
 const CORRUPT: &str =
     "move the damaged ledger away, then `strandline recover TARGET` rebuilds it from the outputs";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::exit::Ending;
+
+    #[test]
+    fn a_hint_is_found_below_the_context_that_an_error_is_given() {
+        let error = anyhow::Error::new(OpenError::Missing).context("cannot ask the ledger");
+        assert!(hint(&error).unwrap().contains("strandline recover TARGET"));
+        let error = anyhow::Error::new(RunError::Open(OpenError::Newer { found: 2, known: 1 }));
+        assert_eq!(hint(&error).as_deref(), Some(NEWER));
+        assert_eq!(hint(&anyhow::anyhow!("x")), None);
+    }
+
+    #[test]
+    fn a_held_ledger_ends_the_same_way_wherever_it_is_met() {
+        let note = || "process 7".to_owned();
+        for error in [
+            anyhow::Error::new(OpenError::Held { note: note() }).context("cannot x"),
+            anyhow::Error::new(RunError::Held { note: note() }),
+            anyhow::Error::new(RunError::Open(OpenError::Held { note: note() })),
+        ] {
+            assert_eq!(Ending::of_error(&error), Ending::Held);
+            assert_eq!(hint(&error).as_deref(), Some(HELD));
+        }
+    }
+}

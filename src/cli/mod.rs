@@ -66,7 +66,11 @@ impl Session<'_> {
         if self.signals.get().is_none() {
             let _ = self.signals.set(Signals::catch()?);
         }
-        Ok(self.signals.get().map(Signals::interrupt).unwrap_or_default())
+        Ok(self
+            .signals
+            .get()
+            .map(Signals::interrupt)
+            .unwrap_or_default())
     }
 }
 

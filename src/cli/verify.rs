@@ -33,12 +33,11 @@ pub(super) fn verify(args: &VerifyArgs, session: &Session<'_>) -> anyhow::Result
     session
         .talk
         .result(&report, || render::verification(&report, detail))?;
-    if report.findings.is_empty() {
-        Ok(Ending::Done)
+    Ok(if report.is_clean() {
+        Ending::Done
+    } else if report.complete {
+        Ending::Failed
     } else {
-        session
-            .talk
-            .say("hint: the next run builds again what does not match its record\n");
-        Ok(Ending::Failed)
-    }
+        Ending::Interrupted
+    })
 }

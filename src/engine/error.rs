@@ -84,6 +84,9 @@ pub enum RunError {
         #[source]
         source: rayon::ThreadPoolBuildError,
     },
+    /// There is a ledger, and it opens.
+    #[error("the ledger is there and opens, so there is nothing to recover")]
+    NothingToRecover,
     /// A signal stopped the run before it had begun to work.
     #[error("interrupted")]
     Interrupted,

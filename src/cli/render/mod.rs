@@ -7,7 +7,7 @@ mod status;
 mod table;
 
 pub(super) use explain::explanation;
-pub(super) use plan::{plan, verification};
+pub(super) use plan::{plan, recovery, verification};
 pub(super) use run::summary;
 pub(super) use status::{history, status};
 pub(super) use table::{file_heading, file_line, quarantine};
