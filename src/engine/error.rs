@@ -1,0 +1,102 @@
+//! Why a run ended before it was done.
+
+use crate::ledger::{LedgerError, OpenError};
+use crate::model::SourcePath;
+use crate::plan::Brake;
+use crate::sink::SinkError;
+
+/// Why a run ended before it was done. Nothing committed is lost; running again is safe.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Another run holds the pipeline.
+    #[error("another run holds the pipeline ({note})")]
+    Held {
+        /// What the holder says of itself.
+        note: String,
+    },
+    /// The target holds outputs, and there is no ledger.
+    #[error("the target {target} holds {outputs} outputs, but there is no ledger for them")]
+    LedgerMissing {
+        /// The target.
+        target: String,
+        /// How many outputs stand there.
+        outputs: usize,
+    },
+    /// The target belongs to another ledger.
+    #[error("the target {target} belongs to ledger {found}, not to {expected}")]
+    Foreign {
+        /// The target.
+        target: String,
+        /// The ledger in its mark.
+        found: String,
+        /// The ledger at hand.
+        expected: String,
+    },
+    /// The ledger knows of outputs, and the target is not there or was emptied.
+    #[error("the target {target} has lost its mark; the ledger knows of {units} units there")]
+    TargetLost {
+        /// The target.
+        target: String,
+        /// How many units the ledger knows.
+        units: u64,
+    },
+    /// The ledger cannot be opened.
+    #[error("cannot open the ledger")]
+    Open(#[source] OpenError),
+    /// The ledger failed.
+    #[error("cannot read or write the ledger")]
+    Ledger(#[from] LedgerError),
+    /// The target failed.
+    #[error("the target failed")]
+    Sink(#[from] SinkError),
+    /// Another run took the pipeline over.
+    #[error("the lock on the pipeline was lost, so nothing more may be published")]
+    LeaseLost,
+    /// The source as a whole cannot be listed.
+    #[error("cannot list the source {0}")]
+    Source(String, #[source] std::io::Error),
+    /// More files vanished than the brake allows.
+    #[error("{} of {} files vanished from the source, more than the {} that may go in one run", .0.vanished, .0.live, .0.allowed)]
+    Braked(Brake),
+    /// The policy forbids changes.
+    #[error("{path} and {others} other files changed, which --on-modify fail forbids")]
+    ModifiedForbidden {
+        /// The first of them.
+        path: SourcePath,
+        /// How many more.
+        others: usize,
+    },
+    /// A pattern cannot be used.
+    #[error("cannot use the pattern {pattern:?}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The workers cannot be started.
+    #[error("cannot start {threads} workers")]
+    Workers {
+        /// How many.
+        threads: usize,
+        /// The system's own words.
+        #[source]
+        source: rayon::ThreadPoolBuildError,
+    },
+    /// There is a ledger, and it opens.
+    #[error("the ledger is there and opens, so there is nothing to recover")]
+    NothingToRecover,
+    /// A signal stopped the run before it had begun to work.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl From<OpenError> for RunError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Held { note } => Self::Held { note },
+            other => Self::Open(other),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! One run: discover, verify, plan, work, publish, record. Where rayon lives.
+//!
+//! The engine fetches facts and carries out decisions; it takes none itself. What happened to a file is decided in
+//! [`detect`](crate::detect), what is built in [`plan`](crate::plan), what a row looks like in `decode` and
+//! `schema`. The files here are the stages, in the order in which a run goes through them:
+//!
+//! | stage | file | what it does |
+//! |---|---|---|
+//! | open | `session` | takes the lock, checks that target and ledger belong together, recovers |
+//! | discover | `discover` | joins the listing with the ledger, range by range, side by side |
+//! | verify | `verify` | hashes what stamps do not decide, finds renames |
+//! | plan | `prepare` | turns verdicts into ledger rows and the planner's inputs |
+//! | work | `order`, `work`, `rows`, `member` | builds units from work orders, answers with receipts |
+//! | publish, record | `commit` | makes groups of units visible, then records them |
+//! | recover | `recover` | rolls intents of a killed run forward or back |
+//!
+//! # Invariants
+//! - One thread, the committer, writes to the ledger. Workers take orders and return receipts.
+//! - A plan is recorded before work begins, so that an interrupted run is taken up with the same units.
+//! - Every crash window is named in `commit`, where it is closed.
+
+mod audit;
+mod commit;
+mod control;
+mod definition;
+mod discover;
+mod error;
+mod forget;
+mod member;
+mod order;
+mod pipeline;
+mod prepare;
+mod preview;
+mod rebuild;
+mod recover;
+mod report;
+mod rows;
+mod run;
+mod same_content;
+mod session;
+mod verify;
+mod work;
+
+pub use audit::{Depth, Finding, VerifyReport, verify};
+pub use control::{Control, Phase, Progress};
+pub use error::RunError;
+pub use forget::{ResetFilter, ResetReport, reset, retry_quarantined};
+pub use pipeline::{Pipeline, Target};
+pub use preview::{PlanReport, PlannedChange, UnitPreview, preview};
+pub use rebuild::{RecoverReport, recover};
+pub use run::run;
