@@ -4,6 +4,8 @@
 pub mod clock;
 pub mod config;
 pub mod durable;
+pub mod encode;
 pub mod model;
 pub mod sink;
 pub mod source;
+pub mod transform;
