@@ -40,6 +40,15 @@ pub enum EncodeError {
         #[source]
         source: ParquetError,
     },
+    /// The footer could not be put into words.
+    #[error("cannot describe file {number} of the partition")]
+    Footer {
+        /// The file's number.
+        number: usize,
+        /// Why not.
+        #[source]
+        source: serde_json::Error,
+    },
     /// The place where the bytes go refused.
     #[error("cannot {action} file {number} of the partition")]
     Sink {

@@ -124,7 +124,7 @@ pub fn read_footer(file: Arc<dyn ReadAt>) -> Result<Option<Footer>, FooterError>
         .ok_or(FooterError::NotParquet)?;
     file.read_exact_at(end, &mut tail)
         .map_err(FooterError::Read)?;
-    let ([a, b, c, d, mark @ ..], end) = (tail, end);
+    let [a, b, c, d, mark @ ..] = tail;
     if mark != *MARK {
         return Err(FooterError::NotParquet);
     }

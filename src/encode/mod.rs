@@ -24,6 +24,9 @@ mod footer;
 mod properties;
 mod weight;
 
-pub use encoder::{EncodeOptions, EncodeSink, EncodedFile, PartitionEncoder};
+pub use encoder::{EncodeOptions, EncodeSink, EncodedFile, MakeFooter, OpenFile, PartitionEncoder};
 pub use error::{EncodeError, FooterError};
 pub use footer::{Footer, FooterInput, read_footer};
+
+#[cfg(test)]
+mod tests;

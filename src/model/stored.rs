@@ -66,7 +66,8 @@ mod tests {
             ),
             (DataType::Decimal128(5, 2), DataType::Decimal128(5, 2)),
         ] {
-            let tagged = Field::new("c", from, true).with_metadata([("k".into(), "v".into())].into());
+            let tagged =
+                Field::new("c", from, true).with_metadata([("k".into(), "v".into())].into());
             let stored = stored_schema(&Schema::new(vec![tagged]));
             assert_eq!(*stored, Schema::new(vec![Field::new("c", to, true)]));
             assert_eq!(stored_schema(&stored), stored);

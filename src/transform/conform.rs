@@ -31,8 +31,9 @@ pub fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, T
         })
         .collect::<Result<Vec<_>, _>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(schema, columns, &options)
-        .map_err(TransformError::arrow("give a batch the columns of its unit"))
+    RecordBatch::try_new_with_options(schema, columns, &options).map_err(TransformError::arrow(
+        "give a batch the columns of its unit",
+    ))
 }
 
 /// Returns `array` as the type of `field`, which differs from its own at most in what holds no value.
@@ -46,7 +47,9 @@ fn fit(array: &ArrayRef, field: &Field) -> Result<ArrayRef, TransformError> {
         (DataType::Null, _) => Ok(new_null_array(to, array.len())),
         (DataType::Struct(fields), DataType::Utf8) if fields.is_empty() => {
             let there = is_not_null(array).map_err(TransformError::arrow("look for nulls"))?;
-            let text = there.iter().map(|there| (there == Some(true)).then_some("{}"));
+            let text = there
+                .iter()
+                .map(|there| (there == Some(true)).then_some("{}"));
             Ok(Arc::new(text.collect::<StringArray>()))
         }
         (DataType::Dictionary(..) | DataType::RunEndEncoded(..), _)

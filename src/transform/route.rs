@@ -203,7 +203,9 @@ impl Groups {
             .iter()
             .map(|column| take(column, &order, None))
             .collect::<Result<Vec<_>, _>>()
-            .map_err(TransformError::arrow("bring the rows of a partition together"))?;
+            .map_err(TransformError::arrow(
+                "bring the rows of a partition together",
+            ))?;
         assemble(
             batch.schema().fields().iter().map(Arc::clone).collect(),
             columns,

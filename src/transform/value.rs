@@ -201,7 +201,11 @@ fn date_text(days: i64) -> String {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     match year {
         0..=9999 => format!("{year:04}-{month:02}-{day:02}"),
@@ -214,7 +218,10 @@ fn parse_date(text: &str) -> Option<i64> {
     let (rest, day) = text.rsplit_once('-')?;
     let (year, month) = rest.rsplit_once('-')?;
     let (month, day) = (digits_of(month, 2)?, digits_of(day, 2)?);
-    let year: i64 = year.parse().ok().filter(|year: &i64| year.abs() < 10_000_000)?;
+    let year: i64 = year
+        .parse()
+        .ok()
+        .filter(|year: &i64| year.abs() < 10_000_000)?;
     let shifted_year = if month <= 2 { year - 1 } else { year };
     let (era, year_of_era) = (shifted_year.div_euclid(400), shifted_year.rem_euclid(400));
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
@@ -242,7 +249,15 @@ mod tests {
             assert_eq!(date_text(days), text);
             assert_eq!(parse_date(text), Some(days));
         }
-        for bad in ["2023-02-29", "2024-13-01", "2024-1-1", "x", "", "2024-00-10", "--1-01-01"] {
+        for bad in [
+            "2023-02-29",
+            "2024-13-01",
+            "2024-1-1",
+            "x",
+            "",
+            "2024-00-10",
+            "--1-01-01",
+        ] {
             assert_eq!(parse_date(bad), None, "{bad}");
         }
     }
@@ -258,7 +273,12 @@ mod tests {
             assert_eq!(timestamp_text(value, unit), text);
             assert_eq!(parse_timestamp(text, unit), Some(value));
         }
-        for bad in ["1970-01-01", "1970-01-01T24:00:00", "1970-01-01T00:00", "1970-01-01T00:00:00.5"] {
+        for bad in [
+            "1970-01-01",
+            "1970-01-01T24:00:00",
+            "1970-01-01T00:00",
+            "1970-01-01T00:00:00.5",
+        ] {
             assert_eq!(parse_timestamp(bad, TimeUnit::Second), None, "{bad}");
         }
     }

@@ -111,4 +111,5 @@ impl<'a> Shuffle<'a> {
     }
 }
 
-
+#[cfg(test)]
+mod tests;

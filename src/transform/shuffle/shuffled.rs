@@ -10,8 +10,7 @@ use super::writer::Segment;
 use crate::model::PartitionValues;
 
 /// The rows of one partition as a visitor gets them: each batch with the member that its rows are of.
-pub type PartitionRows<'a> =
-    dyn Iterator<Item = Result<(usize, RecordBatch), TransformError>> + 'a;
+pub type PartitionRows<'a> = dyn Iterator<Item = Result<(usize, RecordBatch), TransformError>> + 'a;
 
 /// All rows of a shuffle, by partition.
 pub struct Shuffled<'a> {

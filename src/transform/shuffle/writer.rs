@@ -90,7 +90,11 @@ impl RunWriter {
         self.file.finish().map_err(failed("write", self.number))?;
         Ok(Written {
             number: self.number,
-            streams: self.streams.into_iter().map(|stream| stream.chunks).collect(),
+            streams: self
+                .streams
+                .into_iter()
+                .map(|stream| stream.chunks)
+                .collect(),
             segments: self.segments,
         })
     }
@@ -162,11 +166,7 @@ impl RunWriter {
         Ok(())
     }
 
-    fn write_chunk(
-        &mut self,
-        blocks: &[RecordBatch],
-        number: usize,
-    ) -> Result<(), TransformError> {
+    fn write_chunk(&mut self, blocks: &[RecordBatch], number: usize) -> Result<(), TransformError> {
         let stream = &mut self.streams[number];
         if stream.pending.is_empty() {
             return Ok(());
