@@ -122,3 +122,97 @@ fn fit_struct(array: &StructArray, to: &DataType) -> Result<ArrayRef, TransformE
     .map(|fitted| Arc::new(fitted) as ArrayRef)
     .map_err(TransformError::arrow("fit a struct to its type"))
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{DictionaryArray, Int64Array, ListArray, NullArray};
+    use arrow::buffer::{NullBuffer, OffsetBuffer};
+    use arrow::datatypes::{Int8Type, Int64Type, Schema};
+
+    use super::*;
+
+    fn schema(columns: Vec<(&str, DataType)>) -> SchemaRef {
+        let fields = columns
+            .into_iter()
+            .map(|(name, data_type)| Field::new(name, data_type, true));
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+
+    fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+        let columns = columns.into_iter().map(|(name, array)| (name, array, true));
+        RecordBatch::try_from_iter_with_nullable(columns).unwrap()
+    }
+
+    #[test]
+    fn columns_come_in_the_order_of_the_schema_and_missing_ones_are_null() {
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+        let given = batch(vec![
+            ("x", Arc::clone(&numbers)),
+            ("a", Arc::clone(&numbers)),
+        ]);
+        let wanted = schema(vec![
+            ("new", DataType::Utf8),
+            ("a", DataType::Int64),
+            ("untyped", DataType::Null),
+        ]);
+        let nulls = || -> ArrayRef { Arc::new(StringArray::new_null(2)) };
+        let expected = batch(vec![("new", nulls()), ("a", numbers), ("untyped", nulls())]);
+        assert_eq!(conform(&given, &wanted).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_holds_no_value_takes_any_type_at_every_depth() {
+        let offsets = || OffsetBuffer::from_lengths([2, 0]);
+        let item = |data_type| Arc::new(Field::new("item", data_type, true));
+        let nothing = ListArray::new(
+            item(DataType::Null),
+            offsets(),
+            Arc::new(NullArray::new(2)),
+            None,
+        );
+        let child: ArrayRef = Arc::new(nothing);
+        let given = StructArray::from(vec![(
+            Arc::new(Field::new("l", child.data_type().clone(), true)),
+            child,
+        )]);
+        let list = DataType::List(item(DataType::Int64));
+        let fields = vec![
+            Field::new("l", list, true),
+            Field::new("later", DataType::Int64, true),
+        ];
+        let wanted = schema(vec![("s", DataType::Struct(fields.into()))]);
+        let fitted = conform(&batch(vec![("s", Arc::new(given))]), &wanted).unwrap();
+        assert_eq!(fitted.schema(), wanted);
+        let lists = fitted.column(0).as_struct().column(0).as_list::<i32>();
+        assert_eq!(lists.value(0).null_count(), 2);
+        assert_eq!(lists.value_length(1), 0);
+    }
+
+    #[test]
+    fn structs_without_fields_and_dictionaries_are_written_out() {
+        let nulls = NullBuffer::from(vec![true, false]);
+        let bare: ArrayRef = Arc::new(StructArray::new_empty_fields(2, Some(nulls)));
+        let words: DictionaryArray<Int8Type> = vec!["a", "b"].into_iter().collect();
+        let given = batch(vec![("s", bare), ("d", Arc::new(words))]);
+        let fitted = conform(&given, &given.schema()).unwrap();
+        let texts = |values: Vec<Option<&str>>| -> ArrayRef { Arc::new(StringArray::from(values)) };
+        let expected = batch(vec![
+            ("s", texts(vec![Some("{}"), None])),
+            ("d", texts(vec![Some("a"), Some("b")])),
+        ]);
+        assert_eq!(fitted, expected);
+    }
+
+    #[test]
+    fn a_column_of_another_type_is_refused_by_name() {
+        let given = batch(vec![(
+            "l",
+            Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>([Some([
+                Some(1),
+            ])])),
+        )]);
+        let wanted = schema(vec![("l", DataType::Int64)]);
+        let error = conform(&given, &wanted).unwrap_err();
+        assert!(matches!(error, TransformError::Mismatch { column, .. } if column == "l"));
+    }
+}
