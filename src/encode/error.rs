@@ -62,6 +62,18 @@ pub enum EncodeError {
     },
 }
 
+impl EncodeError {
+    /// Tells whether another try may succeed: what the place of the bytes refuses is not the rows' fault.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Sink { .. } => true,
+            Self::Encode { source, .. } => matches!(source, ParquetError::External(_)),
+            _ => false,
+        }
+    }
+}
+
 /// A Parquet file whose footer could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FooterError {

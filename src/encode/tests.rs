@@ -89,14 +89,14 @@ fn encode(
     for (member, batch) in batches {
         encoder.push(*member, batch).unwrap();
     }
-    let encoded = encoder.finish().unwrap();
+    let done = encoder.finish().unwrap();
     let bytes = std::mem::take(&mut *files.lock().unwrap());
-    assert_eq!(encoded.len(), bytes.len());
-    for (file, bytes) in encoded.iter().zip(&bytes) {
+    assert_eq!(done.len(), bytes.len());
+    for (file, bytes) in done.iter().zip(&bytes) {
         assert_eq!(file.size, bytes.len() as u64);
         assert_eq!(file.hash, ContentHash::of(bytes));
     }
-    encoded.into_iter().zip(bytes).collect()
+    done.into_iter().zip(bytes).collect()
 }
 
 fn read(bytes: &[u8]) -> RecordBatch {
@@ -126,7 +126,7 @@ fn table(rows: usize, seed: u64) -> RecordBatch {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(99);
-        numbers.push((state % 5 != 0).then_some((state >> 40).cast_signed()));
+        numbers.push((!state.is_multiple_of(5)).then_some((state >> 40).cast_signed()));
     }
     let each = || numbers.iter().copied();
     let texts: StringArray = each()
@@ -150,9 +150,10 @@ fn table(rows: usize, seed: u64) -> RecordBatch {
     let nulls: NullBuffer = each().map(|n| n.is_some_and(|n| n % 3 != 0)).collect();
     let inner = Field::new("items", lists.data_type().clone(), true);
     let nested = StructArray::new(vec![inner].into(), vec![Arc::clone(&lists)], Some(nulls));
-    let instants = TimestampMicrosecondArray::from_iter(each());
+    let instants: TimestampMicrosecondArray = each().collect();
+    let ints: Int64Array = each().collect();
     let columns: Vec<(&str, ArrayRef)> = vec![
-        ("int", Arc::new(Int64Array::from_iter(each()))),
+        ("int", Arc::new(ints)),
         ("text", Arc::new(texts)),
         ("float", Arc::new(floats)),
         ("bytes", Arc::new(bytes)),

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeListArray, LargeListArray, ListArray, MapArray, RecordBatch,
-    RecordBatchOptions, StringArray, StructArray, new_null_array,
+    Array, ArrayRef, AsArray, FixedSizeListArray, GenericListArray, MapArray, OffsetSizeTrait,
+    RecordBatch, RecordBatchOptions, StringArray, StructArray, new_null_array,
 };
 use arrow::compute::{cast, is_not_null};
-use arrow::datatypes::{DataType, Field, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
+use arrow::error::ArrowError;
 
 use super::TransformError;
 use crate::model::stored_schema;
@@ -38,57 +39,40 @@ pub fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, T
 
 /// Returns `array` as the type of `field`, which differs from its own at most in what holds no value.
 fn fit(array: &ArrayRef, field: &Field) -> Result<ArrayRef, TransformError> {
+    use DataType as T;
     let (from, to) = (array.data_type(), field.data_type());
-    let built = |result: Result<ArrayRef, _>| {
-        result.map_err(TransformError::arrow("fit a nested column to its type"))
-    };
     match (from, to) {
         _ if from == to => Ok(Arc::clone(array)),
-        (DataType::Null, _) => Ok(new_null_array(to, array.len())),
-        (DataType::Struct(fields), DataType::Utf8) if fields.is_empty() => {
-            let there = is_not_null(array).map_err(TransformError::arrow("look for nulls"))?;
-            let text = there
-                .iter()
-                .map(|there| (there == Some(true)).then_some("{}"));
-            Ok(Arc::new(text.collect::<StringArray>()))
+        (T::Null, _) => Ok(new_null_array(to, array.len())),
+        (T::Struct(fields), T::Utf8) if fields.is_empty() => bare_structs_as_text(array),
+        (T::Dictionary(..) | T::RunEndEncoded(..), _)
+        | (T::Utf8View, T::Utf8)
+        | (T::BinaryView, T::Binary) => {
+            cast(array, to).map_err(TransformError::arrow("unpack a dictionary or a view"))
         }
-        (DataType::Dictionary(..) | DataType::RunEndEncoded(..), _)
-        | (DataType::Utf8View, DataType::Utf8)
-        | (DataType::BinaryView, DataType::Binary) => {
-            let plain = built(cast(array, to))?;
-            Ok(plain)
-        }
-        (DataType::Struct(_), DataType::Struct(_)) => fit_struct(array.as_struct(), to),
-        (DataType::List(_), DataType::List(item)) => {
-            let list = array.as_list::<i32>();
-            let values = fit(list.values(), item)?;
-            let (offsets, nulls) = (list.offsets().clone(), list.nulls().cloned());
-            let fitted = ListArray::try_new(Arc::clone(item), offsets, values, nulls);
-            built(fitted.map(|list| Arc::new(list) as ArrayRef))
-        }
-        (DataType::LargeList(_), DataType::LargeList(item)) => {
-            let list = array.as_list::<i64>();
-            let values = fit(list.values(), item)?;
-            let (offsets, nulls) = (list.offsets().clone(), list.nulls().cloned());
-            let fitted = LargeListArray::try_new(Arc::clone(item), offsets, values, nulls);
-            built(fitted.map(|list| Arc::new(list) as ArrayRef))
-        }
-        (DataType::FixedSizeList(_, size), DataType::FixedSizeList(item, wanted))
-            if size == wanted =>
-        {
+        (T::Struct(_), T::Struct(_)) => fit_struct(array.as_struct(), to),
+        (T::List(_), T::List(item)) => fit_list(array.as_list::<i32>(), item),
+        (T::LargeList(_), T::LargeList(item)) => fit_list(array.as_list::<i64>(), item),
+        (T::FixedSizeList(_, size), T::FixedSizeList(item, wanted)) if size == wanted => {
             let list = array.as_fixed_size_list();
-            let values = fit(list.values(), item)?;
-            let nulls = list.nulls().cloned();
-            let fitted = FixedSizeListArray::try_new(Arc::clone(item), *size, values, nulls);
-            built(fitted.map(|list| Arc::new(list) as ArrayRef))
+            let (values, nulls) = (fit(list.values(), item)?, list.nulls().cloned());
+            nested(FixedSizeListArray::try_new(
+                Arc::clone(item),
+                *size,
+                values,
+                nulls,
+            ))
         }
-        (DataType::Map(..), DataType::Map(entries, sorted)) => {
+        (T::Map(..), T::Map(entries, sorted)) => {
             let map = array.as_map();
-            let fitted = fit_struct(map.entries(), entries.data_type())?;
-            let (offsets, nulls) = (map.offsets().clone(), map.nulls().cloned());
-            let pairs = fitted.as_struct().clone();
-            let fitted = MapArray::try_new(Arc::clone(entries), offsets, pairs, nulls, *sorted);
-            built(fitted.map(|map| Arc::new(map) as ArrayRef))
+            let pairs = fit_struct(map.entries(), entries.data_type())?;
+            nested(MapArray::try_new(
+                Arc::clone(entries),
+                map.offsets().clone(),
+                pairs.as_struct().clone(),
+                map.nulls().cloned(),
+                *sorted,
+            ))
         }
         _ => Err(TransformError::Mismatch {
             column: field.name().clone(),
@@ -96,6 +80,35 @@ fn fit(array: &ArrayRef, field: &Field) -> Result<ArrayRef, TransformError> {
             found: from.clone(),
         }),
     }
+}
+
+fn nested<A: Array + 'static>(built: Result<A, ArrowError>) -> Result<ArrayRef, TransformError> {
+    built
+        .map(|array| Arc::new(array) as ArrayRef)
+        .map_err(TransformError::arrow("fit a nested column to its type"))
+}
+
+/// Renders structs without fields, which hold nothing but the difference between there and not there.
+fn bare_structs_as_text(array: &ArrayRef) -> Result<ArrayRef, TransformError> {
+    let there = is_not_null(array).map_err(TransformError::arrow("look for nulls"))?;
+    let text = there
+        .iter()
+        .map(|there| (there == Some(true)).then_some("{}"));
+    Ok(Arc::new(text.collect::<StringArray>()))
+}
+
+fn fit_list<O: OffsetSizeTrait>(
+    list: &GenericListArray<O>,
+    item: &FieldRef,
+) -> Result<ArrayRef, TransformError> {
+    let values = fit(list.values(), item)?;
+    let (offsets, nulls) = (list.offsets().clone(), list.nulls().cloned());
+    nested(GenericListArray::try_new(
+        Arc::clone(item),
+        offsets,
+        values,
+        nulls,
+    ))
 }
 
 fn fit_struct(array: &StructArray, to: &DataType) -> Result<ArrayRef, TransformError> {
@@ -113,14 +126,12 @@ fn fit_struct(array: &StructArray, to: &DataType) -> Result<ArrayRef, TransformE
             None => Ok(new_null_array(field.data_type(), array.len())),
         })
         .collect::<Result<Vec<_>, _>>()?;
-    StructArray::try_new_with_length(
+    nested(StructArray::try_new_with_length(
         fields.clone(),
         children,
         array.nulls().cloned(),
         array.len(),
-    )
-    .map(|fitted| Arc::new(fitted) as ArrayRef)
-    .map_err(TransformError::arrow("fit a struct to its type"))
+    ))
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use super::TransformError;
 pub(super) const CHUNK_ROWS: usize = 8192;
 /// Small parts are put together when there are so many of them; until then each has arrays of its own.
 const STAGE_PARTS: usize = 1024;
+/// Rows of a batch that is handed on, or of a block that is made of small parts, weigh about this much at most.
+pub(super) const CHUNK_BYTES: usize = 8 << 20;
 /// What an array costs beside its buffers.
 const ARRAY_BYTES: usize = 160;
 
@@ -39,6 +41,8 @@ pub(super) struct Memory {
 /// Rows in the order of their partitions, and within a partition in the order they came.
 pub(super) struct SortedRows {
     pub(super) blocks: Vec<RecordBatch>,
+    /// What a row of each block weighs on average.
+    pub(super) row_bytes: Vec<usize>,
     pub(super) pieces: Vec<Piece>,
 }
 
@@ -79,10 +83,10 @@ impl Memory {
         self.stage_rows += rows;
         self.stage_bytes += own_bytes + batch.num_columns() * ARRAY_BYTES;
         self.stage.push(batch);
-        if self.stage.len() >= STAGE_PARTS || self.stage_rows >= CHUNK_ROWS {
-            self.close_stage()?;
-        }
-        Ok(())
+        let is_full = self.stage.len() >= STAGE_PARTS
+            || self.stage_rows >= CHUNK_ROWS
+            || self.stage_bytes >= CHUNK_BYTES;
+        if is_full { self.close_stage() } else { Ok(()) }
     }
 
     /// Makes a block of the small parts.
@@ -90,7 +94,10 @@ impl Memory {
         let Some(first) = self.stage.first() else {
             return Ok(());
         };
-        let block = concat_batches(&first.schema(), &self.stage)
+        let empty = first.slice(0, 0);
+        // The empty part at the end makes sure that a single part is copied too.
+        let parts = self.stage.iter().chain(std::iter::once(&empty));
+        let block = concat_batches(&first.schema(), parts)
             .map_err(TransformError::arrow("put small parts together"))?;
         self.block_bytes += block.get_array_memory_size();
         self.blocks.push(block);
@@ -106,8 +113,13 @@ impl Memory {
             blocks, mut log, ..
         } = std::mem::take(self);
         log.sort_by_key(|piece| ranks[piece.partition]);
+        let row_bytes = blocks
+            .iter()
+            .map(|block| block.get_array_memory_size() / block.num_rows().max(1) + 1)
+            .collect();
         Ok(SortedRows {
             blocks,
+            row_bytes,
             pieces: log,
         })
     }

@@ -3,7 +3,7 @@
 use arrow::array::RecordBatch;
 
 use super::TransformError;
-use super::memory::{CHUNK_ROWS, Piece, SortedRows, gather, same};
+use super::memory::{CHUNK_BYTES, CHUNK_ROWS, Piece, SortedRows, gather, same};
 use super::partitions::Partitions;
 use super::run::Runs;
 use super::writer::Segment;
@@ -56,7 +56,7 @@ impl<'a> Shuffled<'a> {
             let mut rows = Rows {
                 runs: &mut self.runs,
                 segments: segments.into(),
-                blocks: &self.memory.blocks,
+                memory: &self.memory,
                 pieces: own,
             };
             visit(values, &mut rows)?;
@@ -72,7 +72,7 @@ impl<'a> Shuffled<'a> {
 struct Rows<'r, 'a> {
     runs: &'r mut Runs<'a>,
     segments: std::collections::VecDeque<Segment>,
-    blocks: &'r [RecordBatch],
+    memory: &'r SortedRows,
     pieces: &'r [Piece],
 }
 
@@ -94,21 +94,27 @@ impl Rows<'_, '_> {
     /// Returns the next rows in memory of one member with one schema, as many as make a batch.
     fn next_in_memory(&mut self) -> Option<Result<(usize, RecordBatch), TransformError>> {
         let first = self.pieces.first()?;
-        let mut rows = 0;
+        let SortedRows {
+            blocks, row_bytes, ..
+        } = self.memory;
+        let (mut rows, mut bytes) = (0, 0);
+        let mut joins = |piece: &&Piece| {
+            rows += piece.rows;
+            bytes += piece.rows * row_bytes[piece.block];
+            piece.member == first.member
+                && rows <= CHUNK_ROWS
+                && bytes <= CHUNK_BYTES
+                && same(&blocks[piece.block], &blocks[first.block])
+        };
         let count = self
             .pieces
             .iter()
-            .take_while(|piece| {
-                rows += piece.rows;
-                piece.member == first.member
-                    && rows <= CHUNK_ROWS
-                    && same(&self.blocks[piece.block], &self.blocks[first.block])
-            })
+            .take_while(|piece| joins(piece))
             .count()
             .max(1);
         let (taken, rest) = self.pieces.split_at(count);
         self.pieces = rest;
-        Some(gather(self.blocks, taken).map(|batch| (first.member, batch)))
+        Some(gather(blocks, taken).map(|batch| (first.member, batch)))
     }
 }
 

@@ -65,17 +65,13 @@ impl RunWriter {
 
     /// Appends rows; partitions must not come before those of earlier rows.
     pub(super) fn append(&mut self, rows: &SortedRows) -> Result<(), TransformError> {
-        // Which stream a block's rows go to, and what one of them weighs on average.
-        let blocks: Vec<(usize, usize)> = rows
+        let streams: Vec<usize> = rows
             .blocks
             .iter()
-            .map(|block| {
-                let row_bytes = block.get_array_memory_size() / block.num_rows().max(1) + 1;
-                (self.stream_of(block), row_bytes)
-            })
+            .map(|block| self.stream_of(block))
             .collect();
         for piece in &rows.pieces {
-            let (stream, row_bytes) = blocks[piece.block];
+            let (stream, row_bytes) = (streams[piece.block], rows.row_bytes[piece.block]);
             self.note(piece, stream);
             self.append_piece(&rows.blocks, *piece, stream, row_bytes)?;
         }
