@@ -13,9 +13,9 @@
 //! # The format
 //! Parquet 1.0 data pages under zstd. Text has a dictionary as long as that is small; integers, dates and
 //! timestamps are delta-encoded; floats are plain. Beside `ARROW:schema` the key-value metadata holds, in this
-//! order: `strandline.format` (the version of all of this), `strandline.unit`, `strandline.definition`,
-//! `strandline.unit_partition`, `strandline.partition`, `strandline.file`, `strandline.shape` and
-//! `strandline.inputs`, the last three but `file` as JSON.
+//! order, each value as JSON: `strandline.format` (the version of all of this), `strandline.unit`,
+//! `strandline.definition`, `strandline.unit_partition`, `strandline.partition`, `strandline.file`,
+//! `strandline.shape` and `strandline.inputs`.
 
 mod chunks;
 mod encoder;

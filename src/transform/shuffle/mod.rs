@@ -67,7 +67,8 @@ pub struct Shuffle<'a> {
 }
 
 impl<'a> Shuffle<'a> {
-    /// Begins without rows. About `budget_bytes` are held in memory, at least one batch.
+    /// Begins without rows. About `budget_bytes` are held in memory, at least one batch; the index of partitions,
+    /// some hundred bytes for each, comes on top.
     #[must_use]
     pub fn new(budget_bytes: usize, spill: &'a dyn SpillStore) -> Self {
         Self {
