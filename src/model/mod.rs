@@ -18,6 +18,7 @@ mod record;
 mod report;
 mod shape;
 mod size;
+mod stored;
 mod timestamp;
 
 pub use dirty::DirtyReason;
@@ -37,4 +38,5 @@ pub use report::{
 };
 pub use shape::{Column, Shape};
 pub use size::{ByteSize, ParseSizeError};
+pub use stored::stored_schema;
 pub use timestamp::{ParseTimestampError, Timestamp};
