@@ -4,4 +4,4 @@ mod definition;
 mod policy;
 
 pub use definition::{Definition, FORMAT_VERSION, Format};
-pub use policy::{Limits, OnDelete, OnModify, Policies, Removals, SameContent};
+pub use policy::{Limits, Links, OnDelete, OnModify, Policies, Removals, SameContent};

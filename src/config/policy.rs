@@ -43,6 +43,17 @@ pub enum SameContent {
     Skip,
 }
 
+/// Whether symbolic links in the source are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Links {
+    /// They are skipped.
+    #[default]
+    Ignored,
+    /// What they lead to counts as if it stood in their place.
+    Followed,
+}
+
 /// Whether the removal brake is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -16,6 +16,7 @@ mod path;
 mod read_at;
 mod record;
 mod report;
+mod select;
 mod shape;
 mod size;
 mod stored;
@@ -36,6 +37,7 @@ pub use report::{
     ByteCounts, ErrorKind, FileCounts, OutputCounts, ReportedError, RowCounts, RunReport,
     RunStatus, Seconds, UnitCounts,
 };
+pub use select::{Select, SelectAll};
 pub use shape::{Column, Shape};
 pub use size::{ByteSize, ParseSizeError};
 pub use stored::stored_schema;

@@ -11,10 +11,14 @@
 //! - Retiring what is not there is no error. A directory that retiring emptied goes as well.
 //! - Staging never lies where a reader of the target looks.
 
+mod disk;
+
 use std::io::{self, Write};
 use std::sync::Arc;
 
 use crate::model::{LedgerId, OutputPath, ReadAt};
+
+pub use disk::DiskSink;
 
 /// Where the outputs stand.
 pub trait Sink: Send + Sync {

@@ -12,10 +12,20 @@
 //!   taken for removed.
 //! - Expanding a span again lists it again.
 
+mod counting;
+mod faulty;
+mod local;
+mod memory;
+
 use std::io::{self, Read};
 use std::sync::Arc;
 
 use crate::model::{ErrorKind, Fingerprint, KeyRange, Listed, ReadAt, SourcePath};
+
+pub use counting::CountingSource;
+pub use faulty::{FaultySource, Moment};
+pub use local::{LocalSource, OpenSourceError};
+pub use memory::MemorySource;
 
 /// Where the files come from.
 pub trait Source: Send + Sync {
