@@ -23,4 +23,6 @@ pub use view::{FileCursor, View};
 pub use writer::{Ledger, holder, snapshot};
 
 #[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
 mod tests;

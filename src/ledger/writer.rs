@@ -342,3 +342,15 @@ fn io_at(path: &Path, source: io::Error) -> OpenError {
         source,
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Makes `ledger` look as if a program with another format had written it.
+    pub(in crate::ledger) fn pretend_format(ledger: &Ledger, version: u32) {
+        let transaction = ledger.db().unwrap().begin_write().unwrap();
+        put_format(&mut transaction.open_table(META).unwrap(), version).unwrap();
+        transaction.commit().unwrap();
+    }
+}
