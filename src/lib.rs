@@ -6,6 +6,8 @@ pub mod config;
 pub mod detect;
 pub mod durable;
 pub mod encode;
+pub mod engine;
+pub mod ledger;
 pub mod model;
 pub mod plan;
 pub mod sink;

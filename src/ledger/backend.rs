@@ -1,0 +1,212 @@
+//! What the storage stands on: the ledger's file, a copy of it in memory, and the gate between the two.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::thread::sleep;
+use std::time::Duration;
+
+use redb::StorageBackend;
+
+use crate::durable::{Disk, HeldLock, StoreFile};
+use crate::model::ReadAt;
+
+/// The ledger's file as the storage sees it.
+///
+/// It fails stopped: after an error, or once the lease is lost, nothing is read or written until the ledger has
+/// been opened again. A disk that failed once says nothing reliable about what it kept.
+#[derive(Debug)]
+pub(super) struct StoreBackend {
+    store: Box<dyn StoreFile>,
+    /// Weak, so that a view which outlives the ledger does not keep the pipeline locked.
+    lease: Weak<dyn HeldLock>,
+    stopped: AtomicBool,
+}
+
+impl StoreBackend {
+    pub(super) fn new(store: Box<dyn StoreFile>, lease: Weak<dyn HeldLock>) -> Self {
+        Self {
+            store,
+            lease,
+            stopped: AtomicBool::new(false),
+        }
+    }
+
+    fn attempt<T>(&self, operation: impl FnOnce(&dyn StoreFile) -> io::Result<T>) -> io::Result<T> {
+        if self.stopped.load(Ordering::Acquire) {
+            return Err(io::Error::other("the ledger stopped after a failure"));
+        }
+        let result = operation(self.store.as_ref());
+        if result.is_err() {
+            self.stopped.store(true, Ordering::Release);
+        }
+        result
+    }
+
+    fn change(&self, operation: impl FnOnce(&dyn StoreFile) -> io::Result<()>) -> io::Result<()> {
+        self.attempt(|store| {
+            if self.lease.upgrade().is_some_and(|lease| lease.is_held()) {
+                operation(store)
+            } else {
+                Err(io::Error::other("the lock is no longer ours"))
+            }
+        })
+    }
+}
+
+impl StorageBackend for StoreBackend {
+    fn len(&self) -> io::Result<u64> {
+        self.attempt(|store| Ok(store.len()))
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.attempt(|store| store.read_exact_at(offset, out))
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.change(|store| store.set_len(len))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.change(|store| store.sync())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.change(|store| store.write_all_at(offset, data))
+    }
+}
+
+/// A courtesy between the writer and those who copy the file: whoever passes the gate keeps it shut behind him.
+///
+/// The writer takes it for each transaction, a reader for each copy, so that a copy is made while the file rests.
+/// Neither depends on it: a reader that finds the gate shut for too long, or may not use it, copies all the same
+/// and looks whether a commit came between (see [`copy`]); a writer goes on after a while, so that a reader which
+/// hangs cannot hold up a run.
+#[derive(Debug, Clone)]
+pub(super) struct Gate {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+}
+
+const PAUSE: Duration = Duration::from_millis(1);
+
+impl Gate {
+    pub(super) fn new(disk: Arc<dyn Disk>, dir: &Path) -> Self {
+        Self {
+            disk,
+            path: dir.join("gate"),
+        }
+    }
+
+    /// Waits for the gate, but no longer than `tries` pauses.
+    pub(super) fn pass(&self, tries: usize) -> Option<Box<dyn HeldLock>> {
+        for _ in 0..tries {
+            match self.disk.try_lock(&self.path, "") {
+                Ok(Some(held)) => return Some(held),
+                Ok(None) => sleep(PAUSE),
+                Err(_) => return None,
+            }
+        }
+        None
+    }
+}
+
+/// How many pauses a writer waits for a reader.
+pub(super) const WRITER_TRIES: usize = 5_000;
+const READER_TRIES: usize = 2_000;
+const COPY_TRIES: usize = 20;
+const HEADER_BYTES: usize = 4096;
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// Returns a copy of the ledger's file that holds one committed state, or `None` where there is no file.
+///
+/// The storage never overwrites a page that the last commit can reach; a commit makes new pages reachable by
+/// rewriting the header, and only the commit after it may reuse what the first one freed. A copy is therefore
+/// consistent if the header was the same before and after: whatever was written meanwhile is unreachable from it.
+///
+/// # Errors
+/// What the disk reports; `TimedOut` where commits came faster than the file could be copied.
+pub(super) fn copy(disk: Arc<dyn Disk>, dir: &Path, path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let gate = Gate::new(disk, dir);
+    for attempt in 0..COPY_TRIES {
+        let shut = gate.pass(if attempt == 0 { READER_TRIES } else { 10 });
+        match copy_once(gate.disk.as_ref(), path) {
+            Ok(Some(bytes)) => return Ok(Some(bytes)),
+            Ok(None) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // The file may have shrunk under the reader.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+            Err(error) => return Err(error),
+        }
+        drop(shut);
+        sleep(PAUSE);
+    }
+    Err(io::Error::new(
+        io::ErrorKind::TimedOut,
+        "it is being written to all the time",
+    ))
+}
+
+fn copy_once(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let file = disk.open(path)?;
+    let length = usize::try_from(file.len()).map_err(io::Error::other)?;
+    let mut bytes = vec![0; length];
+    let mut offset = 0;
+    for chunk in bytes.chunks_mut(CHUNK_BYTES) {
+        file.read_exact_at(offset, chunk)?;
+        offset += chunk.len() as u64;
+    }
+    let mut header = [0; HEADER_BYTES];
+    let header = &mut header[..length.min(HEADER_BYTES)];
+    file.read_exact_at(0, header)?;
+    Ok((bytes.get(..header.len()) == Some(header)).then_some(bytes))
+}
+
+/// A copy of the file in memory; the storage repairs it as it would the file.
+#[derive(Debug)]
+pub(super) struct CopyBackend(RwLock<Vec<u8>>);
+
+impl CopyBackend {
+    pub(super) fn new(bytes: Vec<u8>) -> Self {
+        Self(RwLock::new(bytes))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Vec<u8>)) {
+        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl StorageBackend for CopyBackend {
+    fn len(&self) -> io::Result<u64> {
+        let bytes = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(bytes.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let bytes = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        bytes.read_exact_at(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let len = usize::try_from(len).map_err(io::Error::other)?;
+        self.change(|bytes| bytes.resize(len, 0));
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let start = usize::try_from(offset).map_err(io::Error::other)?;
+        let end = start.saturating_add(data.len());
+        self.change(|bytes| {
+            if bytes.len() < end {
+                bytes.resize(end, 0);
+            }
+            bytes[start..end].copy_from_slice(data);
+        });
+        Ok(())
+    }
+}

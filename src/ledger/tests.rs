@@ -1,0 +1,285 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+
+use super::block::tests::{path, record};
+use super::record::tests::{file, full_batch, intent, report, unit};
+use super::*;
+use crate::durable::{Disk, MemoryDisk};
+use crate::model::{
+    DirtyReason, FileRecord, KeyRange, LedgerId, OutputPath, RunId, SourcePath, Timestamp, UnitId,
+};
+
+pub(super) fn dir() -> &'static Path {
+    Path::new("/state")
+}
+
+pub(super) fn open(disk: &MemoryDisk) -> Result<Ledger, OpenError> {
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    Ledger::open(disk, dir(), &|| LedgerId("id".to_owned()), "the test")
+}
+
+pub(super) fn peek(disk: &MemoryDisk) -> Result<View, OpenError> {
+    snapshot(Arc::new(disk.clone()), dir())
+}
+
+pub(super) fn scan(view: &View, range: &KeyRange) -> Vec<(String, FileRecord)> {
+    let mut cursor = view.files(range).unwrap();
+    let mut files = Vec::new();
+    while let Some(row) = cursor.next().unwrap() {
+        files.push((row.path.to_owned(), row.record()));
+    }
+    files
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn files_are_what_a_map_would_hold(
+        batches in vec((btree_map(path(), option::of(record()), 0..60), any::<bool>()), 1..8),
+        start in path(),
+        end in option::of(path()),
+    ) {
+        let disk = MemoryDisk::new();
+        let mut ledger = open(&disk).unwrap();
+        let mut model: BTreeMap<String, FileRecord> = BTreeMap::new();
+        for (changes, reopen) in batches {
+            let mut batch = Batch::default();
+            for (path, record) in changes {
+                batch.files.insert(SourcePath::from(path.as_str()), record.clone());
+                match record {
+                    Some(record) => model.insert(path, record),
+                    None => model.remove(&path),
+                };
+            }
+            ledger.write(&batch).unwrap();
+            if reopen {
+                ledger.close().unwrap();
+                ledger = open(&disk).unwrap();
+            }
+            let view = ledger.view().unwrap();
+            prop_assert_eq!(view.meta().unwrap().files, model.len() as u64);
+            prop_assert_eq!(scan(&view, &KeyRange::all()), model.clone().into_iter().collect::<Vec<_>>());
+        }
+        let view = peek(&disk).unwrap();
+        let range = KeyRange::new(start.clone(), end);
+        let expected = model.clone().into_iter().filter(|(path, _)| range.contains(path));
+        prop_assert_eq!(scan(&view, &range), expected.collect::<Vec<_>>());
+        prop_assert_eq!(view.file(&start).unwrap(), model.get(&start).cloned());
+    }
+}
+
+#[test]
+fn every_field_of_a_batch_can_be_read_back() {
+    let disk = MemoryDisk::new();
+    let ledger = open(&disk).unwrap();
+    let mut batch = full_batch();
+    batch.open_intents = vec![intent(7), intent(9)];
+    ledger.write(&batch).unwrap();
+    ledger.close().unwrap();
+
+    let view = peek(&disk).unwrap();
+    let meta = view.meta().unwrap();
+    assert_eq!(meta.id, LedgerId("id".to_owned()));
+    assert_eq!(meta.format_version, 1);
+    assert_eq!(meta.source.as_deref(), Some("/in"));
+    assert_eq!(meta.target.as_deref(), Some("/out"));
+    assert_eq!(meta.definition.as_deref(), Some("f00d"));
+    assert_eq!((meta.next_unit, meta.next_run), (3, 5));
+    assert_eq!(
+        (meta.watermark, meta.checkpoint),
+        (Some(Timestamp(-1)), Some(RunId(4)))
+    );
+    assert_eq!((meta.files, meta.units), (2, 1));
+    let unit = batch.units[&UnitId(1)].clone();
+    assert_eq!(view.unit(UnitId(1)).unwrap(), unit);
+    let units: Vec<_> = view.units().unwrap().map(Result::unwrap).collect();
+    assert_eq!(units, [(UnitId(1), unit.unwrap())]);
+    assert_eq!(view.dirty().unwrap(), [(UnitId(1), DirtyReason::Reset)]);
+    let bad = batch.quarantine["bad"].clone();
+    assert_eq!(view.quarantined("bad").unwrap(), bad);
+    assert_eq!(view.quarantine().unwrap(), [("bad".into(), bad.unwrap())]);
+    assert_eq!(view.reason("a").unwrap().as_deref(), Some("{}"));
+    assert_eq!(view.intents().unwrap(), [intent(9)]);
+    assert_eq!(view.garbage().unwrap(), [OutputPath::from("old")]);
+    assert_eq!(view.runs(5).unwrap(), batch.runs);
+    assert_eq!(view.run(RunId(4)).unwrap().as_ref(), batch.runs.first());
+    assert_eq!(view.run(RunId(5)).unwrap(), None);
+    assert_eq!(view.schema().unwrap(), batch.schema);
+    assert_eq!(view.schemas().unwrap().len(), 1);
+    let text = view.definition("f00d").unwrap();
+    assert_eq!(text.as_deref(), Some("{\"format\":\"csv\"}"));
+}
+
+#[test]
+fn the_newest_runs_come_first() {
+    let disk = MemoryDisk::new();
+    let ledger = open(&disk).unwrap();
+    for run in 1..=4 {
+        let runs = vec![report(run)];
+        ledger
+            .write(&Batch {
+                runs,
+                ..Batch::default()
+            })
+            .unwrap();
+    }
+    let runs = ledger.view().unwrap().runs(2).unwrap();
+    assert_eq!(runs, [report(4), report(3)]);
+}
+
+#[test]
+fn a_partition_knows_its_units_and_only_its_own() {
+    let disk = MemoryDisk::new();
+    let ledger = open(&disk).unwrap();
+    let write = |id, unit| {
+        let units = [(UnitId(id), unit)].into();
+        ledger
+            .write(&Batch {
+                units,
+                ..Batch::default()
+            })
+            .unwrap();
+    };
+    write(1, Some(unit("p=1/", 3)));
+    write(2, Some(unit("p=1/", 4)));
+    write(3, Some(unit("p=10/", 1)));
+    write(1, Some(unit("p=2/", 3)));
+    write(4, Some(unit("", 2)));
+    let ids = |partition| {
+        let units = ledger.view().unwrap().units_in(partition).unwrap();
+        units
+            .iter()
+            .map(|unit| (unit.id.0, unit.members))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids("p=1/"), [(2, 4)]);
+    assert_eq!(ids("p=2/"), [(1, 3)]);
+    assert_eq!(ids("p=10/"), [(3, 1)]);
+    assert_eq!(ids(""), [(4, 2)]);
+    write(2, None);
+    assert_eq!(ids("p=1/"), []);
+    assert_eq!(ledger.view().unwrap().meta().unwrap().units, 3);
+}
+
+#[test]
+fn a_view_does_not_see_what_is_written_after_it() {
+    let disk = MemoryDisk::new();
+    let ledger = open(&disk).unwrap();
+    let before = ledger.view().unwrap();
+    ledger.write(&full_batch()).unwrap();
+    assert_eq!(before.meta().unwrap().files, 0);
+    assert_eq!(scan(&before, &KeyRange::all()), []);
+    assert_eq!(ledger.view().unwrap().meta().unwrap().files, 2);
+}
+
+#[test]
+fn a_snapshot_works_beside_a_writer_and_a_second_writer_is_refused() {
+    let disk = MemoryDisk::new();
+    assert!(matches!(peek(&disk), Err(OpenError::Missing)));
+    assert_eq!(holder(&disk, dir()).unwrap(), None);
+    let ledger = open(&disk).unwrap();
+    ledger.write(&full_batch()).unwrap();
+    assert_eq!(peek(&disk).unwrap().meta().unwrap().files, 2);
+    assert_eq!(holder(&disk, dir()).unwrap().as_deref(), Some("the test"));
+    let second = open(&disk).unwrap_err();
+    assert!(
+        matches!(&second, OpenError::Held { note } if note == "the test"),
+        "{second}"
+    );
+    let view = ledger.view().unwrap();
+    ledger.close().unwrap();
+    assert_eq!(holder(&disk, dir()).unwrap(), None);
+    open(&disk).unwrap().close().unwrap();
+    drop(view);
+}
+
+#[test]
+fn a_shut_gate_does_not_keep_a_reader_out() {
+    let disk = MemoryDisk::new();
+    let ledger = open(&disk).unwrap();
+    ledger.write(&full_batch()).unwrap();
+    let _shut = disk.try_lock(&dir().join("gate"), "").unwrap().unwrap();
+    assert_eq!(peek(&disk).unwrap().meta().unwrap().files, 2);
+}
+
+#[test]
+fn a_writer_that_lost_its_lock_writes_nothing_more() {
+    let disk = MemoryDisk::new();
+    let ledger = open(&disk).unwrap();
+    ledger.write(&full_batch()).unwrap();
+    disk.remove_file(&dir().join("lock")).unwrap();
+    assert!(!ledger.is_held());
+    let before = disk.files();
+    let lost = ledger.write(&full_batch());
+    assert!(matches!(lost, Err(LedgerError::LostLease { .. })));
+    assert!(matches!(ledger.close(), Err(LedgerError::LostLease { .. })));
+    let ledger_of = |files: Vec<(std::path::PathBuf, Vec<u8>)>| {
+        files
+            .into_iter()
+            .find(|(path, _)| path.ends_with("ledger.redb"))
+    };
+    assert_eq!(ledger_of(disk.files()), ledger_of(before));
+}
+
+#[test]
+fn an_empty_batch_leaves_the_file_as_it_is() {
+    let disk = MemoryDisk::new();
+    let ledger = open(&disk).unwrap();
+    let before = disk.files();
+    ledger.write(&Batch::default()).unwrap();
+    assert_eq!(disk.files(), before);
+}
+
+#[test]
+fn a_view_and_a_cursor_can_go_to_other_threads() {
+    fn shared<T: Send + Sync + 'static>() {}
+    fn sent<T: Send + 'static>() {}
+    shared::<View>();
+    shared::<Ledger>();
+    sent::<FileCursor>();
+}
+
+#[test]
+fn a_ledger_that_loses_most_of_its_files_shrinks() {
+    let disk = MemoryDisk::new();
+    let mut ledger = open(&disk).unwrap();
+    let path = |n: u64| SourcePath::from(format!("some/directory/of/files/{n:06}.csv").as_str());
+    let files = (0..100_000).map(|n| (path(n), Some(file(n)))).collect();
+    ledger
+        .write(&Batch {
+            files,
+            ..Batch::default()
+        })
+        .unwrap();
+    assert_eq!(ledger.compact_if_sparse().unwrap(), Compaction::NotNeeded);
+    let files = (0..100_000)
+        .filter(|n| n % 100 != 0)
+        .map(|n| (path(n), None))
+        .collect();
+    ledger
+        .write(&Batch {
+            files,
+            ..Batch::default()
+        })
+        .unwrap();
+    let view = ledger.view().unwrap();
+    assert_eq!(ledger.compact_if_sparse().unwrap(), Compaction::Busy);
+    drop(view);
+    let done = ledger.compact_if_sparse().unwrap();
+    let Compaction::Done {
+        before_bytes,
+        after_bytes,
+    } = done
+    else {
+        panic!("{done:?}");
+    };
+    assert!(after_bytes * 4 < before_bytes, "{done:?}");
+    assert_eq!(ledger.compact_if_sparse().unwrap(), Compaction::NotNeeded);
+    assert_eq!(scan(&ledger.view().unwrap(), &KeyRange::all()).len(), 1_000);
+}

@@ -1,0 +1,356 @@
+//! The writer's handle: opening, creating, one transaction at a time, closing.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
+use std::time::Duration;
+
+use redb::{Builder, CompactionError, Database, StorageBackend};
+
+use crate::durable::{Disk, HeldLock, Kind};
+use crate::model::LedgerId;
+
+use super::apply::{apply, create_tables};
+use super::backend::{CopyBackend, Gate, StoreBackend, WRITER_TRIES, copy};
+use super::batch::{Batch, Compaction};
+use super::codec::Malformed;
+use super::error::{Fault, LedgerError, OpenError, guarded};
+use super::migrate::{FORMAT_VERSION, migrate};
+use super::tables::{META, MetaRow, put_format};
+use super::view::View;
+
+const FILE: &str = "ledger.redb";
+const LOCK: &str = "lock";
+/// A ledger that is being created: nothing is recorded in it yet, so what a crash leaves of it is thrown away.
+const UNBORN: &str = "ledger.new";
+
+/// What the storage may keep of the file in memory.
+const CACHE_BYTES: usize = 48 << 20;
+/// Below this length a file is not worth compacting.
+const SPARSE_BYTES: u64 = 4 << 20;
+
+/// The writer's handle to a ledger. As long as it lives, no other can be opened.
+///
+/// It fails stopped: after a write that failed it refuses to write until the ledger has been opened again.
+pub struct Ledger {
+    /// `None` only while the handle is being dropped.
+    db: Option<Database>,
+    stopped: AtomicBool,
+    gate: Gate,
+    disk: Arc<dyn Disk>,
+    path: Arc<Path>,
+    /// Last, so that the storage is closed before another may open it.
+    lease: Arc<dyn HeldLock>,
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ledger({})", self.path.display())
+    }
+}
+
+impl Ledger {
+    /// Takes the lock and opens the ledger in `dir`, creating it (and `dir`) where there is none; only then `new_id`
+    /// is asked for its name. `holder` is what others are told while the lock is held.
+    ///
+    /// # Errors
+    /// [`OpenError::Held`] where another holds the lock; else where the file is damaged, of a newer format, or cannot
+    /// be read or written.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        new_id: &dyn Fn() -> LedgerId,
+        holder: &str,
+    ) -> Result<Self, OpenError> {
+        disk.create_dir_all(dir)
+            .map_err(|error| io_at(dir, error))?;
+        let lease = lock(disk.as_ref(), dir, holder)?;
+        let gate = Gate::new(Arc::clone(&disk), dir);
+        let path: Arc<Path> = dir.join(FILE).into();
+        let shut = gate.pass(WRITER_TRIES);
+        let found = disk.look(&path).map_err(|error| io_at(&path, error))?;
+        if found.is_none() {
+            create(disk.as_ref(), dir, &lease, new_id)?;
+        }
+        let db = guarded(|| {
+            let store = disk.open_store(&path).map_err(redb::Error::Io);
+            let store = store.map_err(Fault::Storage)?;
+            open_database(StoreBackend::new(store, Arc::downgrade(&lease)))
+        })
+        .map_err(|fault| fault.opening(&path))?;
+        drop(shut);
+        Ok(Self {
+            db: Some(db),
+            stopped: AtomicBool::new(false),
+            gate,
+            disk,
+            path,
+            lease,
+        })
+    }
+
+    /// Tells whether there is a ledger in `dir`.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn exists(disk: &dyn Disk, dir: &Path) -> io::Result<bool> {
+        Ok(disk.look(&dir.join(FILE))?.is_some())
+    }
+
+    /// Tells whether the lock is still ours.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.lease.is_held()
+    }
+
+    /// Returns what is committed now; any number of threads may use it, or others beside it.
+    ///
+    /// # Errors
+    /// Where the ledger is damaged or cannot be read.
+    pub fn view(&self) -> Result<View, LedgerError> {
+        let file_bytes = self.file_bytes()?;
+        let db = self.db()?;
+        self.attempt(|| View::of(db, Arc::clone(&self.path), file_bytes))
+    }
+
+    /// Records `batch` in one transaction, durable when this returns. An empty batch costs nothing.
+    ///
+    /// # Errors
+    /// [`LedgerError::LostLease`] where the lock is no longer ours; [`LedgerError::Stopped`] after a write that failed;
+    /// else where this one fails, and then it is not known whether the batch is recorded: all of it or nothing.
+    pub fn write(&self, batch: &Batch) -> Result<(), LedgerError> {
+        let db = self.writable()?;
+        let nested = |intent: &&super::batch::Intent| !intent.then.open_intents.is_empty();
+        if let Some(outer) = batch.open_intents.iter().find(nested) {
+            return Err(LedgerError::NestedIntent { intent: outer.id });
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let _shut = self.gate.pass(WRITER_TRIES);
+        self.stopping(|| apply(db, batch))
+    }
+
+    /// Rewrites the file where most of it is free space. It needs the ledger for itself: no view may be open.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn compact_if_sparse(&mut self) -> Result<Compaction, LedgerError> {
+        self.writable()?;
+        let before_bytes = self.file_bytes()?;
+        if before_bytes < SPARSE_BYTES || self.view()?.stats()?.live_bytes * 2 > before_bytes {
+            return Ok(Compaction::NotNeeded);
+        }
+        let _shut = self.gate.pass(WRITER_TRIES);
+        let Some(mut db) = self.db.take() else {
+            return Err(self.stopped_error());
+        };
+        let result = self.stopping(|| match db.compact() {
+            Err(CompactionError::TransactionInProgress) => Ok(false),
+            other => Ok(other.map(|_| true)?),
+        });
+        self.db = Some(db);
+        if !result? {
+            return Ok(Compaction::Busy);
+        }
+        let after_bytes = self.file_bytes()?;
+        Ok(Compaction::Done {
+            before_bytes,
+            after_bytes,
+        })
+    }
+
+    /// Closes the ledger and lets go of the lock. Dropping the handle does the same and tells nothing.
+    ///
+    /// # Errors
+    /// Where it had stopped, or the lock was no longer ours: what was written since then is not recorded.
+    pub fn close(self) -> Result<(), LedgerError> {
+        self.writable().map(|_| ())
+    }
+
+    fn db(&self) -> Result<&Database, LedgerError> {
+        self.db.as_ref().ok_or_else(|| self.stopped_error())
+    }
+
+    fn writable(&self) -> Result<&Database, LedgerError> {
+        if !self.lease.is_held() {
+            let path = self.path.to_path_buf();
+            return Err(LedgerError::LostLease { path });
+        }
+        if self.stopped.load(Ordering::Acquire) {
+            return Err(self.stopped_error());
+        }
+        self.db()
+    }
+
+    fn attempt<T>(&self, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, LedgerError> {
+        guarded(work).map_err(|fault| fault.at(&self.path))
+    }
+
+    /// As [`Self::attempt`], for work after whose failure the file must not be written any more.
+    fn stopping<T>(&self, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, LedgerError> {
+        let result = self.attempt(work);
+        if result.is_err() {
+            self.stopped.store(true, Ordering::Release);
+        }
+        result
+    }
+
+    fn stopped_error(&self) -> LedgerError {
+        let path = self.path.to_path_buf();
+        LedgerError::Stopped { path }
+    }
+
+    fn file_bytes(&self) -> Result<u64, LedgerError> {
+        match self.disk.look(&self.path) {
+            Ok(Some(Kind::File(bytes))) => Ok(bytes),
+            Ok(_) => Ok(0),
+            Err(source) => Err(LedgerError::Io {
+                path: self.path.to_path_buf(),
+                source,
+            }),
+        }
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        // Closing writes as well: the storage notes that no repair is needed.
+        let _shut = self.gate.pass(WRITER_TRIES);
+        let db = self.db.take();
+        // A damaged file may make it panic; what was committed is on the disk either way.
+        let _ = guarded(|| {
+            drop(db);
+            Ok(())
+        });
+    }
+}
+
+/// Returns what is committed in the ledger of `dir`, from a copy in memory: a running writer is neither needed nor
+/// disturbed.
+///
+/// # Errors
+/// [`OpenError::Missing`] where there is no ledger; else where it is damaged, of a newer format, or cannot be read.
+pub fn snapshot(disk: Arc<dyn Disk>, dir: &Path) -> Result<View, OpenError> {
+    let path: Arc<Path> = dir.join(FILE).into();
+    let found = disk.look(&path).map_err(|error| io_at(&path, error))?;
+    if found.is_none() {
+        return Err(OpenError::Missing);
+    }
+    let copied = copy(disk, dir, &path).map_err(|error| io_at(&path, error))?;
+    let bytes = copied.ok_or(OpenError::Missing)?;
+    let file_bytes = bytes.len() as u64;
+    guarded(|| {
+        let db = open_database(CopyBackend::new(bytes))?;
+        View::owning(db, Arc::clone(&path), file_bytes)
+    })
+    .map_err(|fault| fault.opening(&path))
+}
+
+/// Returns what the holder of the lock says of itself, `None` where nobody holds it.
+///
+/// # Errors
+/// What the disk reports.
+pub fn holder(disk: &dyn Disk, dir: &Path) -> io::Result<Option<String>> {
+    let path = dir.join(LOCK);
+    if disk.look(&path)?.is_none() || disk.try_lock(&path, "")?.is_some() {
+        return Ok(None);
+    }
+    note(disk, &path).map(Some)
+}
+
+fn note(disk: &dyn Disk, path: &Path) -> io::Result<String> {
+    let file = disk.open(path)?;
+    let mut bytes = vec![0; usize::try_from(file.len()).unwrap_or_default()];
+    file.read_exact_at(0, &mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Takes the lock. [`holder`] holds it for a moment when it finds it free, so a refusal is asked for a few times.
+fn lock(disk: &dyn Disk, dir: &Path, holder: &str) -> Result<Arc<dyn HeldLock>, OpenError> {
+    let path = dir.join(LOCK);
+    for pause_millis in [2, 5, 10, 0] {
+        let taken = disk.try_lock(&path, holder);
+        if let Some(lease) = taken.map_err(|error| io_at(&path, error))? {
+            return Ok(lease.into());
+        }
+        sleep(Duration::from_millis(pause_millis));
+    }
+    // The holder may be writing its note, or be gone, by now.
+    let note = note(disk, &path).unwrap_or_default();
+    let note = if note.is_empty() {
+        "another process".to_owned()
+    } else {
+        note
+    };
+    Err(OpenError::Held { note })
+}
+
+/// Creates an empty ledger beside its place and moves it there whole: whatever a crash leaves, the file under the
+/// ledger's name is always one that opens.
+fn create(
+    disk: &dyn Disk,
+    dir: &Path,
+    lease: &Arc<dyn HeldLock>,
+    new_id: &dyn Fn() -> LedgerId,
+) -> Result<(), OpenError> {
+    let unborn = dir.join(UNBORN);
+    let at = |error| io_at(&unborn, error);
+    disk.remove_file(&unborn).map_err(at)?;
+    let store = disk.open_store(&unborn).map_err(at)?;
+    let backend = StoreBackend::new(store, Arc::downgrade(lease));
+    guarded(|| {
+        let db = builder().create_with_backend(backend)?;
+        let transaction = db.begin_write()?;
+        create_tables(&transaction, &MetaRow::new(new_id()))?;
+        put_format(&mut transaction.open_table(META)?, FORMAT_VERSION)?;
+        transaction.commit()?;
+        Ok(())
+    })
+    .map_err(|fault| fault.opening(&unborn))?;
+    disk.rename(&unborn, &dir.join(FILE)).map_err(at)?;
+    disk.sync_dir(dir).map_err(at)
+}
+
+fn open_database(backend: impl StorageBackend) -> Result<Database, Fault> {
+    // The storage would take an empty file for a new one; here it is one that lost its content.
+    if backend
+        .len()
+        .map_err(redb::Error::Io)
+        .map_err(Fault::Storage)?
+        == 0
+    {
+        return Err(Malformed("ledger: the file is empty").into());
+    }
+    let db = builder().create_with_backend(backend)?;
+    migrate(&db)?;
+    Ok(db)
+}
+
+fn builder() -> Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
+
+fn io_at(path: &Path, source: io::Error) -> OpenError {
+    OpenError::Io {
+        path: PathBuf::from(path),
+        source,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Makes `ledger` look as if a program with another format had written it.
+    pub(in crate::ledger) fn pretend_format(ledger: &Ledger, version: u32) {
+        let transaction = ledger.db().unwrap().begin_write().unwrap();
+        put_format(&mut transaction.open_table(META).unwrap(), version).unwrap();
+        transaction.commit().unwrap();
+    }
+}
