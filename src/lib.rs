@@ -3,7 +3,9 @@
 
 pub mod clock;
 pub mod config;
+pub mod decode;
 pub mod durable;
 pub mod model;
+pub mod schema;
 pub mod sink;
 pub mod source;

@@ -38,3 +38,4 @@ pub use report::{
 pub use shape::{Column, Shape};
 pub use size::{ByteSize, ParseSizeError};
 pub use timestamp::{ParseTimestampError, Timestamp};
+pub(crate) use timestamp::{date_of_days, days_of_date};
