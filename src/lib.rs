@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod decode;
 pub mod detect;
 pub mod durable;
 pub mod encode;
@@ -10,6 +11,7 @@ pub mod engine;
 pub mod ledger;
 pub mod model;
 pub mod plan;
+pub mod schema;
 pub mod sink;
 pub mod source;
 pub mod transform;

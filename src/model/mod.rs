@@ -42,3 +42,4 @@ pub use shape::{Column, Shape};
 pub use size::{ByteSize, ParseSizeError};
 pub use stored::stored_schema;
 pub use timestamp::{ParseTimestampError, Timestamp};
+pub(crate) use timestamp::{date_of_days, days_of_date};
