@@ -1,7 +1,35 @@
-//! Turns text into a validated definition and its fingerprint.
+//! Turns text into validated settings: which files of a source count ([`Selection`]), what is computed from them
+//! ([`Definition`] and its fingerprint), how a run behaves ([`Policies`]) and how much it may use ([`Limits`]).
+//!
+//! Values come in layers (flags, environment, `strandline.toml`, defaults) that [`Settings::resolve`] merges.
+//! Nothing here reads a file or the environment; `cli` brings the text.
+//!
+//! # Invariants
+//! - Every setting is a row of [`SPECS`]; flags, variables and keys are named after it.
+//! - What cannot be understood is an error that says where it was written.
 
+mod aside;
 mod definition;
+mod duration;
+mod file;
+mod key;
+mod layer;
+mod pattern;
+mod place;
 mod policy;
+mod selection;
+mod settings;
+mod template;
 
+pub use aside::Hidden;
 pub use definition::{Definition, FORMAT_VERSION, Format};
+pub use duration::{ParseDurationError, format_duration, parse_duration};
+pub use file::{FileError, nearest, parse_file};
+pub use key::{FORMATS, Key, Kind, ON_DELETE, ON_MODIFY, SAME_CONTENT, SPECS, Spec, TABLES};
+pub use layer::{Layer, Layers, Origin, Value, split_list};
+pub use pattern::PatternError;
+pub use place::{PlaceError, parse_place};
 pub use policy::{Limits, Links, OnDelete, OnModify, Policies, Removals, SameContent};
+pub use selection::{PathPartitions, Recognises, Selection};
+pub use settings::{BadValue, SettingError, Settings};
+pub use template::template;

@@ -2,6 +2,7 @@
 //! the next run mends it.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::Serialize;
 
@@ -63,6 +64,36 @@ pub enum Finding {
         /// The file.
         path: SourcePath,
     },
+}
+
+impl Finding {
+    /// Returns the output or source file concerned.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match self {
+            Self::OutputMissing { path }
+            | Self::OutputDamaged { path }
+            | Self::OutputUnknown { path } => path,
+            Self::SourceMissing { path }
+            | Self::SourceMoved { path }
+            | Self::SourceChangedInSecret { path }
+            | Self::SourceUnreadable { path } => path,
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OutputMissing { .. } => "the output is missing",
+            Self::OutputDamaged { .. } => "the output is damaged",
+            Self::OutputUnknown { .. } => "no unit owns this file; it is left alone",
+            Self::SourceMissing { .. } => "gone from the source since the last run",
+            Self::SourceMoved { .. } => "its stamps moved since the last run",
+            Self::SourceChangedInSecret { .. } => "its stamps are the same, and its bytes differ",
+            Self::SourceUnreadable { .. } => "the source file cannot be read",
+        })
+    }
 }
 
 /// What was looked at and what was found.
@@ -131,7 +162,9 @@ fn audit(
     if let Some(source) = source {
         audit.source(source)?;
     }
-    let Audit { marks, mut report, .. } = audit;
+    let Audit {
+        marks, mut report, ..
+    } = audit;
     report.units_marked = marks.dirty.len() as u64;
     report.complete = !control.is_interrupted();
     ledger.write(&marks)?;
@@ -169,11 +202,15 @@ impl Audit<'_> {
                 self.report.findings.push(finding);
                 if !dirty.contains(&id) {
                     let output = output.path.to_string();
-                    self.marks.dirty.insert(id, Some(DirtyReason::Damaged { output }));
+                    self.marks
+                        .dirty
+                        .insert(id, Some(DirtyReason::Damaged { output }));
                 }
             }
         }
-        let unknown = unknown.into_iter().map(|path| Finding::OutputUnknown { path });
+        let unknown = unknown
+            .into_iter()
+            .map(|path| Finding::OutputUnknown { path });
         self.report.findings.extend(unknown);
         Ok(())
     }
@@ -196,7 +233,9 @@ impl Audit<'_> {
                     continue;
                 }
                 Err(_) => {
-                    self.report.findings.push(Finding::SourceUnreadable { path });
+                    self.report
+                        .findings
+                        .push(Finding::SourceUnreadable { path });
                     continue;
                 }
             };
@@ -214,12 +253,19 @@ impl Audit<'_> {
         match member::hash(source, &path, &record.seen) {
             Ok(hash) if record.hash.is_none_or(|recorded| recorded == hash) => {}
             Ok(_) => {
-                let racy = FileRecord { racy: true, ..record };
+                let racy = FileRecord {
+                    racy: true,
+                    ..record
+                };
                 self.marks.files.insert(path.clone(), Some(racy));
-                self.report.findings.push(Finding::SourceChangedInSecret { path });
+                self.report
+                    .findings
+                    .push(Finding::SourceChangedInSecret { path });
             }
             Err(Trouble::Unreadable(_)) => {
-                self.report.findings.push(Finding::SourceUnreadable { path });
+                self.report
+                    .findings
+                    .push(Finding::SourceUnreadable { path });
             }
             Err(_) => self.report.findings.push(Finding::SourceMoved { path }),
         }

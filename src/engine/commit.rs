@@ -70,7 +70,12 @@ struct Group {
 impl Committer<'_> {
     /// Returns the pipeline's schema so far.
     pub(super) fn shape(&self) -> Arc<Shape> {
-        Arc::new(self.schema.as_ref().map(|schema| schema.shape.clone()).unwrap_or_default())
+        Arc::new(
+            self.schema
+                .as_ref()
+                .map(|schema| schema.shape.clone())
+                .unwrap_or_default(),
+        )
     }
 
     /// Commits a group of finished units.
@@ -101,7 +106,10 @@ impl Committer<'_> {
         }
         for planned in &group.moves {
             if self.collected.remove(&planned.output) {
-                group.then.garbage.insert(planned.output.clone(), Garbage::Collected);
+                group
+                    .then
+                    .garbage
+                    .insert(planned.output.clone(), Garbage::Collected);
             }
         }
         if !self.ledger.is_held() {
@@ -143,38 +151,60 @@ impl Committer<'_> {
     }
 
     /// Adds one unit to the group.
-    fn add(&mut self, view: &View, order: WorkOrder, receipt: Receipt, group: &mut Group) -> Result<(), RunError> {
+    fn add(
+        &mut self,
+        view: &View,
+        order: WorkOrder,
+        receipt: Receipt,
+        group: &mut Group,
+    ) -> Result<(), RunError> {
         let mut inside = Vec::new();
         let mut transient = false;
         for (member, outcome) in order.members.iter().zip(&receipt.outcomes) {
             let seen = member.read.as_ref().map(|read| &read.expected);
-            let note = Note { view, unit: order.unit, path: &member.path, seen };
+            let note = Note {
+                view,
+                unit: order.unit,
+                path: &member.path,
+                seen,
+            };
             if let Some(carried) = self.note(&note, outcome, &mut transient, &mut group.then)? {
                 inside.push((member.path.clone(), carried));
             }
         }
         for path in &order.leaves {
-            if view.file(path)?.is_some_and(|file| file.unit == Some(order.unit)) {
+            if view
+                .file(path)?
+                .is_some_and(|file| file.unit == Some(order.unit))
+            {
                 forget(&mut group.then, path.clone());
             }
         }
         self.add_outputs(&order, &receipt.outputs, group);
         let record = self.unit_record(view, &order, receipt, inside, &group.then)?;
-        let dirty = transient.then_some(DirtyReason::Unsettled).filter(|_| record.is_some());
+        let dirty = transient
+            .then_some(DirtyReason::Unsettled)
+            .filter(|_| record.is_some());
         for absorbed in &order.absorbs {
             group.then.units.insert(*absorbed, None);
             group.then.dirty.insert(*absorbed, None);
         }
         let stale = group.then.dirty.get(&order.unit).cloned().flatten();
-        group.then.dirty.insert(order.unit, stale.filter(|_| record.is_some()).or(dirty));
+        group
+            .then
+            .dirty
+            .insert(order.unit, stale.filter(|_| record.is_some()).or(dirty));
         group.then.units.insert(order.unit, record);
         Ok(())
     }
 
     /// Sorts staged outputs into those to publish and those whose bytes stand already; what is left is obsolete.
     fn add_outputs(&self, order: &WorkOrder, staged: &[StagedOutput], group: &mut Group) {
-        let mut standing: HashMap<&OutputPath, &OutputRecord> =
-            order.standing.iter().map(|output| (&output.path, output)).collect();
+        let mut standing: HashMap<&OutputPath, &OutputRecord> = order
+            .standing
+            .iter()
+            .map(|output| (&output.path, output))
+            .collect();
         for output in staged {
             let same = standing.remove(&output.output).is_some_and(|old| {
                 old.hash == output.hash && old.size == output.size && !order.publish_all
@@ -210,7 +240,9 @@ impl Committer<'_> {
         }
         let mut rows = vec![0u64; inside.len()];
         for output in &receipt.outputs {
-            rows.iter_mut().zip(&output.member_rows).for_each(|(sum, rows)| *sum += rows);
+            rows.iter_mut()
+                .zip(&output.member_rows)
+                .for_each(|(sum, rows)| *sum += rows);
         }
         let mut bytes = 0u64;
         for (path, carried) in &inside {
@@ -238,7 +270,13 @@ impl Committer<'_> {
             partition: order.partition.clone(),
             definition: self.definition.clone(),
             shape: receipt.shape,
-            members: members.map(|((path, carried), rows)| Member { path, rows, carried }).collect(),
+            members: members
+                .map(|((path, carried), rows)| Member {
+                    path,
+                    rows,
+                    carried,
+                })
+                .collect(),
             outputs,
             bytes,
         }))
@@ -259,14 +297,26 @@ impl Committer<'_> {
                 let loaded = self.record(note, version, Standing::Loaded, Some(note.unit));
                 let unchanged = matches!((&old, &loaded), (Some(old), Some(new)) if FileRecord { run: old.run, ..new.clone() } == *old);
                 if let (Some(loaded), false) = (loaded, unchanged) {
-                    if old.is_some_and(|old| matches!(old.standing, Standing::Quarantined | Standing::Outlived | Standing::Pending)) {
+                    if old.is_some_and(|old| {
+                        matches!(
+                            old.standing,
+                            Standing::Quarantined | Standing::Outlived | Standing::Pending
+                        )
+                    }) {
                         then.quarantine.insert(note.path.clone(), None);
                     }
                     then.files.insert(note.path.clone(), Some(loaded));
                 }
                 Ok(Some(None))
             }
-            Outcome::CarriedOver { version, trouble: Some(Trouble::Bad { version: bad, reason }) } => {
+            Outcome::CarriedOver {
+                version,
+                trouble:
+                    Some(Trouble::Bad {
+                        version: bad,
+                        reason,
+                    }),
+            } => {
                 self.quarantine(note, bad, reason, then);
                 let outlived = self.record(note, bad, Standing::Outlived, Some(note.unit));
                 then.files.insert(note.path.clone(), outlived);
@@ -278,7 +328,10 @@ impl Committer<'_> {
                     self.report_trouble(note.path, trouble);
                 }
                 if let Some(old) = old.filter(|old| old.unit != Some(note.unit)) {
-                    let moved = FileRecord { unit: Some(note.unit), ..old };
+                    let moved = FileRecord {
+                        unit: Some(note.unit),
+                        ..old
+                    };
                     then.files.insert(note.path.clone(), Some(moved));
                 }
                 let recorded = note.view.file(note.path)?.and_then(|file| file.hash);
@@ -298,7 +351,13 @@ impl Committer<'_> {
         }
     }
 
-    fn record(&self, note: &Note<'_>, version: &Carried, standing: Standing, unit: Option<UnitId>) -> Option<FileRecord> {
+    fn record(
+        &self,
+        note: &Note<'_>,
+        version: &Carried,
+        standing: Standing,
+        unit: Option<UnitId>,
+    ) -> Option<FileRecord> {
         let seen = note.seen?;
         Some(FileRecord {
             seen: seen.clone(),
@@ -332,33 +391,54 @@ impl Committer<'_> {
     fn report_trouble(&mut self, path: &SourcePath, trouble: &Trouble) {
         let (kind, message) = match trouble {
             Trouble::Bad { reason, .. } => (ErrorKind::Undecodable, reason.clone()),
-            Trouble::Unsettled => (ErrorKind::Unsettled, format!("{path} changed while it was read")),
-            Trouble::Vanished => (ErrorKind::Unsettled, format!("{path} vanished while it was read")),
+            Trouble::Unsettled => (
+                ErrorKind::Unsettled,
+                format!("{path} changed while it was read"),
+            ),
+            Trouble::Vanished => (
+                ErrorKind::Unsettled,
+                format!("{path} vanished while it was read"),
+            ),
             Trouble::Unreadable(message) => (ErrorKind::Unreadable, message.clone()),
         };
         match kind {
             ErrorKind::Unsettled => self.report.files.unsettled += 1,
             _ => self.report.files.unreadable += 1,
         }
-        self.errors.push(ReportedError { path: path.to_string(), kind, message });
+        self.errors.push(ReportedError {
+            path: path.to_string(),
+            kind,
+            message,
+        });
     }
 
     /// Joins what the units hold into the pipeline's schema, and marks units that were written with other types.
-    fn grow_schema(&mut self, view: &View, finished: &[(WorkOrder, Receipt)], then: &mut Batch) -> Result<(), RunError> {
+    fn grow_schema(
+        &mut self,
+        view: &View,
+        finished: &[(WorkOrder, Receipt)],
+        then: &mut Batch,
+    ) -> Result<(), RunError> {
         let old = self.shape();
-        let new = finished.iter().fold((*old).clone(), |all, (_, receipt)| join_shapes(&all, &receipt.observed));
+        let new = finished.iter().fold((*old).clone(), |all, (_, receipt)| {
+            join_shapes(&all, &receipt.observed)
+        });
         if new != *old {
             let widened: Vec<&str> = new
                 .columns
                 .iter()
-                .filter(|column| old.type_of(&column.name).is_some_and(|was| *was != column.data_type))
+                .filter(|column| {
+                    old.type_of(&column.name)
+                        .is_some_and(|was| *was != column.data_type)
+                })
                 .map(|column| column.name.as_str())
                 .collect();
             if !widened.is_empty() {
                 let dirty: BTreeSet<UnitId> = view.dirty()?.into_iter().map(|(id, _)| id).collect();
                 for unit in view.units()? {
                     let (id, unit) = unit?;
-                    if let Some(reason) = stale(&unit.shape, &new).filter(|_| !dirty.contains(&id)) {
+                    if let Some(reason) = stale(&unit.shape, &new).filter(|_| !dirty.contains(&id))
+                    {
                         then.dirty.insert(id, Some(reason));
                     }
                 }
@@ -391,7 +471,9 @@ struct Note<'a> {
 /// Returns why a unit that was written with `written` no longer fits the pipeline's types.
 pub(super) fn stale(written: &Shape, schema: &Shape) -> Option<DirtyReason> {
     written.columns.iter().find_map(|column| {
-        let now = schema.type_of(&column.name).filter(|now| **now != column.data_type)?;
+        let now = schema
+            .type_of(&column.name)
+            .filter(|now| **now != column.data_type)?;
         Some(DirtyReason::SchemaWidened {
             column: column.name.clone(),
             old: column.data_type.to_string(),
@@ -416,7 +498,13 @@ fn cause(old: &Shape, new: &Shape, finished: &[(WorkOrder, Receipt)]) -> String 
         .collect();
     let units: Vec<String> = finished
         .iter()
-        .filter(|(_, receipt)| receipt.observed.columns.iter().any(|c| changed.contains_key(c.name.as_str())))
+        .filter(|(_, receipt)| {
+            receipt
+                .observed
+                .columns
+                .iter()
+                .any(|c| changed.contains_key(c.name.as_str()))
+        })
         .map(|(order, _)| order.unit.to_string())
         .take(3)
         .collect();

@@ -25,7 +25,10 @@ pub(super) fn adopt(ledger: &Ledger, definition: &Definition) -> Result<(), RunE
     let text = serde_json::to_string(definition).unwrap_or_default();
     let stale = outdated(&view, &fingerprint)?;
     ledger.write(&Batch {
-        dirty: stale.into_iter().map(|(id, reason)| (id, Some(reason))).collect(),
+        dirty: stale
+            .into_iter()
+            .map(|(id, reason)| (id, Some(reason)))
+            .collect(),
         definition: Some((fingerprint, text)),
         ..Batch::default()
     })?;
@@ -34,7 +37,10 @@ pub(super) fn adopt(ledger: &Ledger, definition: &Definition) -> Result<(), RunE
 
 /// Returns the units that were built under another definition than `fingerprint` and are not dirty already for
 /// a reason that has more to say.
-pub(super) fn outdated(view: &View, fingerprint: &str) -> Result<Vec<(UnitId, DirtyReason)>, LedgerError> {
+pub(super) fn outdated(
+    view: &View,
+    fingerprint: &str,
+) -> Result<Vec<(UnitId, DirtyReason)>, LedgerError> {
     let dirty = view.dirty()?;
     let mut stale = Vec::new();
     for unit in view.units()? {
@@ -73,7 +79,8 @@ pub(super) fn rehomed(
                 continue;
             }
             let file = view.file(&member.path)?;
-            let own = |file: &FileRecord| file.unit == Some(*id) && file.standing == Standing::Loaded;
+            let own =
+                |file: &FileRecord| file.unit == Some(*id) && file.standing == Standing::Loaded;
             if let Some(file) = file.filter(own) {
                 moved.push((*id, member.path, file));
             }

@@ -84,8 +84,10 @@ impl Pass<'_> {
                 ..Discovery::default()
             }),
             Ok(Expansion::Spans(spans)) => {
-                let parts: Result<Vec<Discovery>, LedgerError> =
-                    spans.into_par_iter().map(|span| self.span(&*span)).collect();
+                let parts: Result<Vec<Discovery>, LedgerError> = spans
+                    .into_par_iter()
+                    .map(|span| self.span(&*span))
+                    .collect();
                 let mut whole = Discovery::default();
                 parts?.into_iter().for_each(|part| whole.append(part));
                 Ok(whole)
@@ -117,8 +119,10 @@ impl Pass<'_> {
             Ok(Expansion::Spans(_)) => return self.span(span),
             Err(unknown) => vec![Entry::Unknown(unknown)],
         };
-        entries.sort_by(|a, b| sort_key(a).cmp(sort_key(b)));
-        entries.dedup_by(|a, b| matches!((a, b), (Entry::Found(a), Entry::Found(b)) if a.path == b.path));
+        entries.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
+        entries.dedup_by(
+            |a, b| matches!((a, b), (Entry::Found(a), Entry::Found(b)) if a.path == b.path),
+        );
         match self.join(span.range(), Box::new(entries.into_iter()))? {
             Ordered::Yes(joined) => Ok(joined),
             Ordered::No => Ok(Discovery {
@@ -143,7 +147,9 @@ fn out_of_range(range: &KeyRange) -> Unknown {
         path: range.start.to_string(),
         hides: Some(range.clone()),
         kind: crate::model::ErrorKind::Unreadable,
-        source: std::io::Error::other("the listing names files outside the range that was asked for"),
+        source: std::io::Error::other(
+            "the listing names files outside the range that was asked for",
+        ),
     }
 }
 
@@ -221,7 +227,10 @@ impl<'a> Join<'a> {
     }
 
     /// Returns the next listed file, noting what else comes on the way.
-    fn pull(&mut self, entries: &mut dyn Iterator<Item = Entry>) -> Result<Option<Listed>, Disorder> {
+    fn pull(
+        &mut self,
+        entries: &mut dyn Iterator<Item = Entry>,
+    ) -> Result<Option<Listed>, Disorder> {
         for entry in entries {
             match entry {
                 Entry::Found(listed) => {

@@ -42,7 +42,10 @@ pub fn reset(target: &Target, filter: &ResetFilter) -> Result<ResetReport, RunEr
     let ledger = session::open(target, Absent::Refuse)?;
     let view = ledger.view()?;
     let mut batch = Batch::default();
-    let mut report = ResetReport { version: 1, ..ResetReport::default() };
+    let mut report = ResetReport {
+        version: 1,
+        ..ResetReport::default()
+    };
     let mut rows = view.files(&KeyRange::all())?;
     while let Some(row) = rows.next()? {
         let matches = filter.all
@@ -65,7 +68,9 @@ pub fn reset(target: &Target, filter: &ResetFilter) -> Result<ResetReport, RunEr
             batch.dirty.remove(&id);
         }
     }
-    if filter.all && let Some(schema) = view.schema()? {
+    if filter.all
+        && let Some(schema) = view.schema()?
+    {
         batch.schema = Some(SchemaVersion {
             version: schema.version + 1,
             shape: Shape::default(),
@@ -117,15 +122,19 @@ pub fn retry_quarantined(target: &Target, glob: Option<&str>) -> Result<u64, Run
 /// A record without a hash is read again.
 fn ask_again(batch: &mut Batch, path: &str, record: FileRecord) {
     if record.standing == Standing::Quarantined {
-        let asked = FileRecord { hash: None, ..record };
+        let asked = FileRecord {
+            hash: None,
+            ..record
+        };
         batch.files.insert(SourcePath::new(path), Some(asked));
     }
 }
 
 fn matcher(pattern: &str) -> Result<GlobMatcher, RunError> {
     let glob = GlobBuilder::new(pattern).literal_separator(true).build();
-    glob.map(|glob| glob.compile_matcher()).map_err(|source| RunError::Pattern {
-        pattern: pattern.to_owned(),
-        source: Box::new(source),
-    })
+    glob.map(|glob| glob.compile_matcher())
+        .map_err(|source| RunError::Pattern {
+            pattern: pattern.to_owned(),
+            source: Box::new(source),
+        })
 }

@@ -53,7 +53,8 @@ pub(super) fn hash(
     expected: &Fingerprint,
 ) -> Result<ContentHash, Trouble> {
     let mut input = open(source, path, expected)?;
-    let hash = hash_rest(&mut *input, blake3::Hasher::new()).map_err(|error| unreadable(path, error))?;
+    let hash =
+        hash_rest(&mut *input, blake3::Hasher::new()).map_err(|error| unreadable(path, error))?;
     confirm(source, path, expected)?;
     Ok(hash)
 }
@@ -153,7 +154,10 @@ fn read_failed(error: ReadError) -> Trouble {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "an error handler takes its error")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "an error handler takes its error"
+)]
 fn unreadable(path: &SourcePath, error: io::Error) -> Trouble {
     Trouble::Unreadable(format!("cannot read {path}: {error}"))
 }

@@ -82,7 +82,10 @@ pub(super) enum Outcome {
     /// Its rows are in, as of this version.
     Loaded(Carried),
     /// Its rows are carried over: by policy, or because it could not be read.
-    CarriedOver { version: Carried, trouble: Option<Trouble> },
+    CarriedOver {
+        version: Carried,
+        trouble: Option<Trouble>,
+    },
     /// It is not part of the unit.
     LeftOut(Trouble),
 }
@@ -125,7 +128,11 @@ pub(super) struct OrderDesk<'a> {
 impl OrderDesk<'_> {
     /// # Errors
     /// [`LedgerError`] where the ledger cannot be read.
-    pub(super) fn write(&self, unit: UnitId, planned: &PlannedUnit) -> Result<WorkOrder, LedgerError> {
+    pub(super) fn write(
+        &self,
+        unit: UnitId,
+        planned: &PlannedUnit,
+    ) -> Result<WorkOrder, LedgerError> {
         let mut members: BTreeMap<SourcePath, OrderMember> = BTreeMap::new();
         let mut standing = Vec::new();
         let mut partition = planned.partition.clone();
@@ -139,7 +146,14 @@ impl OrderDesk<'_> {
         }
         for path in &planned.joins {
             let read = self.read_of(path, self.current.get(path));
-            members.insert(path.clone(), OrderMember { path: path.clone(), read, carry: None });
+            members.insert(
+                path.clone(),
+                OrderMember {
+                    path: path.clone(),
+                    read,
+                    carry: None,
+                },
+            );
         }
         let partition = partition.unwrap_or_default();
         Ok(WorkOrder {
@@ -152,7 +166,10 @@ impl OrderDesk<'_> {
             absorbs: planned.absorbs.clone(),
             standing,
             leaves: planned.leaves.clone(),
-            publish_all: matches!(planned.dirty, Some(DirtyReason::Damaged { .. } | DirtyReason::RolledBack)),
+            publish_all: matches!(
+                planned.dirty,
+                Some(DirtyReason::Damaged { .. } | DirtyReason::RolledBack)
+            ),
         })
     }
 
@@ -170,13 +187,21 @@ impl OrderDesk<'_> {
             if planned.leaves.binary_search(&member.path).is_ok() {
                 continue;
             }
-            let Some(file) = self.view.file(&member.path)?.filter(|file| file.unit == Some(id)) else {
+            let Some(file) = self
+                .view
+                .file(&member.path)?
+                .filter(|file| file.unit == Some(id))
+            else {
                 continue;
             };
             let modified = planned.modified.binary_search(&member.path).is_ok();
             let expected = self.current.get(&member.path).unwrap_or(&file.seen);
-            let readable = modified || matches!(file.standing, Standing::Loaded | Standing::Pending);
-            let recorded = file.hash.map(|hash| Carried { size: file.seen.size, hash });
+            let readable =
+                modified || matches!(file.standing, Standing::Loaded | Standing::Pending);
+            let recorded = file.hash.map(|hash| Carried {
+                size: file.seen.size,
+                hash,
+            });
             let carry = member.carried.or(recorded).map(|version| Carry {
                 version,
                 slices: std::mem::take(&mut slices[index]),

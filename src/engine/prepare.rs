@@ -44,7 +44,11 @@ pub(super) struct Preparation<'a> {
 impl Preparation<'_> {
     /// # Errors
     /// [`RunError::Braked`] and [`RunError::ModifiedForbidden`] before anything is changed; [`LedgerError`].
-    pub(super) fn prepare(&self, changes: Changes, duplicates: Vec<Changed>) -> Result<Prepared, RunError> {
+    pub(super) fn prepare(
+        &self,
+        changes: Changes,
+        duplicates: Vec<Changed>,
+    ) -> Result<Prepared, RunError> {
         self.check_policies(&changes)?;
         let mut prepared = Prepared::default();
         let mut members = MemberEdits::default();
@@ -84,7 +88,9 @@ impl Preparation<'_> {
         }
         if self.policies.on_modify == OnModify::Fail {
             let mut changed = changes.files.iter().filter(|file| {
-                let loaded = |record: &FileRecord| record.standing == Standing::Loaded && record.hash.is_some();
+                let loaded = |record: &FileRecord| {
+                    record.standing == Standing::Loaded && record.hash.is_some()
+                };
                 file.verdict.change == Change::Modified && file.record.as_ref().is_some_and(loaded)
             });
             if let Some(first) = changed.next() {
@@ -109,7 +115,9 @@ impl Preparation<'_> {
         batch.files.insert(from.path.clone(), None);
         batch.reasons.insert(from.path, None);
         keep_reason(batch, &to.path, &to.verdict);
-        batch.files.insert(to.path, Some(self.seen_again(record, seen)));
+        batch
+            .files
+            .insert(to.path, Some(self.seen_again(record, seen)));
     }
 
     /// A file that is new, or has other bytes.
@@ -127,8 +135,15 @@ impl Preparation<'_> {
         keep_reason(&mut prepared.batch, &file.path, &file.verdict);
         prepared.current.insert(file.path.clone(), seen.clone());
         match file.record {
-            Some(FileRecord { unit: Some(unit), standing, .. }) if standing != Standing::Pending => {
-                prepared.inputs.modified.push(plan::Changed { unit, path: file.path });
+            Some(FileRecord {
+                unit: Some(unit),
+                standing,
+                ..
+            }) if standing != Standing::Pending => {
+                prepared.inputs.modified.push(plan::Changed {
+                    unit,
+                    path: file.path,
+                });
             }
             record => {
                 prepared.inputs.arrivals.push(Arrival {
@@ -148,11 +163,19 @@ impl Preparation<'_> {
         };
         let batch = &mut prepared.batch;
         keep_reason(batch, &file.path, &file.verdict);
-        if let Some(FileRecord { unit: Some(unit), .. }) = file.record {
+        if let Some(FileRecord {
+            unit: Some(unit), ..
+        }) = file.record
+        {
             // The unit must be built again even if this run ends before: the row no longer tells.
-            let unfinished = crate::model::DirtyReason::Unfinished { absorbs: Vec::new() };
+            let unfinished = crate::model::DirtyReason::Unfinished {
+                absorbs: Vec::new(),
+            };
             batch.dirty.insert(unit, Some(unfinished));
-            prepared.inputs.removed.push(plan::Changed { unit, path: file.path.clone() });
+            prepared.inputs.removed.push(plan::Changed {
+                unit,
+                path: file.path.clone(),
+            });
         }
         let duplicate = FileRecord {
             racy: detect::is_racy(&seen, self.looked_at),
@@ -166,12 +189,23 @@ impl Preparation<'_> {
     }
 
     /// The policy keeps the rows of the version that was loaded.
-    fn freeze(&self, file: Changed, seen: Fingerprint, batch: &mut Batch, members: &mut MemberEdits) {
+    fn freeze(
+        &self,
+        file: Changed,
+        seen: Fingerprint,
+        batch: &mut Batch,
+        members: &mut MemberEdits,
+    ) {
         let Some(record) = file.record else {
             return;
         };
-        if let (Standing::Loaded, Some(unit), Some(hash)) = (record.standing, record.unit, record.hash) {
-            let version = Carried { size: record.seen.size, hash };
+        if let (Standing::Loaded, Some(unit), Some(hash)) =
+            (record.standing, record.unit, record.hash)
+        {
+            let version = Carried {
+                size: record.seen.size,
+                hash,
+            };
             members.edit(unit, &file.path, Edit::Carry(version));
         }
         keep_reason(batch, &file.path, &file.verdict);
@@ -214,7 +248,10 @@ impl Preparation<'_> {
                         batch.files.insert(file.path, Some(retained));
                     }
                     Some(unit) => {
-                        prepared.inputs.removed.push(plan::Changed { unit, path: file.path });
+                        prepared.inputs.removed.push(plan::Changed {
+                            unit,
+                            path: file.path,
+                        });
                     }
                 }
             }

@@ -124,7 +124,10 @@ fn view(pipeline: &Pipeline) -> Result<View, RunError> {
 }
 
 fn list(changes: &Changes) -> Vec<PlannedChange> {
-    let renamed = changes.renames.iter().map(|renamed| (&renamed.to.path, &renamed.to.verdict));
+    let renamed = changes
+        .renames
+        .iter()
+        .map(|renamed| (&renamed.to.path, &renamed.to.verdict));
     let others = changes.files.iter().map(|file| (&file.path, &file.verdict));
     let planned = |(path, verdict): (&SourcePath, &Verdict)| PlannedChange {
         path: path.clone(),
@@ -163,7 +166,11 @@ fn describe_units(view: &View, plan: &Plan, report: &mut PlanReport) -> Result<(
     Ok(())
 }
 
-fn carried(view: &View, unit: &crate::model::UnitRecord, planned: &PlannedUnit) -> Result<u64, RunError> {
+fn carried(
+    view: &View,
+    unit: &crate::model::UnitRecord,
+    planned: &PlannedUnit,
+) -> Result<u64, RunError> {
     let mut count = 0;
     for member in &unit.members {
         let file = view.file(&member.path)?;

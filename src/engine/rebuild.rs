@@ -18,7 +18,7 @@ use super::pipeline::Target;
 use super::recover::hash_of;
 use super::session::{self, Absent};
 use crate::encode::{Footer, read_footer};
-use crate::ledger::{self, Batch, Ledger, OpenError, SchemaVersion};
+use crate::ledger::{self, Batch, OpenError, SchemaVersion};
 use crate::model::{
     DirtyReason, FileRecord, Fingerprint, Member, OutputPath, OutputRecord, RunId, Shape,
     SourcePath, Standing, Timestamp, UnitId, UnitRecord,
@@ -50,11 +50,20 @@ pub fn recover(target: &Target) -> Result<RecoverReport, RunError> {
     match ledger::snapshot(target.disk.clone(), &target.state) {
         Ok(_) => return Err(RunError::NothingToRecover),
         Err(OpenError::Missing) => {}
-        Err(OpenError::Corrupt { .. }) => ledger::set_aside(&*target.disk, &target.state)
-            .map_err(|source| RunError::Open(OpenError::Io { path: target.state.clone(), source }))?,
+        Err(OpenError::Corrupt { .. }) => {
+            ledger::set_aside(&*target.disk, &target.state).map_err(|source| {
+                RunError::Open(OpenError::Io {
+                    path: target.state.clone(),
+                    source,
+                })
+            })?
+        }
         Err(error) => return Err(error.into()),
     }
-    let mut report = RecoverReport { version: 1, ..RecoverReport::default() };
+    let mut report = RecoverReport {
+        version: 1,
+        ..RecoverReport::default()
+    };
     let units = read_outputs(target, &mut report)?;
     let batch = rebuild(units, &mut report);
     let ledger = session::open(target, Absent::Rebuild)?;
@@ -71,7 +80,10 @@ struct Read {
     footer: Footer,
 }
 
-fn read_outputs(target: &Target, report: &mut RecoverReport) -> Result<BTreeMap<UnitId, Vec<Read>>, RunError> {
+fn read_outputs(
+    target: &Target,
+    report: &mut RecoverReport,
+) -> Result<BTreeMap<UnitId, Vec<Read>>, RunError> {
     let mut units: BTreeMap<UnitId, Vec<Read>> = BTreeMap::new();
     for path in target.sink.outputs()? {
         let file = target.sink.open(&path)?;
@@ -80,7 +92,12 @@ fn read_outputs(target: &Target, report: &mut RecoverReport) -> Result<BTreeMap<
                 report.outputs += 1;
                 let size = file.len();
                 let hash = hash_of(file)?;
-                units.entry(footer.unit).or_default().push(Read { path, size, hash, footer });
+                units.entry(footer.unit).or_default().push(Read {
+                    path,
+                    size,
+                    hash,
+                    footer,
+                });
             }
             Ok(None) | Err(_) => report.foreign.push(path),
         }
@@ -101,20 +118,36 @@ fn rebuild(units: BTreeMap<UnitId, Vec<Read>>, report: &mut RecoverReport) -> Ba
         };
         shape = join_shapes(&shape, &record.shape);
         *definitions.entry(record.definition.clone()).or_default() += 1;
-        let shared = record.members.iter().any(|member| claimed.contains(&member.path));
+        let shared = record
+            .members
+            .iter()
+            .any(|member| claimed.contains(&member.path));
         for member in &record.members {
             if claimed.insert(member.path.clone()) {
-                batch.files.insert(member.path.clone(), file_record(member, id));
+                batch
+                    .files
+                    .insert(member.path.clone(), file_record(member, id));
             }
         }
         if !whole || shared {
             report.incomplete.push(id);
-            let output = record.outputs.first().map_or_else(String::new, |output| output.path.to_string());
-            batch.dirty.insert(id, Some(DirtyReason::Damaged { output }));
+            let output = record
+                .outputs
+                .first()
+                .map_or_else(String::new, |output| output.path.to_string());
+            batch
+                .dirty
+                .insert(id, Some(DirtyReason::Damaged { output }));
         }
         report.units += 1;
-        let members = record.members.into_iter().map(|member| Member { carried: None, ..member });
-        let record = UnitRecord { members: members.collect(), ..record };
+        let members = record.members.into_iter().map(|member| Member {
+            carried: None,
+            ..member
+        });
+        let record = UnitRecord {
+            members: members.collect(),
+            ..record
+        };
         batch.units.insert(id, Some(record));
     }
     report.files = batch.files.len() as u64;
@@ -164,8 +197,15 @@ fn unit_record(outputs: Vec<Read>) -> Option<UnitRecord> {
         .enumerate()
         .map(|(index, input)| Member {
             path: input.path.clone(),
-            rows: outputs.iter().filter_map(|o| o.footer.inputs.get(index)).map(|i| i.rows_here).sum(),
-            carried: Some(crate::model::Carried { size: input.size, hash: input.hash }),
+            rows: outputs
+                .iter()
+                .filter_map(|o| o.footer.inputs.get(index))
+                .map(|i| i.rows_here)
+                .sum(),
+            carried: Some(crate::model::Carried {
+                size: input.size,
+                hash: input.hash,
+            }),
         })
         .collect();
     let shape = first.shape.clone();
@@ -177,11 +217,23 @@ fn unit_record(outputs: Vec<Read>) -> Option<UnitRecord> {
             size: output.size,
             hash: output.hash,
             partition: output.footer.partition,
-            member_rows: output.footer.inputs.iter().map(|input| input.rows_here).collect(),
+            member_rows: output
+                .footer
+                .inputs
+                .iter()
+                .map(|input| input.rows_here)
+                .collect(),
         })
         .collect();
     records.sort_by(|a, b| a.path.cmp(&b.path));
-    Some(UnitRecord { partition, definition, shape, members, outputs: records, bytes })
+    Some(UnitRecord {
+        partition,
+        definition,
+        shape,
+        members,
+        outputs: records,
+        bytes,
+    })
 }
 
 /// No stamp is known, so the next look finds them moved and compares content.

@@ -53,14 +53,20 @@ fn collect(ledger: &Ledger, sink: &dyn Sink) -> Result<(), RunError> {
     }
     sink.retire(&garbage)?;
     ledger.write(&Batch {
-        garbage: garbage.into_iter().map(|output| (output, Garbage::Collected)).collect(),
+        garbage: garbage
+            .into_iter()
+            .map(|output| (output, Garbage::Collected))
+            .collect(),
         ..Batch::default()
     })?;
     Ok(())
 }
 
 /// Returns the moves that are still to be done, or `None` where a file is neither staged nor published whole.
-fn locate(intent: &Intent, sink: &dyn Sink) -> Result<Option<Vec<(StageName, OutputPath)>>, RunError> {
+fn locate(
+    intent: &Intent,
+    sink: &dyn Sink,
+) -> Result<Option<Vec<(StageName, OutputPath)>>, RunError> {
     let mut moves = Vec::new();
     for planned in &intent.moves {
         let stage = StageName(planned.stage.clone());
@@ -86,7 +92,11 @@ pub(super) fn hash_of(file: Arc<dyn ReadAt>) -> Result<ContentHash, RunError> {
     let mut hasher = blake3::Hasher::new();
     let mut reader = crate::model::ReadAtCursor::new(file, 0);
     hasher.update_reader(&mut reader).map_err(|source| {
-        RunError::Sink(SinkError { action: "read", name: "an output".to_owned(), source })
+        RunError::Sink(SinkError {
+            action: "read",
+            name: "an output".to_owned(),
+            source,
+        })
     })?;
     Ok(ContentHash(*hasher.finalize().as_bytes()))
 }

@@ -41,7 +41,11 @@ pub(super) fn begin(
 }
 
 /// Counts what a pass over the source found.
-pub(super) fn discovered(report: &mut RunReport, errors: &mut Vec<ReportedError>, discovery: &Discovery) {
+pub(super) fn discovered(
+    report: &mut RunReport,
+    errors: &mut Vec<ReportedError>,
+    discovery: &Discovery,
+) {
     report.files.listed = discovery.listed;
     report.files.unchanged = discovery.unchanged;
     report.files.skipped = discovery.skipped;
@@ -62,11 +66,18 @@ pub(super) fn discovered(report: &mut RunReport, errors: &mut Vec<ReportedError>
 
 /// Returns the trouble that hides the whole source, if there is one.
 pub(super) fn lost_root(discovery: &Discovery) -> Option<&Unknown> {
-    discovery.unknown.iter().find(|unknown| unknown.hides.as_ref() == Some(&KeyRange::all()))
+    discovery
+        .unknown
+        .iter()
+        .find(|unknown| unknown.hides.as_ref() == Some(&KeyRange::all()))
 }
 
 /// Counts verdicts.
-pub(super) fn verified(report: &mut RunReport, errors: &mut Vec<ReportedError>, changes: &mut Changes) {
+pub(super) fn verified(
+    report: &mut RunReport,
+    errors: &mut Vec<ReportedError>,
+    changes: &mut Changes,
+) {
     for (path, message) in changes.unreadable.drain(..) {
         report.files.unreadable += 1;
         errors.push(ReportedError {
@@ -110,7 +121,8 @@ pub(super) fn finish(report: &mut RunReport, mut errors: Vec<ReportedError>, int
         RunStatus::Done
     };
     let all_taken = report.files.unsettled == 0 && report.files.deferred == 0;
-    report.checkpoint = all_taken && matches!(report.status, RunStatus::Done | RunStatus::Quarantined);
+    report.checkpoint =
+        all_taken && matches!(report.status, RunStatus::Done | RunStatus::Quarantined);
 }
 
 /// Returns an error with its causes in one line.

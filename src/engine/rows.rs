@@ -15,7 +15,7 @@ use crate::model::{
     Carried, ContentHash, OutputPath, PartitionValues, ReadAt, Shape, UnitId, partition_dir,
 };
 use crate::sink::{Discard, Sink, SinkError, StageName, Staging};
-use crate::transform::{Shuffle, SpillFile, SpillStore, route};
+use crate::transform::{PartitionRows, Shuffle, SpillFile, SpillStore, route};
 
 /// Takes rows of a member, by its place among those that are in.
 pub(super) type Push<'a> = dyn FnMut(usize, &RecordBatch) -> Result<(), WorkError> + 'a;
@@ -97,7 +97,13 @@ impl Outputs<'_> {
             let mut names = self.order.partition_values.iter();
             !names.any(|(name, _)| name == *column)
         };
-        self.order.definition.partition_by.iter().filter(in_path).cloned().collect()
+        self.order
+            .definition
+            .partition_by
+            .iter()
+            .filter(in_path)
+            .cloned()
+            .collect()
     }
 
     fn write_shuffled(
@@ -118,10 +124,17 @@ impl Outputs<'_> {
         if !complete {
             return Ok(None);
         }
-        let fields: Vec<_> = schema.fields().iter().filter(|field| !columns.contains(field.name())).cloned().collect();
+        let fields: Vec<_> = schema
+            .fields()
+            .iter()
+            .filter(|field| !columns.contains(field.name()))
+            .cloned()
+            .collect();
         let schema: SchemaRef = Arc::new(Schema::new(fields));
         let mut outputs = Vec::new();
-        shuffle.finish()?.for_each(|values, rows| -> Result<(), WorkError> {
+        shuffle.finish()?.for_each(&mut |values: &PartitionValues,
+                                          rows: &mut PartitionRows<'_>|
+         -> Result<(), WorkError> {
             let written = self.write_partition(values, &schema, &mut |push| {
                 for part in &mut *rows {
                     let (place, batch) = part?;
@@ -141,8 +154,13 @@ impl Outputs<'_> {
         schema: &SchemaRef,
         feed: &mut Feed<'_>,
     ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
-        let partition: PartitionValues =
-            self.order.partition_values.iter().chain(values).cloned().collect();
+        let partition: PartitionValues = self
+            .order
+            .partition_values
+            .iter()
+            .chain(values)
+            .cloned()
+            .collect();
         let stages: RefCell<Vec<StageName>> = RefCell::default();
         let mut open = |_number: usize| -> io::Result<Box<dyn EncodeSink>> {
             let (name, file) = self.files.stage().map_err(as_io)?;
@@ -153,28 +171,39 @@ impl Outputs<'_> {
         let options = EncodeOptions {
             target_file_size: self.order.definition.target_file_size.0,
         };
-        let mut encoder =
-            PartitionEncoder::new(options, Arc::clone(schema), self.inside.len(), &mut open, &footer);
+        let mut encoder = PartitionEncoder::new(
+            options,
+            Arc::clone(schema),
+            self.inside.len(),
+            &mut open,
+            &footer,
+        );
         if !feed(&mut |place, batch| Ok(encoder.push(place, batch)?))? {
             return Ok(None);
         }
         let files = encoder.finish()?;
         let dir = format!("{}{}", self.order.partition, partition_dir(values));
-        let staged = files.into_iter().zip(stages.take()).map(|(file, stage)| StagedOutput {
-            stage,
-            output: output_path(&dir, self.order.unit, file.number),
-            size: file.size,
-            hash: file.hash,
-            partition: partition.clone(),
-            member_rows: file.member_rows,
-        });
+        let staged = files
+            .into_iter()
+            .zip(stages.take())
+            .map(|(file, stage)| StagedOutput {
+                stage,
+                output: output_path(&dir, self.order.unit, file.number),
+                size: file.size,
+                hash: file.hash,
+                partition: partition.clone(),
+                member_rows: file.member_rows,
+            });
         Ok(Some(staged.collect()))
     }
 
     fn footer(&self, partition: &PartitionValues, number: usize, rows: &[u64]) -> Footer {
         let versions = self.versions.borrow();
         let totals = self.totals.borrow();
-        let unknown = Carried { size: 0, hash: ContentHash([0; 32]) };
+        let unknown = Carried {
+            size: 0,
+            hash: ContentHash([0; 32]),
+        };
         let inputs = self.inside.iter().enumerate().map(|(place, index)| {
             let version = versions[place].unwrap_or_else(|| {
                 self.incomplete.set(true);
@@ -249,7 +278,10 @@ impl SpillStore for Spill<'_> {
     }
 
     fn open(&self, number: usize) -> io::Result<Arc<dyn ReadAt>> {
-        self.0.sink.open_staged(&self.0.spill_name(number)).map_err(as_io)
+        self.0
+            .sink
+            .open_staged(&self.0.spill_name(number))
+            .map_err(as_io)
     }
 
     fn remove(&self, number: usize) -> io::Result<()> {

@@ -16,10 +16,10 @@ use super::error::RunError;
 use super::order::{OrderDesk, Receipt, WorkOrder};
 use super::pipeline::Pipeline;
 use super::prepare::{Preparation, Prepared, record_plan};
+use super::same_content::{self, Skipped};
 use super::session::{self, Absent};
 use super::verify::{Changes, HashAdded, verify};
 use super::work::{Workshop, work};
-use super::same_content::{self, Skipped};
 use super::{definition, report};
 use crate::config::{PathPartitions, SameContent};
 use crate::decode::recognise;
@@ -121,10 +121,16 @@ impl<'a> Pass<'a> {
         let progress = self.control.progress();
         progress.enter(Phase::Discover);
         let policies = self.pipeline.policies;
-        let look = Look { now: self.looked_at, settle: policies.settle, on_modify: policies.on_modify };
+        let look = Look {
+            now: self.looked_at,
+            settle: policies.settle,
+            on_modify: policies.on_modify,
+        };
         let source = &*self.pipeline.source;
         let begun = clock.monotonic();
-        let discovery = self.pool.install(|| discover(source, view, look, self.control))?;
+        let discovery = self
+            .pool
+            .install(|| discover(source, view, look, self.control))?;
         let found = clock.monotonic();
         progress.enter(Phase::Verify);
         let changes = self.verify(discovery)?;
@@ -135,7 +141,9 @@ impl<'a> Pass<'a> {
 
     fn verify(&mut self, discovery: Discovery) -> Result<Changes, RunError> {
         report::discovered(&mut self.report, &mut self.errors, &discovery);
-        if discovery.listed == 0 && let Some(root) = report::lost_root(&discovery) {
+        if discovery.listed == 0
+            && let Some(root) = report::lost_root(&discovery)
+        {
             let source = std::io::Error::new(root.source.kind(), root.source.to_string());
             return Err(RunError::Source(self.pipeline.source.describe(), source));
         }
@@ -143,7 +151,8 @@ impl<'a> Pass<'a> {
         let format = self.pipeline.definition.format;
         let partitions = &self.partitions;
         let interchangeable = |from: &str, to: &str| {
-            recognise(from, format) == recognise(to, format) && partitions.of(from) == partitions.of(to)
+            recognise(from, format) == recognise(to, format)
+                && partitions.of(from) == partitions.of(to)
         };
         let hash_added = match self.pipeline.policies.same_content {
             SameContent::Skip => HashAdded::All,
@@ -151,8 +160,9 @@ impl<'a> Pass<'a> {
         };
         let source = &*self.pipeline.source;
         let found = discovery.found;
-        let mut changes =
-            self.pool.install(|| verify(source, found, hash_added, &interchangeable, self.control));
+        let mut changes = self
+            .pool
+            .install(|| verify(source, found, hash_added, &interchangeable, self.control));
         report::verified(&mut self.report, &mut self.errors, &mut changes);
         Ok(changes)
     }
@@ -163,9 +173,15 @@ impl<'a> Pass<'a> {
         changes: Changes,
         dirty: &[(UnitId, DirtyReason)],
     ) -> Result<Prepared, RunError> {
-        let Skipped { changes, duplicates } = match self.pipeline.policies.same_content {
+        let Skipped {
+            changes,
+            duplicates,
+        } = match self.pipeline.policies.same_content {
             SameContent::Skip => same_content::skip(view, changes)?,
-            SameContent::Load | SameContent::Warn => Skipped { changes, duplicates: Vec::new() },
+            SameContent::Load | SameContent::Warn => Skipped {
+                changes,
+                duplicates: Vec::new(),
+            },
         };
         let mut prepared = self.preparation(view).prepare(changes, duplicates)?;
         let rehomed = definition::rehomed(view, dirty, &self.partitions)?;
@@ -182,7 +198,10 @@ impl<'a> Pass<'a> {
             partitions: &self.partitions,
             looked_at: self.looked_at,
             run: self.run,
-            budget: Budget { files: limits.max_files, bytes: limits.max_bytes.map(|size| size.0) },
+            budget: Budget {
+                files: limits.max_files,
+                bytes: limits.max_bytes.map(|size| size.0),
+            },
         }
     }
 
@@ -195,16 +214,27 @@ impl<'a> Pass<'a> {
         let mut inputs = prepared.inputs.clone();
         inputs.next_unit = view.meta()?.next_unit;
         inputs.dirty = dirty;
-        let places: BTreeSet<&String> = inputs.arrivals.iter().map(|arrival| &arrival.partition).collect();
+        let places: BTreeSet<&String> = inputs
+            .arrivals
+            .iter()
+            .map(|arrival| &arrival.partition)
+            .collect();
         let mut open = BTreeMap::new();
         for partition in places {
             let units = view.units_in(partition)?.into_iter();
-            let units = units.map(|unit| OpenUnit { bytes: unit.bytes, members: unit.members, id: unit.id });
+            let units = units.map(|unit| OpenUnit {
+                bytes: unit.bytes,
+                members: unit.members,
+                id: unit.id,
+            });
             open.insert(partition.clone(), units.collect());
         }
         inputs.open = open;
         let limits = self.pipeline.limits;
-        let bounds = UnitBounds { bytes: limits.unit_size.0, members: limits.unit_files as u64 };
+        let bounds = UnitBounds {
+            bytes: limits.unit_size.0,
+            members: limits.unit_files as u64,
+        };
         Ok(plan::plan(inputs, bounds))
     }
 
@@ -255,8 +285,17 @@ impl<'a> Pass<'a> {
             let view = ledger.view()?;
             let dirty = view.dirty()?.into_iter();
             let stale = dirty.filter(|(_, why)| matches!(why, DirtyReason::SchemaWidened { .. }));
-            let inputs = plan::Inputs { dirty: stale.collect(), ..plan::Inputs::default() };
-            plan = plan::plan(inputs, UnitBounds { bytes: 0, members: 0 });
+            let inputs = plan::Inputs {
+                dirty: stale.collect(),
+                ..plan::Inputs::default()
+            };
+            plan = plan::plan(
+                inputs,
+                UnitBounds {
+                    bytes: 0,
+                    members: 0,
+                },
+            );
         }
         self.report.units.failed = failed.len() as u64;
         Ok(collected)
@@ -300,7 +339,8 @@ impl<'a> Pass<'a> {
             source: &*self.pipeline.source,
             sink: &*target.sink,
             control: self.control,
-            memory: usize::try_from(self.pipeline.limits.memory.0).unwrap_or(usize::MAX) / (2 * threads),
+            memory: usize::try_from(self.pipeline.limits.memory.0).unwrap_or(usize::MAX)
+                / (2 * threads),
         };
         note_plan(self.control.progress(), plan);
         let stop = AtomicBool::new(false);
@@ -308,17 +348,23 @@ impl<'a> Pass<'a> {
         let outcome = self.pool.in_place_scope(|scope| {
             let (stop, desk, shop) = (&stop, &desk, &shop);
             scope.spawn(move |_| {
-                plan.units.par_iter().for_each_with(sender, |sender, (id, planned)| {
-                    if stop.load(Ordering::Relaxed) || shop.control.is_interrupted() {
-                        return;
-                    }
-                    let finished = desk.write(*id, planned).map_err(RunError::from).map(|order| {
-                        let receipt = work(&order, shop).map_err(|error| report::chain(&error));
-                        (order, receipt)
+                plan.units
+                    .par_iter()
+                    .for_each_with(sender, |sender, (id, planned)| {
+                        if stop.load(Ordering::Relaxed) || shop.control.is_interrupted() {
+                            return;
+                        }
+                        let finished =
+                            desk.write(*id, planned)
+                                .map_err(RunError::from)
+                                .map(|order| {
+                                    let receipt =
+                                        work(&order, shop).map_err(|error| report::chain(&error));
+                                    (order, receipt)
+                                });
+                        // The receiver goes only after a failure that ends the run.
+                        sender.send(finished).ok();
                     });
-                    // The receiver goes only after a failure that ends the run.
-                    sender.send(finished).ok();
-                });
             });
             let result = receive(&receiver, &mut committer, failed, clock, &mut publishing);
             if result.is_err() {
@@ -335,21 +381,33 @@ impl<'a> Pass<'a> {
     }
 
     /// Writes the report, the checkpoint and the watermark.
-    fn end(mut self, ledger: &Ledger, collected: BTreeSet<OutputPath>) -> Result<RunReport, RunError> {
+    fn end(
+        mut self,
+        ledger: &Ledger,
+        collected: BTreeSet<OutputPath>,
+    ) -> Result<RunReport, RunError> {
         let view = ledger.view()?;
-        if self.pipeline.policies.same_content == SameContent::Warn && self.report.units.written > 0 {
+        if self.pipeline.policies.same_content == SameContent::Warn && self.report.units.written > 0
+        {
             self.errors.extend(same_content::doubles(&view, self.run)?);
         }
         self.report.files.quarantined = view.quarantine()?.len() as u64;
         let interrupted = self.control.is_interrupted();
-        report::finish(&mut self.report, std::mem::take(&mut self.errors), interrupted);
+        report::finish(
+            &mut self.report,
+            std::mem::take(&mut self.errors),
+            interrupted,
+        );
         if self.report.checkpoint {
             self.report.watermark = self.report.watermark.max(self.newest);
         }
         let clock = &self.pipeline.target.clock;
         self.report.seconds.total = (clock.monotonic() - self.started).as_secs_f64();
         ledger.write(&Batch {
-            garbage: collected.into_iter().map(|output| (output, Garbage::Collected)).collect(),
+            garbage: collected
+                .into_iter()
+                .map(|output| (output, Garbage::Collected))
+                .collect(),
             runs: vec![self.report.clone()],
             meta: MetaChange {
                 source: Some(self.pipeline.source.describe()),
@@ -378,7 +436,10 @@ fn receive(
 ) -> Result<(), RunError> {
     while let Ok(first) = receiver.recv() {
         let mut group = Vec::new();
-        for finished in std::iter::once(first).chain(receiver.try_iter()).take(GROUP) {
+        for finished in std::iter::once(first)
+            .chain(receiver.try_iter())
+            .take(GROUP)
+        {
             match finished? {
                 (order, Ok(receipt)) => group.push((order, receipt)),
                 (order, Err(message)) => {

@@ -30,16 +30,24 @@ pub(super) fn skip(view: &View, mut changes: Changes) -> Result<Skipped, LedgerE
     for renamed in std::mem::take(&mut changes.renames) {
         changes.files.push(renamed.from);
         let verdict = Verdict::new(Change::Added, Reason::NoRecord);
-        changes.files.push(Changed { verdict, ..renamed.to });
+        changes.files.push(Changed {
+            verdict,
+            ..renamed.to
+        });
     }
     let mut names = Names::of_changes(&changes);
     names.add_recorded(view)?;
-    let mut files: BTreeMap<SourcePath, Changed> =
-        changes.files.into_iter().map(|file| (file.path.clone(), file)).collect();
+    let mut files: BTreeMap<SourcePath, Changed> = changes
+        .files
+        .into_iter()
+        .map(|file| (file.path.clone(), file))
+        .collect();
     let mut duplicates = Vec::new();
     for (hash, live) in names.live {
         for (place, (path, record)) in live.into_iter().enumerate() {
-            let counts = record.as_ref().is_some_and(|record| record.standing != Standing::Duplicate);
+            let counts = record
+                .as_ref()
+                .is_some_and(|record| record.standing != Standing::Duplicate);
             match (place, files.remove(&path)) {
                 (0, Some(file)) => {
                     files.insert(path, file);
@@ -57,7 +65,10 @@ pub(super) fn skip(view: &View, mut changes: Changes) -> Result<Skipped, LedgerE
         }
     }
     changes.files = files.into_values().collect();
-    Ok(Skipped { changes, duplicates })
+    Ok(Skipped {
+        changes,
+        duplicates,
+    })
 }
 
 /// Live names by content.
@@ -76,7 +87,9 @@ impl Names {
         };
         for file in &changes.files {
             names.changed.insert(file.path.clone());
-            names.touched.extend(file.record.as_ref().and_then(|record| record.hash));
+            names
+                .touched
+                .extend(file.record.as_ref().and_then(|record| record.hash));
             names.touched.extend(file.hash);
             let comes = matches!(file.verdict.change, Change::Added | Change::Modified);
             if let Some(hash) = file.hash.filter(|_| comes) {

@@ -23,7 +23,10 @@ pub(super) enum Absent {
 /// [`RunError`] that says which of the three failed.
 pub(super) fn open(target: &Target, absent: Absent) -> Result<Ledger, RunError> {
     let exists = Ledger::exists(&*target.disk, &target.state).map_err(|source| {
-        RunError::Open(OpenError::Io { path: target.state.clone(), source })
+        RunError::Open(OpenError::Io {
+            path: target.state.clone(),
+            source,
+        })
     })?;
     if !exists {
         match absent {
@@ -47,7 +50,12 @@ pub(super) fn open(target: &Target, absent: Absent) -> Result<Ledger, RunError> 
 
 /// A new name for a ledger. It need not be secret, only unlike others.
 fn fresh_id(target: &Target) -> LedgerId {
-    let seed = format!("{} {} {}", target.clock.now(), target.holder, target.state.display());
+    let seed = format!(
+        "{} {} {}",
+        target.clock.now(),
+        target.holder,
+        target.state.display()
+    );
     let mut id = ContentHash::of(seed.as_bytes()).to_string();
     id.truncate(16);
     LedgerId(id)

@@ -5,9 +5,7 @@ use rayon::prelude::*;
 use super::control::{Control, Progress};
 use super::discover::Found;
 use super::member::{self, Trouble};
-use crate::detect::{
-    Candidate, Change, Glance, Reason, Verdict, pair_renames, sizes_in_common,
-};
+use crate::detect::{Candidate, Change, Glance, Reason, Verdict, pair_renames, sizes_in_common};
 use crate::model::{ContentHash, FileRecord, Fingerprint, SourcePath, Standing};
 use crate::source::Source;
 
@@ -72,7 +70,10 @@ pub(super) fn verify(
         .into_par_iter()
         .map(|found| {
             let worth_hashing = hash_added == HashAdded::All
-                || found.seen.as_ref().is_some_and(|seen| common.contains(&seen.size));
+                || found
+                    .seen
+                    .as_ref()
+                    .is_some_and(|seen| common.contains(&seen.size));
             decide(source, found, worth_hashing, control)
         })
         .collect();
@@ -97,10 +98,17 @@ fn is_added(glance: &Glance) -> bool {
 }
 
 fn decide(source: &dyn Source, found: Found, worth_hashing: bool, control: &Control) -> Decided {
-    let Found { path, seen, record, glance } = found;
+    let Found {
+        path,
+        seen,
+        record,
+        glance,
+    } = found;
     let must_hash = matches!(glance, Glance::HashNeeded(_)) || (worth_hashing && is_added(&glance));
     let hashed = match &seen {
-        Some(seen) if must_hash && !control.is_interrupted() => Some(member::hash(source, &path, seen)),
+        Some(seen) if must_hash && !control.is_interrupted() => {
+            Some(member::hash(source, &path, seen))
+        }
         _ => None,
     };
     let bytes_read = match (&hashed, &seen) {
@@ -108,7 +116,13 @@ fn decide(source: &dyn Source, found: Found, worth_hashing: bool, control: &Cont
         _ => 0,
     };
     Progress::add(&control.progress().bytes_done, 0);
-    let changed = |verdict, seen, hash| Changed { path: path.clone(), verdict, seen, hash, record };
+    let changed = |verdict, seen, hash| Changed {
+        path: path.clone(),
+        verdict,
+        seen,
+        hash,
+        record,
+    };
     let outcome = match (glance, hashed) {
         (Glance::Decided(verdict), None) => Ok(changed(verdict, seen, None)),
         (Glance::Decided(verdict), Some(Ok(hash))) => Ok(changed(verdict, seen, Some(hash))),
@@ -116,14 +130,19 @@ fn decide(source: &dyn Source, found: Found, worth_hashing: bool, control: &Cont
             Ok(changed(doubt.resolve(hash), seen, Some(hash)))
         }
         (Glance::HashNeeded(_), None)
-        | (_, Some(Err(Trouble::Unsettled | Trouble::Vanished | Trouble::Bad { .. }))) => Ok(changed(
-            Verdict::new(Change::Unsettled, Reason::ChangedWhileRead),
-            seen,
-            None,
-        )),
+        | (_, Some(Err(Trouble::Unsettled | Trouble::Vanished | Trouble::Bad { .. }))) => {
+            Ok(changed(
+                Verdict::new(Change::Unsettled, Reason::ChangedWhileRead),
+                seen,
+                None,
+            ))
+        }
         (_, Some(Err(Trouble::Unreadable(message)))) => Err((path.clone(), message)),
     };
-    Decided { outcome, bytes_read }
+    Decided {
+        outcome,
+        bytes_read,
+    }
 }
 
 /// Takes the renames out of the added and removed files.
@@ -136,7 +155,10 @@ fn pair(mut changes: Changes, interchangeable: &(dyn Fn(&str, &str) -> bool + Sy
             let record = file.record.as_ref()?;
             let movable = record.standing == Standing::Loaded && record.unit.is_some();
             let hash = record.hash.filter(|_| movable)?;
-            Some(Candidate { path: file.path.clone(), hash })
+            Some(Candidate {
+                path: file.path.clone(),
+                hash,
+            })
         })
         .collect();
     if vanished.is_empty() {
@@ -146,20 +168,33 @@ fn pair(mut changes: Changes, interchangeable: &(dyn Fn(&str, &str) -> bool + Sy
         .files
         .iter()
         .filter(|file| file.verdict.change == Change::Added && file.record.is_none())
-        .filter_map(|file| Some(Candidate { path: file.path.clone(), hash: file.hash? }))
+        .filter_map(|file| {
+            Some(Candidate {
+                path: file.path.clone(),
+                hash: file.hash?,
+            })
+        })
         .collect();
     let pairs = pair_renames(vanished, added, &|from, to| interchangeable(from, to));
     for (from, to) in pairs {
-        let (Some(mut to), Some(from)) = (take(&mut changes.files, &to), take(&mut changes.files, &from)) else {
+        let (Some(mut to), Some(from)) = (
+            take(&mut changes.files, &to),
+            take(&mut changes.files, &from),
+        ) else {
             continue;
         };
         if let Some(hash) = to.hash {
-            let reason = Reason::SameBytesAs { from: from.path.clone(), hash };
+            let reason = Reason::SameBytesAs {
+                from: from.path.clone(),
+                hash,
+            };
             to.verdict = Verdict::new(Change::Renamed, reason);
         }
         changes.renames.push(Renamed { from, to });
     }
-    changes.files.retain(|file| file.seen.is_some() || file.record.is_some());
+    changes
+        .files
+        .retain(|file| file.seen.is_some() || file.record.is_some());
     changes
 }
 

@@ -125,12 +125,17 @@ impl<'a> Building<'a> {
             rows_read: 0,
             bytes_read: 0,
         };
-        let guesses = order.members.iter().map(|member| match (&member.read, &member.carry) {
-            (Some(read), _) => member::sniff(shop.source, &to_read(member, read)),
-            (None, Some(carry)) => Some((*carry.shape).clone()),
-            (None, None) => None,
-        });
-        let joined = guesses.flatten().fold(Shape::default(), |all, one| join_shapes(&all, &one));
+        let guesses = order
+            .members
+            .iter()
+            .map(|member| match (&member.read, &member.carry) {
+                (Some(read), _) => member::sniff(shop.source, &to_read(member, read)),
+                (None, Some(carry)) => Some((*carry.shape).clone()),
+                (None, None) => None,
+            });
+        let joined = guesses
+            .flatten()
+            .fold(Shape::default(), |all, one| join_shapes(&all, &one));
         building.shape = building.typed(&joined);
         building
     }
@@ -179,8 +184,9 @@ impl<'a> Building<'a> {
     /// Stages the unit's outputs; `None` where something was not as assumed.
     fn attempt(&mut self, files: &UnitFiles<'_>) -> Result<Option<Vec<StagedOutput>>, WorkError> {
         let order = self.order;
-        let inside: Vec<usize> =
-            (0..order.members.len()).filter(|index| !matches!(self.way(*index), Way::Out)).collect();
+        let inside: Vec<usize> = (0..order.members.len())
+            .filter(|index| !matches!(self.way(*index), Way::Out))
+            .collect();
         if inside.is_empty() {
             return Ok(Some(Vec::new()));
         }
@@ -189,8 +195,16 @@ impl<'a> Building<'a> {
                 .shape
                 .columns
                 .iter()
-                .filter(|column| !order.partition_values.iter().any(|(name, _)| *name == column.name))
-                .map(|column| Column { name: column.name.clone(), data_type: written_type(&column.data_type) })
+                .filter(|column| {
+                    !order
+                        .partition_values
+                        .iter()
+                        .any(|(name, _)| *name == column.name)
+                })
+                .map(|column| Column {
+                    name: column.name.clone(),
+                    data_type: written_type(&column.data_type),
+                })
                 .collect(),
         };
         let versions = RefCell::new(inside.iter().map(|index| self.version(*index)).collect());
@@ -313,14 +327,21 @@ impl<'a> Building<'a> {
             columns: schema
                 .fields()
                 .iter()
-                .map(|field| Column { name: field.name().clone(), data_type: field.data_type().clone() })
+                .map(|field| Column {
+                    name: field.name().clone(),
+                    data_type: field.data_type().clone(),
+                })
                 .collect(),
         };
         for slice in &carry.slices {
-            let file = self.shop.sink.open(&slice.output).map_err(|source| WorkError::CarryOpen {
-                output: slice.output.clone(),
-                source,
-            })?;
+            let file =
+                self.shop
+                    .sink
+                    .open(&slice.output)
+                    .map_err(|source| WorkError::CarryOpen {
+                        output: slice.output.clone(),
+                        source,
+                    })?;
             let mut failure = None;
             let range = slice.start..slice.start + slice.rows;
             let read = decode::read_rows(file, range, &mut |batch| {
@@ -339,7 +360,10 @@ impl<'a> Building<'a> {
                 (Some(failure), _) => return Err(failure),
                 (None, Ok(()) | Err(DecodeError::Stopped)) => {}
                 (None, Err(source)) => {
-                    return Err(WorkError::Carry { output: slice.output.clone(), source });
+                    return Err(WorkError::Carry {
+                        output: slice.output.clone(),
+                        source,
+                    });
                 }
             }
         }
@@ -365,7 +389,10 @@ impl<'a> Building<'a> {
                 let trouble = self.known[index].trouble.clone();
                 match (self.way(index), self.known[index].version) {
                     (Way::Read(_), Some(version)) => Outcome::Loaded(version),
-                    (Way::Carry(carry), _) => Outcome::CarriedOver { version: carry.version, trouble },
+                    (Way::Carry(carry), _) => Outcome::CarriedOver {
+                        version: carry.version,
+                        trouble,
+                    },
                     (Way::Read(_) | Way::Out, _) => {
                         Outcome::LeftOut(trouble.unwrap_or(Trouble::Unsettled))
                     }

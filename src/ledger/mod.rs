@@ -20,7 +20,7 @@ pub use batch::{
 pub use block::FileRow;
 pub use error::{Damage, LedgerError, OpenError};
 pub use view::{FileCursor, View};
-pub use writer::{Ledger, holder, snapshot};
+pub use writer::{Ledger, holder, set_aside, snapshot};
 
 #[cfg(test)]
 mod damage_tests;

@@ -32,6 +32,15 @@ const CACHE_BYTES: usize = 48 << 20;
 /// Below this length a file is not worth compacting.
 const SPARSE_BYTES: u64 = 4 << 20;
 
+/// Moves a damaged ledger out of the way, so that a new one can be made beside it.
+///
+/// # Errors
+/// What the disk reports.
+pub fn set_aside(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    disk.rename(&dir.join(FILE), &dir.join("ledger.damaged"))?;
+    disk.sync_dir(dir)
+}
+
 /// The writer's handle to a ledger. As long as it lives, no other can be opened.
 ///
 /// It fails stopped: after a write that failed it refuses to write until the ledger has been opened again.

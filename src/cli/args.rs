@@ -1,0 +1,676 @@
+//! What can be written on the command line: raw values, as they are written.
+//!
+//! Nothing is resolved here. Every option that is a setting carries its value as text into a [`Layer`], where the
+//! environment and the file join it.
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{FORMATS, Key, Layer, ON_DELETE, ON_MODIFY, Origin, SAME_CONTENT, Value};
+use crate::model::{Standing, Timestamp};
+
+/// How every list of settings ends.
+const SETTINGS: &str = "\
+Every option can also be set in strandline.toml (`strandline init` writes one) or as a variable such as
+STRANDLINE_FORMAT. A flag wins over a variable, a variable over the file. ./strandline.toml is read where no SOURCE
+and no TARGET is given.";
+
+/// Keep Parquet partitions equal to a full reload of a pile of files
+///
+/// strandline finds what changed in a directory since last time and brings exactly that into a set of Parquet
+/// files, so that they hold what a full reload would have produced.
+#[derive(Debug, Parser)]
+#[command(
+    name = "strandline",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+#[command(after_long_help = "\
+Example:
+  strandline run ./in ./out       load ./in into ./out; do it again and only changes are worked on
+  strandline status ./out         see how things stand
+
+Exit codes:
+  0 done, also with nothing to do      4 another run holds the pipeline
+  1 failed, safe to run again          5 stopped by the removal brake
+  2 wrong usage or settings            130, 143 interrupted, safe to run again
+  3 done, some inputs quarantined")]
+pub struct Cli {
+    /// What goes for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What goes for every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "General")]
+pub struct Global {
+    /// Read settings from FILE
+    ///
+    /// Default: ./strandline.toml, where it is there and no SOURCE and no TARGET is given. Relative paths in the file
+    /// are relative to the file. Example: -c /etc/strandline/orders.toml
+    #[arg(short = 'c', long = "config", value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Write results to stdout as one JSON document
+    ///
+    /// The document has a version and may only grow. Default: text for people.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say nothing but errors
+    ///
+    /// Results that were asked for still go to stdout.
+    #[arg(short = 'q', long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Leave nothing out of lists
+    ///
+    /// Without it, long lists of changes and troubles end in "… and N more".
+    #[arg(short = 'v', long, global = true)]
+    pub verbose: bool,
+    /// Show how far a run is
+    ///
+    /// Default: auto, which shows it where stderr is a terminal.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_default_value = true,
+        global = true
+    )]
+    pub progress: When,
+}
+
+/// When to show something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// Where people can see it.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Bring what changed in SOURCE into TARGET
+    ///
+    /// One pass: list SOURCE, work out what changed since the last run, rebuild what that concerns, publish it.
+    /// Safe to kill at any moment and to run again. Example: strandline run ./in ./out
+    #[command(after_long_help = SETTINGS)]
+    Run(RunArgs),
+    /// Show what a run would do, and why
+    ///
+    /// Reads what a run would read to decide, and changes nothing. Example: strandline plan ./in ./out
+    #[command(after_long_help = SETTINGS)]
+    Plan(PipelineArgs),
+    /// Show how a pipeline stands
+    ///
+    /// Asks the ledger, also while a run is going on. Example: strandline status ./out
+    Status(TargetArgs),
+    /// List past runs, the latest first
+    ///
+    /// Example: strandline history ./out -n 50
+    History(HistoryArgs),
+    /// List the recorded source files
+    ///
+    /// Example: strandline files ./out --standing quarantined
+    Files(FilesArgs),
+    /// Explain what became of one source file
+    ///
+    /// Tells the last decision about it with its reason, its record, its unit and the outputs of that.
+    /// Example: strandline explain 2026/01/orders.csv ./out
+    Explain(ExplainArgs),
+    /// Check outputs against the ledger
+    ///
+    /// Looks whether every output is there with its size, with --deep also whether its bytes are the recorded ones.
+    /// Where SOURCE is known (--source or a settings file), its files are compared with the ledger too. Changes
+    /// nothing. Example: strandline verify ./out --deep
+    Verify(VerifyArgs),
+    /// Mark files for reprocessing by the next run
+    ///
+    /// The outputs stay until the next run replaces them. Example: strandline reset ./out --path 'day=2026-01-*/**'
+    Reset(ResetArgs),
+    /// Rebuild a lost ledger from the outputs
+    ///
+    /// Reads the footers of the outputs, which tell what they were made of. Example: strandline recover ./out
+    Recover(RecoverArgs),
+    /// List or retry the files that were set aside
+    ///
+    /// A file that cannot be decoded is set aside with its reason and tried again when its bytes change.
+    #[command(subcommand)]
+    Quarantine(Quarantine),
+    /// Write a commented strandline.toml
+    ///
+    /// Refuses to overwrite a file. Example: strandline init ./in ./out
+    Init(InitArgs),
+    /// Show the settings that count
+    #[command(subcommand)]
+    Config(Config),
+    /// Write completions for a shell to stdout
+    ///
+    /// Example: strandline completions bash > ~/.local/share/bash-completion/completions/strandline
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What `run` takes.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// What it shares with `plan`.
+    #[command(flatten)]
+    pub pipeline: PipelineArgs,
+    /// Show what would be done, as `plan` does, and change nothing
+    #[arg(long, help_heading = "Behaviour")]
+    pub dry_run: bool,
+}
+
+/// A pipeline and all its settings.
+#[derive(Debug, Args, Default)]
+pub struct PipelineArgs {
+    /// Directory (or file:// URL) that holds the files
+    #[arg(value_name = "SOURCE", requires = "target")]
+    pub source: Option<String>,
+    /// Directory (or file:// URL) for the Parquet files
+    #[arg(value_name = "TARGET")]
+    pub target: Option<String>,
+    /// About inputs.
+    #[command(flatten)]
+    pub inputs: InputArgs,
+    /// About outputs.
+    #[command(flatten)]
+    pub outputs: OutputArgs,
+    /// About policies.
+    #[command(flatten)]
+    pub behaviour: BehaviourArgs,
+    /// About resources.
+    #[command(flatten)]
+    pub resources: ResourceArgs,
+}
+
+/// Which files count, and what is in them.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Inputs")]
+pub struct InputArgs {
+    /// Read files as this format
+    ///
+    /// Default: auto, which goes by the extension of each file and leaves unknown ones out.
+    #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(FORMATS))]
+    pub format: Option<String>,
+    /// Take only files that match GLOB; may be repeated
+    ///
+    /// `*` stays within a name, `**` crosses directories, {a,b} is either. A pattern without "/" is about names at
+    /// any depth. {name} alone captures a directory or a name as a partition. Default: every file of a known
+    /// format. Example: --include '{dt}/{hour}/*.csv'
+    #[arg(long, value_name = "GLOB")]
+    pub include: Vec<String>,
+    /// Leave out files and directories that match GLOB; may be repeated
+    ///
+    /// Wins over --include. Example: --exclude 'archive/'
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+    /// Also take names that begin with "." or "_"
+    ///
+    /// Names of unfinished files (*.tmp, *.part, …) are still left out unless an --include spells them out.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = PossibleValuesParser::new(["true", "false"]), hide_possible_values = true)]
+    pub hidden: Option<String>,
+    /// Follow symbolic links
+    ///
+    /// What a link leads to counts as if it stood in its place. Default: links are skipped.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = PossibleValuesParser::new(["true", "false"]), hide_possible_values = true)]
+    pub follow_symlinks: Option<String>,
+    /// Leave a file for the next run until nobody has written to it for DUR
+    ///
+    /// Set it to 0 where files appear whole, for example by a rename. Default: 2s. Example: --settle 1m30s
+    #[arg(long, value_name = "DUR")]
+    pub settle: Option<String>,
+}
+
+/// How outputs are cut and where state is kept.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Outputs")]
+pub struct OutputArgs {
+    /// Make directories COL=value/ from the values of these columns
+    ///
+    /// They come after partitions that the paths of source files bring. Example: --partition-by country,day
+    #[arg(long, value_name = "COL[,COL]", value_delimiter = ',')]
+    pub partition_by: Vec<String>,
+    /// Split an output that grows beyond SIZE
+    ///
+    /// Default: 256MiB. Example: --target-file-size 64MiB
+    #[arg(long, value_name = "SIZE")]
+    pub target_file_size: Option<String>,
+    /// State.
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
+/// Where state is kept.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Outputs")]
+pub struct StateArgs {
+    /// Keep the ledger in DIR
+    ///
+    /// Default: TARGET/_strandline. Name the same DIR in every command about this target.
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<String>,
+}
+
+/// What is right where more than one thing could be.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Behaviour")]
+pub struct BehaviourArgs {
+    /// Go on however many files have vanished
+    ///
+    /// Without it, a run stops before it removes anything if more than half of the files, and more than 100, are
+    /// gone: that is more often a missing mount than a wish.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = PossibleValuesParser::new(["true", "false"]), hide_possible_values = true)]
+    pub allow_removals: Option<String>,
+    /// Choose what becomes of the rows of a vanished file
+    ///
+    /// remove takes them out (default). retain keeps them: for a landing zone that somebody purges.
+    #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(ON_DELETE))]
+    pub on_delete: Option<String>,
+    /// Choose what becomes of the rows of a changed file
+    ///
+    /// replace brings in the new content (default), ignore keeps what was loaded first, fail stops the run.
+    #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(ON_MODIFY))]
+    pub on_modify: Option<String>,
+    /// Choose what the same bytes under two names mean
+    ///
+    /// load takes both (default), warn takes both and says so, skip takes only the first name in path order.
+    #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(SAME_CONTENT))]
+    pub same_content: Option<String>,
+}
+
+/// How much a run may use.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Resources")]
+pub struct ResourceArgs {
+    /// Work with N threads
+    ///
+    /// Default: as many as there are processors.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<String>,
+    /// Keep the rows in flight below SIZE, over all threads
+    ///
+    /// Default: 512MiB.
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
+    /// Take at most N new and changed files; the next run takes the rest
+    ///
+    /// Default: any number.
+    #[arg(long, value_name = "N")]
+    pub max_files: Option<String>,
+    /// Take at most SIZE of new and changed files; the next run takes the rest
+    ///
+    /// Default: any size. Example: --max-bytes 10GiB
+    #[arg(long, value_name = "SIZE")]
+    pub max_bytes: Option<String>,
+}
+
+/// A target, and where its state is.
+#[derive(Debug, Args, Default)]
+pub struct TargetArgs {
+    /// The target
+    ///
+    /// Default: the one of the settings file.
+    #[arg(value_name = "TARGET")]
+    pub target: Option<String>,
+    /// State.
+    #[command(flatten)]
+    pub state: StateArgs,
+}
+
+/// What `history` takes.
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// The target.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Show the latest N runs
+    ///
+    /// Default: 20.
+    #[arg(
+        short = 'n',
+        long = "limit",
+        value_name = "N",
+        default_value_t = 20,
+        hide_default_value = true
+    )]
+    pub limit: usize,
+}
+
+/// What `files` takes.
+#[derive(Debug, Args)]
+pub struct FilesArgs {
+    /// The target.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Show only files that stand like this; may be repeated
+    ///
+    /// pending: planned, not built yet. loaded: its rows are in the outputs. quarantined: cannot be decoded.
+    /// outlived: cannot be decoded any more, rows of an earlier version are in the outputs. retained: gone, rows
+    /// kept. frozen: changed, rows of the first version kept. duplicate: same bytes as an earlier name, not loaded.
+    #[arg(long, value_name = "STANDING", value_parser = standing)]
+    pub standing: Vec<Standing>,
+}
+
+/// What `explain` takes.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The source file, relative to the source
+    #[arg(value_name = "PATH")]
+    pub path: String,
+    /// The target.
+    #[command(flatten)]
+    pub target: TargetArgs,
+}
+
+/// What `verify` takes.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The target.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Read every output and compare its hash
+    #[arg(long)]
+    pub deep: bool,
+    /// Compare the files of SOURCE with the ledger, too
+    ///
+    /// Default: the one of the settings file, else none.
+    #[arg(long, value_name = "SOURCE")]
+    pub source: Option<String>,
+    /// About inputs.
+    #[command(flatten)]
+    pub inputs: InputArgs,
+}
+
+/// What `reset` takes.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["path", "since", "all"]))]
+pub struct ResetArgs {
+    /// The target.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Only files whose paths match GLOB
+    #[arg(long, value_name = "GLOB", conflicts_with = "all")]
+    pub path: Option<String>,
+    /// Only files modified at T or later
+    ///
+    /// T is a date or an instant, in UTC where it has no zone. Example: --since 2026-01-31T10:00Z
+    #[arg(long, value_name = "T", conflicts_with = "all")]
+    pub since: Option<Timestamp>,
+    /// Only files modified before T
+    #[arg(long, value_name = "T", requires = "since")]
+    pub until: Option<Timestamp>,
+    /// Every file
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// What `recover` takes.
+#[derive(Debug, Args)]
+pub struct RecoverArgs {
+    /// The target.
+    #[command(flatten)]
+    pub target: TargetArgs,
+}
+
+/// What can be done with files that were set aside.
+#[derive(Debug, Subcommand)]
+pub enum Quarantine {
+    /// List the files that were set aside, with their reasons
+    ///
+    /// Example: strandline quarantine list ./out
+    List(TargetArgs),
+    /// Try files again in the next run although their bytes are the same
+    ///
+    /// Example: strandline quarantine retry ./out --path 'day=2026-01-*/**'
+    Retry(RetryArgs),
+}
+
+/// What `quarantine retry` takes.
+#[derive(Debug, Args)]
+pub struct RetryArgs {
+    /// The target.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Only files whose paths match GLOB
+    ///
+    /// Default: all that were set aside.
+    #[arg(long, value_name = "GLOB")]
+    pub path: Option<String>,
+}
+
+/// What `init` takes.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The source to write into it
+    #[arg(value_name = "SOURCE", requires = "target")]
+    pub source: Option<String>,
+    /// The target to write into it
+    #[arg(value_name = "TARGET")]
+    pub target: Option<String>,
+}
+
+/// What can be asked about settings.
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Show every setting with its value and where that comes from
+    ///
+    /// Takes the same arguments as `run`. Example: strandline config show -c strandline.toml
+    #[command(after_long_help = SETTINGS)]
+    Show(PipelineArgs),
+}
+
+fn standing(text: &str) -> Result<Standing, String> {
+    serde_json::from_value(text.into()).map_err(|_| {
+        "it must be one of pending, loaded, quarantined, outlived, retained, frozen, duplicate"
+            .to_owned()
+    })
+}
+
+impl PipelineArgs {
+    /// Returns the settings among the arguments.
+    #[must_use]
+    pub fn layer(&self) -> Layer {
+        let mut layer = Layer::new(Origin::Flag);
+        let outputs = &self.outputs;
+        let behaviour = &self.behaviour;
+        let resources = &self.resources;
+        one(&mut layer, Key::Source, self.source.as_ref());
+        one(&mut layer, Key::Target, self.target.as_ref());
+        self.inputs.fill(&mut layer);
+        many(&mut layer, Key::PartitionBy, &outputs.partition_by);
+        for (key, value) in [
+            (Key::TargetFileSize, &outputs.target_file_size),
+            (Key::State, &outputs.state.state),
+            (Key::AllowRemovals, &behaviour.allow_removals),
+            (Key::OnDelete, &behaviour.on_delete),
+            (Key::OnModify, &behaviour.on_modify),
+            (Key::SameContent, &behaviour.same_content),
+            (Key::Threads, &resources.threads),
+            (Key::Memory, &resources.memory),
+            (Key::MaxFiles, &resources.max_files),
+            (Key::MaxBytes, &resources.max_bytes),
+        ] {
+            one(&mut layer, key, value.as_ref());
+        }
+        layer
+    }
+}
+
+impl InputArgs {
+    fn fill(&self, layer: &mut Layer) {
+        many(layer, Key::Include, &self.include);
+        many(layer, Key::Exclude, &self.exclude);
+        one(layer, Key::Format, self.format.as_ref());
+        one(layer, Key::Hidden, self.hidden.as_ref());
+        one(layer, Key::FollowSymlinks, self.follow_symlinks.as_ref());
+        one(layer, Key::Settle, self.settle.as_ref());
+    }
+}
+
+impl TargetArgs {
+    /// Returns the settings among the arguments.
+    #[must_use]
+    pub fn layer(&self) -> Layer {
+        let mut layer = Layer::new(Origin::Flag);
+        one(&mut layer, Key::Target, self.target.as_ref());
+        one(&mut layer, Key::State, self.state.state.as_ref());
+        layer
+    }
+}
+
+impl VerifyArgs {
+    /// Returns the settings among the arguments.
+    #[must_use]
+    pub fn layer(&self) -> Layer {
+        let mut layer = self.target.layer();
+        self.inputs.fill(&mut layer);
+        one(&mut layer, Key::Source, self.source.as_ref());
+        layer
+    }
+}
+
+fn one(layer: &mut Layer, key: Key, value: Option<&String>) {
+    if let Some(text) = value {
+        layer.values.insert(key, Value::One(text.clone()));
+    }
+}
+
+fn many(layer: &mut Layer, key: Key, values: &[String]) {
+    if !values.is_empty() {
+        layer.values.insert(key, Value::Many(values.to_vec()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::config::{Kind, SPECS};
+
+    /// What steers one call and cannot be a setting.
+    const NO_SETTINGS: [&str; 7] = [
+        "config", "json", "quiet", "verbose", "progress", "dry_run", "help",
+    ];
+
+    fn ids(command: &clap::Command) -> BTreeSet<String> {
+        let ids = command.get_arguments().map(|arg| arg.get_id().to_string());
+        ids.filter(|id| !NO_SETTINGS.contains(&id.as_str()) && id != "version")
+            .collect()
+    }
+
+    fn built() -> clap::Command {
+        let mut command = Cli::command();
+        command.build();
+        command
+    }
+
+    #[test]
+    fn the_arguments_make_sense_to_the_parser() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_has_a_key_and_every_key_an_option() {
+        let keys: BTreeSet<String> = SPECS
+            .iter()
+            .map(|spec| spec.key.word().to_owned())
+            .collect();
+        for name in ["run", "plan"] {
+            let command = built();
+            let command = command.find_subcommand(name).unwrap();
+            assert_eq!(ids(command), keys, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_option_reaches_its_setting() {
+        for spec in &SPECS {
+            let text = match spec.kind {
+                Kind::Switch => "true",
+                Kind::List => "a",
+                _ => spec.default.unwrap_or(spec.example),
+            };
+            let mut words = vec!["strandline".to_owned(), "plan".to_owned()];
+            match spec.key {
+                Key::Source => words.extend([text.to_owned(), "t".to_owned()]),
+                Key::Target => words.extend(["s".to_owned(), text.to_owned()]),
+                key => words.push(format!("{}={text}", key.argument())),
+            }
+            let cli = Cli::try_parse_from(words).unwrap();
+            let Command::Plan(args) = cli.command else {
+                panic!("plan was parsed as another command");
+            };
+            let value = match spec.kind {
+                Kind::List => Value::Many(vec![text.to_owned()]),
+                _ => Value::One(text.to_owned()),
+            };
+            assert_eq!(
+                args.layer().values.get(&spec.key),
+                Some(&value),
+                "{}",
+                spec.name
+            );
+        }
+    }
+
+    #[test]
+    fn a_switch_can_be_turned_off_where_the_file_turns_it_on() {
+        for (words, value) in [("--hidden", "true"), ("--hidden=false", "false")] {
+            let cli = Cli::try_parse_from(["strandline", "plan", words, "s", "t"]).unwrap();
+            let Command::Plan(args) = cli.command else {
+                panic!("plan was parsed as another command");
+            };
+            let layer = args.layer();
+            assert_eq!(layer.values[&Key::Hidden], Value::One(value.to_owned()));
+            assert_eq!(layer.values[&Key::Source], Value::One("s".to_owned()));
+        }
+    }
+
+    #[test]
+    fn every_option_says_what_it_does_in_one_line() {
+        fn check(command: &clap::Command) {
+            for arg in command.get_arguments().filter(|arg| !arg.is_positional()) {
+                let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+                assert!(!help.is_empty() && !help.contains('\n'), "{}", arg.get_id());
+                assert!(!help.ends_with('.'), "{}", arg.get_id());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&built());
+    }
+
+    #[test]
+    fn reset_wants_to_be_told_what() {
+        let parse = |words: &[&str]| {
+            let words = ["strandline", "reset", "out"].iter().chain(words);
+            Cli::try_parse_from(words).is_ok()
+        };
+        assert!(parse(&["--all"]));
+        assert!(parse(&["--path", "a/*"]));
+        assert!(parse(&["--path", "a/*", "--since", "2026-01-01"]));
+        assert!(parse(&["--since", "2026-01-01", "--until", "2026-02-01"]));
+        assert!(!parse(&[]));
+        assert!(!parse(&["--until", "2026-02-01"]));
+        assert!(!parse(&["--all", "--path", "a/*"]));
+        assert!(!parse(&["--since", "yesterday"]));
+    }
+}

@@ -1,0 +1,123 @@
+//! What to do next: advice that goes with an error, kept apart from what the error says.
+
+use crate::config::{BadValue, FileError, PlaceError, SettingError};
+use crate::engine::RunError;
+use crate::ledger::OpenError;
+
+use super::usage::UsageError;
+
+/// Returns the advice for an error, `None` where there is nothing better to do than to read it.
+pub(super) fn hint(error: &anyhow::Error) -> Option<String> {
+    error
+        .chain()
+        .find_map(|cause| {
+            let usage = cause.downcast_ref().and_then(of_usage);
+            let setting = || cause.downcast_ref().and_then(of_setting);
+            let file = || cause.downcast_ref().and_then(of_file);
+            let open = || cause.downcast_ref().and_then(of_open);
+            let run = || cause.downcast_ref().and_then(of_run);
+            usage
+                .or_else(setting)
+                .or_else(file)
+                .or_else(open)
+                .or_else(run)
+        })
+        .map(str::to_owned)
+}
+
+fn of_usage(error: &UsageError) -> Option<&'static str> {
+    Some(match error {
+        UsageError::NoSource => {
+            "name it (`strandline run SOURCE TARGET`), or set path in [source] of strandline.toml (`strandline init` writes one)"
+        }
+        UsageError::NoTarget => {
+            "name it (`strandline status TARGET`), or set path in [target] of strandline.toml (`strandline init` writes one)"
+        }
+        UsageError::Source { .. } => "SOURCE must be a directory that is there and can be read",
+        UsageError::Place { .. } => "it must be a directory, or not be there yet",
+        UsageError::Overlap {
+            inner: "state directory",
+            ..
+        } => "name another directory with --state, or leave it out",
+        UsageError::Overlap { .. } => "keep SOURCE and TARGET apart, for example ./in and ./out",
+        UsageError::SettingsFile { .. } => "`strandline init` writes a settings file",
+        UsageError::Exists { .. } => "name another file with -c, or remove this one",
+        UsageError::Write { .. } => "name another file with -c",
+        UsageError::UnknownFile { .. } => {
+            "name it relative to SOURCE, as `strandline files` lists it; a file that was never taken is not recorded, `strandline plan` tells why"
+        }
+        UsageError::Arguments(_) => return None,
+    })
+}
+
+fn of_setting(error: &SettingError) -> Option<&'static str> {
+    match error.source {
+        BadValue::Place(PlaceError::ObjectStore { .. }) => {
+            Some("copy or mount the objects and name a local directory")
+        }
+        BadValue::Pattern(_) => {
+            Some("`strandline run --help` tells about patterns, under --include")
+        }
+        _ => None,
+    }
+}
+
+fn of_file(error: &FileError) -> Option<&'static str> {
+    match error {
+        FileError::Syntax { .. } => None,
+        FileError::Table { .. } | FileError::Key { .. } | FileError::Kind { .. } => {
+            Some("`strandline config show` lists every key with its default")
+        }
+    }
+}
+
+fn of_open(error: &OpenError) -> Option<&'static str> {
+    match error {
+        OpenError::Held { .. } => Some(HELD),
+        OpenError::Missing => Some(
+            "`strandline run SOURCE TARGET` begins one; where TARGET has outputs already, `strandline recover TARGET` rebuilds it; where it is kept elsewhere, name the place with --state",
+        ),
+        OpenError::Newer { .. } => Some(NEWER),
+        OpenError::Corrupt { .. } => Some(CORRUPT),
+        OpenError::Io { .. } => None,
+    }
+}
+
+fn of_run(error: &RunError) -> Option<&'static str> {
+    match error {
+        RunError::Held { .. } | RunError::LeaseLost => Some(HELD),
+        RunError::Braked(_) => Some(
+            "look whether SOURCE is whole (a missing mount?); `strandline plan` lists what would go; --allow-removals lets it go",
+        ),
+        RunError::LedgerMissing { .. } => Some(
+            "`strandline recover TARGET` rebuilds the ledger from the outputs; where it is kept elsewhere, name the place with --state; to start afresh, name an empty TARGET",
+        ),
+        RunError::Foreign { .. } => Some(
+            "name the ledger of this target with --state, or rebuild it with `strandline recover TARGET`",
+        ),
+        RunError::TargetLost { .. } => Some(
+            "look whether TARGET is whole (a missing mount?); to build it afresh, `strandline reset TARGET --all` and run again",
+        ),
+        RunError::ModifiedForbidden { .. } => Some(
+            "`strandline plan` lists what changed; --on-modify replace takes it, --on-modify ignore keeps what was loaded",
+        ),
+        RunError::Pattern { .. } => {
+            Some("`strandline run --help` tells about patterns, under --include")
+        }
+        RunError::NothingToRecover => {
+            Some("`strandline verify TARGET` compares ledger and outputs")
+        }
+        RunError::Workers { .. } => Some("try fewer with --threads"),
+        RunError::Interrupted => Some("run the same command again: it goes on from here"),
+        RunError::Source(..) => {
+            Some("look whether SOURCE is there and can be read, then run again")
+        }
+        RunError::Open(_) | RunError::Ledger(_) | RunError::Sink(_) => None,
+    }
+}
+
+const HELD: &str =
+    "wait until that run has ended; `strandline status TARGET` shows how things stand";
+const NEWER: &str = "use the version of strandline that wrote it, or a later one";
+const CORRUPT: &str =
+    "`strandline recover TARGET` sets the damaged ledger aside and rebuilds it from the outputs";

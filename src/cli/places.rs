@@ -1,0 +1,210 @@
+//! Where source, target and state are, and that they keep apart.
+//!
+//! A target inside its source would be loaded into itself; a ledger inside the source would change the listing that
+//! it describes. Both are refused, by the places that symbolic links lead to and not only by their names.
+
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use crate::config::Settings;
+
+use super::usage::UsageError;
+
+/// The directory in a target that holds state.
+const STATE_DIR: &str = "_strandline";
+
+/// Where a target and its state are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TargetPlaces {
+    /// The outputs.
+    pub(super) target: PathBuf,
+    /// Ledger and lock.
+    pub(super) state: PathBuf,
+}
+
+/// Returns where the target and its state are.
+///
+/// # Errors
+/// [`UsageError`] where no target is given, or what is given is a file.
+pub(super) fn target_places(settings: &Settings) -> Result<TargetPlaces, UsageError> {
+    let target = settings.target.clone().ok_or(UsageError::NoTarget)?;
+    let state = settings
+        .state
+        .clone()
+        .unwrap_or_else(|| target.join(STATE_DIR));
+    directory_or_nothing("target", &target)?;
+    directory_or_nothing("state directory", &state)?;
+    Ok(TargetPlaces { target, state })
+}
+
+/// Returns the source, after checking that it keeps apart from the target and its state.
+///
+/// # Errors
+/// [`UsageError`] where there is no source, it is no directory, or the places overlap.
+pub(super) fn source_place(
+    settings: &Settings,
+    places: &TargetPlaces,
+) -> Result<PathBuf, UsageError> {
+    let source = settings.source.clone().ok_or(UsageError::NoSource)?;
+    let in_source = |error| UsageError::Source {
+        path: source.clone(),
+        source: error,
+    };
+    let real = fs::canonicalize(&source).map_err(in_source)?;
+    if !fs::metadata(&real).map_err(in_source)?.is_dir() {
+        return Err(in_source(io::ErrorKind::NotADirectory.into()));
+    }
+    let named = [
+        ("source", &source, real),
+        ("target", &places.target, real_path(&places.target)),
+        ("state directory", &places.state, real_path(&places.state)),
+    ];
+    let [source_named, target_named, state_named] = &named;
+    for (one, other) in [
+        (target_named, source_named),
+        (state_named, source_named),
+        (source_named, target_named),
+        (source_named, state_named),
+    ] {
+        keep_out(one, other)?;
+    }
+    if !state_named.2.starts_with(target_named.2.join(STATE_DIR)) {
+        keep_out(state_named, target_named)?;
+    }
+    Ok(source)
+}
+
+type Named<'a> = (&'static str, &'a PathBuf, PathBuf);
+
+fn keep_out(inner: &Named<'_>, outer: &Named<'_>) -> Result<(), UsageError> {
+    if inner.2.starts_with(&outer.2) {
+        return Err(UsageError::Overlap {
+            inner: inner.0,
+            inner_path: inner.1.clone(),
+            outer: outer.0,
+            outer_path: outer.1.clone(),
+        });
+    }
+    Ok(())
+}
+
+fn directory_or_nothing(role: &'static str, path: &Path) -> Result<(), UsageError> {
+    let error = match fs::metadata(path) {
+        Ok(found) if found.is_dir() => return Ok(()),
+        Ok(_) => io::ErrorKind::NotADirectory.into(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => error,
+    };
+    Err(UsageError::Place {
+        role,
+        path: path.to_owned(),
+        source: error,
+    })
+}
+
+/// Returns where `path` really is: links are followed as far as there is something, and what is not there yet is
+/// taken by its name.
+fn real_path(path: &Path) -> PathBuf {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    for above in whole.ancestors() {
+        let (Ok(mut real), Ok(rest)) = (fs::canonicalize(above), whole.strip_prefix(above)) else {
+            continue;
+        };
+        for component in rest.components() {
+            if component == Component::ParentDir {
+                real.pop();
+            } else {
+                real.push(component);
+            }
+        }
+        return real;
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Layer, Layers, Origin};
+
+    fn check(root: &Path, source: &str, target: &str, state: Option<&str>) -> Result<(), String> {
+        let mut settings =
+            Settings::resolve(&Layers(vec![Layer::new(Origin::Default)]), 1).unwrap();
+        settings.source = Some(root.join(source));
+        settings.target = Some(root.join(target));
+        settings.state = state.map(|state| root.join(state));
+        let places = target_places(&settings).map_err(|error| error.to_string())?;
+        let checked = source_place(&settings, &places);
+        let text = |error: UsageError| error.to_string().replace(&root.display().to_string(), "");
+        checked.map(|_| ()).map_err(text)
+    }
+
+    #[test]
+    fn places_that_overlap_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        fs::create_dir_all(root.join("in/deep")).unwrap();
+        fs::create_dir_all(root.join("out")).unwrap();
+        fs::write(root.join("file"), "").unwrap();
+        std::os::unix::fs::symlink(root.join("in"), root.join("link")).unwrap();
+        for (source, target, state, message) in [
+            ("in", "in", None, "the target /in lies in the source /in"),
+            (
+                "in",
+                "in/deep",
+                None,
+                "the target /in/deep lies in the source /in",
+            ),
+            (
+                "in",
+                "link/new/er",
+                None,
+                "the target /link/new/er lies in the source /in",
+            ),
+            (
+                "in",
+                "new/../in/x",
+                None,
+                "the target /new/../in/x lies in the source /in",
+            ),
+            (
+                "in/deep",
+                "in",
+                None,
+                "the source /in/deep lies in the target /in",
+            ),
+            (
+                "in",
+                "out",
+                Some("link/s"),
+                "the state directory /link/s lies in the source /in",
+            ),
+            (
+                "in/deep",
+                "out",
+                Some("in"),
+                "the source /in/deep lies in the state directory /in",
+            ),
+            (
+                "in",
+                "out",
+                Some("out"),
+                "the state directory /out lies in the target /out",
+            ),
+            ("gone", "out", None, "cannot use /gone as a source"),
+            ("file", "out", None, "cannot use /file as a source"),
+        ] {
+            assert_eq!(check(root, source, target, state), Err(message.to_owned()));
+        }
+        assert!(check(root, "in", "file", None).is_err());
+        for (target, state) in [
+            ("out", None),
+            ("new/er", Some("s")),
+            ("in-2", None),
+            ("out", Some("out/_strandline/x")),
+        ] {
+            assert_eq!(check(root, "in", target, state), Ok(()), "{target}");
+        }
+    }
+}

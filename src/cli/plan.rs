@@ -1,0 +1,24 @@
+//! `strandline plan` and `strandline run --dry-run`: what a run would do, and why.
+
+use crate::engine::{self, Control};
+
+use super::Session;
+use super::args::PipelineArgs;
+use super::exit::Ending;
+use super::progress::with_progress;
+use super::render;
+use super::target::{pipeline, settings};
+
+/// Shows what a run would do.
+pub(super) fn plan(args: &PipelineArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
+    let pipeline = pipeline(&settings(args.layer(), session.file)?)?;
+    let control = Control::new(session.signals.interrupt());
+    let report = with_progress(session.talk, &control, || {
+        engine::preview(&pipeline, &control)
+    })?;
+    let detail = session.talk.detail;
+    session
+        .talk
+        .result(&report, || render::plan(&report, detail))?;
+    Ok(Ending::Done)
+}

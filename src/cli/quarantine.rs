@@ -1,0 +1,35 @@
+//! `strandline quarantine`: what was set aside.
+
+use crate::engine;
+
+use super::Session;
+use super::answer::{VERSION, quarantined};
+use super::args::{RetryArgs, TargetArgs};
+use super::exit::Ending;
+use super::render::{self, count};
+use super::target::{open, settings, target};
+
+/// Lists the files that were set aside.
+pub(super) fn list(args: &TargetArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
+    let opened = open(args.layer(), session.file)?;
+    let files = quarantined(&opened.view)?;
+    let document = serde_json::json!({ "version": VERSION, "quarantined": files });
+    session
+        .talk
+        .result(&document, || render::quarantine(&files))?;
+    Ok(Ending::Done)
+}
+
+/// Marks files that were set aside for another try.
+pub(super) fn retry(args: &RetryArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
+    let target = target(&settings(args.target.layer(), session.file)?)?;
+    let files = engine::retry_quarantined(&target, args.path.as_deref())?;
+    let document = serde_json::json!({ "version": VERSION, "files": files });
+    session.talk.result(&document, || {
+        format!(
+            "{} marked: the next run tries again\n",
+            count(files, "file")
+        )
+    })?;
+    Ok(Ending::Done)
+}

@@ -1,0 +1,29 @@
+//! `strandline reset`: files to be worked on again.
+
+use crate::engine::{self, ResetFilter};
+
+use super::Session;
+use super::args::ResetArgs;
+use super::exit::Ending;
+use super::render::count;
+use super::target::{settings, target};
+
+/// Marks files for reprocessing.
+pub(super) fn reset(args: &ResetArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
+    let target = target(&settings(args.target.layer(), session.file)?)?;
+    let filter = ResetFilter {
+        all: args.all,
+        path: args.path.clone(),
+        since: args.since,
+        until: args.until,
+    };
+    let report = engine::reset(&target, &filter)?;
+    session.talk.result(&report, || {
+        format!(
+            "{} in {} marked: the next run builds them again\n",
+            count(report.files, "file"),
+            count(report.units, "unit")
+        )
+    })?;
+    Ok(Ending::Done)
+}

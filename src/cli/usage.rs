@@ -1,0 +1,82 @@
+//! What is wrong with a command before any work has begun.
+
+use std::io;
+use std::path::PathBuf;
+
+/// A command that cannot be carried out as it is written.
+#[derive(Debug, thiserror::Error)]
+pub enum UsageError {
+    /// No source is given anywhere.
+    #[error("no SOURCE is given")]
+    NoSource,
+    /// No target is given anywhere.
+    #[error("no TARGET is given")]
+    NoTarget,
+    /// The source is not there, or no directory.
+    #[error("cannot use {} as a source", path.display())]
+    Source {
+        /// The path.
+        path: PathBuf,
+        /// The system's own words.
+        #[source]
+        source: io::Error,
+    },
+    /// The target is there and no directory, or nothing can be there.
+    #[error("cannot use {} as a {role}", path.display())]
+    Place {
+        /// Target or state directory.
+        role: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// The system's own words.
+        #[source]
+        source: io::Error,
+    },
+    /// Two places that must be apart are not.
+    #[error("the {inner} {} lies in the {outer} {}", inner_path.display(), outer_path.display())]
+    Overlap {
+        /// What lies inside.
+        inner: &'static str,
+        /// Where it is.
+        inner_path: PathBuf,
+        /// What lies outside.
+        outer: &'static str,
+        /// Where it is.
+        outer_path: PathBuf,
+    },
+    /// The settings file cannot be read.
+    #[error("cannot read the settings file {}", path.display())]
+    SettingsFile {
+        /// The file.
+        path: PathBuf,
+        /// The system's own words.
+        #[source]
+        source: io::Error,
+    },
+    /// `init` would overwrite a file.
+    #[error("{} is there already", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's own words.
+        #[source]
+        source: io::Error,
+    },
+    /// The ledger has never heard of a file.
+    #[error("the ledger knows no source file {path:?}")]
+    UnknownFile {
+        /// Its path.
+        path: String,
+        /// Where the files come from.
+        source_place: String,
+    },
+    /// The arguments make no sense.
+    #[error("{0}")]
+    Arguments(String),
+}

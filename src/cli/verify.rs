@@ -1,0 +1,44 @@
+//! `strandline verify`: outputs against the ledger, and the source, where it is known.
+
+use crate::engine::{self, Control, Depth};
+use crate::source::Source;
+
+use super::Session;
+use super::args::VerifyArgs;
+use super::exit::Ending;
+use super::places::target_places;
+use super::progress::with_progress;
+use super::render;
+use super::target::{settings, source, target};
+
+/// Checks a target.
+pub(super) fn verify(args: &VerifyArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
+    let settings = settings(args.layer(), session.file)?;
+    let target = target(&settings)?;
+    let source = match settings.source {
+        Some(_) => Some(source(&settings, &target_places(&settings)?)?),
+        None => None,
+    };
+    let source: Option<&dyn Source> = source.as_ref().map(|source| source as &dyn Source);
+    let depth = if args.deep {
+        Depth::Deep
+    } else {
+        Depth::Shallow
+    };
+    let control = Control::new(session.signals.interrupt());
+    let report = with_progress(session.talk, &control, || {
+        engine::verify(&target, source, depth, &control)
+    })?;
+    let detail = session.talk.detail;
+    session
+        .talk
+        .result(&report, || render::verification(&report, detail))?;
+    if report.findings.is_empty() {
+        Ok(Ending::Done)
+    } else {
+        session
+            .talk
+            .say("hint: the next run builds again what does not match its record\n");
+        Ok(Ending::Failed)
+    }
+}

@@ -1,0 +1,130 @@
+//! Which names are set aside because of what they are called.
+//!
+//! Writers everywhere mark what is not (yet) data by its name: hidden files, `_SUCCESS`, `_delta_log/`, half
+//! downloads. Taking them by mistake loads half a file; not taking them costs a word (`--include`, `--hidden`).
+
+/// Whether names that begin with `.` or `_` are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Hidden {
+    /// They are set aside.
+    #[default]
+    Aside,
+    /// They are taken as any other.
+    Taken,
+}
+
+/// The directory in a target that holds strandline's own state; never an input unless named outright.
+const STATE: &str = "_strandline";
+
+/// How the names of unfinished files end, in lower case.
+const UNFINISHED: [&str; 8] = [
+    ".tmp",
+    ".temp",
+    ".part",
+    ".partial",
+    ".crdownload",
+    ".swp",
+    "~",
+    "._copying_",
+];
+
+/// How the names of lock files of office programs begin.
+const LOCK: &str = ".~lock";
+
+/// Tells whether the name of a file or directory is set aside.
+pub(super) fn is_aside(name: &str, hidden: Hidden) -> bool {
+    is_hidden(name, hidden) || unfinished(name).is_some()
+}
+
+/// Tells whether `pattern`, one segment of a glob that matches `name`, names it outright: it spells out all that
+/// sets the name aside.
+pub(super) fn names_outright(pattern: &str, name: &str, hidden: Hidden) -> bool {
+    let pattern = pattern.strip_prefix('\\').unwrap_or(pattern);
+    let head = !is_hidden(name, hidden) || pattern.chars().next() == name.chars().next();
+    let tail = match unfinished(name) {
+        None => true,
+        Some(LOCK) => pattern.starts_with(LOCK),
+        Some(ending) => ends_with(pattern, ending),
+    };
+    head && tail
+}
+
+fn is_hidden(name: &str, hidden: Hidden) -> bool {
+    match hidden {
+        Hidden::Aside => name.starts_with(['.', '_']),
+        Hidden::Taken => name == STATE,
+    }
+}
+
+fn unfinished(name: &str) -> Option<&'static str> {
+    if name.starts_with(LOCK) {
+        return Some(LOCK);
+    }
+    UNFINISHED
+        .into_iter()
+        .find(|ending| ends_with(name, ending))
+}
+
+fn ends_with(name: &str, ending: &str) -> bool {
+    name.len()
+        .checked_sub(ending.len())
+        .and_then(|start| name.get(start..))
+        .is_some_and(|tail| tail.eq_ignore_ascii_case(ending))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_no_data_yet_are_set_aside() {
+        for name in [
+            ".hidden",
+            "_SUCCESS",
+            "_delta_log",
+            "a.csv.tmp",
+            "a.TEMP",
+            "a.part",
+            "a.partial",
+            "a.crdownload",
+            ".a.swp",
+            "a.csv~",
+            "a.csv._COPYING_",
+            ".~lock.a.csv#",
+        ] {
+            assert!(is_aside(name, Hidden::Aside), "{name}");
+        }
+        for name in ["a.csv", "a_b", "a.b", "tmp", "part", "a.tmp.csv", "é"] {
+            assert!(!is_aside(name, Hidden::Aside), "{name}");
+        }
+    }
+
+    #[test]
+    fn taking_hidden_names_takes_neither_unfinished_ones_nor_the_state() {
+        assert!(!is_aside(".hidden", Hidden::Taken));
+        assert!(!is_aside("_x", Hidden::Taken));
+        assert!(is_aside("_strandline", Hidden::Taken));
+        assert!(is_aside("a.tmp", Hidden::Taken));
+        assert!(is_aside(".~lock.a", Hidden::Taken));
+    }
+
+    #[test]
+    fn a_pattern_names_outright_what_it_spells_out() {
+        for (pattern, name, outright) in [
+            (".h*", ".hidden", true),
+            ("*", ".hidden", false),
+            ("\\.h*", ".hidden", true),
+            ("*.tmp", "a.tmp", true),
+            ("a*", "a.tmp", false),
+            ("*.tmp", ".a.tmp", false),
+            (".*.tmp", ".a.tmp", true),
+            (".~lock*", ".~lock.x", true),
+        ] {
+            assert_eq!(
+                names_outright(pattern, name, Hidden::Aside),
+                outright,
+                "{pattern} {name}"
+            );
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Every setting: where it stands in `strandline.toml`, what it may be, what it is when nobody says.
+//!
+//! Flags, environment variables, the file's keys, `config show` and `init` all come from this one table, so none
+//! of them can know a setting that another does not.
+
+use self::Kind::{Choice, Count, Duration, List, Path, Size, Switch};
+
+/// A setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the table says what each of them means")]
+pub enum Key {
+    Source,
+    Format,
+    Include,
+    Exclude,
+    Hidden,
+    FollowSymlinks,
+    Settle,
+    Target,
+    PartitionBy,
+    TargetFileSize,
+    State,
+    Threads,
+    Memory,
+    MaxFiles,
+    MaxBytes,
+    AllowRemovals,
+    OnDelete,
+    OnModify,
+    SameContent,
+}
+
+/// What a setting may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A path or a `file://` URL.
+    Path,
+    /// Any number of texts.
+    List,
+    /// `true` or `false`.
+    Switch,
+    /// A whole number above zero.
+    Count,
+    /// A number of bytes.
+    Size,
+    /// A duration.
+    Duration,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Spec {
+    /// The setting.
+    pub key: Key,
+    /// Its table in the file.
+    pub table: &'static str,
+    /// Its key in that table.
+    pub name: &'static str,
+    /// What it may be.
+    pub kind: Kind,
+    /// What it is when nobody says; `None` where there is no such thing.
+    pub default: Option<&'static str>,
+    /// A value as an example, where there is no default to show.
+    pub example: &'static str,
+    /// What it is about, for the comment in the file.
+    pub help: &'static str,
+}
+
+/// The formats of this version.
+pub const FORMATS: &[&str] = &["auto", "csv", "tsv", "ndjson", "parquet"];
+/// What may become of a vanished file's rows.
+pub const ON_DELETE: &[&str] = &["remove", "retain"];
+/// What may become of a changed file's rows.
+pub const ON_MODIFY: &[&str] = &["replace", "ignore", "fail"];
+/// What equal files may mean.
+pub const SAME_CONTENT: &[&str] = &["load", "warn", "skip"];
+
+/// The tables of the file, with what they are about.
+pub const TABLES: [(&str, &str); 3] = [
+    (
+        "source",
+        "Where the files come from, and which of them count.",
+    ),
+    (
+        "target",
+        "Where the Parquet files go, and how they are cut.",
+    ),
+    ("run", "How a run behaves, and how much it may use."),
+];
+
+const fn row(
+    key: Key,
+    place: (&'static str, &'static str),
+    kind: Kind,
+    default: Option<&'static str>,
+    example: &'static str,
+    help: &'static str,
+) -> Spec {
+    Spec {
+        key,
+        table: place.0,
+        name: place.1,
+        kind,
+        default,
+        example,
+        help,
+    }
+}
+
+/// The table, in the order of the file.
+#[rustfmt::skip]
+pub const SPECS: [Spec; 19] = [
+    row(Key::Source, ("source", "path"), Path, None, "./in",
+        "The directory that holds the files; relative to this file."),
+    row(Key::Format, ("source", "format"), Choice(FORMATS), Some("auto"), "",
+        "How bytes become rows: auto (by extension), csv, tsv, ndjson or parquet."),
+    row(Key::Include, ("source", "include"), List, Some(""), "",
+        "Take only these: globs such as \"*.csv\" or \"{dt}/*.csv\", whose {dt} becomes a partition."),
+    row(Key::Exclude, ("source", "exclude"), List, Some(""), "",
+        "Leave these out, files and directories; wins over include."),
+    row(Key::Hidden, ("source", "hidden"), Switch, Some("false"), "",
+        "Also take names that begin with \".\" or \"_\"."),
+    row(Key::FollowSymlinks, ("source", "follow_symlinks"), Switch, Some("false"), "",
+        "Follow symbolic links to files and directories."),
+    row(Key::Settle, ("source", "settle"), Duration, Some("2s"), "",
+        "Leave a file for the next run until nobody has written to it for this long."),
+    row(Key::Target, ("target", "path"), Path, None, "./out",
+        "The directory for the Parquet files; relative to this file."),
+    row(Key::PartitionBy, ("target", "partition_by"), List, Some(""), "",
+        "Columns whose values become directories, col=value/."),
+    row(Key::TargetFileSize, ("target", "target_file_size"), Size, Some("256MiB"), "",
+        "Split an output that grows beyond this."),
+    row(Key::State, ("target", "state"), Path, None, "./state",
+        "Keep the ledger here instead of in the target's _strandline/."),
+    row(Key::Threads, ("run", "threads"), Count, None, "4",
+        "Workers; as many as there are processors when not set."),
+    row(Key::Memory, ("run", "memory"), Size, Some("512MiB"), "",
+        "Bytes of rows in flight, over all workers."),
+    row(Key::MaxFiles, ("run", "max_files"), Count, None, "10000",
+        "Take at most this many new and changed files in one run; any number when not set."),
+    row(Key::MaxBytes, ("run", "max_bytes"), Size, None, "10GiB",
+        "Take at most this many bytes of new and changed files in one run; any number when not set."),
+    row(Key::AllowRemovals, ("run", "allow_removals"), Switch, Some("false"), "",
+        "Go on however many files have vanished, instead of stopping at over half (and over 100) of them."),
+    row(Key::OnDelete, ("run", "on_delete"), Choice(ON_DELETE), Some("remove"), "",
+        "A vanished file's rows: remove them, or retain them."),
+    row(Key::OnModify, ("run", "on_modify"), Choice(ON_MODIFY), Some("replace"), "",
+        "A changed file's rows: replace them, ignore the change, or fail the run."),
+    row(Key::SameContent, ("run", "same_content"), Choice(SAME_CONTENT), Some("load"), "",
+        "The same bytes under two names: load both, load both and warn, or skip all but the first."),
+];
+
+impl Key {
+    /// Returns the setting's row.
+    #[must_use]
+    pub fn spec(self) -> &'static Spec {
+        // The table is in the order of the enum; a test holds it to that.
+        &SPECS[self as usize]
+    }
+
+    /// Returns the environment variable that sets it.
+    #[must_use]
+    pub fn variable(self) -> String {
+        format!("STRANDLINE_{}", self.word().to_ascii_uppercase())
+    }
+
+    /// Returns the argument that sets it, as people write it.
+    #[must_use]
+    pub fn argument(self) -> String {
+        match self {
+            Self::Source | Self::Target => self.word().to_ascii_uppercase(),
+            _ => format!("--{}", self.word().replace('_', "-")),
+        }
+    }
+
+    /// Returns the one word for it outside the file, where no table tells a source's path from a target's.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Target => "target",
+            _ => self.spec().name,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_the_order_of_the_enum() {
+        for (at, spec) in SPECS.iter().enumerate() {
+            assert_eq!(spec.key as usize, at, "{}", spec.name);
+            assert!(TABLES.iter().any(|(table, _)| *table == spec.table));
+            assert!(spec.default.is_some() == spec.example.is_empty());
+        }
+    }
+}

@@ -1,0 +1,435 @@
+//! Layers of values to settings that the rest of the program takes.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::model::{ByteSize, ParseSizeError};
+
+use super::aside::Hidden;
+use super::duration::{ParseDurationError, parse_duration};
+use super::key::{FORMATS, Key, ON_DELETE, ON_MODIFY, SAME_CONTENT};
+use super::layer::{Layers, Origin, Value};
+use super::pattern::PatternError;
+use super::place::{PlaceError, parse_place};
+use super::selection::{PathPartitions, Recognises, Selection, capturing};
+use super::{
+    Definition, Format, Limits, Links, OnDelete, OnModify, Policies, Removals, SameContent,
+};
+
+/// Every setting, resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Where the files come from.
+    pub source: Option<PathBuf>,
+    /// Where the outputs go.
+    pub target: Option<PathBuf>,
+    /// Where the ledger is, if not in the target.
+    pub state: Option<PathBuf>,
+    /// Patterns of what is taken; all that is recognised where there is none.
+    pub include: Vec<String>,
+    /// Patterns of what is left out.
+    pub exclude: Vec<String>,
+    /// Whether hidden names are taken.
+    pub hidden: Hidden,
+    /// Whether symbolic links are followed.
+    pub links: Links,
+    /// What is computed.
+    pub definition: Definition,
+    /// How a run behaves.
+    pub policies: Policies,
+    /// How much it may use.
+    pub limits: Limits,
+}
+
+/// A value that means nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place} is {value:?}, which it cannot be")]
+pub struct SettingError {
+    /// Where it was written.
+    pub place: String,
+    /// What was written.
+    pub value: String,
+    /// Why it cannot be.
+    #[source]
+    pub source: BadValue,
+}
+
+/// Why a value means nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
+pub enum BadValue {
+    /// It is no place that can be reached.
+    Place(#[from] PlaceError),
+    /// It is no size.
+    Size(#[from] ParseSizeError),
+    /// It is no duration.
+    Duration(#[from] ParseDurationError),
+    /// It is no pattern.
+    Pattern(#[from] PatternError),
+    /// It is none of the words.
+    #[error("it must be one of {}", known.join(", "))]
+    Choice {
+        /// The words.
+        known: &'static [&'static str],
+    },
+    /// It is no number above zero.
+    #[error("it must be a whole number above zero")]
+    Count,
+    /// It is no switch.
+    #[error("it must be true or false")]
+    Switch,
+    /// It is a size of nothing.
+    #[error("it must be more than zero bytes")]
+    Zero,
+    /// A name is there twice, or empty.
+    #[error("a column can be named once only")]
+    Column,
+}
+
+impl Settings {
+    /// Resolves `layers` (which end in the defaults) for a machine with `processors`.
+    ///
+    /// # Errors
+    /// [`SettingError`] for the first value that means nothing.
+    pub fn resolve(layers: &Layers, processors: usize) -> Result<Self, SettingError> {
+        let read = Reading { layers };
+        let include = read.list(Key::Include, patterns)?;
+        Ok(Self {
+            source: read.place(Key::Source)?,
+            target: read.place(Key::Target)?,
+            state: read.place(Key::State)?,
+            exclude: read.list(Key::Exclude, patterns)?,
+            hidden: read.switch(Key::Hidden, Hidden::Aside, Hidden::Taken)?,
+            links: read.switch(Key::FollowSymlinks, Links::Ignored, Links::Followed)?,
+            definition: read.definition(&include)?,
+            policies: read.policies()?,
+            limits: read.limits(processors)?,
+            include,
+        })
+    }
+
+    /// Compiles what selects inputs. `recognises` tells by its name whether a file holds a known format; it is
+    /// asked where the format is told by the extension.
+    ///
+    /// # Errors
+    /// [`PatternError`]; none for settings that were resolved from layers.
+    pub fn selection(&self, recognises: Recognises) -> Result<Selection, PatternError> {
+        let by_name = self.definition.format == Format::Auto;
+        Selection::new(
+            &self.include,
+            &self.exclude,
+            self.hidden,
+            by_name.then_some(recognises),
+        )
+    }
+}
+
+struct Reading<'a> {
+    layers: &'a Layers,
+}
+
+impl Reading<'_> {
+    fn definition(&self, include: &[String]) -> Result<Definition, SettingError> {
+        let formats = [
+            Format::Auto,
+            Format::Csv,
+            Format::Tsv,
+            Format::Ndjson,
+            Format::Parquet,
+        ];
+        Ok(Definition {
+            format: self.choice(Key::Format, FORMATS, &formats)?,
+            captures: capturing(include).unwrap_or_default(),
+            partition_by: self.list(Key::PartitionBy, columns)?,
+            target_file_size: self
+                .size(Key::TargetFileSize)?
+                .unwrap_or(Definition::default().target_file_size),
+        })
+    }
+
+    fn policies(&self) -> Result<Policies, SettingError> {
+        let default = Policies::default();
+        Ok(Policies {
+            on_delete: self.choice(
+                Key::OnDelete,
+                ON_DELETE,
+                &[OnDelete::Remove, OnDelete::Retain],
+            )?,
+            on_modify: self.choice(
+                Key::OnModify,
+                ON_MODIFY,
+                &[OnModify::Replace, OnModify::Ignore, OnModify::Fail],
+            )?,
+            same_content: self.choice(
+                Key::SameContent,
+                SAME_CONTENT,
+                &[SameContent::Load, SameContent::Warn, SameContent::Skip],
+            )?,
+            removals: self.switch(Key::AllowRemovals, Removals::Braked, Removals::Allowed)?,
+            settle: self.duration(Key::Settle)?.unwrap_or(default.settle),
+        })
+    }
+
+    fn limits(&self, processors: usize) -> Result<Limits, SettingError> {
+        let default = Limits::default();
+        let threads = self.count(Key::Threads)?;
+        let threads = threads.and_then(|count| usize::try_from(count).ok());
+        Ok(Limits {
+            threads: threads.unwrap_or(processors.max(1)),
+            memory: self.size(Key::Memory)?.unwrap_or(default.memory),
+            max_files: self.count(Key::MaxFiles)?,
+            max_bytes: self.size(Key::MaxBytes)?,
+            ..default
+        })
+    }
+
+    fn place(&self, key: Key) -> Result<Option<PathBuf>, SettingError> {
+        let Some((_, origin)) = self.layers.find(key) else {
+            return Ok(None);
+        };
+        let path = self.one(key, |text| Ok(parse_place(text)?))?;
+        Ok(path.map(|path| match origin {
+            Origin::File(file) => file.parent().unwrap_or(Path::new("")).join(path),
+            _ => path,
+        }))
+    }
+
+    fn size(&self, key: Key) -> Result<Option<ByteSize>, SettingError> {
+        self.one(key, |text| {
+            let size: ByteSize = text.replace('_', "").parse()?;
+            if size.0 == 0 {
+                Err(BadValue::Zero)
+            } else {
+                Ok(size)
+            }
+        })
+    }
+
+    fn count(&self, key: Key) -> Result<Option<u64>, SettingError> {
+        self.one(key, |text| {
+            let count = text.replace('_', "").parse().ok();
+            count.filter(|count| *count > 0).ok_or(BadValue::Count)
+        })
+    }
+
+    fn duration(&self, key: Key) -> Result<Option<Duration>, SettingError> {
+        self.one(key, |text| Ok(parse_duration(text)?))
+    }
+
+    fn switch<T: Copy>(&self, key: Key, off: T, on: T) -> Result<T, SettingError> {
+        let value = self.one(key, |text| match text {
+            "true" | "1" | "yes" | "on" => Ok(on),
+            "false" | "0" | "no" | "off" => Ok(off),
+            _ => Err(BadValue::Switch),
+        })?;
+        Ok(value.unwrap_or(off))
+    }
+
+    /// Reads one of `known`, which stands for the one of `values` at its place; the first where nobody says.
+    fn choice<T: Copy, const N: usize>(
+        &self,
+        key: Key,
+        known: &'static [&'static str],
+        values: &[T; N],
+    ) -> Result<T, SettingError> {
+        let value = self.one(key, |text| {
+            let at = known.iter().position(|word| *word == text);
+            at.and_then(|at| values.get(at).copied())
+                .ok_or(BadValue::Choice { known })
+        })?;
+        Ok(value.unwrap_or(values[0]))
+    }
+
+    fn one<T>(
+        &self,
+        key: Key,
+        read: impl FnOnce(&str) -> Result<T, BadValue>,
+    ) -> Result<Option<T>, SettingError> {
+        match self.layers.find(key) {
+            Some((Value::One(text), origin)) => {
+                read(text).map(Some).map_err(|source| SettingError {
+                    place: origin.place(key),
+                    value: text.clone(),
+                    source,
+                })
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn list(
+        &self,
+        key: Key,
+        check: fn(&[String]) -> Result<(), BadValue>,
+    ) -> Result<Vec<String>, SettingError> {
+        let Some((Value::Many(items), origin)) = self.layers.find(key) else {
+            return Ok(Vec::new());
+        };
+        check(items).map_err(|source| SettingError {
+            place: origin.place(key),
+            value: items.join(","),
+            source,
+        })?;
+        Ok(items.clone())
+    }
+}
+
+fn patterns(items: &[String]) -> Result<(), BadValue> {
+    for item in items {
+        PathPartitions::new(std::slice::from_ref(item))?;
+    }
+    Ok(())
+}
+
+fn columns(items: &[String]) -> Result<(), BadValue> {
+    let mut seen = std::collections::BTreeSet::new();
+    let distinct = items
+        .iter()
+        .all(|item| !item.is_empty() && seen.insert(item));
+    if distinct {
+        Ok(())
+    } else {
+        Err(BadValue::Column)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Layer, parse_file};
+
+    fn file(text: &str) -> Layer {
+        parse_file(Path::new("conf/strandline.toml"), text).unwrap()
+    }
+
+    fn layer(origin: Origin, values: &[(Key, &str)]) -> Layer {
+        let mut layer = Layer::new(origin);
+        for (key, text) in values {
+            layer.set(*key, text);
+        }
+        layer
+    }
+
+    fn resolve(layers: Vec<Layer>) -> Result<Settings, SettingError> {
+        let mut layers = layers;
+        layers.push(Layer::defaults());
+        Settings::resolve(&Layers(layers), 3)
+    }
+
+    #[test]
+    fn without_a_word_the_defaults_are_those_of_the_types() {
+        let settings = resolve(vec![]).unwrap();
+        assert_eq!(settings.definition, Definition::default());
+        assert_eq!(settings.policies, Policies::default());
+        let limits = Limits {
+            threads: 3,
+            ..Limits::default()
+        };
+        assert_eq!(settings.limits, limits);
+        assert_eq!((settings.source, settings.target), (None, None));
+    }
+
+    #[test]
+    fn a_flag_wins_over_a_variable_over_the_file_over_the_default() {
+        let flag = layer(Origin::Flag, &[(Key::Settle, "1s")]);
+        let variable = layer(
+            Origin::Environment,
+            &[(Key::Settle, "3s"), (Key::Threads, "5")],
+        );
+        let file = file("[source]\nsettle = '4s'\n[run]\nthreads = 6\nmax_files = 7\n");
+        let settings = resolve(vec![flag, variable, file]).unwrap();
+        assert_eq!(settings.policies.settle, Duration::from_secs(1));
+        assert_eq!(settings.limits.threads, 5);
+        assert_eq!(settings.limits.max_files, Some(7));
+        assert_eq!(settings.limits.max_bytes, None);
+    }
+
+    #[test]
+    fn a_relative_path_in_the_file_is_relative_to_the_file() {
+        let text = "[source]\npath = 'in'\n[target]\npath = '/out'\n";
+        let settings = resolve(vec![file(text)]).unwrap();
+        assert_eq!(settings.source.as_deref(), Some(Path::new("conf/in")));
+        assert_eq!(settings.target.as_deref(), Some(Path::new("/out")));
+        let flag = layer(Origin::Flag, &[(Key::Source, "in")]);
+        let settings = resolve(vec![flag, file(text)]).unwrap();
+        assert_eq!(settings.source.as_deref(), Some(Path::new("in")));
+    }
+
+    #[test]
+    fn every_choice_means_what_it_says() {
+        let text = "[source]\nformat = 'ndjson'\nhidden = true\nfollow_symlinks = true\n\
+            include = ['{dt}/*', '*.csv']\n[run]\non_delete = 'retain'\non_modify = 'fail'\n\
+            same_content = 'skip'\nallow_removals = true\n[target]\npartition_by = ['a', 'b']\n";
+        let settings = resolve(vec![file(text)]).unwrap();
+        assert_eq!(settings.definition.format, Format::Ndjson);
+        assert_eq!(settings.definition.captures, ["{dt}/*"]);
+        assert_eq!(settings.definition.partition_by, ["a", "b"]);
+        assert_eq!(settings.hidden, Hidden::Taken);
+        assert_eq!(settings.links, Links::Followed);
+        assert_eq!(settings.policies.on_delete, OnDelete::Retain);
+        assert_eq!(settings.policies.on_modify, OnModify::Fail);
+        assert_eq!(settings.policies.same_content, SameContent::Skip);
+        assert_eq!(settings.policies.removals, Removals::Allowed);
+    }
+
+    #[test]
+    fn the_words_of_a_choice_are_the_names_of_its_values() {
+        for (key, known) in [
+            (Key::Format, FORMATS),
+            (Key::OnDelete, ON_DELETE),
+            (Key::OnModify, ON_MODIFY),
+            (Key::SameContent, SAME_CONTENT),
+        ] {
+            for word in known {
+                let settings = resolve(vec![layer(Origin::Flag, &[(key, word)])]).unwrap();
+                let value = match key {
+                    Key::Format => serde_json::to_value(settings.definition.format),
+                    Key::OnDelete => serde_json::to_value(settings.policies.on_delete),
+                    Key::OnModify => serde_json::to_value(settings.policies.on_modify),
+                    _ => serde_json::to_value(settings.policies.same_content),
+                };
+                assert_eq!(value.unwrap(), *word);
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_that_means_nothing_says_where_it_stands_and_why() {
+        for (layer, message, why) in [
+            (
+                layer(Origin::Flag, &[(Key::Settle, "2")]),
+                "--settle is \"2\", which it cannot be",
+                "\"2\" is not a duration such as 500ms, 2s or 1m30s",
+            ),
+            (
+                layer(Origin::Environment, &[(Key::Format, "avro")]),
+                "STRANDLINE_FORMAT is \"avro\", which it cannot be",
+                "it must be one of auto, csv, tsv, ndjson, parquet",
+            ),
+            (
+                file("[run]\nmemory = '1 parsec'"),
+                "memory in [run] of conf/strandline.toml is \"1 parsec\", which it cannot be",
+                "\"1 parsec\" is not a size such as 64MiB, 1.5GB or 4096",
+            ),
+            (
+                layer(Origin::Flag, &[(Key::Threads, "0")]),
+                "--threads is \"0\", which it cannot be",
+                "it must be a whole number above zero",
+            ),
+            (
+                layer(Origin::Flag, &[(Key::Source, "s3://b/k")]),
+                "SOURCE is \"s3://b/k\", which it cannot be",
+                "s3://b/k is in an object store, which this version does not support",
+            ),
+            (
+                layer(Origin::Flag, &[(Key::PartitionBy, "a,a")]),
+                "--partition-by is \"a,a\", which it cannot be",
+                "a column can be named once only",
+            ),
+        ] {
+            let error = resolve(vec![layer]).unwrap_err();
+            assert_eq!(error.to_string(), message);
+            assert_eq!(error.source.to_string(), why);
+        }
+    }
+}
