@@ -129,8 +129,7 @@ fn must_not_import(room: &str, other: &str) -> bool {
         _ if is_core(room) => is_adapter(other) || is_above(other),
         _ if is_adapter(room) => is_adapter(other) || is_above(other),
         "clock" | "durable" => other != "model" && other != "clock" && other != "durable",
-        "engine" => ["daemon", "dashboard", "cli"].contains(&other),
-        "daemon" | "dashboard" => ["daemon", "dashboard", "cli"].contains(&other),
+        "engine" | "daemon" | "dashboard" => ["daemon", "dashboard", "cli"].contains(&other),
         _ => false,
     }
 }
@@ -166,13 +165,147 @@ fn room(path: &Path) -> String {
 
 /// Returns the numbered lines of code: no comments, and nothing from the unit tests at the end on.
 fn code(text: &str) -> Vec<(usize, &str)> {
-    let lines = text.lines().any(|line| line
-                .trim_start_matches("pub(crate) ")
-                .trim_start_matches("pub ")
-                == wired),
+    let lines = text.lines().enumerate();
+    let lines = lines.take_while(|(_, line)| line.trim() != "#[cfg(test)]");
+    let code = lines.map(|(index, line)| (index + 1, line.split("//").next().unwrap_or(line)));
+    code.filter(|(_, line)| !line.trim().is_empty()).collect()
+}
+
+fn is_word(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
+}
+
+/// Tells whether `line` names `word`, and not something that merely contains it.
+fn names(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let after = line[at + word.len()..].chars().next();
+        let ends_open = !word.ends_with(is_word);
+        !before.is_some_and(is_word) && (ends_open || !after.is_some_and(is_word))
+    })
+}
+
+/// Returns the rooms that a line imports by `crate::`, a braced list included.
+fn imports(line: &str) -> Vec<&str> {
+    let mut rooms = Vec::new();
+    for (at, word) in line.match_indices("crate::") {
+        let rest = &line[at + word.len()..];
+        let list = match rest.strip_prefix('{') {
+            Some(list) => list.split(',').collect(),
+            None => vec![rest],
+        };
+        for item in list {
+            let item = item.trim_start();
+            rooms.push(&item[..item.find(|c| !is_word(c)).unwrap_or(item.len())]);
+        }
+    }
+    rooms
+}
+
+fn breaches(room: &str, text: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for (number, line) in code(text) {
+        for row in ROWS.iter().filter(|row| (row.applies)(room)) {
+            for word in row.forbidden.iter().filter(|word| names(line, word)) {
+                found.push((number, format!("names {word}, but {}", row.text)));
+            }
+        }
+        for other in imports(line)
+            .into_iter()
+            .filter(|other| must_not_import(room, other))
+        {
+            found.push((number, format!("{room} must not import {other}")));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_room_keeps_to_its_row_of_the_table() {
+    let mut found = Vec::new();
+    for path in files(&manifest().join("src")) {
+        if path.file_name().is_some_and(|name| name == "tests.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        for (line, breach) in breaches(&room(&path), &text) {
+            found.push(format!("{}:{line}: {breach}", path.display()));
+        }
+    }
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_breach_of_each_kind_is_noticed() {
+    for (room, line) in [
+        ("plan", "use std::fs::File;"),
+        ("config", "let now = Instant::now();"),
+        ("schema", "use arrow::array::ArrayRef;"),
+        ("engine", "use redb::Database;"),
+        ("ledger", "use object_store::path::Path;"),
+        ("source", "use rayon::prelude::*;"),
+        ("decode", "std::thread::spawn(f);"),
+        ("encode", "use datafusion::prelude::*;"),
+        ("sink", "std::fs::rename(a, b)?;"),
+        ("engine", "file.sync_all()?;"),
+        ("engine", "let now = SystemTime::now();"),
+        ("engine", "println!(\"x\");"),
+        ("cli", "std::process::exit(1);"),
+        ("sink", "use crate::source::Source;"),
+        ("model", "use crate::{engine, config};"),
+        ("ledger", "fn f(x: &crate::engine::Run) {}"),
+        ("durable", "use crate::sink::Sink;"),
+        ("dashboard", "fn f(ledger: &WriteLedger) {}"),
+    ] {
+        assert!(!breaches(room, line).is_empty(), "{room}: {line}");
+    }
+}
+
+#[test]
+fn what_is_allowed_is_no_breach() {
+    for (room, line) in [
+        ("ledger", "use redb::Database;"),
+        ("engine", "use rayon::prelude::*;"),
+        ("schema", "use arrow_schema::DataType;"),
+        ("plan", "// std::fs is for others"),
+        ("sink", "use crate::durable::{Disk, Kind};"),
+        ("source", "use crate::config::Links;"),
+        ("engine", "use crate::{ledger, sink, source};"),
+        ("main", "std::process::exit(1);"),
+        ("model", "#[cfg(test)]\nuse std::fs;"),
+    ] {
+        assert_eq!(breaches(room, line), vec![], "{room}: {line}");
+    }
+}
+
+#[test]
+fn no_test_file_is_forgotten() {
+    let tests = manifest().join("tests/it");
+    for path in files(&tests) {
+        let is_module = path.file_name().is_some_and(|name| name == "mod.rs");
+        let module = if is_module {
+            path.parent().unwrap()
+        } else {
+            &path
+        };
+        if path == tests.join("main.rs") {
+            continue;
+        }
+        let above = module.parent().unwrap();
+        let list = if above == tests { "main.rs" } else { "mod.rs" };
+        let wired = format!("mod {};", module.file_stem().unwrap().display());
+        let text = fs::read_to_string(above.join(list)).unwrap_or_default();
+        assert!(
+            text.lines().any(|line| is_module_line(line, &wired)),
             "{} is not listed in {}",
             path.display(),
             above.join(list).display()
         );
     }
+}
+
+fn is_module_line(line: &str, wired: &str) -> bool {
+    ["", "pub ", "pub(crate) ", "pub(super) "]
+        .iter()
+        .any(|visibility| line.trim().strip_prefix(visibility) == Some(wired))
 }
