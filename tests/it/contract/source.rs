@@ -325,9 +325,8 @@ fn a_faulty_source_fails_as_often_as_told_and_changes_files_under_the_reader() {
     };
     let memory = memory.clone();
     let mut input = faulty.open(&"a".into()).unwrap();
-    faulty.once("a", Moment::Reading, move || {
-        memory.append("a", b" and new")
-    });
+    let change = move || memory.append("a", b" and new");
+    faulty.once("a", Moment::Reading, change);
     let before = input.fingerprint().unwrap();
     let mut all = String::new();
     input.read_to_string(&mut all).unwrap();
