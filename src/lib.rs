@@ -1,8 +1,8 @@
 //! strandline keeps a set of Parquet partitions equal to a full reload of a pile of files, while touching only
 //! what changed since last time.
 
-pub mod cli;
 pub mod clock;
+pub mod cli;
 pub mod config;
 pub mod decode;
 pub mod detect;
