@@ -44,8 +44,9 @@ fn checksum(key: &[u8], body: &[u8]) -> [u8; SEAL_BYTES] {
     hasher.update(&(key.len() as u64).to_le_bytes());
     hasher.update(key);
     hasher.update(body);
+    let hash = hasher.finalize();
     let mut sum = [0; SEAL_BYTES];
-    hasher.finalize_xof().fill(&mut sum);
+    sum.copy_from_slice(&hash.as_bytes()[..SEAL_BYTES]);
     sum
 }
 
