@@ -38,7 +38,7 @@
 //! panic hook still runs; a program that wants silence installs its own.
 //!
 //! # Format, version 1
-//! All values are sealed: eight bytes of BLAKE3 over key and body, then the body. Texts are UTF-8, keys sort by
+//! All values are sealed: eight bytes of BLAKE3 over body and key, then the body (see `codec`). Texts are UTF-8, keys sort by
 //! bytes, numbers as keys sort as numbers.
 //!
 //! | table | key | body |
