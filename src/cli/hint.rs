@@ -120,7 +120,7 @@ const HELD: &str =
     "wait until that run has ended; `strandline status TARGET` shows how things stand";
 const NEWER: &str = "use the version of strandline that wrote it, or a later one";
 const CORRUPT: &str =
-    "move the damaged ledger away, then `strandline recover TARGET` rebuilds it from the outputs";
+    "`strandline recover TARGET` sets the damaged ledger aside and rebuilds it from the outputs";
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use crate::clock::SystemClock;
-use crate::config::{Layer, Settings};
+use crate::config::{Format, Layer, Settings};
+use crate::decode::recognise;
 use crate::durable::{Disk, LocalDisk};
 use crate::engine::{Pipeline, Target};
 use crate::ledger::{self, View};
@@ -115,16 +116,5 @@ fn holder() -> String {
 }
 
 fn is_recognised(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let name = [".gz", ".gzip", ".zst", ".zstd"]
-        .iter()
-        .find_map(|ending| name.strip_suffix(ending))
-        .unwrap_or(&name);
-    matches!(
-        name.rsplit_once('.'),
-        Some((
-            _,
-            "csv" | "tsv" | "tab" | "ndjson" | "jsonl" | "jsonlines" | "parquet" | "pq"
-        ))
-    )
+    recognise(name, Format::Auto).is_some()
 }

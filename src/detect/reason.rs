@@ -111,6 +111,16 @@ pub enum Reason {
         /// The hash now.
         new: ContentHash,
     },
+    /// All earlier names with the same bytes are gone, so this one counts.
+    FirstOfItsContent {
+        /// The hash.
+        hash: ContentHash,
+    },
+    /// An earlier name with the same bytes counts, so this one does not.
+    DoubleOfEarlierName {
+        /// The hash.
+        hash: ContentHash,
+    },
     /// A vanished file of this content stands under another name.
     SameBytesAs {
         /// The name that vanished.
@@ -166,6 +176,12 @@ impl fmt::Display for Reason {
             } => {
                 moved(f, stamps, old_seen, new_seen)?;
                 write!(f, "; the content hash went from {old} to {new}")
+            }
+            Self::FirstOfItsContent { hash } => {
+                write!(f, "the first name left with these bytes ({hash})")
+            }
+            Self::DoubleOfEarlierName { hash } => {
+                write!(f, "an earlier name holds the same bytes ({hash})")
             }
             Self::SameBytesAs { from, hash } => {
                 write!(f, "same bytes as the vanished {from} ({hash})")

@@ -326,6 +326,8 @@ fn every_reason_reads_as_a_sentence_and_survives_storage() {
             old: hash(1),
             new: hash(2),
         },
+        Reason::FirstOfItsContent { hash: hash(1) },
+        Reason::DoubleOfEarlierName { hash: hash(1) },
         Reason::SameBytesAs {
             from: SourcePath::from("a"),
             hash: hash(1),

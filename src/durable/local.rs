@@ -18,6 +18,10 @@ const WRITE_BUFFER_BYTES: usize = 256 << 10;
 ///
 /// Names are UTF-8 here: [`Disk::list`] fails on a directory that holds others, since everything that strandline
 /// puts on a disk is.
+///
+/// [`Disk::create_dir_all`] syncs the directories above those that it makes. Where a process was killed between the
+/// two, the next finds the directory there and does not sync above it again: that a file synced below brings the
+/// names of its directories with it is left to the file system, and the journaling ones do so.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LocalDisk;
 

@@ -2,7 +2,8 @@
 //!
 //! [`Disk`] is the narrow seam under everything that must survive a power cut: outputs, the ledger's storage,
 //! the lock. [`LocalDisk`] is the operating system's; [`MemoryDisk`] keeps what was synced apart from what was
-//! merely written, so that a crash can be had at any operation.
+//! merely written, so that a crash can be had at any operation; [`FaultyDisk`] counts what is done to either and
+//! fails when told to.
 //!
 //! # Invariants
 //! - What [`StagedFile::finish`] has returned for is on the disk as far as its *content* goes; its *name* is
@@ -11,6 +12,7 @@
 //!   so no caller can forget a step.
 //! - Removing what is not there is no error, so that retiring can be repeated after a crash.
 
+mod faulty;
 mod local;
 mod memory;
 mod publish;
@@ -22,6 +24,7 @@ use std::sync::Arc;
 
 use crate::model::ReadAt;
 
+pub use faulty::{Action, Fault, FaultyDisk, Step};
 pub use local::LocalDisk;
 pub use memory::{MemoryDisk, Survivors};
 pub use publish::{publish, replace_file};

@@ -9,7 +9,8 @@
 //! - *varint*: seven bits to the byte, low bits first, the top bit set on all but the last; at most ten bytes.
 //! - *zigzag*: a signed number as `2n` or `-2n - 1`, then as a varint, so that small differences stay short.
 //! - *text*: its length as a varint, then UTF-8.
-//! - *sealed*: the first eight bytes of BLAKE3 over key and body, then the body. The storage below checks its
+//! - *sealed*: the first eight bytes of BLAKE3 over body, key and the key's length (eight bytes, low first), then
+//!   the body. The storage below checks its
 //!   pages only when it repairs, so without the seal a flipped bit would be believed.
 
 /// Bytes that no version of the ledger writes; says what was being read.
@@ -41,11 +42,13 @@ pub(super) fn unseal<'a>(key: &[u8], sealed: &'a [u8]) -> Result<&'a [u8], Malfo
 
 fn checksum(key: &[u8], body: &[u8]) -> [u8; SEAL_BYTES] {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&(key.len() as u64).to_le_bytes());
-    hasher.update(key);
+    // The body first: so its long stretches are hashed aligned, several chunks at a time.
     hasher.update(body);
+    hasher.update(key);
+    hasher.update(&(key.len() as u64).to_le_bytes());
+    let hash = hasher.finalize();
     let mut sum = [0; SEAL_BYTES];
-    hasher.finalize_xof().fill(&mut sum);
+    sum.copy_from_slice(&hash.as_bytes()[..SEAL_BYTES]);
     sum
 }
 

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    DirtyReason, FileRecord, Fingerprint, QuarantineRecord, RunReport, RunStatus, Standing,
+    ByteCounts, DirtyReason, FileCounts, FileRecord, Fingerprint, OutputCounts, QuarantineRecord,
+    RowCounts, RunReport, RunStatus, Seconds, Standing, UnitCounts,
 };
 
 fn hash_of(n: u8) -> ContentHash {
@@ -20,12 +21,12 @@ pub(in crate::ledger) fn report(run: u64) -> RunReport {
         source: "/in".to_owned(),
         target: "/out".to_owned(),
         started_at: Timestamp(run.cast_signed()),
-        files: Default::default(),
-        units: Default::default(),
-        rows: Default::default(),
-        bytes: Default::default(),
-        outputs: Default::default(),
-        seconds: Default::default(),
+        files: FileCounts::default(),
+        units: UnitCounts::default(),
+        rows: RowCounts::default(),
+        bytes: ByteCounts::default(),
+        outputs: OutputCounts::default(),
+        seconds: Seconds::default(),
         watermark: None,
         checkpoint: true,
         errors: Vec::new(),

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -9,7 +10,7 @@ use proptest::prelude::*;
 use super::block::tests::{path, record};
 use super::record::tests::{file, full_batch, intent, report, unit};
 use super::*;
-use crate::durable::{Disk, MemoryDisk};
+use crate::durable::{Disk, LocalDisk, MemoryDisk};
 use crate::model::{
     DirtyReason, FileRecord, KeyRange, LedgerId, OutputPath, RunId, SourcePath, Timestamp, UnitId,
 };
@@ -282,4 +283,70 @@ fn a_ledger_that_loses_most_of_its_files_shrinks() {
     assert!(after_bytes * 4 < before_bytes, "{done:?}");
     assert_eq!(ledger.compact_if_sparse().unwrap(), Compaction::NotNeeded);
     assert_eq!(scan(&ledger.view().unwrap(), &KeyRange::all()).len(), 1_000);
+}
+
+#[test]
+fn copies_made_while_a_writer_commits_hold_one_committed_state() {
+    let disk = MemoryDisk::new();
+    let ledger = open(&disk).unwrap();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for run in 0..150 {
+                let path = |n: u64| SourcePath::from(format!("{:05}", n * 150 + run).as_str());
+                let mut batch = Batch {
+                    files: (0..20).map(|n| (path(n), Some(file(run)))).collect(),
+                    ..Batch::default()
+                };
+                batch.meta.next_run = Some(run + 1);
+                ledger.write(&batch).unwrap();
+            }
+            is_over.store(true, Ordering::Release);
+        });
+        let mut copies = 0;
+        while !is_over.load(Ordering::Acquire) || copies == 0 {
+            let path = dir().join("ledger.redb");
+            let Ok(Some(bytes)) = super::backend::copy_once(&disk, &path) else {
+                continue;
+            };
+            let copy = MemoryDisk::new();
+            copy.create_dir_all(dir()).unwrap();
+            copy.open_store(&path)
+                .unwrap()
+                .write_all_at(0, &bytes)
+                .unwrap();
+            for view in [peek(&copy).unwrap(), peek(&disk).unwrap()] {
+                let meta = view.meta().unwrap();
+                assert_eq!(meta.files, meta.next_run * 20);
+                assert_eq!(scan(&view, &KeyRange::all()).len() as u64, meta.files);
+            }
+            copies += 1;
+        }
+    });
+}
+
+#[test]
+fn a_ledger_on_the_local_disk_is_held_by_one_and_read_by_all() {
+    let place = tempfile::tempdir().unwrap();
+    let state = place.path().join("target/_strandline");
+    let disk: Arc<dyn Disk> = Arc::new(LocalDisk::new());
+    let open = || {
+        Ledger::open(
+            Arc::clone(&disk),
+            &state,
+            &|| LedgerId("id".to_owned()),
+            "run 7",
+        )
+    };
+    let ledger = open().unwrap();
+    ledger.write(&full_batch()).unwrap();
+    let second = open().unwrap_err();
+    assert!(
+        matches!(&second, OpenError::Held { note } if note == "run 7"),
+        "{second}"
+    );
+    let view = snapshot(Arc::clone(&disk), &state).unwrap();
+    assert_eq!(view.meta().unwrap().files, 2);
+    ledger.close().unwrap();
+    assert_eq!(open().unwrap().view().unwrap().meta().unwrap().files, 2);
 }

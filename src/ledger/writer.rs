@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use redb::{Builder, CompactionError, Database, StorageBackend};
 
-use crate::durable::{Disk, HeldLock, Kind};
+use crate::durable::{Disk, HeldLock, Kind, Move, publish};
 use crate::model::LedgerId;
 
 use super::apply::{apply, create_tables};
 use super::backend::{CopyBackend, Gate, StoreBackend, WRITER_TRIES, copy};
-use super::batch::{Batch, Compaction};
+use super::batch::{Batch, Compaction, Intent};
 use super::codec::Malformed;
 use super::error::{Fault, LedgerError, OpenError, guarded};
 use super::migrate::{FORMAT_VERSION, migrate};
@@ -31,6 +31,15 @@ const UNBORN: &str = "ledger.new";
 const CACHE_BYTES: usize = 48 << 20;
 /// Below this length a file is not worth compacting.
 const SPARSE_BYTES: u64 = 4 << 20;
+
+/// Moves a damaged ledger out of the way, so that a new one can be made beside it.
+///
+/// # Errors
+/// What the disk reports.
+pub fn set_aside(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    disk.rename(&dir.join(FILE), &dir.join("ledger.damaged"))?;
+    disk.sync_dir(dir)
+}
 
 /// The writer's handle to a ledger. As long as it lives, no other can be opened.
 ///
@@ -123,7 +132,7 @@ impl Ledger {
     /// else where this one fails, and then it is not known whether the batch is recorded: all of it or nothing.
     pub fn write(&self, batch: &Batch) -> Result<(), LedgerError> {
         let db = self.writable()?;
-        let nested = |intent: &&super::batch::Intent| !intent.then.open_intents.is_empty();
+        let nested = |intent: &&Intent| !intent.then.open_intents.is_empty();
         if let Some(outer) = batch.open_intents.iter().find(nested) {
             return Err(LedgerError::NestedIntent { intent: outer.id });
         }
@@ -311,8 +320,9 @@ fn create(
         Ok(())
     })
     .map_err(|fault| fault.opening(&unborn))?;
-    disk.rename(&unborn, &dir.join(FILE)).map_err(at)?;
-    disk.sync_dir(dir).map_err(at)
+    let to = dir.join(FILE);
+    let from = unborn.clone();
+    publish(disk, &[Move { from, to }]).map_err(at)
 }
 
 fn open_database(backend: impl StorageBackend) -> Result<Database, Fault> {
@@ -340,5 +350,17 @@ fn io_at(path: &Path, source: io::Error) -> OpenError {
     OpenError::Io {
         path: PathBuf::from(path),
         source,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Makes `ledger` look as if a program with another format had written it.
+    pub(in crate::ledger) fn pretend_format(ledger: &Ledger, version: u32) {
+        let transaction = ledger.db().unwrap().begin_write().unwrap();
+        put_format(&mut transaction.open_table(META).unwrap(), version).unwrap();
+        transaction.commit().unwrap();
     }
 }

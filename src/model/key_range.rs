@@ -50,6 +50,18 @@ impl KeyRange {
         }
     }
 
+    /// Returns the keys that lie in both ranges, `None` where there can be none.
+    #[must_use]
+    pub fn overlap(&self, other: &Self) -> Option<Self> {
+        let start = (&self.start).max(&other.start).clone();
+        let end = match (&self.end, &other.end) {
+            (Some(a), Some(b)) => Some(a.min(b).clone()),
+            (a, b) => a.as_ref().or(b.as_ref()).cloned(),
+        };
+        let holds_any = end.as_ref().is_none_or(|end| start < *end);
+        holds_any.then_some(Self { start, end })
+    }
+
     /// Tells whether `path` lies in the range.
     #[must_use]
     pub fn contains(&self, path: &str) -> bool {
@@ -68,6 +80,28 @@ mod tests {
         assert!(range.contains("a/\u{10FFFF}"));
         for outside in ["a", "a-b.csv", "a.csv", "a0", "b/a"] {
             assert!(!range.contains(outside), "{outside}");
+        }
+    }
+
+    #[test]
+    fn ranges_overlap_in_the_keys_that_both_hold() {
+        let range = |start: &str, end: Option<&str>| KeyRange::new(start, end);
+        for (a, b, both) in [
+            (
+                range("a", Some("c")),
+                range("b", None),
+                Some(range("b", Some("c"))),
+            ),
+            (range("a", None), range("b", None), Some(range("b", None))),
+            (range("a", Some("b")), range("b", Some("c")), None),
+            (
+                KeyRange::all(),
+                KeyRange::only("x"),
+                Some(KeyRange::only("x")),
+            ),
+        ] {
+            assert_eq!(a.overlap(&b), both);
+            assert_eq!(b.overlap(&a), both);
         }
     }
 

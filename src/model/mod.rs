@@ -19,6 +19,7 @@ mod report;
 mod select;
 mod shape;
 mod size;
+mod stored;
 mod timestamp;
 
 pub use dirty::DirtyReason;
@@ -39,4 +40,6 @@ pub use report::{
 pub use select::{Select, SelectAll};
 pub use shape::{Column, Shape};
 pub use size::{ByteSize, ParseSizeError};
+pub use stored::stored_schema;
 pub use timestamp::{ParseTimestampError, Timestamp};
+pub(crate) use timestamp::{date_of_days, days_of_date};

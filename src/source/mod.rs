@@ -12,6 +12,8 @@
 //!   taken for removed.
 //! - Expanding a span again lists it again.
 
+mod counting;
+mod faulty;
 mod local;
 mod memory;
 
@@ -20,6 +22,8 @@ use std::sync::Arc;
 
 use crate::model::{ErrorKind, Fingerprint, KeyRange, Listed, ReadAt, SourcePath};
 
+pub use counting::CountingSource;
+pub use faulty::{FaultySource, Moment};
 pub use local::{LocalSource, OpenSourceError};
 pub use memory::MemorySource;
 

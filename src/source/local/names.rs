@@ -169,6 +169,8 @@ impl Names {
         }
         self.slots
             .sort_unstable_by(|a, b| a.lead.cmp(&b.lead).then_with(|| bytes(a).cmp(bytes(b))));
+        // A directory that changes while it is read may show a name twice.
+        self.slots.dedup_by(|a, b| bytes(a) == bytes(b));
     }
 
     /// Returns how many bytes all names begin with.

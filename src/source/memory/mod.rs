@@ -204,7 +204,7 @@ impl MemorySpan {
             let inside = hidden
                 .last()
                 .is_some_and(|(above, _)| dir.starts_with(above.as_str()));
-            if !inside && let Some(part) = overlap(&KeyRange::below(dir), &self.range) {
+            if !inside && let Some(part) = KeyRange::below(dir).overlap(&self.range) {
                 hidden.push((dir.clone(), part));
             }
         }
@@ -258,16 +258,6 @@ fn unknown(dir: &str, hides: KeyRange) -> Unknown {
         kind: ErrorKind::Unreadable,
         source: io::ErrorKind::PermissionDenied.into(),
     }
-}
-
-fn overlap(a: &KeyRange, b: &KeyRange) -> Option<KeyRange> {
-    let start = a.start.clone().max(b.start.clone());
-    let end = match (a.end.clone(), b.end.clone()) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    };
-    let holds_any = end.as_ref().is_none_or(|end| start < *end);
-    holds_any.then_some(KeyRange { start, end })
 }
 
 struct MemoryInput {

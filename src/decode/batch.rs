@@ -1,0 +1,65 @@
+//! When a batch is complete, and how it is handed out.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Field, Schema};
+
+use super::{BATCH_BYTES, BATCH_ROWS, DecodeError, Emit};
+
+/// Counts what has been gathered since the last batch.
+#[derive(Default)]
+pub(super) struct Gauge {
+    rows: usize,
+    bytes: usize,
+    emitted: u64,
+}
+
+impl Gauge {
+    /// Counts one more row of a record of `bytes`, in a table of `columns`; tells whether the batch is complete.
+    pub(super) fn add_row(&mut self, bytes: usize, columns: usize) -> bool {
+        self.rows += 1;
+        // A value costs its builder about eight bytes even where it is null.
+        self.bytes += bytes + 8 * columns;
+        self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES
+    }
+
+    /// Returns the rows gathered for the next batch.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Returns all rows that have been emitted.
+    pub(super) fn emitted(&self) -> u64 {
+        self.emitted
+    }
+
+    /// Emits what has been gathered, if anything, as columns with these names.
+    pub(super) fn flush<'n>(
+        &mut self,
+        columns: impl Iterator<Item = (&'n str, ArrayRef)>,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), DecodeError> {
+        let rows = std::mem::take(&mut self.rows);
+        self.bytes = 0;
+        if rows == 0 {
+            return Ok(());
+        }
+        let (fields, arrays): (Vec<_>, Vec<_>) = columns
+            .map(|(name, array)| (Field::new(name, array.data_type().clone(), true), array))
+            .unzip();
+        let schema = Arc::new(Schema::new(fields));
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        #[expect(
+            clippy::expect_used,
+            reason = "builders yield one value a row, of their own type"
+        )]
+        let batch = RecordBatch::try_new_with_options(schema, arrays, &options)
+            .expect("columns of equal length");
+        self.emitted += rows as u64;
+        if emit(batch).is_break() {
+            return Err(DecodeError::Stopped);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,252 @@
+//! Adapter: bytes -> Arrow batches.
+//!
+//! A file is decoded strictly under a given [`Shape`]. The shape may be a guess from the file's
+//! [beginning](sniff) joined with what the pipeline knows; where it turns out wrong, [`decode`] reads on to the
+//! end without emitting anything and returns what the whole file holds, so that the second try succeeds. A guess
+//! can thus cost time and never rows.
+//!
+//! # What text becomes which type
+//!
+//! | type | values of a CSV or TSV field |
+//! |---|---|
+//! | null | the empty field, quoted or not |
+//! | `Boolean` | `true` `false`, `True` `False`, `TRUE` `FALSE` |
+//! | `Int64` | `-?(0\|[1-9][0-9]*)` within 64 bits, except `-0` |
+//! | `Float64` | `-?(0\|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?` if finite and not a whole number beyond 64 bits, which would lose digits |
+//! | `Date32` | `YYYY-MM-DD` that is in the calendar |
+//! | `Timestamp(µs)` | a date, `T` or a space, `HH:MM`, optionally `:SS`, optionally `.` and one to six digits |
+//! | `Timestamp(µs, UTC)` | the same with `Z`, `+HH:MM` or `-HH:MM` |
+//! | `Utf8` | everything else: `007`, `+5`, `1_000`, `NaN`, `2024-02-30`, ` 1`, `1e999` |
+//!
+//! In NDJSON, numbers follow the two number rows; `true` and `false` are `Boolean`; a string is `Utf8` whatever is
+//! in it; arrays are lists and objects are structs, whose fields are sorted by name. `{}` is a struct without
+//! fields. Where a `Utf8` column meets another value, it keeps the value's JSON text: a scalar's digit for digit,
+//! a nested one's without the spaces between its tokens.
+//!
+//! Parquet brings its own types, in the form that [`canonical`](crate::schema::canonical) gives them.
+//!
+//! # Formats
+//! - **CSV, TSV**: a header is required. A duplicate name gets the suffix `_2`, `_3`, …; an empty one becomes
+//!   `column_N`. Lines may end in LF, CRLF or CR; blank lines are skipped; quoted fields may span lines.
+//!   A row with another number of fields than the header is malformed.
+//! - **NDJSON**: one object a line; blank lines are skipped. A column appears with its first key, so a later batch
+//!   may have more columns than an earlier one.
+//! - **Parquet**: read at random where it lies uncompressed; inside gzip or zstd it is decompressed to memory,
+//!   up to a limit.
+//! - A byte order mark is skipped. gzip files may have several members and zstd files several frames.
+//!
+//! # Invariants
+//! - Batches have the file's columns in the file's order, with the types of the shape.
+//! - `observed` is the smallest shape that holds the file's own values; the shape decoded under never shows in
+//!   it. (Of a Parquet file it is what the file declares.)
+//! - A file is [`Malformed`] whatever shape it is decoded under, and that verdict wins over a misfit.
+//! - An error of the input itself is [`DecodeError::Read`], never a verdict about the bytes.
+//! - Memory is bounded for any input: batches by rows and bytes, records and columns by limits.
+
+mod batch;
+mod cast;
+mod compression;
+mod csv;
+mod error;
+mod json_text;
+mod leaf;
+mod ndjson;
+mod parquet;
+mod recognise;
+
+use std::collections::{HashMap, HashSet};
+use std::io::Read;
+use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+
+use crate::model::{ByteSize, ReadAt, ReadAtCursor, Shape};
+
+pub use cast::cast_batch;
+pub use error::{DecodeError, JsonFault, Malformed};
+pub use recognise::{Compression, Kind, Recognised, recognise};
+
+/// Rows of a batch, at most.
+const BATCH_ROWS: usize = 8192;
+/// Bytes at which a batch is complete.
+const BATCH_BYTES: usize = 4 << 20;
+/// Bytes of one CSV row or JSON line, at most.
+const RECORD_BYTES: usize = 64 << 20;
+/// Columns of a file, at most; what has more is data in the place of names.
+const MAX_COLUMNS: usize = 16_384;
+/// Text looked at for a guess.
+const SNIFF_BYTES: u64 = 64 << 10;
+/// Bytes of a Parquet file that has to be decompressed to memory, at most.
+const MEMORY_BYTES: u64 = 256 << 20;
+
+/// Takes the decoded batches, and may break off.
+pub type Emit<'a> = dyn FnMut(RecordBatch) -> ControlFlow<()> + 'a;
+
+/// A file's bytes.
+pub enum Bytes<'a> {
+    /// From front to back.
+    Stream(&'a mut dyn Read),
+    /// At any place.
+    Random(Arc<dyn ReadAt>),
+}
+
+/// What was decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decoded {
+    /// Rows emitted.
+    pub rows: u64,
+    /// The smallest shape that holds the file's own values.
+    pub observed: Shape,
+}
+
+impl Recognised {
+    /// Tells whether [`Bytes::Random`] spares holding the whole file in memory.
+    #[must_use]
+    pub fn wants_random_access(self) -> bool {
+        self.kind == Kind::Parquet && self.compression == Compression::None
+    }
+}
+
+/// Guesses the columns from the beginning (or a Parquet file's footer). What is wrong with text is left for
+/// [`decode`] to find.
+///
+/// # Errors
+/// [`DecodeError::Read`], and [`DecodeError::Malformed`] for what has no readable footer.
+pub fn sniff(bytes: Bytes<'_>, how: Recognised) -> Result<Shape, DecodeError> {
+    if how.kind == Kind::Parquet {
+        return with_random_access(bytes, how.compression, parquet::sniff);
+    }
+    let looked = with_text(bytes, how.compression, &mut |text| {
+        let mut head = Vec::new();
+        text.take(SNIFF_BYTES)
+            .read_to_end(&mut head)
+            .map_err(DecodeError::Read)?;
+        Ok(head)
+    });
+    let head = match looked {
+        Ok(head) => head,
+        Err(DecodeError::Malformed(_)) => return Ok(Shape::default()),
+        Err(error) => return Err(error),
+    };
+    let whole = (head.len() as u64) < SNIFF_BYTES;
+    Ok(match how.kind {
+        Kind::Csv => csv::sniff(&head, whole, b','),
+        Kind::Tsv => csv::sniff(&head, whole, b'\t'),
+        Kind::Ndjson | Kind::Parquet => ndjson::sniff(&head, whole),
+    })
+}
+
+/// Decodes everything, strictly under `shape`, and hands out the batches in order.
+///
+/// # Errors
+/// See [`DecodeError`]. Batches may have been emitted before an error: they do not count.
+pub fn decode(
+    bytes: Bytes<'_>,
+    how: Recognised,
+    shape: &Shape,
+    emit: &mut Emit<'_>,
+) -> Result<Decoded, DecodeError> {
+    let compression = how.compression;
+    match how.kind {
+        Kind::Csv => with_text(bytes, compression, &mut |text| {
+            csv::decode(text, b',', shape, emit)
+        }),
+        Kind::Tsv => with_text(bytes, compression, &mut |text| {
+            csv::decode(text, b'\t', shape, emit)
+        }),
+        Kind::Ndjson => with_text(bytes, compression, &mut |text| {
+            ndjson::decode(text, shape, emit)
+        }),
+        Kind::Parquet => with_random_access(bytes, compression, |file| {
+            parquet::decode(file, shape, emit)
+        }),
+    }
+}
+
+/// Reads the rows `range` of one of our own outputs, for members that are carried over.
+///
+/// # Errors
+/// [`DecodeError::Malformed`] where the file is corrupt or has fewer rows, else as [`decode`].
+pub fn read_rows(
+    file: Arc<dyn ReadAt>,
+    range: Range<u64>,
+    emit: &mut Emit<'_>,
+) -> Result<(), DecodeError> {
+    parquet::read_rows(file, range, emit)
+}
+
+type Work<'w, T> = dyn FnMut(&mut dyn Read) -> Result<T, DecodeError> + 'w;
+
+fn with_text<T>(
+    bytes: Bytes<'_>,
+    compression: Compression,
+    work: &mut Work<'_, T>,
+) -> Result<T, DecodeError> {
+    let mut cursor;
+    let raw: &mut dyn Read = match bytes {
+        Bytes::Stream(stream) => stream,
+        Bytes::Random(file) => {
+            cursor = ReadAtCursor::new(file, 0);
+            &mut cursor
+        }
+    };
+    let fault = compression::Fault::default();
+    let result = compression::open(raw, compression, &fault)
+        .map_err(DecodeError::Read)
+        .and_then(|mut text| work(&mut *text));
+    result.map_err(|error| fault.judge(error, compression))
+}
+
+fn with_random_access<T>(
+    bytes: Bytes<'_>,
+    compression: Compression,
+    work: impl FnOnce(Arc<dyn ReadAt>) -> Result<T, DecodeError>,
+) -> Result<T, DecodeError> {
+    match bytes {
+        Bytes::Random(file) if compression == Compression::None => work(file),
+        bytes => {
+            let whole = with_text(bytes, compression, &mut |text| into_memory(text))?;
+            work(Arc::new(whole))
+        }
+    }
+}
+
+fn into_memory(text: &mut dyn Read) -> Result<Vec<u8>, DecodeError> {
+    let mut whole = Vec::new();
+    let count = text
+        .take(MEMORY_BYTES + 1)
+        .read_to_end(&mut whole)
+        .map_err(DecodeError::Read)?;
+    if count as u64 > MEMORY_BYTES {
+        let limit = ByteSize(MEMORY_BYTES);
+        return Err(Malformed::TooLargeForMemory { limit }.into());
+    }
+    Ok(whole)
+}
+
+/// Returns the names with a suffix `_2`, `_3`, … where one occurred before; no result equals another.
+fn unique_names(names: Vec<String>) -> Vec<String> {
+    let mut taken: HashSet<String> = names.iter().cloned().collect();
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    let mut unique = Vec::with_capacity(names.len());
+    for name in names {
+        let count = counts.entry(name.clone()).or_default();
+        *count += 1;
+        let mut candidate = name.clone();
+        while *count > 1 {
+            candidate = format!("{name}_{count}");
+            if taken.insert(candidate.clone()) {
+                break;
+            }
+            *count += 1;
+        }
+        unique.push(candidate);
+    }
+    unique
+}
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

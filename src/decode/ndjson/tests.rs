@@ -1,0 +1,308 @@
+//! Tests.
+
+use arrow::datatypes::{DataType, Field};
+
+use super::tape::Tape;
+use crate::decode::testing::{grid, guess, observe, plain, run};
+use crate::decode::{DecodeError, JsonFault, Kind, Malformed};
+use crate::model::Shape;
+
+fn ndjson(text: &str) -> (Shape, Vec<Vec<String>>) {
+    let shape = observe(text.as_bytes(), plain(Kind::Ndjson)).unwrap();
+    let (result, batches) = run(text.as_bytes(), plain(Kind::Ndjson), &shape);
+    assert_eq!(result.unwrap().observed, shape);
+    (shape, grid(&batches))
+}
+
+fn under(shape: &Shape, text: &str) -> Vec<Vec<String>> {
+    let (result, batches) = run(text.as_bytes(), plain(Kind::Ndjson), shape);
+    result.unwrap();
+    grid(&batches)
+}
+
+fn malformed(text: &[u8]) -> Malformed {
+    match run(text, plain(Kind::Ndjson), &Shape::default()).0 {
+        Err(DecodeError::Malformed(malformed)) => malformed,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn list(item: DataType) -> DataType {
+    DataType::List(Field::new_list_field(item, true).into())
+}
+
+fn object(fields: &[(&str, DataType)]) -> DataType {
+    let fields = fields
+        .iter()
+        .map(|(name, kind)| Field::new(*name, kind.clone(), true));
+    DataType::Struct(fields.collect())
+}
+
+#[test]
+fn values_get_the_smallest_type_that_holds_their_column() {
+    use DataType::{Boolean, Float64, Int64, Null, Utf8};
+    for (values, expected) in [
+        (&["1", "-5", "null"][..], Int64),
+        (&["1", "2.5"], Float64),
+        (&["1e2"], Float64),
+        (&["-0"], Float64),
+        (&["9223372036854775808"], Utf8),
+        (&["1e999"], Utf8),
+        (&["true", "false"], Boolean),
+        (&["true", "1"], Utf8),
+        (&["\"2024-01-01\""], Utf8),
+        (&["\"1\""], Utf8),
+        (&["null"], Null),
+        (&["[]"], list(Null)),
+        (&["[null]"], list(Null)),
+        (&["[]", "[1]", "[2.5,null]"], list(Float64)),
+        (&["[[1],[]]"], list(list(Int64))),
+        (&["[1]", "1"], Utf8),
+        (&["{}"], object(&[])),
+        (
+            &["{\"b\":1,\"a\":null}", "{\"a\":true}"],
+            object(&[("a", Boolean), ("b", Int64)]),
+        ),
+        (&["{}", "[]"], Utf8),
+        (
+            &["[{\"x\":1},{\"y\":\"z\"}]"],
+            list(object(&[("x", Int64), ("y", Utf8)])),
+        ),
+    ] {
+        let lines: Vec<String> = values
+            .iter()
+            .map(|value| format!("{{\"a\":{value}}}\n"))
+            .collect();
+        let (shape, _) = ndjson(&lines.concat());
+        assert_eq!(shape, Shape::of(&[("a", expected)]), "{values:?}");
+    }
+}
+
+#[test]
+fn a_text_column_keeps_what_was_written() {
+    let values = [
+        ("\"plain\"", "plain"),
+        (r#""q\"\u00e9\n""#, "q\"é\n"),
+        ("1.50", "1.50"),
+        ("1E+2", "1E+2"),
+        (
+            "123456789012345678901234567890",
+            "123456789012345678901234567890",
+        ),
+        ("true", "true"),
+        (
+            r#"{ "b" : [ 1.0 , "x y" ] , "a" : { } }"#,
+            r#"{"b":[1.0,"x y"],"a":{}}"#,
+        ),
+        ("[ ]", "[]"),
+        ("null", "-"),
+    ];
+    let shape = Shape::of(&[("a", DataType::Utf8)]);
+    for (value, expected) in values {
+        assert_eq!(
+            under(&shape, &format!("{{\"a\": {value} }}")),
+            [[expected]],
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn nested_values_are_built_field_by_field() {
+    let (_, rows) = ndjson(
+        "{\"s\":{\"x\":1,\"l\":[{\"k\":\"a\"},{},null]}}\n{\"s\":null}\n{}\n{\"s\":{}}\n{\"s\":{\"l\":[]}}\n",
+    );
+    assert_eq!(
+        rows.concat(),
+        [
+            r#"{"l":[{"k":"a"},{"k":null},null],"x":1}"#,
+            "-",
+            "-",
+            r#"{"l":null,"x":null}"#,
+            r#"{"l":[],"x":null}"#,
+        ]
+    );
+}
+
+#[test]
+fn columns_come_in_order_of_first_appearance_and_missing_keys_are_null() {
+    let (shape, rows) = ndjson("\u{feff}{\"b\":1}\r\n\n  \n{\"a\":2,\"b\":3}\n{}");
+    assert_eq!(
+        shape,
+        Shape::of(&[("b", DataType::Int64), ("a", DataType::Int64)])
+    );
+    assert_eq!(rows, [["1", "-"], ["3", "2"], ["-", "-"]]);
+}
+
+#[test]
+fn an_empty_file_and_empty_objects_have_no_columns() {
+    for (text, rows) in [("", 0), ("\n \n", 0), ("{}\n{ }", 2)] {
+        let (result, _) = run(text.as_bytes(), plain(Kind::Ndjson), &Shape::default());
+        let decoded = result.unwrap();
+        assert_eq!((decoded.rows, decoded.observed), (rows, Shape::default()));
+    }
+}
+
+#[test]
+fn integers_become_floats_where_the_column_is_wider() {
+    let shape = Shape::of(&[("a", DataType::Float64)]);
+    let (result, batches) = run(b"{\"a\":1}\n", plain(Kind::Ndjson), &shape);
+    assert_eq!(
+        result.unwrap().observed,
+        Shape::of(&[("a", DataType::Int64)])
+    );
+    assert_eq!(grid(&batches), [["1.0"]]);
+}
+
+#[test]
+fn a_key_that_the_shape_lacks_is_a_misfit_at_any_depth() {
+    for (shape, text) in [
+        (Shape::of(&[]), "{\"a\":null}"),
+        (
+            Shape::of(&[("a", object(&[("x", DataType::Int64)]))]),
+            "{\"a\":{\"y\":1}}",
+        ),
+        (Shape::of(&[("a", list(DataType::Null))]), "{\"a\":[1]}"),
+        (
+            Shape::of(&[("a", DataType::Int64)]),
+            "{\"a\":1}\n{\"a\":[]}",
+        ),
+        (
+            Shape::of(&[("a", DataType::Date32)]),
+            "{\"a\":\"2024-01-01\"}",
+        ),
+    ] {
+        let (result, _) = run(text.as_bytes(), plain(Kind::Ndjson), &shape);
+        assert!(matches!(result, Err(DecodeError::Misfit { .. })), "{text}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said_with_line_and_byte() {
+    let duplicate = JsonFault::DuplicateKey {
+        key: "a".to_owned(),
+    };
+    for (text, line, byte, fault) in [
+        ("{}\n[1]", 2, 1, JsonFault::NotAnObject),
+        ("\n1", 2, 1, JsonFault::NotAnObject),
+        ("{", 1, 2, JsonFault::UnexpectedEnd),
+        ("{\n\"a\":1}", 1, 2, JsonFault::UnexpectedEnd),
+        ("{\"a\":1} {}", 1, 9, JsonFault::TrailingText),
+        ("{\"a\":1,}", 1, 8, JsonFault::ExpectedKey),
+        ("{\"a\" 1}", 1, 6, JsonFault::ExpectedColon),
+        ("{\"a\":1 \"b\":2}", 1, 8, JsonFault::ExpectedComma),
+        ("{\"a\":}", 1, 6, JsonFault::ExpectedValue),
+        ("{\"a\":nul}", 1, 6, JsonFault::ExpectedValue),
+        ("{\"a\":-}", 1, 6, JsonFault::BadNumber),
+        ("{\"a\":1.}", 1, 6, JsonFault::BadNumber),
+        ("{\"a\":1e}", 1, 6, JsonFault::BadNumber),
+        ("{\"a\":01}", 1, 6, JsonFault::BadNumber),
+        ("{\"a\":\"\t\"}", 1, 7, JsonFault::BadString),
+        (r#"{"a":"\x"}"#, 1, 6, JsonFault::BadString),
+        (r#"{"a":"\ud800"}"#, 1, 6, JsonFault::BadString),
+        (r#"{"a":"\"#, 1, 8, JsonFault::UnexpectedEnd),
+        (r#"{"a":1,"\u0061":2}"#, 1, 17, duplicate.clone()),
+        (r#"{"b":[{"a":1,"a":1}]}"#, 1, 18, duplicate),
+    ] {
+        let expected = Malformed::Json { line, byte, fault };
+        assert_eq!(malformed(text.as_bytes()), expected, "{text}");
+    }
+    assert_eq!(
+        malformed(b"{}\n{\"a\":\"\xff\"}"),
+        Malformed::NotUtf8 { line: 2 }
+    );
+}
+
+#[test]
+fn a_duplicate_among_many_keys_is_found() {
+    let mut keys: Vec<String> = (0..20).map(|key| format!("\"k{key}\":1")).collect();
+    keys.push("\"k3\":2".to_owned());
+    let text = format!("{{{}}}", keys.join(","));
+    assert!(matches!(
+        malformed(text.as_bytes()),
+        Malformed::Json {
+            fault: JsonFault::DuplicateKey { .. },
+            ..
+        }
+    ));
+}
+
+#[test]
+fn deep_nesting_is_refused_and_not_followed() {
+    let deep = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+    assert!(observe(deep(127).as_bytes(), plain(Kind::Ndjson)).is_ok());
+    for levels in [128, 1_000_000] {
+        let fault = malformed(deep(levels).as_bytes());
+        assert!(matches!(
+            fault,
+            Malformed::Json {
+                fault: JsonFault::TooDeep { limit: 128 },
+                ..
+            }
+        ));
+    }
+}
+
+#[test]
+fn a_line_beyond_the_limit_and_keys_without_end_are_refused() {
+    let long = vec![b'x'; 65 << 20];
+    assert!(matches!(
+        malformed(&long),
+        Malformed::RecordTooLarge { line: 1, .. }
+    ));
+    let keys: String = (0..20_000)
+        .map(|key| format!("{{\"k{key}\":1}}\n"))
+        .collect();
+    assert!(matches!(
+        malformed(keys.as_bytes()),
+        Malformed::TooManyColumns { line: 16_385, .. }
+    ));
+}
+
+#[test]
+fn the_same_json_is_accepted_as_by_serde_json() {
+    let values = [
+        "0",
+        "-0",
+        "1.0e-5",
+        "01",
+        "1.",
+        ".5",
+        "+1",
+        "1e",
+        "--1",
+        "tru",
+        "true",
+        "nul",
+        "[1,]",
+        "[,]",
+        "{\"a\"}",
+        "\"\\u12\"",
+        "\"\\/\"",
+        "\"\u{7f}\"",
+        "[1 2]",
+        "{\"a\":1,}",
+        "NaN",
+        "'a'",
+        "\"a",
+        "[",
+        "1e+5",
+        "\"\u{1}\"",
+    ];
+    for value in values {
+        let line = format!("{{\"k\": {value}}}");
+        let ours = Tape::default().parse(&line).is_ok();
+        let theirs = serde_json::from_str::<serde_json::Value>(&line).is_ok();
+        assert_eq!(ours, theirs, "{value}");
+    }
+}
+
+#[test]
+fn a_guess_looks_at_whole_lines_only() {
+    let mut text = "{\"a\":12345}\n".repeat(10_000);
+    text.push_str("{\"b\":1}");
+    let shape = guess(text.as_bytes(), plain(Kind::Ndjson)).unwrap();
+    assert_eq!(shape, Shape::of(&[("a", DataType::Int64)]));
+    let broken = guess(b"{\"a\":1}\n{", plain(Kind::Ndjson)).unwrap();
+    assert_eq!(broken, shape);
+}

@@ -1,0 +1,32 @@
+//! Adapter: batches in, Parquet bytes out.
+//!
+//! [`PartitionEncoder`] writes the rows that a unit has in one partition as one or more whole Parquet files, each
+//! with a [`Footer`] that says whose rows it holds; [`read_footer`] reads that back.
+//!
+//! # Invariants
+//! - The bytes are a pure function of the sequence of rows, the schema, the options and the footers. Rows are cut
+//!   into chunks anew before Parquet sees them, so the sizes of the incoming batches leave no trace; no clock, no
+//!   random number and no order of a hash table enters a file.
+//! - A file without rows is never begun.
+//! - Memory is bounded by one chunk and one row group, whatever the number of rows.
+//!
+//! # The format
+//! Parquet 1.0 data pages under zstd. Text has a dictionary as long as that is small; integers, dates and
+//! timestamps are delta-encoded; floats are plain. Beside `ARROW:schema` the key-value metadata holds, in this
+//! order, each value as JSON: `strandline.format` (the version of all of this), `strandline.unit`,
+//! `strandline.definition`, `strandline.unit_partition`, `strandline.partition`, `strandline.file`,
+//! `strandline.shape` and `strandline.inputs`.
+
+mod chunks;
+mod encoder;
+mod error;
+mod footer;
+mod properties;
+mod weight;
+
+pub use encoder::{EncodeOptions, EncodeSink, EncodedFile, MakeFooter, OpenFile, PartitionEncoder};
+pub use error::{EncodeError, FooterError};
+pub use footer::{Footer, FooterInput, read_footer};
+
+#[cfg(test)]
+mod tests;

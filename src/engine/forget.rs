@@ -1,0 +1,140 @@
+//! `reset` and `quarantine retry`: marks things for the next run.
+
+use globset::{GlobBuilder, GlobMatcher};
+use serde::Serialize;
+
+use super::error::RunError;
+use super::pipeline::Target;
+use super::session::{self, Absent};
+use crate::ledger::{Batch, SchemaVersion};
+use crate::model::{DirtyReason, FileRecord, KeyRange, Shape, SourcePath, Standing, Timestamp};
+
+/// What to reset. Conditions that are given must all hold; with none given nothing is chosen but by `all`.
+#[derive(Debug, Clone, Default)]
+pub struct ResetFilter {
+    /// Everything, the schema included: the next run is a full reload in place.
+    pub all: bool,
+    /// Files whose path matches this pattern.
+    pub path: Option<String>,
+    /// Files modified at or after this moment.
+    pub since: Option<Timestamp>,
+    /// Files modified before this moment.
+    pub until: Option<Timestamp>,
+}
+
+/// What was marked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ResetReport {
+    /// Version of this document.
+    pub version: u32,
+    /// Files that matched.
+    pub files: u64,
+    /// Units that the next run builds again.
+    pub units: u64,
+}
+
+/// Marks files for reprocessing: their units are built again by the next run, and quarantined files are tried again.
+///
+/// # Errors
+/// [`RunError::Pattern`]; [`RunError::Held`] while a run goes on; else what the ledger reports.
+pub fn reset(target: &Target, filter: &ResetFilter) -> Result<ResetReport, RunError> {
+    let glob = filter.path.as_deref().map(matcher).transpose()?;
+    let ledger = session::open(target, Absent::Refuse)?;
+    let view = ledger.view()?;
+    let mut batch = Batch::default();
+    let mut report = ResetReport {
+        version: 1,
+        ..ResetReport::default()
+    };
+    let mut rows = view.files(&KeyRange::all())?;
+    while let Some(row) = rows.next()? {
+        let matches = filter.all
+            || (glob.as_ref().is_none_or(|glob| glob.is_match(row.path))
+                && filter.since.is_none_or(|since| row.modified_at() >= since)
+                && filter.until.is_none_or(|until| row.modified_at() < until));
+        if !matches {
+            continue;
+        }
+        report.files += 1;
+        match row.unit() {
+            Some(unit) => {
+                batch.dirty.insert(unit, Some(DirtyReason::Reset));
+            }
+            None => ask_again(&mut batch, row.path, row.record()),
+        }
+    }
+    for (id, why) in view.dirty()? {
+        if matches!(why, DirtyReason::Unfinished { .. }) {
+            batch.dirty.remove(&id);
+        }
+    }
+    if filter.all
+        && let Some(schema) = view.schema()?
+    {
+        batch.schema = Some(SchemaVersion {
+            version: schema.version + 1,
+            shape: Shape::default(),
+            run: schema.run,
+            cause: "reset".to_owned(),
+        });
+    }
+    report.units = batch.dirty.len() as u64;
+    drop(view);
+    ledger.write(&batch)?;
+    ledger.close()?;
+    Ok(report)
+}
+
+/// Lets the next run try quarantined files again although their bytes are the same. Returns how many.
+///
+/// # Errors
+/// [`RunError::Pattern`]; [`RunError::Held`] while a run goes on; else what the ledger reports.
+pub fn retry_quarantined(target: &Target, glob: Option<&str>) -> Result<u64, RunError> {
+    let glob = glob.map(matcher).transpose()?;
+    let ledger = session::open(target, Absent::Refuse)?;
+    let view = ledger.view()?;
+    let mut batch = Batch::default();
+    let mut count = 0;
+    for (path, mut quarantined) in view.quarantine()? {
+        if glob.as_ref().is_some_and(|glob| !glob.is_match(&*path)) {
+            continue;
+        }
+        let Some(record) = view.file(&path)? else {
+            continue;
+        };
+        count += 1;
+        quarantined.retry = true;
+        batch.quarantine.insert(path.clone(), Some(quarantined));
+        match record.unit {
+            // A unit that carries the rows of an earlier version is built again, the bad file with it.
+            Some(unit) => {
+                batch.dirty.insert(unit, Some(DirtyReason::Reset));
+            }
+            None => ask_again(&mut batch, &path, record),
+        }
+    }
+    drop(view);
+    ledger.write(&batch)?;
+    ledger.close()?;
+    Ok(count)
+}
+
+/// A record without a hash is read again.
+fn ask_again(batch: &mut Batch, path: &str, record: FileRecord) {
+    if record.standing == Standing::Quarantined {
+        let asked = FileRecord {
+            hash: None,
+            ..record
+        };
+        batch.files.insert(SourcePath::new(path), Some(asked));
+    }
+}
+
+fn matcher(pattern: &str) -> Result<GlobMatcher, RunError> {
+    let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+    glob.map(|glob| glob.compile_matcher())
+        .map_err(|source| RunError::Pattern {
+            pattern: pattern.to_owned(),
+            source: Box::new(source),
+        })
+}

@@ -1,0 +1,191 @@
+//! Reads one source file: its hash and its rows from the same bytes, with a look at the stamps before and after.
+//!
+//! # Invariants
+//! - A read counts only if the file's fingerprint is the expected one before *and* after it. Anything else is
+//!   [`Trouble::Unsettled`]: the bytes may be a mixture.
+//! - Only bytes that were read completely, and did not change meanwhile, can be called bad.
+
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+
+use arrow::record_batch::RecordBatch;
+
+use crate::decode::{self, Bytes, DecodeError, Decoded, Recognised};
+use crate::model::{Carried, ContentHash, Fingerprint, Shape, SourcePath};
+use crate::source::{Input, ReadError, Source};
+
+/// Why a file's rows could not be had this time.
+#[derive(Debug, Clone)]
+pub(super) enum Trouble {
+    /// The bytes are bad: quarantine.
+    Bad { version: Carried, reason: String },
+    /// It changed between the listing and the end of reading.
+    Unsettled,
+    /// It is gone.
+    Vanished,
+    /// It could not be read; the next run tries again.
+    Unreadable(String),
+}
+
+/// What came of reading a file.
+pub(super) enum Reading {
+    /// All rows were handed out.
+    Rows { version: Carried, decoded: Decoded },
+    /// A value or a column does not fit the shape: here is what the file holds.
+    Misfit { version: Carried, observed: Shape },
+    /// The file's rows cannot be had this time.
+    Trouble(Trouble),
+    /// The receiver of the rows broke off.
+    Stopped,
+}
+
+/// A file to read, and how.
+pub(super) struct ToRead<'a> {
+    pub(super) path: &'a SourcePath,
+    pub(super) expected: &'a Fingerprint,
+    pub(super) how: Recognised,
+}
+
+/// Returns the hash of the file's bytes.
+pub(super) fn hash(
+    source: &dyn Source,
+    path: &SourcePath,
+    expected: &Fingerprint,
+) -> Result<ContentHash, Trouble> {
+    let mut input = open(source, path, expected)?;
+    let hash =
+        hash_rest(&mut *input, blake3::Hasher::new()).map_err(|error| unreadable(path, error))?;
+    confirm(source, path, expected)?;
+    Ok(hash)
+}
+
+/// Looks at the beginning of the file; `None` where that does not work, which reading it will explain.
+pub(super) fn sniff(source: &dyn Source, file: &ToRead<'_>) -> Option<Shape> {
+    let mut input = source.open(file.path).ok()?;
+    let bytes = if file.how.wants_random_access() {
+        Bytes::Random(input.random_access().ok()?)
+    } else {
+        Bytes::Stream(&mut *input)
+    };
+    decode::sniff(bytes, file.how).ok()
+}
+
+/// Reads the whole file under `shape`, handing its rows to `emit`.
+pub(super) fn read(
+    source: &dyn Source,
+    file: &ToRead<'_>,
+    shape: &Shape,
+    emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
+) -> Reading {
+    match try_read(source, file, shape, emit) {
+        Ok(reading) => reading,
+        Err(trouble) => Reading::Trouble(trouble),
+    }
+}
+
+fn try_read(
+    source: &dyn Source,
+    file: &ToRead<'_>,
+    shape: &Shape,
+    emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
+) -> Result<Reading, Trouble> {
+    let failed = |error| unreadable(file.path, error);
+    let mut input = open(source, file.path, file.expected)?;
+    let (decoded, hash) = if file.how.wants_random_access() {
+        let hash = hash_rest(&mut *input, blake3::Hasher::new()).map_err(failed)?;
+        let bytes = Bytes::Random(input.random_access().map_err(failed)?);
+        (decode::decode(bytes, file.how, shape, emit), hash)
+    } else {
+        let mut tee = Tee {
+            inner: &mut *input,
+            hasher: blake3::Hasher::new(),
+        };
+        let decoded = decode::decode(Bytes::Stream(&mut tee), file.how, shape, emit);
+        if matches!(decoded, Err(DecodeError::Stopped)) {
+            return Ok(Reading::Stopped);
+        }
+        let hasher = tee.hasher;
+        (decoded, hash_rest(&mut *input, hasher).map_err(failed)?)
+    };
+    let version = Carried {
+        size: file.expected.size,
+        hash,
+    };
+    let reading = match decoded {
+        Ok(decoded) => Reading::Rows { version, decoded },
+        Err(DecodeError::Misfit { observed }) => Reading::Misfit { version, observed },
+        Err(DecodeError::Stopped) => return Ok(Reading::Stopped),
+        Err(DecodeError::Read(error)) => return Err(failed(error)),
+        Err(DecodeError::Malformed(what)) => Reading::Trouble(Trouble::Bad {
+            version,
+            reason: what.to_string(),
+        }),
+    };
+    confirm(source, file.path, file.expected)?;
+    Ok(reading)
+}
+
+fn open(
+    source: &dyn Source,
+    path: &SourcePath,
+    expected: &Fingerprint,
+) -> Result<Box<dyn Input>, Trouble> {
+    let input = source.open(path).map_err(read_failed)?;
+    match input.fingerprint() {
+        Ok(now) if now == *expected => Ok(input),
+        Ok(_) => Err(Trouble::Unsettled),
+        Err(error) => Err(unreadable(path, error)),
+    }
+}
+
+/// Looks at the path once more: the name may by now stand for another file than the one that is open.
+fn confirm(source: &dyn Source, path: &SourcePath, expected: &Fingerprint) -> Result<(), Trouble> {
+    match source.look(path).map_err(read_failed)? {
+        Some(now) if now == *expected => Ok(()),
+        Some(_) => Err(Trouble::Unsettled),
+        None => Err(Trouble::Vanished),
+    }
+}
+
+fn read_failed(error: ReadError) -> Trouble {
+    match error {
+        ReadError::Vanished { .. } => Trouble::Vanished,
+        ReadError::Failed { path, source } => unreadable(&path, source),
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "an error handler takes its error"
+)]
+fn unreadable(path: &SourcePath, error: io::Error) -> Trouble {
+    Trouble::Unreadable(format!("cannot read {path}: {error}"))
+}
+
+fn hash_rest(input: &mut dyn Input, mut hasher: blake3::Hasher) -> io::Result<ContentHash> {
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        match input.read(&mut buffer) {
+            Ok(0) => return Ok(ContentHash(*hasher.finalize().as_bytes())),
+            Ok(count) => {
+                hasher.update(&buffer[..count]);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Hashes what passes through.
+struct Tee<'a> {
+    inner: &'a mut dyn Input,
+    hasher: blake3::Hasher,
+}
+
+impl Read for Tee<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..count]);
+        Ok(count)
+    }
+}

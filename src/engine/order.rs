@@ -1,0 +1,249 @@
+//! Work orders: everything that a worker has to know to build one unit, and receipts: what it answers.
+//!
+//! # Invariants
+//! - An order is self-contained: whoever executes it needs the source and a place to stage, and no ledger.
+//! - Members are in byte order of their paths.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::member::Trouble;
+use crate::config::Definition;
+use crate::decode::{Recognised, recognise};
+use crate::ledger::{LedgerError, View};
+use crate::model::{
+    Carried, ContentHash, DirtyReason, Fingerprint, OutputPath, PartitionValues, Shape, SourcePath,
+    Standing, UnitId, UnitRecord, partition_values,
+};
+use crate::plan::PlannedUnit;
+use crate::sink::StageName;
+
+/// What a worker has to know to build one unit.
+#[derive(Debug, Clone)]
+pub(super) struct WorkOrder {
+    pub(super) unit: UnitId,
+    /// The path partition, as a directory and as values.
+    pub(super) partition: String,
+    pub(super) partition_values: PartitionValues,
+    pub(super) definition: Arc<Definition>,
+    /// The pipeline's schema so far.
+    pub(super) known: Arc<Shape>,
+    pub(super) members: Vec<OrderMember>,
+    /// Units whose members are taken over.
+    pub(super) absorbs: Vec<UnitId>,
+    /// Outputs that stand for the same members so far, of this unit and of those that it absorbs.
+    pub(super) standing: Vec<crate::model::OutputRecord>,
+    /// Members that are gone.
+    pub(super) leaves: Vec<SourcePath>,
+    /// True where an output is known to be damaged, so that equal records prove nothing.
+    pub(super) publish_all: bool,
+}
+
+/// One member of a unit to build.
+#[derive(Debug, Clone)]
+pub(super) struct OrderMember {
+    pub(super) path: SourcePath,
+    /// How to read it; `None` where its rows must be carried over.
+    pub(super) read: Option<OrderRead>,
+    /// Its rows in the present outputs, where it has some: used where it cannot be read.
+    pub(super) carry: Option<Carry>,
+}
+
+/// How to read a member.
+#[derive(Debug, Clone)]
+pub(super) struct OrderRead {
+    pub(super) expected: Fingerprint,
+    pub(super) how: Recognised,
+}
+
+/// Rows of a member in present outputs.
+#[derive(Debug, Clone)]
+pub(super) struct Carry {
+    /// The version that they are of.
+    pub(super) version: Carried,
+    pub(super) slices: Vec<Slice>,
+    /// The columns of the outputs, partition columns included.
+    pub(super) shape: Arc<Shape>,
+}
+
+/// A stretch of rows in one output.
+#[derive(Debug, Clone)]
+pub(super) struct Slice {
+    pub(super) output: OutputPath,
+    /// The values of the partition columns that are not in the path partition.
+    pub(super) partition: PartitionValues,
+    pub(super) start: u64,
+    pub(super) rows: u64,
+}
+
+/// What became of a member.
+#[derive(Debug, Clone)]
+pub(super) enum Outcome {
+    /// Its rows are in, as of this version.
+    Loaded(Carried),
+    /// Its rows are carried over: by policy, or because it could not be read.
+    CarriedOver {
+        version: Carried,
+        trouble: Option<Trouble>,
+    },
+    /// It is not part of the unit.
+    LeftOut(Trouble),
+}
+
+/// One staged output.
+#[derive(Debug, Clone)]
+pub(super) struct StagedOutput {
+    pub(super) stage: StageName,
+    pub(super) output: OutputPath,
+    pub(super) size: u64,
+    pub(super) hash: ContentHash,
+    pub(super) partition: PartitionValues,
+    /// Rows of each member that is in, in order.
+    pub(super) member_rows: Vec<u64>,
+}
+
+/// What a worker answers.
+#[derive(Debug, Clone)]
+pub(super) struct Receipt {
+    /// One for each member of the order, in order.
+    pub(super) outcomes: Vec<Outcome>,
+    pub(super) outputs: Vec<StagedOutput>,
+    /// The columns and types that the outputs were written with, partition columns included.
+    pub(super) shape: Shape,
+    /// What the members hold, whatever the pipeline's types are.
+    pub(super) observed: Shape,
+    pub(super) rows_read: u64,
+    pub(super) bytes_read: u64,
+}
+
+/// Writes orders from the ledger.
+pub(super) struct OrderDesk<'a> {
+    pub(super) view: &'a View,
+    pub(super) definition: Arc<Definition>,
+    pub(super) known: Arc<Shape>,
+    /// How changed and new files look now.
+    pub(super) current: &'a HashMap<SourcePath, Fingerprint>,
+}
+
+impl OrderDesk<'_> {
+    /// # Errors
+    /// [`LedgerError`] where the ledger cannot be read.
+    pub(super) fn write(
+        &self,
+        unit: UnitId,
+        planned: &PlannedUnit,
+    ) -> Result<WorkOrder, LedgerError> {
+        let mut members: BTreeMap<SourcePath, OrderMember> = BTreeMap::new();
+        let mut standing = Vec::new();
+        let mut partition = planned.partition.clone();
+        for id in std::iter::once(&unit).chain(&planned.absorbs) {
+            let Some(record) = self.view.unit(*id)? else {
+                continue;
+            };
+            self.add_members(*id, &record, planned, &mut members)?;
+            partition.get_or_insert(record.partition);
+            standing.extend(record.outputs);
+        }
+        for path in &planned.joins {
+            let read = self.read_of(path, self.current.get(path));
+            members.insert(
+                path.clone(),
+                OrderMember {
+                    path: path.clone(),
+                    read,
+                    carry: None,
+                },
+            );
+        }
+        let partition = partition.unwrap_or_default();
+        Ok(WorkOrder {
+            unit,
+            partition_values: partition_values(&partition),
+            partition,
+            definition: Arc::clone(&self.definition),
+            known: Arc::clone(&self.known),
+            members: members.into_values().collect(),
+            absorbs: planned.absorbs.clone(),
+            standing,
+            leaves: planned.leaves.clone(),
+            publish_all: matches!(
+                planned.dirty,
+                Some(DirtyReason::Damaged { .. } | DirtyReason::RolledBack)
+            ),
+        })
+    }
+
+    /// Adds those members of a recorded unit that are still its own.
+    fn add_members(
+        &self,
+        id: UnitId,
+        record: &UnitRecord,
+        planned: &PlannedUnit,
+        members: &mut BTreeMap<SourcePath, OrderMember>,
+    ) -> Result<(), LedgerError> {
+        let shape = Arc::new(record.shape.clone());
+        let mut slices = slices_by_member(record);
+        for (index, member) in record.members.iter().enumerate() {
+            if planned.leaves.binary_search(&member.path).is_ok() {
+                continue;
+            }
+            let Some(file) = self
+                .view
+                .file(&member.path)?
+                .filter(|file| file.unit == Some(id))
+            else {
+                continue;
+            };
+            let modified = planned.modified.binary_search(&member.path).is_ok();
+            let expected = self.current.get(&member.path).unwrap_or(&file.seen);
+            let readable =
+                modified || matches!(file.standing, Standing::Loaded | Standing::Pending);
+            let recorded = file.hash.map(|hash| Carried {
+                size: file.seen.size,
+                hash,
+            });
+            let carry = member.carried.or(recorded).map(|version| Carry {
+                version,
+                slices: std::mem::take(&mut slices[index]),
+                shape: Arc::clone(&shape),
+            });
+            members.insert(
+                member.path.clone(),
+                OrderMember {
+                    path: member.path.clone(),
+                    read: self.read_of(&member.path, readable.then_some(expected)),
+                    carry,
+                },
+            );
+        }
+        Ok(())
+    }
+
+    fn read_of(&self, path: &SourcePath, expected: Option<&Fingerprint>) -> Option<OrderRead> {
+        Some(OrderRead {
+            expected: expected?.clone(),
+            how: recognise(path, self.definition.format)?,
+        })
+    }
+}
+
+/// Returns where the rows of each member stand, from the row counts of the outputs.
+fn slices_by_member(record: &UnitRecord) -> Vec<Vec<Slice>> {
+    let mut slices = vec![Vec::new(); record.members.len()];
+    let from_path = partition_values(&record.partition).len();
+    for output in &record.outputs {
+        let mut start = 0;
+        for (member, rows) in output.member_rows.iter().copied().enumerate() {
+            if let Some(own) = slices.get_mut(member).filter(|_| rows > 0) {
+                own.push(Slice {
+                    output: output.path.clone(),
+                    partition: output.partition.iter().skip(from_path).cloned().collect(),
+                    start,
+                    rows,
+                });
+            }
+            start += rows;
+        }
+    }
+    slices
+}

@@ -1,0 +1,370 @@
+//! Turns verdicts into ledger rows that need no work, and into the planner's inputs for those that do.
+//!
+//! # Invariants
+//! - Nothing here touches the source, the target or the ledger; what it returns is written in one transaction.
+//! - A file that leaves no trace in any output (touched, renamed, retained, frozen) causes no work.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::error::RunError;
+use super::verify::{Changed, Changes, Renamed};
+use crate::config::{OnDelete, OnModify, PathPartitions, Policies};
+use crate::detect::{self, Change, Verdict};
+use crate::ledger::{Batch, LedgerError, View};
+use crate::model::{
+    Carried, FileRecord, Fingerprint, RunId, SourcePath, Standing, Timestamp, UnitId, UnitRecord,
+    partition_dir,
+};
+use crate::plan::{self, Arrival, Budget, removal_brake, take_within};
+
+/// What a run is about to do.
+#[derive(Debug, Default)]
+pub(super) struct Prepared {
+    /// Rows that need no work.
+    pub(super) batch: Batch,
+    /// What the planner has to know, but for the open units.
+    pub(super) inputs: plan::Inputs,
+    /// How changed and new files look now: newer than their records.
+    pub(super) current: HashMap<SourcePath, Fingerprint>,
+    /// How many new and changed files are left for the next run.
+    pub(super) deferred: u64,
+}
+
+/// What verdicts are turned into rows with.
+pub(super) struct Preparation<'a> {
+    pub(super) view: &'a View,
+    pub(super) policies: Policies,
+    pub(super) partitions: &'a PathPartitions,
+    /// The moment before the listing began.
+    pub(super) looked_at: Timestamp,
+    pub(super) run: RunId,
+    pub(super) budget: Budget,
+}
+
+impl Preparation<'_> {
+    /// # Errors
+    /// [`RunError::Braked`] and [`RunError::ModifiedForbidden`] before anything is changed; [`LedgerError`].
+    pub(super) fn prepare(
+        &self,
+        changes: Changes,
+        duplicates: Vec<Changed>,
+    ) -> Result<Prepared, RunError> {
+        self.check_policies(&changes)?;
+        let mut prepared = Prepared::default();
+        let mut members = MemberEdits::default();
+        for renamed in changes.renames {
+            self.rename(renamed, &mut prepared.batch, &mut members);
+        }
+        let (work, rest): (Vec<_>, Vec<_>) = changes
+            .files
+            .into_iter()
+            .partition(|file| matches!(file.verdict.change, Change::Added | Change::Modified));
+        let size = |file: &Changed| file.seen.as_ref().map_or(0, |seen| seen.size);
+        let taken = take_within(work, size, self.budget);
+        prepared.deferred = taken.deferred;
+        for file in taken.taken {
+            self.take_in(file, &mut prepared, &mut members);
+        }
+        for file in rest {
+            self.note(file, &mut prepared, &mut members);
+        }
+        for file in duplicates {
+            self.set_aside(file, &mut prepared);
+        }
+        members.apply(self.view, &mut prepared.batch)?;
+        Ok(prepared)
+    }
+
+    fn check_policies(&self, changes: &Changes) -> Result<(), RunError> {
+        let loses_rows = |file: &&Changed| {
+            file.verdict.change == Change::Removed && self.policies.on_delete == OnDelete::Remove
+        };
+        let vanished = changes.files.iter().filter(loses_rows).count() as u64;
+        if self.policies.removals == crate::config::Removals::Braked {
+            let live = self.view.meta()?.files;
+            if let Some(brake) = removal_brake(vanished, live) {
+                return Err(RunError::Braked(brake));
+            }
+        }
+        if self.policies.on_modify == OnModify::Fail {
+            let mut changed = changes.files.iter().filter(|file| {
+                let loaded = |record: &FileRecord| {
+                    record.standing == Standing::Loaded && record.hash.is_some()
+                };
+                file.verdict.change == Change::Modified && file.record.as_ref().is_some_and(loaded)
+            });
+            if let Some(first) = changed.next() {
+                return Err(RunError::ModifiedForbidden {
+                    path: first.path.clone(),
+                    others: changed.count(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The record moves to the new name; the unit's outputs stay as they are.
+    fn rename(&self, renamed: Renamed, batch: &mut Batch, members: &mut MemberEdits) {
+        let Renamed { from, to } = renamed;
+        let (Some(record), Some(seen)) = (from.record, to.seen) else {
+            return;
+        };
+        if let Some(unit) = record.unit {
+            members.edit(unit, &from.path, Edit::Rename(to.path.clone()));
+        }
+        batch.files.insert(from.path.clone(), None);
+        batch.reasons.insert(from.path, None);
+        keep_reason(batch, &to.path, &to.verdict);
+        batch
+            .files
+            .insert(to.path, Some(self.seen_again(record, seen)));
+    }
+
+    /// A file that is new, or has other bytes.
+    fn take_in(&self, file: Changed, prepared: &mut Prepared, members: &mut MemberEdits) {
+        let Some(seen) = file.seen.clone() else {
+            return;
+        };
+        let ignored = self.policies.on_modify == OnModify::Ignore
+            && matches!(&file.record, Some(record) if record.hash.is_some()
+                && matches!(record.standing, Standing::Loaded | Standing::Frozen));
+        if file.verdict.change == Change::Modified && ignored {
+            self.freeze(file, seen, &mut prepared.batch, members);
+            return;
+        }
+        keep_reason(&mut prepared.batch, &file.path, &file.verdict);
+        prepared.current.insert(file.path.clone(), seen.clone());
+        match file.record {
+            Some(FileRecord {
+                unit: Some(unit),
+                standing,
+                ..
+            }) if standing != Standing::Pending => {
+                prepared.inputs.modified.push(plan::Changed {
+                    unit,
+                    path: file.path,
+                });
+            }
+            record => {
+                prepared.inputs.arrivals.push(Arrival {
+                    partition: partition_dir(&self.partitions.of(&file.path)),
+                    size: seen.size,
+                    assigned: record.and_then(|record| record.unit),
+                    path: file.path,
+                });
+            }
+        }
+    }
+
+    /// The same bytes count under an earlier name: this one contributes no row, or no longer.
+    fn set_aside(&self, file: Changed, prepared: &mut Prepared) {
+        let Some(seen) = file.seen else {
+            return;
+        };
+        let batch = &mut prepared.batch;
+        keep_reason(batch, &file.path, &file.verdict);
+        if let Some(FileRecord {
+            unit: Some(unit), ..
+        }) = file.record
+        {
+            // The unit must be built again even if this run ends before: the row no longer tells.
+            let unfinished = crate::model::DirtyReason::Unfinished {
+                absorbs: Vec::new(),
+            };
+            batch.dirty.insert(unit, Some(unfinished));
+            prepared.inputs.removed.push(plan::Changed {
+                unit,
+                path: file.path.clone(),
+            });
+        }
+        let duplicate = FileRecord {
+            racy: detect::is_racy(&seen, self.looked_at),
+            seen,
+            hash: file.hash,
+            standing: Standing::Duplicate,
+            unit: None,
+            run: self.run,
+        };
+        batch.files.insert(file.path, Some(duplicate));
+    }
+
+    /// The policy keeps the rows of the version that was loaded.
+    fn freeze(
+        &self,
+        file: Changed,
+        seen: Fingerprint,
+        batch: &mut Batch,
+        members: &mut MemberEdits,
+    ) {
+        let Some(record) = file.record else {
+            return;
+        };
+        if let (Standing::Loaded, Some(unit), Some(hash)) =
+            (record.standing, record.unit, record.hash)
+        {
+            let version = Carried {
+                size: record.seen.size,
+                hash,
+            };
+            members.edit(unit, &file.path, Edit::Carry(version));
+        }
+        keep_reason(batch, &file.path, &file.verdict);
+        let frozen = FileRecord {
+            hash: file.hash,
+            standing: Standing::Frozen,
+            ..self.seen_again(record, seen)
+        };
+        batch.files.insert(file.path, Some(frozen));
+    }
+
+    /// A file that needs no reading.
+    fn note(&self, file: Changed, prepared: &mut Prepared, members: &mut MemberEdits) {
+        let batch = &mut prepared.batch;
+        match (file.verdict.change, file.record, file.seen) {
+            (Change::Touched, Some(record), Some(seen)) => {
+                keep_reason(batch, &file.path, &file.verdict);
+                prepared.current.insert(file.path.clone(), seen.clone());
+                let mut touched = self.seen_again(record, seen);
+                if let (Standing::Retained, Some(unit)) = (touched.standing, touched.unit) {
+                    touched.standing = Standing::Loaded;
+                    members.edit(unit, &file.path, Edit::Return);
+                }
+                batch.files.insert(file.path, Some(touched));
+            }
+            (Change::Removed, Some(record), _) => {
+                let has_rows = !matches!(
+                    record.standing,
+                    Standing::Pending | Standing::Quarantined | Standing::Duplicate
+                );
+                match record.unit.filter(|_| has_rows) {
+                    None => forget(batch, file.path),
+                    Some(_) if self.policies.on_delete == OnDelete::Retain => {
+                        keep_reason(batch, &file.path, &file.verdict);
+                        let retained = FileRecord {
+                            standing: Standing::Retained,
+                            run: self.run,
+                            ..record
+                        };
+                        batch.files.insert(file.path, Some(retained));
+                    }
+                    Some(unit) => {
+                        prepared.inputs.removed.push(plan::Changed {
+                            unit,
+                            path: file.path,
+                        });
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn seen_again(&self, record: FileRecord, seen: Fingerprint) -> FileRecord {
+        FileRecord {
+            racy: detect::is_racy(&seen, self.looked_at),
+            seen,
+            run: self.run,
+            ..record
+        }
+    }
+}
+
+/// Removes every trace of a file that has no rows.
+pub(super) fn forget(batch: &mut Batch, path: SourcePath) {
+    batch.quarantine.insert(path.clone(), None);
+    batch.reasons.insert(path.clone(), None);
+    batch.files.insert(path, None);
+}
+
+fn keep_reason(batch: &mut Batch, path: &SourcePath, verdict: &Verdict) {
+    if verdict.reason != detect::Reason::NoRecord {
+        let text = serde_json::to_string(verdict).ok();
+        batch.reasons.insert(path.clone(), text);
+    }
+}
+
+/// A change of a unit's member list that leaves its outputs as they are.
+enum Edit {
+    Rename(SourcePath),
+    Carry(Carried),
+    /// Back in the source as it was; where another version had been carried, that goes on.
+    Return,
+}
+
+/// Changes of member lists, by unit, so that each unit record is read and written once.
+#[derive(Default)]
+struct MemberEdits(BTreeMap<UnitId, HashMap<SourcePath, Edit>>);
+
+impl MemberEdits {
+    fn edit(&mut self, unit: UnitId, path: &SourcePath, edit: Edit) {
+        self.0.entry(unit).or_default().insert(path.clone(), edit);
+    }
+
+    fn apply(self, view: &View, batch: &mut Batch) -> Result<(), LedgerError> {
+        for (id, mut edits) in self.0 {
+            let Some(mut unit) = view.unit(id)? else {
+                continue;
+            };
+            for member in &mut unit.members {
+                match edits.remove(&member.path) {
+                    Some(Edit::Rename(to)) => member.path = to,
+                    Some(Edit::Carry(version)) => member.carried = Some(version),
+                    Some(Edit::Return) if member.carried.is_some() => {
+                        if let Some(Some(record)) = batch.files.get_mut(&member.path) {
+                            record.standing = Standing::Outlived;
+                        }
+                    }
+                    Some(Edit::Return) | None => {}
+                }
+            }
+            batch.units.insert(id, Some(unit));
+        }
+        Ok(())
+    }
+}
+
+/// Writes down what was planned, so that an interrupted run is taken up with the same units.
+pub(super) fn record_plan(
+    plan: &plan::Plan,
+    prepared: &Prepared,
+    known: &BTreeSet<UnitId>,
+    preparation: &Preparation<'_>,
+    batch: &mut Batch,
+) {
+    for (id, unit) in &plan.units {
+        for path in &unit.joins {
+            let Some(seen) = prepared.current.get(path) else {
+                continue;
+            };
+            let pending = FileRecord {
+                seen: seen.clone(),
+                racy: detect::is_racy(seen, preparation.looked_at),
+                hash: None,
+                standing: Standing::Pending,
+                unit: Some(*id),
+                run: preparation.run,
+            };
+            batch.files.insert(path.clone(), Some(pending));
+        }
+        if !unit.joins.is_empty() || !unit.absorbs.is_empty() {
+            let absorbs = unit.absorbs.clone();
+            batch
+                .dirty
+                .insert(*id, Some(crate::model::DirtyReason::Unfinished { absorbs }));
+        }
+        if let (Some(partition), false) = (&unit.partition, known.contains(id)) {
+            batch.units.insert(
+                *id,
+                Some(UnitRecord {
+                    partition: partition.clone(),
+                    definition: String::new(),
+                    shape: crate::model::Shape::default(),
+                    members: Vec::new(),
+                    outputs: Vec::new(),
+                    bytes: 0,
+                }),
+            );
+        }
+    }
+    batch.meta.next_unit = Some(plan.next_unit);
+}

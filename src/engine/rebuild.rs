@@ -1,0 +1,256 @@
+//! `recover`: rebuilds a lost ledger from the outputs themselves.
+//!
+//! Every output says in its footer which unit it belongs to, which inputs it holds rows of, in which order and
+//! version, and under which definition it was made. What footers cannot tell (stamps, quarantine, history) is found
+//! out by the next run: it hashes every file once, finds the bytes as recorded, and rewrites nothing.
+//!
+//! # Invariants
+//! - A unit whose outputs do not add up to what its footers say is marked dirty, and built again.
+//! - A source file that two units claim (a run was killed between publishing and retiring) goes to one of them;
+//!   the other is built again without it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::error::RunError;
+use super::pipeline::Target;
+use super::recover::hash_of;
+use super::session::{self, Absent};
+use crate::encode::{Footer, read_footer};
+use crate::ledger::{self, Batch, OpenError, SchemaVersion};
+use crate::model::{
+    DirtyReason, FileRecord, Fingerprint, Member, OutputPath, OutputRecord, RunId, Shape,
+    SourcePath, Standing, Timestamp, UnitId, UnitRecord,
+};
+use crate::schema::join_shapes;
+
+/// What was rebuilt.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RecoverReport {
+    /// Version of this document.
+    pub version: u32,
+    /// Outputs read.
+    pub outputs: u64,
+    /// Units rebuilt.
+    pub units: u64,
+    /// Source files that are known again.
+    pub files: u64,
+    /// Units that are incomplete and will be built again.
+    pub incomplete: Vec<UnitId>,
+    /// Parquet files in the target that are not ours, or cannot be read: left alone.
+    pub foreign: Vec<OutputPath>,
+}
+
+/// Rebuilds the ledger from the target's outputs. A ledger that opens is not replaced.
+///
+/// # Errors
+/// [`RunError::NothingToRecover`] where the ledger is fine; [`RunError::Held`] while a run goes on.
+pub fn recover(target: &Target) -> Result<RecoverReport, RunError> {
+    match ledger::snapshot(target.disk.clone(), &target.state) {
+        Ok(_) => return Err(RunError::NothingToRecover),
+        Err(OpenError::Missing) => {}
+        Err(OpenError::Corrupt { .. }) => {
+            ledger::set_aside(&*target.disk, &target.state).map_err(|source| {
+                RunError::Open(OpenError::Io {
+                    path: target.state.clone(),
+                    source,
+                })
+            })?
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let mut report = RecoverReport {
+        version: 1,
+        ..RecoverReport::default()
+    };
+    let units = read_outputs(target, &mut report)?;
+    let batch = rebuild(units, &mut report);
+    let ledger = session::open(target, Absent::Rebuild)?;
+    ledger.write(&batch)?;
+    ledger.close()?;
+    Ok(report)
+}
+
+/// One output with its footer.
+struct Read {
+    path: OutputPath,
+    size: u64,
+    hash: crate::model::ContentHash,
+    footer: Footer,
+}
+
+fn read_outputs(
+    target: &Target,
+    report: &mut RecoverReport,
+) -> Result<BTreeMap<UnitId, Vec<Read>>, RunError> {
+    let mut units: BTreeMap<UnitId, Vec<Read>> = BTreeMap::new();
+    for path in target.sink.outputs()? {
+        let file = target.sink.open(&path)?;
+        match read_footer(file.clone()) {
+            Ok(Some(footer)) => {
+                report.outputs += 1;
+                let size = file.len();
+                let hash = hash_of(file)?;
+                units.entry(footer.unit).or_default().push(Read {
+                    path,
+                    size,
+                    hash,
+                    footer,
+                });
+            }
+            Ok(None) | Err(_) => report.foreign.push(path),
+        }
+    }
+    Ok(units)
+}
+
+fn rebuild(units: BTreeMap<UnitId, Vec<Read>>, report: &mut RecoverReport) -> Batch {
+    let mut batch = Batch::default();
+    let mut shape = Shape::default();
+    let mut claimed: BTreeSet<SourcePath> = BTreeSet::new();
+    let mut definitions: BTreeMap<String, u64> = BTreeMap::new();
+    let next_unit = units.keys().next_back().map_or(1, |id| id.0 + 1);
+    for (id, outputs) in units {
+        let whole = is_whole(&outputs);
+        let Some(record) = unit_record(outputs) else {
+            continue;
+        };
+        shape = join_shapes(&shape, &record.shape);
+        *definitions.entry(record.definition.clone()).or_default() += 1;
+        let shared = record
+            .members
+            .iter()
+            .any(|member| claimed.contains(&member.path));
+        for member in &record.members {
+            if claimed.insert(member.path.clone()) {
+                batch
+                    .files
+                    .insert(member.path.clone(), file_record(member, id));
+            }
+        }
+        if !whole || shared {
+            report.incomplete.push(id);
+            let output = record
+                .outputs
+                .first()
+                .map_or_else(String::new, |output| output.path.to_string());
+            batch
+                .dirty
+                .insert(id, Some(DirtyReason::Damaged { output }));
+        }
+        report.units += 1;
+        let members = record.members.into_iter().map(|member| Member {
+            carried: None,
+            ..member
+        });
+        let record = UnitRecord {
+            members: members.collect(),
+            ..record
+        };
+        batch.units.insert(id, Some(record));
+    }
+    report.files = batch.files.len() as u64;
+    batch.meta.next_unit = Some(next_unit);
+    batch.schema = Some(SchemaVersion {
+        version: 1,
+        shape,
+        run: RunId(0),
+        cause: "recovered from the outputs".to_owned(),
+    });
+    mark_other_definitions(&mut batch, &definitions);
+    batch
+}
+
+/// The definition that most units were made under is taken for the pipeline's.
+fn mark_other_definitions(batch: &mut Batch, definitions: &BTreeMap<String, u64>) {
+    let Some((most, _)) = definitions.iter().max_by_key(|(_, units)| **units) else {
+        return;
+    };
+    for (id, unit) in &batch.units {
+        if let Some(unit) = unit.as_ref().filter(|unit| unit.definition != *most) {
+            let (old, new) = (unit.definition.clone(), most.clone());
+            let reason = DirtyReason::DefinitionChanged { old, new };
+            batch.dirty.entry(*id).or_insert(Some(reason));
+        }
+    }
+    batch.definition = Some((most.clone(), String::new()));
+}
+
+/// A unit is whole when, for every input, some footer knows its rows and all outputs together hold as many.
+fn is_whole(outputs: &[Read]) -> bool {
+    let mut totals: BTreeMap<&SourcePath, (Option<u64>, u64)> = BTreeMap::new();
+    for input in outputs.iter().flat_map(|output| &output.footer.inputs) {
+        let (total, here) = totals.entry(&input.path).or_default();
+        *total = total.or(input.rows);
+        *here += input.rows_here;
+    }
+    totals.values().all(|(total, here)| *total == Some(*here))
+}
+
+fn unit_record(outputs: Vec<Read>) -> Option<UnitRecord> {
+    let first = &outputs.first()?.footer;
+    let (partition, definition) = (first.unit_partition.clone(), first.definition.clone());
+    let members: Vec<Member> = first
+        .inputs
+        .iter()
+        .enumerate()
+        .map(|(index, input)| Member {
+            path: input.path.clone(),
+            rows: outputs
+                .iter()
+                .filter_map(|o| o.footer.inputs.get(index))
+                .map(|i| i.rows_here)
+                .sum(),
+            carried: Some(crate::model::Carried {
+                size: input.size,
+                hash: input.hash,
+            }),
+        })
+        .collect();
+    let shape = first.shape.clone();
+    let bytes = first.inputs.iter().map(|input| input.size).sum();
+    let mut records: Vec<OutputRecord> = outputs
+        .into_iter()
+        .map(|output| OutputRecord {
+            path: output.path,
+            size: output.size,
+            hash: output.hash,
+            partition: output.footer.partition,
+            member_rows: output
+                .footer
+                .inputs
+                .iter()
+                .map(|input| input.rows_here)
+                .collect(),
+        })
+        .collect();
+    records.sort_by(|a, b| a.path.cmp(&b.path));
+    Some(UnitRecord {
+        partition,
+        definition,
+        shape,
+        members,
+        outputs: records,
+        bytes,
+    })
+}
+
+/// No stamp is known, so the next look finds them moved and compares content.
+fn file_record(member: &Member, unit: UnitId) -> Option<FileRecord> {
+    let version = member.carried?;
+    Some(FileRecord {
+        seen: Fingerprint {
+            size: version.size,
+            modified_at: Timestamp(0),
+            changed_at: None,
+            inode: None,
+            validator: None,
+        },
+        racy: true,
+        hash: Some(version.hash),
+        standing: Standing::Loaded,
+        unit: Some(unit),
+        run: RunId(0),
+    })
+}

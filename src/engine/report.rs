@@ -1,0 +1,141 @@
+//! Fills in the run's report.
+
+use super::discover::Discovery;
+use super::pipeline::Pipeline;
+use super::verify::Changes;
+use crate::detect::Change;
+use crate::model::{
+    ErrorKind, KeyRange, ReportedError, RunId, RunReport, RunStatus, Seconds, Timestamp,
+};
+use crate::source::Unknown;
+
+/// More errors than this are counted and not listed, so that a report stays small.
+const ERRORS_LISTED: usize = 100;
+
+/// Begins a report.
+pub(super) fn begin(
+    pipeline: &Pipeline,
+    run: RunId,
+    started_at: Timestamp,
+    watermark: Option<Timestamp>,
+) -> RunReport {
+    RunReport {
+        version: 1,
+        run_id: run,
+        status: RunStatus::Running,
+        pipeline: pipeline.definition.fingerprint(),
+        source: pipeline.source.describe(),
+        target: pipeline.target.sink.describe(),
+        started_at,
+        files: crate::model::FileCounts::default(),
+        units: crate::model::UnitCounts::default(),
+        rows: crate::model::RowCounts::default(),
+        bytes: crate::model::ByteCounts::default(),
+        outputs: crate::model::OutputCounts::default(),
+        seconds: Seconds::default(),
+        watermark,
+        checkpoint: false,
+        errors: Vec::new(),
+        errors_omitted: 0,
+    }
+}
+
+/// Counts what a pass over the source found.
+pub(super) fn discovered(
+    report: &mut RunReport,
+    errors: &mut Vec<ReportedError>,
+    discovery: &Discovery,
+) {
+    report.files.listed = discovery.listed;
+    report.files.unchanged = discovery.unchanged;
+    report.files.skipped = discovery.skipped;
+    for unknown in &discovery.unknown {
+        // A name that cannot be recorded, or a link in a circle, will be there next time as well: it is told every
+        // time and does not make a run incomplete. What could not be read may come back.
+        match unknown.kind {
+            ErrorKind::BadName | ErrorKind::LinkLoop => report.files.skipped += 1,
+            _ => report.files.unreadable += 1,
+        }
+        errors.push(ReportedError {
+            path: unknown.path.clone(),
+            kind: unknown.kind,
+            message: chain(unknown),
+        });
+    }
+}
+
+/// Returns the trouble that hides the whole source, if there is one.
+pub(super) fn lost_root(discovery: &Discovery) -> Option<&Unknown> {
+    discovery
+        .unknown
+        .iter()
+        .find(|unknown| unknown.hides.as_ref() == Some(&KeyRange::all()))
+}
+
+/// Counts verdicts.
+pub(super) fn verified(
+    report: &mut RunReport,
+    errors: &mut Vec<ReportedError>,
+    changes: &mut Changes,
+) {
+    for (path, message) in changes.unreadable.drain(..) {
+        report.files.unreadable += 1;
+        errors.push(ReportedError {
+            path: path.to_string(),
+            kind: ErrorKind::Unreadable,
+            message,
+        });
+    }
+    let files = &mut report.files;
+    files.renamed = changes.renames.len() as u64;
+    for file in &changes.files {
+        match file.verdict.change {
+            Change::Added => files.added += 1,
+            Change::Modified => files.modified += 1,
+            Change::Touched => files.touched += 1,
+            Change::Renamed => files.renamed += 1,
+            Change::Removed => files.removed += 1,
+            Change::Unsettled => files.unsettled += 1,
+            Change::Unchanged => files.unchanged += 1,
+        }
+    }
+    report.bytes.read += changes.bytes_read;
+}
+
+/// Decides how the run ended, and lists its errors.
+pub(super) fn finish(report: &mut RunReport, mut errors: Vec<ReportedError>, interrupted: bool) {
+    errors.sort_by(|a, b| a.path.cmp(&b.path));
+    let omitted = errors.len().saturating_sub(ERRORS_LISTED);
+    errors.truncate(ERRORS_LISTED);
+    report.errors = errors;
+    report.errors_omitted = omitted as u64;
+    report.status = if interrupted {
+        RunStatus::Interrupted
+    } else if report.units.failed > 0 || report.files.unreadable > 0 {
+        RunStatus::Incomplete
+    } else if report.files.quarantined > 0 {
+        RunStatus::Quarantined
+    } else if report.files.deferred > 0 {
+        RunStatus::Partial
+    } else {
+        RunStatus::Done
+    };
+    let all_taken = report.files.unsettled == 0 && report.files.deferred == 0;
+    report.checkpoint =
+        all_taken && matches!(report.status, RunStatus::Done | RunStatus::Quarantined);
+}
+
+/// Returns an error with its causes in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,213 @@
+//! Hashes what stamps do not decide, and finds vanished files among the new ones.
+
+use rayon::prelude::*;
+
+use super::control::{Control, Progress};
+use super::discover::Found;
+use super::member::{self, Trouble};
+use crate::detect::{Candidate, Change, Glance, Reason, Verdict, pair_renames, sizes_in_common};
+use crate::model::{ContentHash, FileRecord, Fingerprint, SourcePath, Standing};
+use crate::source::Source;
+
+/// A file with its verdict.
+#[derive(Debug, Clone)]
+pub(super) struct Changed {
+    pub(super) path: SourcePath,
+    pub(super) verdict: Verdict,
+    /// How it looks now; `None` where it is gone.
+    pub(super) seen: Option<Fingerprint>,
+    /// Its content, where it had to be known.
+    pub(super) hash: Option<ContentHash>,
+    pub(super) record: Option<FileRecord>,
+}
+
+/// A rename: the record that moves, and where to.
+#[derive(Debug, Clone)]
+pub(super) struct Renamed {
+    pub(super) from: Changed,
+    pub(super) to: Changed,
+}
+
+/// What there is to do something about.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// In byte order of the paths, without renames.
+    pub(super) files: Vec<Changed>,
+    pub(super) renames: Vec<Renamed>,
+    /// Files that could not be read for hashing.
+    pub(super) unreadable: Vec<(SourcePath, String)>,
+    /// Bytes read for hashing.
+    pub(super) bytes_read: u64,
+}
+
+/// Hashes every new file, not only those that may be renamed (`--same-content` needs it).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HashAdded {
+    All,
+    RenameCandidates,
+}
+
+/// Decides about everything that was found. Call it inside the pool of workers.
+pub(super) fn verify(
+    source: &dyn Source,
+    found: Vec<Found>,
+    hash_added: HashAdded,
+    interchangeable: &(dyn Fn(&str, &str) -> bool + Sync),
+    control: &Control,
+) -> Changes {
+    let vanished_sizes = found.iter().filter_map(|found| match &found.record {
+        Some(record) if found.seen.is_none() && record.standing == Standing::Loaded => {
+            Some(record.seen.size)
+        }
+        _ => None,
+    });
+    let added_sizes = found
+        .iter()
+        .filter(|found| is_added(&found.glance))
+        .filter_map(|found| found.seen.as_ref().map(|seen| seen.size));
+    let common = sizes_in_common(added_sizes, vanished_sizes);
+    let decided: Vec<Decided> = found
+        .into_par_iter()
+        .map(|found| {
+            let worth_hashing = hash_added == HashAdded::All
+                || found
+                    .seen
+                    .as_ref()
+                    .is_some_and(|seen| common.contains(&seen.size));
+            decide(source, found, worth_hashing, control)
+        })
+        .collect();
+    let mut changes = Changes::default();
+    for decided in decided {
+        changes.bytes_read += decided.bytes_read;
+        match decided.outcome {
+            Ok(changed) => changes.files.push(changed),
+            Err((path, message)) => changes.unreadable.push((path, message)),
+        }
+    }
+    pair(changes, interchangeable)
+}
+
+struct Decided {
+    outcome: Result<Changed, (SourcePath, String)>,
+    bytes_read: u64,
+}
+
+fn is_added(glance: &Glance) -> bool {
+    matches!(glance, Glance::Decided(verdict) if verdict.change == Change::Added && verdict.reason == Reason::NoRecord)
+}
+
+fn decide(source: &dyn Source, found: Found, worth_hashing: bool, control: &Control) -> Decided {
+    let Found {
+        path,
+        seen,
+        record,
+        glance,
+    } = found;
+    let must_hash = matches!(glance, Glance::HashNeeded(_)) || (worth_hashing && is_added(&glance));
+    let hashed = match &seen {
+        Some(seen) if must_hash && !control.is_interrupted() => {
+            Some(member::hash(source, &path, seen))
+        }
+        _ => None,
+    };
+    let bytes_read = match (&hashed, &seen) {
+        (Some(Ok(_)), Some(seen)) => seen.size,
+        _ => 0,
+    };
+    Progress::add(&control.progress().bytes_done, 0);
+    let changed = |verdict, seen, hash| Changed {
+        path: path.clone(),
+        verdict,
+        seen,
+        hash,
+        record,
+    };
+    let outcome = match (glance, hashed) {
+        (Glance::Decided(verdict), None) => Ok(changed(verdict, seen, None)),
+        (Glance::Decided(verdict), Some(Ok(hash))) => Ok(changed(verdict, seen, Some(hash))),
+        (Glance::HashNeeded(doubt), Some(Ok(hash))) => {
+            Ok(changed(doubt.resolve(hash), seen, Some(hash)))
+        }
+        (Glance::HashNeeded(_), None)
+        | (_, Some(Err(Trouble::Unsettled | Trouble::Vanished | Trouble::Bad { .. }))) => {
+            Ok(changed(
+                Verdict::new(Change::Unsettled, Reason::ChangedWhileRead),
+                seen,
+                None,
+            ))
+        }
+        (_, Some(Err(Trouble::Unreadable(message)))) => Err((path.clone(), message)),
+    };
+    Decided {
+        outcome,
+        bytes_read,
+    }
+}
+
+/// Takes the renames out of the added and removed files.
+fn pair(mut changes: Changes, interchangeable: &(dyn Fn(&str, &str) -> bool + Sync)) -> Changes {
+    let vanished: Vec<Candidate> = changes
+        .files
+        .iter()
+        .filter(|file| file.verdict.change == Change::Removed)
+        .filter_map(|file| {
+            let record = file.record.as_ref()?;
+            let movable = record.standing == Standing::Loaded && record.unit.is_some();
+            let hash = record.hash.filter(|_| movable)?;
+            Some(Candidate {
+                path: file.path.clone(),
+                hash,
+            })
+        })
+        .collect();
+    if vanished.is_empty() {
+        return changes;
+    }
+    let added: Vec<Candidate> = changes
+        .files
+        .iter()
+        .filter(|file| file.verdict.change == Change::Added && file.record.is_none())
+        .filter_map(|file| {
+            Some(Candidate {
+                path: file.path.clone(),
+                hash: file.hash?,
+            })
+        })
+        .collect();
+    let pairs = pair_renames(vanished, added, &|from, to| interchangeable(from, to));
+    for (from, to) in pairs {
+        let (Some(mut to), Some(from)) = (
+            take(&mut changes.files, &to),
+            take(&mut changes.files, &from),
+        ) else {
+            continue;
+        };
+        if let Some(hash) = to.hash {
+            let reason = Reason::SameBytesAs {
+                from: from.path.clone(),
+                hash,
+            };
+            to.verdict = Verdict::new(Change::Renamed, reason);
+        }
+        changes.renames.push(Renamed { from, to });
+    }
+    changes
+        .files
+        .retain(|file| file.seen.is_some() || file.record.is_some());
+    changes
+}
+
+/// Takes a file out, leaving an empty husk behind that is dropped afterwards: removing from the middle of the
+/// list for every pair would be quadratic.
+fn take(files: &mut [Changed], path: &SourcePath) -> Option<Changed> {
+    let at = files.binary_search_by(|file| file.path.cmp(path)).ok()?;
+    let husk = Changed {
+        path: path.clone(),
+        verdict: Verdict::new(Change::Unchanged, Reason::StampsEqual),
+        seen: None,
+        hash: None,
+        record: None,
+    };
+    Some(std::mem::replace(&mut files[at], husk))
+}

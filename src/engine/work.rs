@@ -1,0 +1,431 @@
+//! Builds one unit from its order: decode, conform, route, encode to staging. A pure function of its order but for
+//! I/O; it holds no ledger handle and shares nothing with the planner.
+//!
+//! A unit is built in *attempts*. An attempt assumes the columns and types of the unit and that every member can be
+//! read. Where that turns out wrong (a value that does not fit, a late column, a bad or changing file) the attempt
+//! is dropped, all members are *surveyed* (read without writing), and the next attempt knows better. Types only
+//! widen and troubles only add up, so this ends; two attempts are the rule in the worst case.
+//!
+//! # Invariants
+//! - What is staged depends on the members' rows, their versions, the definition and the pipeline's types, and on
+//!   nothing that happened on the way.
+//! - A staged file of a dropped attempt is removed.
+
+use std::cell::{Cell, RefCell};
+use std::ops::ControlFlow;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+
+use super::control::{Control, Progress};
+use super::member::{self, Reading, ToRead, Trouble};
+use super::order::{Carry, OrderMember, OrderRead, Outcome, Receipt, StagedOutput, WorkOrder};
+use super::rows::{Outputs, UnitFiles};
+use crate::decode::{self, DecodeError};
+use crate::encode::EncodeError;
+use crate::model::{Carried, Column, OutputPath, Shape};
+use crate::schema::{join_shapes, join_types, written_type};
+use crate::sink::{Sink, SinkError};
+use crate::source::Source;
+use crate::transform::{TransformError, conform, restore};
+
+/// More attempts than a source that holds still can need.
+const ATTEMPTS: usize = 8;
+
+/// A unit that could not be built. Its present outputs stand, and the next run tries again.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WorkError {
+    #[error("cannot bring rows to their partition")]
+    Transform(#[from] TransformError),
+    #[error("cannot encode rows")]
+    Encode(#[from] EncodeError),
+    #[error("cannot stage rows")]
+    Sink(#[from] SinkError),
+    #[error("cannot carry rows over from {output}")]
+    Carry {
+        output: OutputPath,
+        #[source]
+        source: DecodeError,
+    },
+    #[error("cannot carry rows over from {output}")]
+    CarryOpen {
+        output: OutputPath,
+        #[source]
+        source: SinkError,
+    },
+    #[error("cannot cast carried rows")]
+    Cast(#[source] arrow::error::ArrowError),
+    #[error("the source kept changing while it was read")]
+    Restless,
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// What a worker works with.
+pub(super) struct Workshop<'a> {
+    pub(super) source: &'a dyn Source,
+    pub(super) sink: &'a dyn Sink,
+    pub(super) control: &'a Control,
+    /// Bytes of rows that one unit may hold in memory.
+    pub(super) memory: usize,
+}
+
+/// Builds the unit.
+///
+/// # Errors
+/// [`WorkError`]; nothing of it stays staged then.
+pub(super) fn work(order: &WorkOrder, shop: &Workshop<'_>) -> Result<Receipt, WorkError> {
+    let mut unit = Building::new(order, shop);
+    for _ in 0..ATTEMPTS {
+        let files = UnitFiles::new(order.unit, shop.sink);
+        let staged = unit.attempt(&files);
+        match staged {
+            Ok(Some(outputs)) => return Ok(unit.receipt(outputs)),
+            Ok(None) => files.discard()?,
+            Err(error) => {
+                // The first error is the one to tell; leftovers are swept at the next start.
+                files.discard().ok();
+                return Err(error);
+            }
+        }
+        if shop.control.is_interrupted() {
+            return Err(WorkError::Interrupted);
+        }
+        unit.survey();
+    }
+    Err(WorkError::Restless)
+}
+
+/// What is known of one member so far.
+#[derive(Default)]
+struct Knowledge {
+    version: Option<Carried>,
+    observed: Option<Shape>,
+    trouble: Option<Trouble>,
+    rows: Option<u64>,
+}
+
+struct Building<'a> {
+    order: &'a WorkOrder,
+    shop: &'a Workshop<'a>,
+    known: Vec<Knowledge>,
+    /// The columns and types that the attempt assumes.
+    shape: Shape,
+    rows_read: u64,
+    bytes_read: u64,
+}
+
+impl<'a> Building<'a> {
+    fn new(order: &'a WorkOrder, shop: &'a Workshop<'a>) -> Self {
+        let mut building = Self {
+            order,
+            shop,
+            known: order.members.iter().map(|_| Knowledge::default()).collect(),
+            shape: Shape::default(),
+            rows_read: 0,
+            bytes_read: 0,
+        };
+        let guesses = order
+            .members
+            .iter()
+            .map(|member| match (&member.read, &member.carry) {
+                (Some(read), _) => member::sniff(shop.source, &to_read(member, read)),
+                (None, Some(carry)) => Some((*carry.shape).clone()),
+                (None, None) => None,
+            });
+        let joined = guesses
+            .flatten()
+            .fold(Shape::default(), |all, one| join_shapes(&all, &one));
+        building.shape = building.typed(&joined);
+        building
+    }
+
+    /// Returns the columns with the pipeline's types, which may be wider than what the members hold.
+    fn typed(&self, observed: &Shape) -> Shape {
+        let columns = observed.columns.iter().map(|column| Column {
+            name: column.name.clone(),
+            data_type: match self.order.known.type_of(&column.name) {
+                Some(known) => join_types(&column.data_type, known),
+                None => column.data_type.clone(),
+            },
+        });
+        Shape {
+            columns: columns.collect(),
+        }
+    }
+
+    /// Returns how the member's rows come in, if they do.
+    fn way(&self, index: usize) -> Way<'a> {
+        let member = &self.order.members[index];
+        match (&member.read, &member.carry, &self.known[index].trouble) {
+            (Some(read), _, None) => Way::Read(read),
+            (_, Some(carry), _) => Way::Carry(carry),
+            (_, None, _) => Way::Out,
+        }
+    }
+
+    /// The columns of all members that are in, in order of first appearance, as far as they are known.
+    fn observed(&self) -> Shape {
+        let mut all = Shape::default();
+        for index in 0..self.known.len() {
+            match self.way(index) {
+                Way::Read(_) => {
+                    if let Some(observed) = &self.known[index].observed {
+                        all = join_shapes(&all, observed);
+                    }
+                }
+                Way::Carry(carry) => all = join_shapes(&all, &carry.shape),
+                Way::Out => {}
+            }
+        }
+        all
+    }
+
+    /// Stages the unit's outputs; `None` where something was not as assumed.
+    fn attempt(&mut self, files: &UnitFiles<'_>) -> Result<Option<Vec<StagedOutput>>, WorkError> {
+        let order = self.order;
+        let inside: Vec<usize> = (0..order.members.len())
+            .filter(|index| !matches!(self.way(*index), Way::Out))
+            .collect();
+        if inside.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let stored = Shape {
+            columns: self
+                .shape
+                .columns
+                .iter()
+                .filter(|column| {
+                    !order
+                        .partition_values
+                        .iter()
+                        .any(|(name, _)| *name == column.name)
+                })
+                .map(|column| Column {
+                    name: column.name.clone(),
+                    data_type: written_type(&column.data_type),
+                })
+                .collect(),
+        };
+        let versions = RefCell::new(inside.iter().map(|index| self.version(*index)).collect());
+        let totals = RefCell::new(vec![None; inside.len()]);
+        let shape = self.shape.clone();
+        let schema = stored.to_arrow();
+        let outputs = Outputs {
+            order,
+            shape: &shape,
+            inside: &inside,
+            versions: &versions,
+            totals: &totals,
+            files,
+            incomplete: &Cell::new(false),
+        };
+        outputs.write(&schema, self.shop.memory, &mut |push| {
+            for (place, index) in inside.iter().copied().enumerate() {
+                if !self.feed(index, &schema, &mut |batch| push(place, batch))? {
+                    return Ok(false);
+                }
+                versions.borrow_mut()[place] = self.version(index);
+                totals.borrow_mut()[place] = self.known[index].rows;
+            }
+            Ok(self.typed(&self.observed()) == self.shape)
+        })
+    }
+
+    /// Hands the member's rows on in the unit's columns; false where something was not as assumed.
+    fn feed(
+        &mut self,
+        index: usize,
+        schema: &SchemaRef,
+        push: &mut dyn FnMut(&RecordBatch) -> Result<(), WorkError>,
+    ) -> Result<bool, WorkError> {
+        let control = self.shop.control;
+        let mut failure = None;
+        let mut emit = |batch: RecordBatch| {
+            let pushed = match conform(&batch, schema) {
+                _ if control.is_interrupted() => Err(WorkError::Interrupted),
+                Ok(batch) => push(&batch),
+                Err(error) => Err(error.into()),
+            };
+            match pushed {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        };
+        let done = self.bring_in(index, schema, &mut emit)?;
+        failure.map_or(Ok(done), Err)
+    }
+
+    /// Returns the version of the member's rows, where it is known before they are read.
+    fn version(&self, index: usize) -> Option<Carried> {
+        match self.way(index) {
+            Way::Read(_) => self.known[index].version,
+            Way::Carry(carry) => Some(carry.version),
+            Way::Out => None,
+        }
+    }
+
+    /// Hands the member's rows to `emit`; false where something was not as assumed.
+    fn bring_in(
+        &mut self,
+        index: usize,
+        schema: &SchemaRef,
+        emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
+    ) -> Result<bool, WorkError> {
+        match self.way(index) {
+            Way::Read(read) => Ok(self.read(index, read, emit)),
+            Way::Carry(carry) => {
+                self.carry(carry, schema, emit)?;
+                self.known[index].rows = Some(carry.slices.iter().map(|slice| slice.rows).sum());
+                Ok(true)
+            }
+            Way::Out => Ok(true),
+        }
+    }
+
+    fn read(
+        &mut self,
+        index: usize,
+        read: &OrderRead,
+        emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
+    ) -> bool {
+        let member = &self.order.members[index];
+        let reading = member::read(self.shop.source, &to_read(member, read), &self.shape, emit);
+        self.bytes_read += read.expected.size;
+        let known = &mut self.known[index];
+        match reading {
+            Reading::Rows { version, decoded } => {
+                self.rows_read += decoded.rows;
+                known.version = Some(version);
+                known.observed = Some(decoded.observed);
+                known.rows = Some(decoded.rows);
+                true
+            }
+            Reading::Misfit { version, observed } => {
+                known.version = Some(version);
+                known.observed = Some(observed);
+                false
+            }
+            Reading::Trouble(trouble) => {
+                known.trouble = Some(trouble);
+                false
+            }
+            Reading::Stopped => true,
+        }
+    }
+
+    fn carry(
+        &self,
+        carry: &Carry,
+        schema: &SchemaRef,
+        emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
+    ) -> Result<(), WorkError> {
+        let target = Shape {
+            columns: schema
+                .fields()
+                .iter()
+                .map(|field| Column {
+                    name: field.name().clone(),
+                    data_type: field.data_type().clone(),
+                })
+                .collect(),
+        };
+        for slice in &carry.slices {
+            let file =
+                self.shop
+                    .sink
+                    .open(&slice.output)
+                    .map_err(|source| WorkError::CarryOpen {
+                        output: slice.output.clone(),
+                        source,
+                    })?;
+            let mut failure = None;
+            let range = slice.start..slice.start + slice.rows;
+            let read = decode::read_rows(file, range, &mut |batch| {
+                let ready = restore(&batch, &slice.partition, &carry.shape)
+                    .map_err(WorkError::from)
+                    .and_then(|batch| decode::cast_batch(&batch, &target).map_err(WorkError::Cast));
+                match ready {
+                    Ok(batch) => emit(batch),
+                    Err(error) => {
+                        failure = Some(error);
+                        ControlFlow::Break(())
+                    }
+                }
+            });
+            match (failure, read) {
+                (Some(failure), _) => return Err(failure),
+                (None, Ok(()) | Err(DecodeError::Stopped)) => {}
+                (None, Err(source)) => {
+                    return Err(WorkError::Carry {
+                        output: slice.output.clone(),
+                        source,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads every member that is to be read, without writing, and learns what the next attempt must assume.
+    fn survey(&mut self) {
+        for index in 0..self.known.len() {
+            if let Way::Read(read) = self.way(index)
+                && self.known[index].observed.is_none()
+            {
+                self.read(index, read, &mut |_| ControlFlow::Continue(()));
+            }
+        }
+        self.shape = self.typed(&self.observed());
+    }
+
+    fn receipt(self, outputs: Vec<StagedOutput>) -> Receipt {
+        let observed = self.observed();
+        let outcomes = (0..self.known.len())
+            .map(|index| {
+                let trouble = self.known[index].trouble.clone();
+                match (self.way(index), self.known[index].version) {
+                    (Way::Read(_), Some(version)) => Outcome::Loaded(version),
+                    (Way::Carry(carry), _) => Outcome::CarriedOver {
+                        version: carry.version,
+                        trouble,
+                    },
+                    (Way::Read(_) | Way::Out, _) => {
+                        Outcome::LeftOut(trouble.unwrap_or(Trouble::Unsettled))
+                    }
+                }
+            })
+            .collect();
+        let progress = self.shop.control.progress();
+        Progress::add(&progress.rows_done, self.rows_read);
+        Progress::add(&progress.bytes_done, self.bytes_read);
+        Progress::add(&progress.files_done, self.order.members.len() as u64);
+        Progress::add(&progress.units_done, 1);
+        Receipt {
+            outcomes,
+            outputs,
+            shape: self.shape,
+            observed,
+            rows_read: self.rows_read,
+            bytes_read: self.bytes_read,
+        }
+    }
+}
+
+/// How a member's rows come in.
+enum Way<'a> {
+    Read(&'a OrderRead),
+    Carry(&'a Carry),
+    Out,
+}
+
+fn to_read<'a>(member: &'a OrderMember, read: &'a OrderRead) -> ToRead<'a> {
+    ToRead {
+        path: &member.path,
+        expected: &read.expected,
+        how: read.how,
+    }
+}

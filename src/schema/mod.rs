@@ -1,0 +1,34 @@
+//! PURE. Which type holds what: the lattice of column types, and the type of one value that is written as text.
+//!
+//! The lattice makes a pipeline's schema independent of the order in which files come: a schema is the
+//! [join](join_types) of everything that was seen, and whatever fits a type also fits every type above it.
+//!
+//! ```text
+//!                                         Utf8
+//!      ┌──────────┬───────────┬────────────┴────────┬──────────────────┬────────────┬──────────────┐
+//!   Boolean    Float64   Timestamp(µs)   Timestamp(µs, UTC)     List(a) field    Struct field     any other
+//!      │          │           └──────────┬──────────┘           by element       by field         type alone
+//!      │        Int64             Date32 │                             │            │                │
+//!      │          │                      │                             │            │                │
+//!      └──────────┴──────────────────────┴────────── Null ─────────────┴────────────┴────────────────┘
+//! ```
+//!
+//! Types that only typed sources bring: narrower integers join with others to `Int64`, and `Float16` and `Float32`
+//! to `Float64`; `UInt64`, decimals, times, binary, nanosecond timestamps and maps join with nothing but
+//! themselves, because every wider type except text would lose digits.
+//!
+//! # Invariants
+//! - [`join_types`] is associative, commutative and idempotent over [`canonical`] types, and total.
+//! - The fields of a struct are sorted by name: their order must not depend on which file came first.
+//! - Names, metadata and nullability never tell two types apart: everything may be null.
+
+mod lattice;
+mod text;
+
+pub use lattice::{canonical, fits, join_shapes, join_types, written_type};
+pub use text::{
+    TextType, classify, parse_boolean, parse_date, parse_float, parse_instant, parse_int,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,226 @@
+//! The type of one value that is written as text, and its strict readers.
+//!
+//! [`TextType::of`] and the readers agree: a value is of a type exactly where that type's reader takes it and no
+//! smaller type's reader does.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, TimeUnit};
+
+use crate::model::days_of_date;
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+const SECONDS_PER_DAY: i64 = 86_400;
+
+/// The types that a text value can have: a small copy of the lattice, for use on every value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TextType {
+    /// No value seen.
+    Null,
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number within 64 bits.
+    Int64,
+    /// Any other finite number.
+    Float64,
+    /// A day.
+    Date,
+    /// A day and a time without a zone.
+    Naive,
+    /// A day and a time with a zone.
+    Utc,
+    /// Anything else.
+    Text,
+}
+
+impl TextType {
+    /// Returns the type of one non-empty value.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        match text.as_bytes() {
+            [b'-' | b'0'..=b'9', ..] => Self::of_number(text)
+                .or_else(|| parse_date(text).map(|_| Self::Date))
+                .or_else(|| {
+                    parse_instant(text)
+                        .map(|(_, zoned)| if zoned { Self::Utc } else { Self::Naive })
+                })
+                .unwrap_or(Self::Text),
+            _ if parse_boolean(text).is_some() => Self::Boolean,
+            _ => Self::Text,
+        }
+    }
+
+    /// Returns `Int64`, `Float64`, or `None` for what is no number that either holds.
+    #[must_use]
+    pub fn of_number(text: &str) -> Option<Self> {
+        if parse_int(text).is_some() {
+            return Some(Self::Int64);
+        }
+        parse_float(text).map(|_| Self::Float64)
+    }
+
+    /// Returns the smallest type that holds the values of both.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        use TextType::{Date, Float64, Int64, Naive, Null, Text, Utc};
+        match (self, other) {
+            (a, b) if a == b => a,
+            (Null, other) | (other, Null) => other,
+            (Int64, Float64) | (Float64, Int64) => Float64,
+            (Date, Naive) | (Naive, Date) => Naive,
+            (Date, Utc) | (Utc, Date) => Utc,
+            _ => Text,
+        }
+    }
+
+    /// Returns the same type in Arrow's terms.
+    #[must_use]
+    pub fn data_type(self) -> DataType {
+        match self {
+            Self::Null => DataType::Null,
+            Self::Boolean => DataType::Boolean,
+            Self::Int64 => DataType::Int64,
+            Self::Float64 => DataType::Float64,
+            Self::Date => DataType::Date32,
+            Self::Naive => DataType::Timestamp(TimeUnit::Microsecond, None),
+            Self::Utc => DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC"))),
+            Self::Text => DataType::Utf8,
+        }
+    }
+}
+
+/// Returns the type of one non-empty text value.
+#[must_use]
+pub fn classify(text: &str) -> DataType {
+    TextType::of(text).data_type()
+}
+
+/// Reads `true` or `false` in lower, upper or title case.
+#[must_use]
+pub fn parse_boolean(text: &str) -> Option<bool> {
+    match text {
+        "true" | "True" | "TRUE" => Some(true),
+        "false" | "False" | "FALSE" => Some(false),
+        _ => None,
+    }
+}
+
+/// Reads a whole number: no leading zero, no plus sign, within 64 bits, and not `-0`.
+#[must_use]
+pub fn parse_int(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    match digits {
+        [b'0'] if text.len() == 1 => Some(0),
+        [b'1'..=b'9', rest @ ..] if digits.len() <= 19 && rest.iter().all(u8::is_ascii_digit) => {
+            text.parse().ok()
+        }
+        _ => None,
+    }
+}
+
+/// Reads a finite number. A whole number beyond 64 bits is refused: it would lose digits.
+#[must_use]
+pub fn parse_float(text: &str) -> Option<f64> {
+    let unsigned = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    let rest = match unsigned {
+        [b'0', rest @ ..] => rest,
+        [b'1'..=b'9', ..] => without_digits(unsigned),
+        _ => return None,
+    };
+    if rest.is_empty() && text != "-0" {
+        // Exactly what the smaller type takes.
+        parse_int(text)?;
+    }
+    let rest = match rest {
+        [b'.', fraction @ ..] => {
+            Some(without_digits(fraction)).filter(|r| r.len() < fraction.len())?
+        }
+        other => other,
+    };
+    let complete = match rest {
+        [] => true,
+        [b'e' | b'E', b'+' | b'-', digits @ ..] | [b'e' | b'E', digits @ ..] => {
+            !digits.is_empty() && without_digits(digits).is_empty()
+        }
+        _ => false,
+    };
+    if !complete {
+        return None;
+    }
+    text.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// Reads a day, `YYYY-MM-DD`, as days since 1970-01-01.
+#[must_use]
+pub fn parse_date(text: &str) -> Option<i32> {
+    date(text.as_bytes())
+}
+
+/// Reads a day and a time, as microseconds since 1970-01-01T00:00:00 (in UTC where there is a zone) and whether
+/// there is a zone.
+#[must_use]
+pub fn parse_instant(text: &str) -> Option<(i64, bool)> {
+    let (day, rest) = text.as_bytes().split_at_checked(10)?;
+    let [b'T' | b' ', h1, h2, b':', m1, m2, rest @ ..] = rest else {
+        return None;
+    };
+    let mut seconds = i64::from(date(day)?) * SECONDS_PER_DAY
+        + two_digits(*h1, *h2, 24)? * 3600
+        + two_digits(*m1, *m2, 60)? * 60;
+    let mut rest = rest;
+    let mut fraction = 0;
+    if let [b':', s1, s2, tail @ ..] = rest {
+        seconds += two_digits(*s1, *s2, 60)?;
+        rest = tail;
+        if let [b'.', tail @ ..] = rest {
+            rest = without_digits(tail);
+            fraction = micros(&tail[..tail.len() - rest.len()])?;
+        }
+    }
+    let (offset, zoned) = match rest {
+        [] => (0, false),
+        [b'Z'] => (0, true),
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
+            let offset = two_digits(*h1, *h2, 24)? * 3600 + two_digits(*m1, *m2, 60)? * 60;
+            (if *sign == b'-' { -offset } else { offset }, true)
+        }
+        _ => return None,
+    };
+    Some(((seconds - offset) * MICROS_PER_SECOND + fraction, zoned))
+}
+
+fn date(text: &[u8]) -> Option<i32> {
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text else {
+        return None;
+    };
+    let year = two_digits(*y1, *y2, 100)? * 100 + two_digits(*y3, *y4, 100)?;
+    days_of_date(
+        i32::try_from(year).ok()?,
+        u32::try_from(two_digits(*m1, *m2, 100)?).ok()?,
+        u32::try_from(two_digits(*d1, *d2, 100)?).ok()?,
+    )
+}
+
+fn two_digits(tens: u8, ones: u8, limit: i64) -> Option<i64> {
+    if !tens.is_ascii_digit() || !ones.is_ascii_digit() {
+        return None;
+    }
+    Some(i64::from(tens - b'0') * 10 + i64::from(ones - b'0')).filter(|value| *value < limit)
+}
+
+fn micros(digits: &[u8]) -> Option<i64> {
+    if digits.is_empty() || digits.len() > 6 {
+        return None;
+    }
+    let padded = digits
+        .iter()
+        .copied()
+        .chain(std::iter::repeat(b'0'))
+        .take(6);
+    Some(padded.fold(0, |value, digit| value * 10 + i64::from(digit - b'0')))
+}
+
+fn without_digits(text: &[u8]) -> &[u8] {
+    let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    &text[count..]
+}

@@ -1,0 +1,199 @@
+//! Rows in memory: blocks, and a log that says whose they are.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, RecordBatch, RecordBatchOptions};
+use arrow::compute::{concat_batches, interleave};
+use arrow::datatypes::SchemaRef;
+
+use super::TransformError;
+
+/// Rows of a batch that is handed on, at most.
+pub(super) const CHUNK_ROWS: usize = 8192;
+/// Small parts are put together when there are so many of them; until then each has arrays of its own.
+const STAGE_PARTS: usize = 1024;
+/// Rows of a batch that is handed on, or of a block that is made of small parts, weigh about this much at most.
+pub(super) const CHUNK_BYTES: usize = 8 << 20;
+/// What an array costs beside its buffers.
+const ARRAY_BYTES: usize = 160;
+
+/// Consecutive rows of one block that belong to one partition and one member.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece {
+    pub(super) partition: usize,
+    pub(super) member: usize,
+    pub(super) block: usize,
+    pub(super) offset: usize,
+    pub(super) rows: usize,
+}
+
+/// Rows that are being collected, in the order they came.
+#[derive(Default)]
+pub(super) struct Memory {
+    blocks: Vec<RecordBatch>,
+    log: Vec<Piece>,
+    stage: Vec<RecordBatch>,
+    stage_rows: usize,
+    stage_bytes: usize,
+    block_bytes: usize,
+}
+
+/// Rows in the order of their partitions, and within a partition in the order they came.
+pub(super) struct SortedRows {
+    pub(super) blocks: Vec<RecordBatch>,
+    /// What a row of each block weighs on average.
+    pub(super) row_bytes: Vec<usize>,
+    pub(super) pieces: Vec<Piece>,
+}
+
+impl Memory {
+    /// Returns the memory in use.
+    pub(super) fn bytes(&self) -> usize {
+        self.block_bytes + self.stage_bytes + self.log.len() * size_of::<Piece>()
+    }
+
+    /// Appends rows.
+    pub(super) fn push(
+        &mut self,
+        partition: usize,
+        member: usize,
+        batch: RecordBatch,
+    ) -> Result<(), TransformError> {
+        let rows = batch.num_rows();
+        let (own_bytes, held_bytes) = (slice_bytes(&batch), batch.get_array_memory_size());
+        // A part of a larger batch keeps all of that alive: it is copied out, unless it is most of it.
+        let stands_alone = rows * 4 >= CHUNK_ROWS && own_bytes * 2 >= held_bytes;
+        let fits = |stage: &[RecordBatch]| stage.first().is_none_or(|first| same(first, &batch));
+        if stands_alone || !fits(&self.stage) {
+            self.close_stage()?;
+        }
+        let (block, offset) = (self.blocks.len(), self.stage_rows);
+        self.log.push(Piece {
+            partition,
+            member,
+            block,
+            offset,
+            rows,
+        });
+        if stands_alone {
+            self.block_bytes += held_bytes;
+            self.blocks.push(batch);
+            return Ok(());
+        }
+        self.stage_rows += rows;
+        self.stage_bytes += own_bytes + batch.num_columns() * ARRAY_BYTES;
+        self.stage.push(batch);
+        let is_full = self.stage.len() >= STAGE_PARTS
+            || self.stage_rows >= CHUNK_ROWS
+            || self.stage_bytes >= CHUNK_BYTES;
+        if is_full { self.close_stage() } else { Ok(()) }
+    }
+
+    /// Makes a block of the small parts.
+    fn close_stage(&mut self) -> Result<(), TransformError> {
+        let Some(first) = self.stage.first() else {
+            return Ok(());
+        };
+        let empty = first.slice(0, 0);
+        // The empty part at the end makes sure that a single part is copied too.
+        let parts = self.stage.iter().chain(std::iter::once(&empty));
+        let block = concat_batches(&first.schema(), parts)
+            .map_err(TransformError::arrow("put small parts together"))?;
+        self.block_bytes += block.get_array_memory_size();
+        self.blocks.push(block);
+        self.stage.clear();
+        (self.stage_rows, self.stage_bytes) = (0, 0);
+        Ok(())
+    }
+
+    /// Takes all rows out, in the order of their partitions' ranks.
+    pub(super) fn take_sorted(&mut self, ranks: &[usize]) -> Result<SortedRows, TransformError> {
+        self.close_stage()?;
+        let Self {
+            blocks, mut log, ..
+        } = std::mem::take(self);
+        log.sort_by_key(|piece| ranks[piece.partition]);
+        let row_bytes = blocks
+            .iter()
+            .map(|block| block.get_array_memory_size() / block.num_rows().max(1) + 1)
+            .collect();
+        Ok(SortedRows {
+            blocks,
+            row_bytes,
+            pieces: log,
+        })
+    }
+}
+
+/// Tells whether two batches have the same columns.
+pub(super) fn same(a: &RecordBatch, b: &RecordBatch) -> bool {
+    Arc::ptr_eq(a.schema_ref(), b.schema_ref()) || a.schema_ref() == b.schema_ref()
+}
+
+/// Returns the bytes of the batch's own rows; all that its arrays hold where that cannot be told.
+fn slice_bytes(batch: &RecordBatch) -> usize {
+    batch
+        .columns()
+        .iter()
+        .map(|column| {
+            let own = column.to_data().get_slice_memory_size();
+            own.unwrap_or_else(|_| column.get_array_memory_size())
+        })
+        .sum()
+}
+
+/// Puts pieces of blocks with the same columns together.
+pub(super) fn gather(
+    blocks: &[RecordBatch],
+    pieces: &[Piece],
+) -> Result<RecordBatch, TransformError> {
+    let action = TransformError::arrow("put the rows of a partition together");
+    let Some(first) = pieces.first() else {
+        return Err(action(arrow::error::ArrowError::InvalidArgumentError(
+            "no rows".to_owned(),
+        )));
+    };
+    let schema = blocks[first.block].schema();
+    if let [only] = pieces {
+        return Ok(blocks[only.block].slice(only.offset, only.rows));
+    }
+    let rows: usize = pieces.iter().map(|piece| piece.rows).sum();
+    // Copying whole stretches wins where they are long, picking rows where they are short.
+    if rows >= 32 * pieces.len() {
+        let slices: Vec<_> = pieces
+            .iter()
+            .map(|piece| blocks[piece.block].slice(piece.offset, piece.rows))
+            .collect();
+        return concat_batches(&schema, &slices).map_err(action);
+    }
+    pick(schema, blocks, pieces, rows).map_err(action)
+}
+
+fn pick(
+    schema: SchemaRef,
+    blocks: &[RecordBatch],
+    pieces: &[Piece],
+    rows: usize,
+) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let mut used: Vec<usize> = pieces.iter().map(|piece| piece.block).collect();
+    used.sort_unstable();
+    used.dedup();
+    let indices: Vec<(usize, usize)> = pieces
+        .iter()
+        .flat_map(|piece| {
+            let block = used.partition_point(|block| *block < piece.block);
+            (piece.offset..piece.offset + piece.rows).map(move |row| (block, row))
+        })
+        .collect();
+    let columns = (0..schema.fields().len())
+        .map(|column| {
+            let arrays: Vec<&dyn Array> = used
+                .iter()
+                .map(|block| blocks[*block].column(column).as_ref())
+                .collect();
+            interleave(&arrays, &indices)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(schema, columns, &options)
+}

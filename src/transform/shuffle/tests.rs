@@ -1,0 +1,220 @@
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, StringArray};
+use arrow::datatypes::Int64Type;
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::partition_dir;
+
+/// Spilled files in memory; counts them.
+#[derive(Default)]
+struct MemorySpill {
+    files: Arc<Mutex<HashMap<usize, Vec<u8>>>>,
+    created: Mutex<usize>,
+}
+
+struct MemorySpillFile {
+    number: usize,
+    bytes: Vec<u8>,
+    files: Arc<Mutex<HashMap<usize, Vec<u8>>>>,
+}
+
+impl SpillStore for MemorySpill {
+    fn create(&self, number: usize) -> io::Result<Box<dyn SpillFile>> {
+        *self.created.lock().unwrap() += 1;
+        Ok(Box::new(MemorySpillFile {
+            number,
+            bytes: Vec::new(),
+            files: Arc::clone(&self.files),
+        }))
+    }
+
+    fn open(&self, number: usize) -> io::Result<Arc<dyn ReadAt>> {
+        let files = self.files.lock().unwrap();
+        let bytes = files.get(&number).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Arc::new(bytes.clone()))
+    }
+
+    fn remove(&self, number: usize) -> io::Result<()> {
+        self.files.lock().unwrap().remove(&number);
+        Ok(())
+    }
+}
+
+impl Write for MemorySpillFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl SpillFile for MemorySpillFile {
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        self.files.lock().unwrap().insert(self.number, self.bytes);
+        Ok(())
+    }
+}
+
+fn values(partition: usize) -> PartitionValues {
+    vec![("p".to_owned(), Some(partition.to_string()))]
+}
+
+/// Rows numbered from `first`; members take turns at having a second column.
+fn rows(member: usize, first: i64, count: usize) -> RecordBatch {
+    let numbers = first..first + i64::try_from(count).unwrap();
+    let texts = StringArray::from_iter_values(numbers.clone().map(|n| format!("row {n}")));
+    let mut columns: Vec<(&str, ArrayRef)> =
+        vec![("n", Arc::new(Int64Array::from_iter_values(numbers)))];
+    if member % 2 == 1 {
+        columns.push(("t", Arc::new(texts)));
+    }
+    RecordBatch::try_from_iter(columns).unwrap()
+}
+
+type Seen = Vec<(PartitionValues, Vec<(usize, usize, i64)>)>;
+
+/// Takes everything out: member, number of columns and row number of each row.
+fn drain(shuffled: Shuffled<'_>) -> Seen {
+    let mut seen = Vec::new();
+    let visited = shuffled.for_each::<TransformError>(&mut |values, batches| {
+        let mut rows = Vec::new();
+        for item in batches {
+            let (member, batch) = item?;
+            let numbers = batch.column(0).as_primitive::<Int64Type>();
+            let columns = batch.num_columns();
+            rows.extend(numbers.values().iter().map(|n| (member, columns, *n)));
+        }
+        seen.push((values.clone(), rows));
+        Ok(())
+    });
+    visited.unwrap();
+    seen
+}
+
+fn fill<'a>(
+    budget: usize,
+    spill: &'a MemorySpill,
+    pushes: &[(usize, usize, usize)],
+) -> Shuffled<'a> {
+    let mut shuffle = Shuffle::new(budget, spill);
+    let mut first = 0;
+    for (member, partition, count) in pushes {
+        let batch = rows(*member, first, *count);
+        shuffle.push(*member, values(*partition), batch).unwrap();
+        first += i64::try_from(*count).unwrap();
+    }
+    shuffle.finish().unwrap()
+}
+
+fn expected(pushes: &[(usize, usize, usize)]) -> Seen {
+    let mut partitions: BTreeMap<String, (PartitionValues, Vec<_>)> = BTreeMap::new();
+    let mut first = 0;
+    for (member, partition, count) in pushes {
+        let next = first + i64::try_from(*count).unwrap();
+        if *count > 0 {
+            let values = values(*partition);
+            let entry = partitions.entry(partition_dir(&values));
+            let (_, rows) = entry.or_insert((values, Vec::new()));
+            rows.extend((first..next).map(|n| (*member, 1 + member % 2, n)));
+        }
+        first = next;
+    }
+    partitions.into_values().collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn rows_come_out_by_partition_in_the_order_they_went_in(
+        pushes in proptest::collection::vec((0..4_usize, 0..12_usize, prop_oneof![0..20_usize, 0..4000_usize]), 0..40),
+        budget in prop_oneof![Just(0), Just(usize::MAX), 1000..200_000_usize],
+    ) {
+        let spill = MemorySpill::default();
+        prop_assert_eq!(drain(fill(budget, &spill, &pushes)), expected(&pushes));
+        prop_assert!(spill.files.lock().unwrap().is_empty(), "spilled files go");
+    }
+}
+
+#[test]
+fn many_runs_are_merged_and_lose_nothing() {
+    let pushes: Vec<_> = (0..200).map(|n| (n / 20, n % 7, 1 + n % 50)).collect();
+    let spill = MemorySpill::default();
+    let shuffled = fill(0, &spill, &pushes);
+    assert!(*spill.created.lock().unwrap() > 200, "merging writes more");
+    assert!(spill.files.lock().unwrap().len() <= 32, "few runs stay");
+    assert_eq!(drain(shuffled), expected(&pushes));
+}
+
+#[test]
+fn ten_thousand_partitions_in_every_batch_stay_within_the_budget() {
+    let budget = 1 << 20;
+    let spill = MemorySpill::default();
+    let mut shuffle = Shuffle::new(budget, &spill);
+    for round in 0..10 {
+        for partition in 0..10_000 {
+            let first = round * 10_000 + i64::try_from(partition).unwrap();
+            shuffle
+                .push(0, values(partition), rows(0, first, 1))
+                .unwrap();
+            assert!(shuffle.memory.bytes() <= budget);
+        }
+    }
+    let seen = drain(shuffle.finish().unwrap());
+    assert_eq!(seen.len(), 10_000);
+    for (_, rows) in seen {
+        let numbers: Vec<i64> = rows.iter().map(|(_, _, n)| *n).collect();
+        let first = numbers[0];
+        assert_eq!(
+            numbers,
+            (0..10).map(|n| first + n * 10_000).collect::<Vec<_>>()
+        );
+    }
+}
+
+#[test]
+fn rows_that_a_visitor_leaves_do_not_reach_the_next_partition() {
+    let pushes: Vec<_> = (0..60).map(|n| (0, n % 3, 10)).collect();
+    let spill = MemorySpill::default();
+    let mut firsts = Vec::new();
+    let visited = fill(2_000, &spill, &pushes).for_each::<TransformError>(&mut |_, batches| {
+        let (_, batch) = batches.next().unwrap()?;
+        firsts.push(batch.column(0).as_primitive::<Int64Type>().value(0));
+        Ok(())
+    });
+    visited.unwrap();
+    assert_eq!(firsts, [0, 10, 20]);
+}
+
+#[test]
+fn rows_without_columns_are_still_rows() {
+    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(3));
+    let schema = Arc::new(arrow::datatypes::Schema::empty());
+    let bare = RecordBatch::try_new_with_options(schema, Vec::new(), &options).unwrap();
+    let spill = MemorySpill::default();
+    for budget in [0, usize::MAX] {
+        let mut shuffle = Shuffle::new(budget, &spill);
+        for n in 0..4 {
+            shuffle.push(0, values(n % 2), bare.clone()).unwrap();
+        }
+        let mut counts = Vec::new();
+        let visited = shuffle
+            .finish()
+            .unwrap()
+            .for_each::<TransformError>(&mut |_, batches| {
+                let mut count = 0;
+                for item in batches {
+                    count += item?.1.num_rows();
+                }
+                counts.push(count);
+                Ok(())
+            });
+        visited.unwrap();
+        assert_eq!(counts, [6, 6]);
+    }
+}

@@ -1,0 +1,193 @@
+//! Writes one spilled run.
+
+use std::io::Write;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use arrow::ipc::writer::StreamWriter;
+
+use super::memory::{CHUNK_ROWS, Piece, SortedRows, gather};
+use super::run::failed;
+use super::{SpillFile, TransformError};
+
+/// A stretch of consecutive rows of one stream that belong to one partition and one member.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Segment {
+    pub(super) stream: usize,
+    pub(super) member: usize,
+    pub(super) rows: usize,
+}
+
+/// Where in the file a batch stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chunk {
+    pub(super) offset: u64,
+    pub(super) length: usize,
+}
+
+/// A run that is whole: the chunks of each of its streams, and whose rows they hold, in order.
+pub(super) struct Written {
+    pub(super) number: usize,
+    pub(super) streams: Vec<Vec<Chunk>>,
+    pub(super) segments: Vec<(usize, Segment)>,
+}
+
+/// Writes one run. Rows with the same columns form a *stream* of chunks within it.
+pub(super) struct RunWriter {
+    file: Box<dyn SpillFile>,
+    number: usize,
+    offset: u64,
+    chunk_bytes: usize,
+    streams: Vec<Stream>,
+    segments: Vec<(usize, Segment)>,
+}
+
+struct Stream {
+    schema: SchemaRef,
+    chunks: Vec<Chunk>,
+    pending: Vec<Piece>,
+    pending_rows: usize,
+    pending_bytes: usize,
+}
+
+impl RunWriter {
+    pub(super) fn new(file: Box<dyn SpillFile>, number: usize, chunk_bytes: usize) -> Self {
+        Self {
+            file,
+            number,
+            offset: 0,
+            chunk_bytes,
+            streams: Vec::new(),
+            segments: Vec::new(),
+        }
+    }
+
+    /// Appends rows; partitions must not come before those of earlier rows.
+    pub(super) fn append(&mut self, rows: &SortedRows) -> Result<(), TransformError> {
+        let streams: Vec<usize> = rows
+            .blocks
+            .iter()
+            .map(|block| self.stream_of(block))
+            .collect();
+        for piece in &rows.pieces {
+            let (stream, row_bytes) = (streams[piece.block], rows.row_bytes[piece.block]);
+            self.note(piece, stream);
+            self.append_piece(&rows.blocks, *piece, stream, row_bytes)?;
+        }
+        for stream in 0..self.streams.len() {
+            self.write_chunk(&rows.blocks, stream)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the run.
+    pub(super) fn finish(self) -> Result<Written, TransformError> {
+        self.file.finish().map_err(failed("write", self.number))?;
+        Ok(Written {
+            number: self.number,
+            streams: self
+                .streams
+                .into_iter()
+                .map(|stream| stream.chunks)
+                .collect(),
+            segments: self.segments,
+        })
+    }
+
+    fn stream_of(&mut self, block: &RecordBatch) -> usize {
+        let known = self
+            .streams
+            .iter()
+            .position(|stream| stream.schema == *block.schema_ref());
+        known.unwrap_or_else(|| {
+            self.streams.push(Stream {
+                schema: block.schema(),
+                chunks: Vec::new(),
+                pending: Vec::new(),
+                pending_rows: 0,
+                pending_bytes: 0,
+            });
+            self.streams.len() - 1
+        })
+    }
+
+    fn note(&mut self, piece: &Piece, stream: usize) {
+        let Piece {
+            partition,
+            member,
+            rows,
+            ..
+        } = *piece;
+        if let Some((last_partition, last)) = self.segments.last_mut()
+            && (*last_partition, last.stream, last.member) == (partition, stream, member)
+        {
+            last.rows += rows;
+            return;
+        }
+        let segment = Segment {
+            stream,
+            member,
+            rows,
+        };
+        self.segments.push((partition, segment));
+    }
+
+    /// Adds a piece to its stream, cut where a chunk is full.
+    fn append_piece(
+        &mut self,
+        blocks: &[RecordBatch],
+        mut piece: Piece,
+        number: usize,
+        row_bytes: usize,
+    ) -> Result<(), TransformError> {
+        while piece.rows > 0 {
+            let stream = &mut self.streams[number];
+            let room = self.chunk_bytes.saturating_sub(stream.pending_bytes) / row_bytes;
+            let count = room
+                .clamp(1, CHUNK_ROWS - stream.pending_rows)
+                .min(piece.rows);
+            stream.pending.push(Piece {
+                rows: count,
+                ..piece
+            });
+            stream.pending_rows += count;
+            stream.pending_bytes += count * row_bytes;
+            piece.offset += count;
+            piece.rows -= count;
+            if stream.pending_rows >= CHUNK_ROWS || stream.pending_bytes >= self.chunk_bytes {
+                self.write_chunk(blocks, number)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_chunk(&mut self, blocks: &[RecordBatch], number: usize) -> Result<(), TransformError> {
+        let stream = &mut self.streams[number];
+        if stream.pending.is_empty() {
+            return Ok(());
+        }
+        let batch = gather(blocks, &stream.pending)?;
+        stream.pending.clear();
+        (stream.pending_rows, stream.pending_bytes) = (0, 0);
+        let bytes = to_ipc(&batch).map_err(|source| TransformError::Arrow {
+            action: "encode rows for spilling",
+            source,
+        })?;
+        self.file
+            .write_all(&bytes)
+            .map_err(failed("write", self.number))?;
+        stream.chunks.push(Chunk {
+            offset: self.offset,
+            length: bytes.len(),
+        });
+        self.offset += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+fn to_ipc(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
+    let mut writer = StreamWriter::try_new(Vec::new(), batch.schema_ref())?;
+    writer.write(batch)?;
+    writer.into_inner()
+}

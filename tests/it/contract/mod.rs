@@ -1,0 +1,8 @@
+//! One suite for each port, run against every implementation and wrapper.
+
+mod clock;
+mod disk;
+mod local_source;
+mod power;
+mod sink;
+mod source;
