@@ -147,6 +147,20 @@ mod tests {
     use crate::engine::{Finding, PlannedChange};
     use crate::model::{FileCounts, UnitId};
 
+    fn empty() -> PlanReport {
+        PlanReport {
+            version: 1,
+            pipeline: String::new(),
+            source: "/in".to_owned(),
+            target: "/out".to_owned(),
+            files: FileCounts::default(),
+            changes: vec![],
+            units: vec![],
+            carried_members: 0,
+            errors: vec![],
+        }
+    }
+
     fn change(path: &str, change: Change, reason: &str) -> PlannedChange {
         PlannedChange {
             path: path.into(),
@@ -178,7 +192,7 @@ mod tests {
                 bytes: 2048,
             }],
             carried_members: 1,
-            ..PlanReport::default()
+            ..empty()
         };
         insta::assert_snapshot!(plan(&report, Detail::Bounded), @r#"
         a run would build 1 unit: 40 files listed, 37 unchanged
@@ -196,7 +210,7 @@ mod tests {
 
     #[test]
     fn an_empty_plan_takes_one_line() {
-        insta::assert_snapshot!(plan(&PlanReport::default(), Detail::Bounded), @"nothing to build: 0 files listed");
+        insta::assert_snapshot!(plan(&empty(), Detail::Bounded), @"nothing to build: 0 files listed");
     }
 
     #[test]
