@@ -50,7 +50,9 @@ fn nonzero(parts: &[(u64, &str)]) -> String {
 
 /// Writes seconds with as many digits as tell something.
 fn seconds(seconds: f64) -> String {
-    if seconds < 0.1 {
+    if seconds < 0.0005 {
+        "<1ms".to_owned()
+    } else if seconds < 0.1 {
         format!("{:.0}ms", seconds * 1000.0)
     } else if seconds < 60.0 {
         format!("{seconds:.1}s")
@@ -114,6 +116,7 @@ mod tests {
         assert_eq!(count(1, "file"), "1 file");
         assert_eq!(count(0, "file"), "0 files");
         for (value, text) in [
+            (0.0, "<1ms"),
             (0.0123, "12ms"),
             (1.25, "1.2s"),
             (59.0, "59.0s"),
