@@ -330,4 +330,4 @@ fn check_names(data_type: &DataType) -> Result<(), Malformed> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
