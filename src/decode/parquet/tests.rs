@@ -241,7 +241,7 @@ fn a_footer_that_claims_endless_lists_is_refused_before_room_is_made() {
     let detail = "the footer claims more than it can hold".to_owned();
     match guess(&bytes, plain(Kind::Parquet)) {
         Err(DecodeError::Malformed(malformed)) => {
-            assert_eq!(malformed, Malformed::Parquet { detail })
+            assert_eq!(malformed, Malformed::Parquet { detail });
         }
         other => panic!("{other:?}"),
     }
