@@ -32,9 +32,11 @@ fn batch_of(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
 
 pub(in crate::decode) fn sample() -> RecordBatch {
     let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..100));
-    let names: ArrayRef = Arc::new(StringArray::from_iter(
-        (0..100).map(|row| (row % 3 > 0).then(|| format!("n{row}"))),
-    ));
+    let names: ArrayRef = Arc::new(
+        (0..100)
+            .map(|row| (row % 3 > 0).then(|| format!("n{row}")))
+            .collect::<StringArray>(),
+    );
     let mut lists = ListBuilder::new(Float64Builder::new());
     for row in 0..100 {
         lists.append_value((0..row % 4).map(|at| Some(f64::from(at) / 2.0)));
