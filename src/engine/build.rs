@@ -17,7 +17,7 @@ use super::error::RunError;
 use super::order::{OrderDesk, Receipt, WorkOrder};
 use super::report;
 use super::run::Pass;
-use super::work::{Workshop, work};
+use super::work::{WorkError, Workshop, work};
 use crate::clock::Clock;
 use crate::ledger::Ledger;
 use crate::model::{
@@ -126,8 +126,7 @@ impl Pass<'_> {
                             desk.write(*id, planned)
                                 .map_err(RunError::from)
                                 .map(|order| {
-                                    let receipt =
-                                        work(&order, shop).map_err(|error| report::chain(&error));
+                                    let receipt = work(&order, shop);
                                     (order, receipt)
                                 });
                         // The receiver goes only after a failure that ends the run.
@@ -150,7 +149,7 @@ impl Pass<'_> {
 }
 
 /// An order with its receipt, or with the reason why there is none.
-type Finished = Result<(WorkOrder, Result<Receipt, String>), RunError>;
+type Finished = Result<(WorkOrder, Result<Receipt, WorkError>), RunError>;
 
 /// Commits what comes in, in groups of what is there.
 fn receive(
@@ -168,12 +167,18 @@ fn receive(
         {
             match finished? {
                 (order, Ok(receipt)) => group.push((order, receipt)),
-                (order, Err(message)) => {
+                // Not a failure: the plan is recorded, and the next run takes the unit up.
+                (_, Err(WorkError::Interrupted)) => {}
+                (order, Err(error)) => {
                     failed.insert(order.unit);
                     committer.errors.push(ReportedError {
                         path: order.unit.to_string(),
                         kind: ErrorKind::Unit,
-                        message: format!("cannot build unit {}: {message}", order.unit),
+                        message: format!(
+                            "cannot build unit {}: {}",
+                            order.unit,
+                            report::chain(&error)
+                        ),
                     });
                 }
             }

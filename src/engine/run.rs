@@ -30,7 +30,9 @@ pub fn run(pipeline: &Pipeline, control: &Control) -> Result<RunReport, RunError
     let pool = pool(pipeline)?;
     let meta = ledger.view()?.meta()?;
     let report = Pass::new(pipeline, control, &pool, &meta)?.run(&ledger)?;
-    ledger.compact_if_sparse()?;
+    if report.units.written > 0 || report.files.removed > 0 {
+        ledger.compact_if_sparse()?;
+    }
     ledger.close()?;
     control.progress().enter(Phase::Finished);
     Ok(report)
