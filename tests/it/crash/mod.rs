@@ -1,0 +1,6 @@
+//! What a run survives: power cuts at every operation, failing disks and sources, `kill -9`, and planted faults that
+//! prove the checks to be awake.
+
+mod check;
+mod cut;
+mod world;
