@@ -164,6 +164,26 @@ fn records_without_output(view: &View, target: &BTreeMap<String, Vec<u8>>) -> Ve
     out
 }
 
+/// Returns how two sorted lists of rows differ, if they do.
+pub(crate) fn row_complaints(ours: &[String], theirs: &[String]) -> Vec<String> {
+    if ours == theirs {
+        return Vec::new();
+    }
+    let only = |these: &[String], those: &[String]| -> Vec<String> {
+        let mut rest = those.to_vec();
+        let mut only = Vec::new();
+        for row in these {
+            match rest.iter().position(|other| other == row) {
+                Some(at) => drop(rest.swap_remove(at)),
+                None => only.push(row.clone()),
+            }
+        }
+        only
+    };
+    let (many, few) = (only(ours, theirs), only(theirs, ours));
+    vec![format!("rows too many: {many:#?}, rows missing: {few:#?}")]
+}
+
 /// Opens what is committed, if there is a ledger.
 pub(crate) fn view(disk: &MemoryDisk) -> Result<Option<View>, OpenError> {
     match ledger::snapshot(as_disk(disk), Path::new(STATE)) {
