@@ -4,4 +4,5 @@
 mod again;
 mod check;
 mod cut;
+mod refused;
 mod world;
