@@ -8,5 +8,6 @@
 )]
 
 mod contract;
+mod crash;
 mod layering;
 mod support;

@@ -1,0 +1,177 @@
+//! The crash matrix: every durable operation of every run of a history is cut once, the disk loses what was not
+//! synced (or some of it, or nothing), and the next run must end exactly where an undisturbed one does.
+//!
+//! Why it can: the plan is recorded before the work, so the same units come out, and a unit's bytes are a function of
+//! its members. Only the grouping of commits depends on timing; nothing that is compared depends on the grouping.
+//!
+//! On each push the cuts are sampled; `NIGHTLY=1` makes all of them.
+
+use std::sync::Arc;
+
+use strandline::durable::{Disk, FaultyDisk, MemoryDisk, Survivors};
+
+use super::check::{self, Ending};
+use super::world::{HISTORY, World, as_disk};
+
+/// A run about to be cut: the source as it is, the disk before it, and where it has to end.
+pub(crate) struct Stage {
+    pub(crate) world: World,
+    pub(crate) before: MemoryDisk,
+    pub(crate) expected: Ending,
+    /// Durable operations of the undisturbed run.
+    pub(crate) operations: usize,
+}
+
+impl Stage {
+    /// Plays the history up to the chapter `index`, and runs it once undisturbed.
+    pub(crate) fn of(index: usize) -> Self {
+        let world = World::new();
+        let disk = MemoryDisk::new();
+        for chapter in &HISTORY[..index] {
+            world.play(chapter);
+            world.run(&disk).unwrap();
+        }
+        world.play(&HISTORY[index]);
+        let before = disk.crash(Survivors::All);
+        let faulty = FaultyDisk::new(as_disk(&disk));
+        let on: Arc<dyn Disk> = Arc::new(faulty.clone());
+        world.run_on(&on).unwrap();
+        let expected = Ending::of(&disk);
+        assert_eq!(expected.own_complaints(), [""; 0]);
+        assert_eq!(check::empty_directories(&disk), [""; 0]);
+        Self {
+            world,
+            before,
+            expected,
+            operations: faulty.changes(),
+        }
+    }
+
+    /// Runs with the power going at `cut`, and returns what the next start finds, with the operations before it.
+    pub(crate) fn cut(&self, start: &MemoryDisk, cut: usize, survivors: Survivors) -> Wreck {
+        let disk = start.crash(Survivors::All);
+        let faulty = FaultyDisk::new(as_disk(&disk));
+        faulty.cut_at(cut);
+        let on: Arc<dyn Disk> = Arc::new(faulty.clone());
+        let was_cut = self.world.run_on(&on).is_err();
+        let history = faulty.history();
+        let last = history.iter().rev().take(6).rev();
+        Wreck {
+            disk: disk.crash(survivors),
+            was_cut,
+            trail: last.map(|step| format!("{:?} {}", step.action, step.path.display())).collect(),
+        }
+    }
+
+    /// Runs to the end and returns what is not as it should be.
+    pub(crate) fn finish(&self, disk: &MemoryDisk) -> Vec<String> {
+        match self.world.run(disk) {
+            Err(error) => vec![format!("the next run fails: {}", chain(&error))],
+            Ok(_) => {
+                let mut complaints = Ending::of(disk).complaints(&self.expected);
+                complaints.extend(check::empty_directories(disk));
+                complaints
+            }
+        }
+    }
+}
+
+/// What a power cut left.
+pub(crate) struct Wreck {
+    pub(crate) disk: MemoryDisk,
+    pub(crate) was_cut: bool,
+    trail: Vec<String>,
+}
+
+impl Wreck {
+    pub(crate) fn demand(&self, what: &str, complaints: &[String]) {
+        assert!(
+            complaints.is_empty(),
+            "{what}, after\n  {}\n- {}",
+            self.trail.join("\n  "),
+            complaints.join("\n- ")
+        );
+    }
+}
+
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+pub(crate) fn is_nightly() -> bool {
+    std::env::var_os("NIGHTLY").is_some_and(|value| value == "1")
+}
+
+/// Returns the numbers below `count` that are tried: all of them at night, else about `sample`, evenly spread.
+pub(crate) fn sampled(count: usize, sample: usize) -> Vec<usize> {
+    let stride = if is_nightly() { 1 } else { count.div_ceil(sample).max(1) };
+    (0..count).step_by(stride).collect()
+}
+
+const FATES: [Survivors; 5] = [
+    Survivors::Synced,
+    Survivors::Some { seed: 1 },
+    Survivors::All,
+    Survivors::Some { seed: 2 },
+    Survivors::Some { seed: 3 },
+];
+
+/// Returns the fates that a cut is tried with: all at night, else two that change from cut to cut.
+fn fates(turn: usize) -> Vec<Survivors> {
+    if is_nightly() {
+        return FATES.to_vec();
+    }
+    vec![FATES[turn % FATES.len()], FATES[(turn + 2) % FATES.len()]]
+}
+
+fn every_cut_of(chapter: usize) {
+    let stage = Stage::of(chapter);
+    // The grouping of commits varies, so another run may take a few operations more.
+    let count = stage.operations + 8;
+    let cuts = sampled(count, 40);
+    let mut hit = 0;
+    for (turn, cut) in cuts.iter().copied().enumerate() {
+        for survivors in fates(turn) {
+            let wreck = stage.cut(&stage.before, cut, survivors);
+            hit += usize::from(wreck.was_cut);
+            let what = format!("{}, cut at {cut}, {survivors:?}", HISTORY[chapter].name);
+            wreck.demand(&what, &check::between(&wreck.disk));
+            wreck.demand(&what, &stage.finish(&wreck.disk));
+        }
+    }
+    let (name, tried) = (HISTORY[chapter].name, cuts.len());
+    println!("{name}: {} operations, {tried} cuts tried, {hit} runs cut", stage.operations);
+    assert!(hit > tried, "{hit} of {tried} cuts were made");
+}
+
+#[test]
+fn a_first_load_that_is_cut_anywhere_ends_as_if_undisturbed() {
+    every_cut_of(0);
+}
+
+#[test]
+fn edits_that_are_cut_anywhere_end_as_if_undisturbed() {
+    every_cut_of(1);
+}
+
+#[test]
+fn absorbing_that_is_cut_anywhere_ends_as_if_undisturbed() {
+    every_cut_of(2);
+}
+
+#[test]
+fn widening_that_is_cut_anywhere_ends_as_if_undisturbed() {
+    every_cut_of(3);
+}
+
+#[test]
+fn removals_that_are_cut_anywhere_end_as_if_undisturbed() {
+    every_cut_of(4);
+}

@@ -1,0 +1,8 @@
+//! What a run survives: power cuts at every operation, failing disks and sources, `kill -9`, and planted faults that
+//! prove the checks to be awake.
+
+mod again;
+mod check;
+mod cut;
+mod refused;
+mod world;
