@@ -4,5 +4,6 @@
 mod again;
 mod check;
 mod cut;
+mod places;
 mod refused;
 mod world;
