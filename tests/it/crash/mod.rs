@@ -5,5 +5,8 @@ mod again;
 mod check;
 mod cut;
 mod places;
+mod program;
 mod refused;
+mod sigkill;
+mod signals;
 mod world;
