@@ -327,7 +327,8 @@ proptest! {
         values in prop::collection::vec(json(), 1..8),
         guess in json(),
     ) {
-        let lines: String = values.iter().map(|value| format!("{}\n", serde_json::json!({"a": value}))).collect();
+        let lines: Vec<String> = values.iter().map(|value| format!("{}\n", serde_json::json!({"a": value}))).collect();
+        let lines = lines.concat();
         let kind = values.iter().map(type_of).fold(DataType::Null, |a, b| join_types(&a, &b));
         let expected = Shape::of(&[("a", kind.clone())]);
         for guess in [Shape::of(&[("a", type_of(&guess))]), expected.clone(), Shape::default()] {

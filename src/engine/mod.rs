@@ -10,8 +10,8 @@
 //! | discover | `discover` | joins the listing with the ledger, range by range, side by side |
 //! | verify | `verify` | hashes what stamps do not decide, finds renames |
 //! | plan | `prepare` | turns verdicts into ledger rows and the planner's inputs |
-//! | work | `order`, `work`, `rows`, `member` | builds units from work orders, answers with receipts |
-//! | publish, record | `commit` | makes groups of units visible, then records them |
+//! | work | `build`, `order`, `work`, `rows`, `member` | builds units from work orders, answers with receipts |
+//! | publish, record | `commit`, `outcome`, `growth` | makes groups of units visible, then records them |
 //! | recover | `recover` | rolls intents of a killed run forward or back |
 //!
 //! # Invariants
@@ -20,14 +20,17 @@
 //! - Every crash window is named in `commit`, where it is closed.
 
 mod audit;
+mod build;
 mod commit;
 mod control;
 mod definition;
 mod discover;
 mod error;
 mod forget;
+mod growth;
 mod member;
 mod order;
+mod outcome;
 mod pipeline;
 mod prepare;
 mod preview;

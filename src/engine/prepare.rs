@@ -259,13 +259,11 @@ impl Preparation<'_> {
         }
     }
 
-    fn seen_again(&self, record: FileRecord, seen: Fingerprint) -> FileRecord {
-        FileRecord {
-            racy: detect::is_racy(&seen, self.looked_at),
-            seen,
-            run: self.run,
-            ..record
-        }
+    fn seen_again(&self, mut record: FileRecord, seen: Fingerprint) -> FileRecord {
+        record.racy = detect::is_racy(&seen, self.looked_at);
+        record.seen = seen;
+        record.run = self.run;
+        record
     }
 }
 

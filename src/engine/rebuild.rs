@@ -56,7 +56,7 @@ pub fn recover(target: &Target) -> Result<RecoverReport, RunError> {
                     path: target.state.clone(),
                     source,
                 })
-            })?
+            })?;
         }
         Err(error) => return Err(error.into()),
     }

@@ -1,41 +1,25 @@
 //! One pass: discover → verify → plan → work → publish → record.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rayon::ThreadPool;
-use rayon::prelude::*;
 
-use super::commit::Committer;
-use super::control::{Control, Phase, Progress};
+use super::control::{Control, Phase};
 use super::discover::{Discovery, discover};
 use super::error::RunError;
-use super::order::{OrderDesk, Receipt, WorkOrder};
 use super::pipeline::Pipeline;
 use super::prepare::{Preparation, Prepared, record_plan};
 use super::same_content::{self, Skipped};
 use super::session::{self, Absent};
 use super::verify::{Changes, HashAdded, verify};
-use super::work::{Workshop, work};
 use super::{definition, report};
 use crate::config::{PathPartitions, SameContent};
 use crate::decode::recognise;
 use crate::detect::Look;
 use crate::ledger::{Batch, Garbage, Ledger, Meta, MetaChange, View};
-use crate::model::{
-    DirtyReason, ErrorKind, Fingerprint, OutputPath, ReportedError, RunId, RunReport, SourcePath,
-    Timestamp, UnitId,
-};
+use crate::model::{DirtyReason, OutputPath, ReportedError, RunId, RunReport, Timestamp, UnitId};
 use crate::plan::{self, Budget, OpenUnit, Plan, UnitBounds};
-
-/// Units that one group of a commit takes at the most; what is finished sooner is committed sooner.
-const GROUP: usize = 64;
-
-/// Rounds of building again what a wider type made stale. A column widens twice at the most.
-const ROUNDS: usize = 8;
 
 /// Makes one pass over the source and brings the target up to date.
 ///
@@ -46,7 +30,9 @@ pub fn run(pipeline: &Pipeline, control: &Control) -> Result<RunReport, RunError
     let pool = pool(pipeline)?;
     let meta = ledger.view()?.meta()?;
     let report = Pass::new(pipeline, control, &pool, &meta)?.run(&ledger)?;
-    ledger.compact_if_sparse()?;
+    if report.units.written > 0 || report.files.removed > 0 {
+        ledger.compact_if_sparse()?;
+    }
     ledger.close()?;
     control.progress().enter(Phase::Finished);
     Ok(report)
@@ -134,8 +120,8 @@ impl<'a> Pass<'a> {
         let found = clock.monotonic();
         progress.enter(Phase::Verify);
         let changes = self.verify(discovery)?;
-        self.report.seconds.discover = (found - begun).as_secs_f64();
-        self.report.seconds.verify = (clock.monotonic() - found).as_secs_f64();
+        self.report.seconds.discover = found.saturating_sub(begun).as_secs_f64();
+        self.report.seconds.verify = clock.monotonic().saturating_sub(found).as_secs_f64();
         Ok(changes)
     }
 
@@ -264,122 +250,6 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Builds and commits what is planned, then what that made stale. Returns the garbage that was collected.
-    fn build(
-        &mut self,
-        ledger: &Ledger,
-        first: Plan,
-        current: &HashMap<SourcePath, Fingerprint>,
-    ) -> Result<BTreeSet<OutputPath>, RunError> {
-        self.control.progress().enter(Phase::Work);
-        let mut collected = BTreeSet::new();
-        let mut plan = first;
-        let mut failed = BTreeSet::new();
-        for _ in 0..ROUNDS {
-            plan.units.retain(|id, _| !failed.contains(id));
-            if plan.units.is_empty() || self.control.is_interrupted() {
-                break;
-            }
-            self.report.units.planned += plan.units.len() as u64;
-            self.round(ledger, &plan, current, &mut collected, &mut failed)?;
-            let view = ledger.view()?;
-            let dirty = view.dirty()?.into_iter();
-            let stale = dirty.filter(|(_, why)| matches!(why, DirtyReason::SchemaWidened { .. }));
-            let inputs = plan::Inputs {
-                dirty: stale.collect(),
-                ..plan::Inputs::default()
-            };
-            plan = plan::plan(
-                inputs,
-                UnitBounds {
-                    bytes: 0,
-                    members: 0,
-                },
-            );
-        }
-        self.report.units.failed = failed.len() as u64;
-        Ok(collected)
-    }
-
-    /// Lets the workers build the units of `plan` while this thread commits what they finish.
-    fn round(
-        &mut self,
-        ledger: &Ledger,
-        plan: &Plan,
-        current: &HashMap<SourcePath, Fingerprint>,
-        collected: &mut BTreeSet<OutputPath>,
-        failed: &mut BTreeSet<UnitId>,
-    ) -> Result<(), RunError> {
-        let view = ledger.view()?;
-        let target = &self.pipeline.target;
-        let clock = &*target.clock;
-        let begun = clock.monotonic();
-        let mut publishing = Duration::ZERO;
-        let mut committer = Committer {
-            ledger,
-            sink: &*target.sink,
-            clock,
-            run: self.run,
-            looked_at: self.looked_at,
-            definition: self.pipeline.definition.fingerprint(),
-            schema: view.schema()?,
-            report: &mut self.report,
-            errors: &mut self.errors,
-            collected: std::mem::take(collected),
-            groups: 0,
-        };
-        let desk = OrderDesk {
-            view: &view,
-            definition: Arc::new(self.pipeline.definition.clone()),
-            known: committer.shape(),
-            current,
-        };
-        let threads = self.pool.current_num_threads();
-        let shop = Workshop {
-            source: &*self.pipeline.source,
-            sink: &*target.sink,
-            control: self.control,
-            memory: usize::try_from(self.pipeline.limits.memory.0).unwrap_or(usize::MAX)
-                / (2 * threads),
-        };
-        note_plan(self.control.progress(), plan);
-        let stop = AtomicBool::new(false);
-        let (sender, receiver) = mpsc::sync_channel::<Finished>(2 * threads);
-        let outcome = self.pool.in_place_scope(|scope| {
-            let (stop, desk, shop) = (&stop, &desk, &shop);
-            scope.spawn(move |_| {
-                plan.units
-                    .par_iter()
-                    .for_each_with(sender, |sender, (id, planned)| {
-                        if stop.load(Ordering::Relaxed) || shop.control.is_interrupted() {
-                            return;
-                        }
-                        let finished =
-                            desk.write(*id, planned)
-                                .map_err(RunError::from)
-                                .map(|order| {
-                                    let receipt =
-                                        work(&order, shop).map_err(|error| report::chain(&error));
-                                    (order, receipt)
-                                });
-                        // The receiver goes only after a failure that ends the run.
-                        sender.send(finished).ok();
-                    });
-            });
-            let result = receive(&receiver, &mut committer, failed, clock, &mut publishing);
-            if result.is_err() {
-                stop.store(true, Ordering::Relaxed);
-                while receiver.recv().is_ok() {}
-            }
-            result
-        });
-        *collected = committer.collected;
-        let total = clock.monotonic() - begun;
-        self.report.seconds.publish += publishing.as_secs_f64();
-        self.report.seconds.work += total.saturating_sub(publishing).as_secs_f64();
-        outcome
-    }
-
     /// Writes the report, the checkpoint and the watermark.
     fn end(
         mut self,
@@ -402,7 +272,7 @@ impl<'a> Pass<'a> {
             self.report.watermark = self.report.watermark.max(self.newest);
         }
         let clock = &self.pipeline.target.clock;
-        self.report.seconds.total = (clock.monotonic() - self.started).as_secs_f64();
+        self.report.seconds.total = clock.monotonic().saturating_sub(self.started).as_secs_f64();
         ledger.write(&Batch {
             garbage: collected
                 .into_iter()
@@ -421,50 +291,4 @@ impl<'a> Pass<'a> {
         })?;
         Ok(self.report)
     }
-}
-
-/// An order with its receipt, or with the reason why there is none.
-type Finished = Result<(WorkOrder, Result<Receipt, String>), RunError>;
-
-/// Commits what comes in, in groups of what is there.
-fn receive(
-    receiver: &mpsc::Receiver<Finished>,
-    committer: &mut Committer<'_>,
-    failed: &mut BTreeSet<UnitId>,
-    clock: &dyn crate::clock::Clock,
-    publishing: &mut Duration,
-) -> Result<(), RunError> {
-    while let Ok(first) = receiver.recv() {
-        let mut group = Vec::new();
-        for finished in std::iter::once(first)
-            .chain(receiver.try_iter())
-            .take(GROUP)
-        {
-            match finished? {
-                (order, Ok(receipt)) => group.push((order, receipt)),
-                (order, Err(message)) => {
-                    failed.insert(order.unit);
-                    committer.errors.push(ReportedError {
-                        path: order.unit.to_string(),
-                        kind: ErrorKind::Unit,
-                        message: format!("cannot build unit {}: {message}", order.unit),
-                    });
-                }
-            }
-        }
-        let begun = clock.monotonic();
-        committer.commit(group)?;
-        *publishing += clock.monotonic() - begun;
-    }
-    Ok(())
-}
-
-/// Shows how much there is to do.
-fn note_plan(progress: &Progress, plan: &Plan) {
-    for unit in plan.units.values() {
-        let files = unit.joins.len() + unit.modified.len();
-        Progress::add(&progress.files_total, files as u64);
-        Progress::add(&progress.bytes_total, unit.joined_bytes);
-    }
-    Progress::add(&progress.units_total, plan.units.len() as u64);
 }

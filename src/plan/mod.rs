@@ -283,7 +283,9 @@ fn place(plan: &mut Plan, arrivals: Vec<Arrival>, open: Vec<OpenUnit>, bounds: U
     for full in packs {
         let id = fresh(plan);
         let unit = plan.units.entry(id).or_default();
-        full.into_iter().for_each(|arrival| join(unit, arrival));
+        for arrival in full {
+            join(unit, arrival);
+        }
     }
     let mut absorbed = absorb(&last, open, bounds);
     let id = match absorbed.pop() {
@@ -292,7 +294,9 @@ fn place(plan: &mut Plan, arrivals: Vec<Arrival>, open: Vec<OpenUnit>, bounds: U
     };
     let unit = plan.units.entry(id).or_default();
     unit.absorbs = absorbed.iter().map(|small| small.id).collect();
-    last.into_iter().for_each(|arrival| join(unit, arrival));
+    for arrival in last {
+        join(unit, arrival);
+    }
 }
 
 fn fresh(plan: &mut Plan) -> UnitId {

@@ -154,7 +154,10 @@ impl<'s> Table<'s> {
     }
 
     fn stop_building(&mut self) {
-        self.expected = None;
+        // Once is enough: with a walk over all columns for each new one, a file of ever new keys takes for ever.
+        if self.expected.take().is_none() {
+            return;
+        }
         for (_, column) in self.columns.iter_mut() {
             column.builder = Builder::new(&DataType::Null);
         }

@@ -250,9 +250,10 @@ fn a_line_beyond_the_limit_and_keys_without_end_are_refused() {
         malformed(&long),
         Malformed::RecordTooLarge { line: 1, .. }
     ));
-    let keys: String = (0..20_000)
+    let keys: Vec<String> = (0..20_000)
         .map(|key| format!("{{\"k{key}\":1}}\n"))
         .collect();
+    let keys = keys.concat();
     assert!(matches!(
         malformed(keys.as_bytes()),
         Malformed::TooManyColumns { line: 16_385, .. }

@@ -32,9 +32,11 @@ fn batch_of(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
 
 pub(in crate::decode) fn sample() -> RecordBatch {
     let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..100));
-    let names: ArrayRef = Arc::new(StringArray::from_iter(
-        (0..100).map(|row| (row % 3 > 0).then(|| format!("n{row}"))),
-    ));
+    let names: ArrayRef = Arc::new(
+        (0..100)
+            .map(|row| (row % 3 > 0).then(|| format!("n{row}")))
+            .collect::<StringArray>(),
+    );
     let mut lists = ListBuilder::new(Float64Builder::new());
     for row in 0..100 {
         lists.append_value((0..row % 4).map(|at| Some(f64::from(at) / 2.0)));
@@ -241,7 +243,7 @@ fn a_footer_that_claims_endless_lists_is_refused_before_room_is_made() {
     let detail = "the footer claims more than it can hold".to_owned();
     match guess(&bytes, plain(Kind::Parquet)) {
         Err(DecodeError::Malformed(malformed)) => {
-            assert_eq!(malformed, Malformed::Parquet { detail })
+            assert_eq!(malformed, Malformed::Parquet { detail });
         }
         other => panic!("{other:?}"),
     }
