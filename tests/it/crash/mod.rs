@@ -5,6 +5,7 @@ mod again;
 mod check;
 mod cut;
 mod places;
+mod planted;
 mod program;
 mod refused;
 mod sigkill;
