@@ -34,8 +34,22 @@ const COUNTRIES: [&str; 12] = [
     "DE", "FR", "US", "BR", "IN", "JP", "NG", "AU", "CA", "MX", "SE", "ZA",
 ];
 const WORDS: [&str; 16] = [
-    "delivered", "late", "gift", "returned", "fragile", "second", "attempt", "neighbour", "signed",
-    "express", "partial", "refund", "ordered", "again", "phone", "missing",
+    "delivered",
+    "late",
+    "gift",
+    "returned",
+    "fragile",
+    "second",
+    "attempt",
+    "neighbour",
+    "signed",
+    "express",
+    "partial",
+    "refund",
+    "ordered",
+    "again",
+    "phone",
+    "missing",
 ];
 
 fn main() {
