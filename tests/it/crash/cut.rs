@@ -59,7 +59,9 @@ impl Stage {
         Wreck {
             disk: disk.crash(survivors),
             was_cut,
-            trail: last.map(|step| format!("{:?} {}", step.action, step.path.display())).collect(),
+            trail: last
+                .map(|step| format!("{:?} {}", step.action, step.path.display()))
+                .collect(),
         }
     }
 
@@ -111,7 +113,11 @@ pub(crate) fn is_nightly() -> bool {
 
 /// Returns the numbers below `count` that are tried: all of them at night, else about `sample`, evenly spread.
 pub(crate) fn sampled(count: usize, sample: usize) -> Vec<usize> {
-    let stride = if is_nightly() { 1 } else { count.div_ceil(sample).max(1) };
+    let stride = if is_nightly() {
+        1
+    } else {
+        count.div_ceil(sample).max(1)
+    };
     (0..count).step_by(stride).collect()
 }
 
@@ -147,7 +153,10 @@ fn every_cut_of(chapter: usize) {
         }
     }
     let (name, tried) = (HISTORY[chapter].name, cuts.len());
-    println!("{name}: {} operations, {tried} cuts tried, {hit} runs cut", stage.operations);
+    println!(
+        "{name}: {} operations, {tried} cuts tried, {hit} runs cut",
+        stage.operations
+    );
     assert!(hit > tried, "{hit} of {tried} cuts were made");
 }
 

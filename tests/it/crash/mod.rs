@@ -4,5 +4,10 @@
 mod again;
 mod check;
 mod cut;
+mod places;
+mod planted;
+mod program;
 mod refused;
+mod sigkill;
+mod signals;
 mod world;
