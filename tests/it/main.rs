@@ -9,5 +9,6 @@
 
 mod contract;
 mod crash;
+mod format;
 mod layering;
 mod support;

@@ -1,3 +1,4 @@
 //! What several suites need.
 
 pub(crate) mod listing;
+pub(crate) mod program;
