@@ -293,10 +293,7 @@ struct DiskStaging {
 
 impl DiskStaging {
     fn named(stage: &StageName, source: io::Error) -> io::Error {
-        io::Error::new(
-            source.kind(),
-            failed("write staged file", &stage.0, source),
-        )
+        io::Error::new(source.kind(), failed("write staged file", &stage.0, source))
     }
 }
 

@@ -47,7 +47,12 @@ fn every_cut_of_the_recovery_of(chapter: usize) {
             (0..count).skip(first % 7).step_by(11).collect()
         };
         for second in seconds {
-            for fate in [Survivors::Synced, Survivors::Some { seed: second as u64 }] {
+            for fate in [
+                Survivors::Synced,
+                Survivors::Some {
+                    seed: second as u64,
+                },
+            ] {
                 let (disk, _) = cut_recovery(&stage.world, &wreck.disk, second, fate);
                 let name = HISTORY[chapter].name;
                 let what = format!("{name}, cut at {first}, its recovery at {second}, {fate:?}");
@@ -157,7 +162,11 @@ fn the_creation_of_a_ledger_can_be_cut_anywhere_twice() {
     };
     let mut tried = 0;
     for first in 0..count {
-        let once = run_cut(&MemoryDisk::new(), first, Survivors::Some { seed: first as u64 });
+        let once = run_cut(
+            &MemoryDisk::new(),
+            first,
+            Survivors::Some { seed: first as u64 },
+        );
         assert_eq!(check::between(&once), [""; 0], "cut at {first}");
         let step = if is_nightly() { 1 } else { 17 };
         for second in (first % step..count).step_by(step) {
@@ -166,7 +175,11 @@ fn the_creation_of_a_ledger_can_be_cut_anywhere_twice() {
                 .run(&twice)
                 .unwrap_or_else(|error| panic!("cut at {first} and {second}: {error:?}"));
             let ending = Ending::of(&twice);
-            assert_eq!(ending.own_complaints(), [""; 0], "cut at {first} and {second}");
+            assert_eq!(
+                ending.own_complaints(),
+                [""; 0],
+                "cut at {first} and {second}"
+            );
             let state = PathBuf::from(STATE);
             let names = as_disk(&twice).list(&state).unwrap();
             let names: Vec<String> = names.into_iter().map(|entry| entry.name).collect();

@@ -64,7 +64,12 @@ impl Ending {
         compare("file", &self.target, &expected.target, &mut out);
         compare("record of", &self.files, &expected.files, &mut out);
         compare("unit", &self.units, &expected.units, &mut out);
-        compare("quarantine of", &self.quarantine, &expected.quarantine, &mut out);
+        compare(
+            "quarantine of",
+            &self.quarantine,
+            &expected.quarantine,
+            &mut out,
+        );
         if self.shape != expected.shape {
             out.push(format!("schema {:?}, not {:?}", self.shape, expected.shape));
         }
@@ -78,7 +83,11 @@ impl Ending {
     /// Returns what is wrong with this end whatever the expected one is.
     pub(crate) fn own_complaints(&self) -> Vec<String> {
         let mut out = self.leftovers.clone();
-        out.extend(self.dirty.iter().map(|(id, why)| format!("{id} is dirty: {why}")));
+        out.extend(
+            self.dirty
+                .iter()
+                .map(|(id, why)| format!("{id} is dirty: {why}")),
+        );
         for name in self.target.keys() {
             if name.starts_with("_strandline/staging/") || name.ends_with(".new") {
                 out.push(format!("{name} is left over"));
@@ -152,12 +161,16 @@ fn records_without_output(view: &View, target: &BTreeMap<String, Vec<u8>>) -> Ve
         for output in unit.outputs {
             let name = output.path.to_string();
             let Some(bytes) = target.get(&name) else {
-                out.push(format!("{id} is recorded, and its output {name} is missing"));
+                out.push(format!(
+                    "{id} is recorded, and its output {name} is missing"
+                ));
                 continue;
             };
             let hash = ContentHash::of(bytes);
             if hash != output.hash && !planned.contains(&(name.clone(), hash)) {
-                out.push(format!("{id} is recorded, and its output {name} is another"));
+                out.push(format!(
+                    "{id} is recorded, and its output {name} is another"
+                ));
             }
         }
     }

@@ -36,7 +36,10 @@ fn a_source_that(kind: ErrorKind, fails: impl Fn(&FaultySource)) {
         let report = run_with(&stage, &disk, &fails);
         assert_eq!(report.files.quarantined, 0);
         assert!(!report.checkpoint, "{:?}", report.status);
-        let told = report.errors.iter().any(|error| error.path == VICTIM && error.kind == kind);
+        let told = report
+            .errors
+            .iter()
+            .any(|error| error.path == VICTIM && error.kind == kind);
         let counted = match kind {
             ErrorKind::Unsettled => report.files.unsettled == 1,
             _ => report.files.unreadable == 1 && report.status == RunStatus::Incomplete,
@@ -83,7 +86,10 @@ fn a_file_under_the_reader(change: fn(&MemorySource), then: fn(&MemorySource)) {
         assert!(!report.checkpoint);
         assert_eq!(check::between(&disk), [""; 0]);
         then(&stage.world.source);
-        stage.world.clock.advance(std::time::Duration::from_secs(60));
+        stage
+            .world
+            .clock
+            .advance(std::time::Duration::from_secs(60));
         let after = stage.world.run(&disk).unwrap();
         assert!(after.checkpoint, "{:?}", after.errors);
         let fresh = MemoryDisk::new();
@@ -143,7 +149,10 @@ fn a_target_that_vanished_with_its_ledger_is_loaded_afresh() {
     stage.world.run(&disk).unwrap();
     let ending = Ending::of(&disk);
     assert_eq!(ending.own_complaints(), [""; 0]);
-    assert_eq!(check::row_complaints(&ending.rows(), &stage.expected.rows()), [""; 0]);
+    assert_eq!(
+        check::row_complaints(&ending.rows(), &stage.expected.rows()),
+        [""; 0]
+    );
 }
 
 #[test]
@@ -211,13 +220,19 @@ impl Vanishing {
 fn a_target_that_vanishes_during_a_run_fails_it_and_is_loaded_afresh() {
     let stage = Stage::of(1);
     let disk = stage.before.crash(Survivors::All);
-    let error = stage.world.run_on(&Vanishing::disk(&disk, TARGET)).unwrap_err();
+    let error = stage
+        .world
+        .run_on(&Vanishing::disk(&disk, TARGET))
+        .unwrap_err();
     assert!(super::cut::chain(&error).contains(TARGET), "{error:?}");
     // What the dying run may have put there again is no ledger.
     wipe(&disk, TARGET);
     stage.world.run(&disk).unwrap();
     let ending = Ending::of(&disk);
-    assert_eq!(check::row_complaints(&ending.rows(), &stage.expected.rows()), [""; 0]);
+    assert_eq!(
+        check::row_complaints(&ending.rows(), &stage.expected.rows()),
+        [""; 0]
+    );
 }
 
 #[test]
@@ -230,5 +245,10 @@ fn a_target_that_vanishes_during_a_run_with_its_ledger_elsewhere_is_noticed() {
     with_state_elsewhere(&world, &Vanishing::disk(&disk, TARGET)).unwrap_err();
     let error = with_state_elsewhere(&world, &as_disk(&disk)).unwrap_err();
     assert!(matches!(error, RunError::TargetLost { .. }), "{error:?}");
-    assert!(as_disk(&disk).look(Path::new("/state/here/ledger.redb")).unwrap().is_some());
+    assert!(
+        as_disk(&disk)
+            .look(Path::new("/state/here/ledger.redb"))
+            .unwrap()
+            .is_some()
+    );
 }

@@ -38,8 +38,7 @@ fn may_be_silent(history: &[Step], number: usize) -> bool {
         Action::Lock => is_gate(&history[number]),
         // Closing notes that no repair is needed; without the note whoever opens it next repairs.
         Action::WriteStore | Action::SyncStore | Action::SetLength => {
-            history[number].path.ends_with("ledger.new")
-                || !history[number..].iter().any(is_gate)
+            history[number].path.ends_with("ledger.new") || !history[number..].iter().any(is_gate)
         }
         _ => false,
     }
@@ -60,17 +59,27 @@ fn every_refusal_of(chapter: usize, errno: i32) {
             continue;
         };
         *met.entry(step.action).or_default() += 1;
-        let what = format!("{}: {:?} {}", HISTORY[chapter].name, step.action, step.path.display());
+        let what = format!(
+            "{}: {:?} {}",
+            HISTORY[chapter].name,
+            step.action,
+            step.path.display()
+        );
         let noticed = match &outcome {
             Ok(report) => report.status == RunStatus::Incomplete,
             Err(_) => true,
         };
-        assert!(noticed || may_be_silent(&history, number), "{what} went unnoticed");
+        assert!(
+            noticed || may_be_silent(&history, number),
+            "{what} went unnoticed"
+        );
         if noticed {
             let said = said(&outcome);
             let name = step.path.file_name().unwrap_or_default().to_string_lossy();
             assert!(said.contains(&words), "{what}: {said:?}");
-            let named = [&*name, "ledger", "staged file"].iter().any(|name| said.contains(name));
+            let named = [&*name, "ledger", "staged file"]
+                .iter()
+                .any(|name| said.contains(name));
             assert!(named, "{what} {name}: {said:?}");
         }
         assert_eq!(check::between(&disk), [""; 0], "{what}");
@@ -117,7 +126,10 @@ fn a_run_without(chapter: usize, action: Action, place: &'static str, errno: i32
     let on: Arc<dyn Disk> = Arc::new(faulty.clone());
     let outcome = stage.world.run_on(&on);
     let words = io::Error::from_raw_os_error(errno).to_string();
-    assert!(said(&outcome).contains(&words), "{action:?} {place}: {outcome:?}");
+    assert!(
+        said(&outcome).contains(&words),
+        "{action:?} {place}: {outcome:?}"
+    );
     assert_eq!(check::between(&disk), [""; 0], "{action:?} {place}");
     assert_eq!(stage.finish(&disk), [""; 0], "{action:?} {place}");
 }

@@ -46,7 +46,11 @@ impl Pile {
     fn text(&mut self) -> String {
         let mut text = "id,v\n".to_owned();
         for _ in 0..1 + self.dice.below(8) {
-            text.push_str(&format!("{},{}\n", self.dice.below(1 << 40), self.dice.below(100)));
+            text.push_str(&format!(
+                "{},{}\n",
+                self.dice.below(1 << 40),
+                self.dice.below(100)
+            ));
         }
         text
     }

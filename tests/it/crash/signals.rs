@@ -16,7 +16,10 @@ fn place() -> Place {
     place.write("p=0/a.csv", "id\n1\n");
     place.run();
     for index in 0..40 {
-        place.write(&format!("p={}/f{index}.csv", index % 4), &format!("id\n{index}\n"));
+        place.write(
+            &format!("p={}/f{index}.csv", index % 4),
+            &format!("id\n{index}\n"),
+        );
     }
     place
 }
@@ -30,7 +33,10 @@ fn shut_gate(place: &Place) -> Box<dyn HeldLock> {
 /// Waits until the run of `child` has taken the pipeline. Its note is read, for asking the lock would hold it.
 fn await_holder(place: &Place, child: &Child) {
     let note = format!("process {} ", child.id());
-    while !fs::read_to_string(place.state().join("lock")).unwrap().contains(&note) {
+    while !fs::read_to_string(place.state().join("lock"))
+        .unwrap()
+        .contains(&note)
+    {
         yield_now();
     }
 }
@@ -81,14 +87,20 @@ fn of_two_programs_that_race_for_a_ledger_one_works_and_the_other_leaves_at_once
     let gate = shut_gate(&place);
     let mut racers = [place.start(), place.start()];
     let loser = loop {
-        let ended = racers.iter_mut().position(|child| child.try_wait().unwrap().is_some());
+        let ended = racers
+            .iter_mut()
+            .position(|child| child.try_wait().unwrap().is_some());
         match ended {
             Some(index) => break index,
             None => yield_now(),
         }
     };
     let [first, second] = racers;
-    let (lost, won) = if loser == 0 { (first, second) } else { (second, first) };
+    let (lost, won) = if loser == 0 {
+        (first, second)
+    } else {
+        (second, first)
+    };
     let winner = won.id().to_string();
     let lost = lost.wait_with_output().unwrap();
     assert_eq!(lost.status.code(), Some(4), "{}", words(&lost));

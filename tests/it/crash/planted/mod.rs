@@ -107,7 +107,11 @@ fn under_power_cuts(disk_fault: DiskFault, fault: SinkFault) -> Vec<String> {
         faulty.cut_at(cut);
         let pipeline = faulty_pipeline(world, Arc::new(faulty), disk_fault, fault);
         engine::run(&pipeline, &Control::default()).ok();
-        let survivors = if cut % 8 == 0 { Survivors::Synced } else { Survivors::All };
+        let survivors = if cut % 8 == 0 {
+            Survivors::Synced
+        } else {
+            Survivors::All
+        };
         let wreck = memory.crash(survivors);
         let found = check::between(&wreck);
         if !found.is_empty() {

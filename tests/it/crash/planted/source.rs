@@ -142,7 +142,9 @@ struct BadInput {
 
 impl Read for BadInput {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let most = usize::try_from(self.left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         let count = self.inner.read(&mut buffer[..most])?;
         self.left -= count as u64;
         Ok(count)
