@@ -84,25 +84,25 @@ pub(super) fn is_whole(
     file: Result<Arc<dyn ReadAt>, SinkError>,
     size: u64,
     hash: ContentHash,
-) -> Result<bool, RunError> {
+) -> Result<bool, SinkError> {
     match file {
         Ok(file) => Ok(file.len() == size && hash_of(file)? == hash),
         Err(error) if error.source.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }
 
 /// Returns the hash of a file's bytes.
-pub(super) fn hash_of(file: Arc<dyn ReadAt>) -> Result<ContentHash, RunError> {
+pub(super) fn hash_of(file: Arc<dyn ReadAt>) -> Result<ContentHash, SinkError> {
     let mut hasher = blake3::Hasher::new();
     let mut reader = crate::model::ReadAtCursor::new(file, 0);
-    hasher.update_reader(&mut reader).map_err(|source| {
-        RunError::Sink(SinkError {
+    hasher
+        .update_reader(&mut reader)
+        .map_err(|source| SinkError {
             action: "read",
             name: "an output".to_owned(),
             source,
-        })
-    })?;
+        })?;
     Ok(ContentHash(*hasher.finalize().as_bytes()))
 }
 

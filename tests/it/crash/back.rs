@@ -1,8 +1,10 @@
 //! Runs that cannot be rolled forward: somebody emptied the staging place between the power cut and the next start.
 //! Outputs may then stand that no record knows, or over those that a record does know.
 
+use std::io::Write as _;
 use std::path::Path;
 
+use strandline::config::{OnDelete, Policies};
 use strandline::durable::{MemoryDisk, Survivors};
 
 use super::check::{self, Ending};
@@ -92,4 +94,54 @@ fn a_change_that_is_taken_back_after_staging_was_emptied_leaves_no_trace() {
             .advance(std::time::Duration::from_secs(3600));
         demand_full_load(&stage.world, HISTORY[index].name, &wrecks);
     }
+}
+
+/// Rows that only the outputs hold are carried over by where the record says that they stand.
+#[test]
+fn rows_are_never_carried_over_from_an_output_that_is_not_the_recorded_one() {
+    let world = World {
+        policies: Policies {
+            on_delete: OnDelete::Retain,
+            ..World::new().policies
+        },
+        ..World::new()
+    };
+    let disk = MemoryDisk::new();
+    let source = &world.source;
+    source.write("1/m.csv", b"id,kind,v\n1,x,1\n2,x,2\n".to_vec());
+    source.write("1/n.csv", b"id,kind,v\n3,x,3\n".to_vec());
+    let hour = std::time::Duration::from_secs(3600);
+    world.clock.advance(hour);
+    world.run(&disk).unwrap();
+    source.remove("1/n.csv");
+    world.clock.advance(hour);
+    world.run(&disk).unwrap();
+    // Its rows now stand in front of the retained ones, in an output that nobody recorded.
+    let output = Path::new(super::world::TARGET).join("day=1/kind=x/u000000.parquet");
+    let recorded = read(&disk, &output);
+    source.write("1/m.csv", b"id,kind,v\n1,x,1\n2,x,2\n9,x,9\n".to_vec());
+    world.clock.advance(hour);
+    let other = disk.crash(Survivors::All);
+    world.run(&other).unwrap();
+    write(&disk, &output, &read(&other, &output));
+    let report = world.run(&disk).unwrap();
+    let said = &report.errors[0].message;
+    assert!(
+        said.contains("day=1/kind=x/u000000.parquet: it is not what was recorded"),
+        "{said}"
+    );
+    write(&disk, &output, &recorded);
+    world.run(&disk).unwrap();
+    assert_eq!(Ending::of(&disk).rows(), Ending::of(&other).rows());
+}
+
+fn read(disk: &MemoryDisk, path: &Path) -> Vec<u8> {
+    let mut files = disk.files().into_iter();
+    files.find(|(name, _)| name == path).unwrap().1
+}
+
+fn write(disk: &MemoryDisk, path: &Path, bytes: &[u8]) {
+    let mut file = as_disk(disk).create(path).unwrap();
+    file.write_all(bytes).unwrap();
+    file.finish().unwrap();
 }
