@@ -26,6 +26,7 @@ use super::growth::grow;
 use super::order::{Receipt, StagedOutput, WorkOrder};
 use super::outcome::{Notes, Place, Seat};
 use super::prepare::forget;
+use super::recover::is_whole;
 use crate::clock::Clock;
 use crate::ledger::{Batch, Garbage, Intent, IntentId, Ledger, Planned, SchemaVersion, View};
 use crate::model::{
@@ -193,7 +194,7 @@ impl Committer<'_> {
                 forget(&mut group.then, path.clone());
             }
         }
-        add_outputs(order, &receipt.outputs, group);
+        add_outputs(self.sink, order, &receipt.outputs, group);
         let record = self.unit_record(view, order, receipt, inside, &group.then)?;
         let then = &mut group.then;
         for absorbed in &order.absorbs {
@@ -265,7 +266,10 @@ impl Committer<'_> {
 }
 
 /// Sorts staged outputs into those to publish and those whose bytes stand already; what is left is obsolete.
-fn add_outputs(order: &WorkOrder, staged: &[StagedOutput], group: &mut Group) {
+///
+/// A record that is equal proves nothing of what stands there: the publication of another state may have begun and
+/// been rolled back. So an output is kept only where its bytes are found on the disk.
+fn add_outputs(sink: &dyn Sink, order: &WorkOrder, staged: &[StagedOutput], group: &mut Group) {
     let mut standing: HashMap<&OutputPath, &OutputRecord> = order
         .standing
         .iter()
@@ -273,7 +277,8 @@ fn add_outputs(order: &WorkOrder, staged: &[StagedOutput], group: &mut Group) {
         .collect();
     for output in staged {
         let same = standing.remove(&output.output).is_some_and(|old| {
-            old.hash == output.hash && old.size == output.size && !order.publish_all
+            old.hash == output.hash
+                && is_whole(sink.open(&output.output), output.size, output.hash).unwrap_or(false)
         });
         if same {
             group.kept += 1;

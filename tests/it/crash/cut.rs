@@ -6,6 +6,7 @@
 //!
 //! On each push the cuts are sampled; `NIGHTLY=1` makes all of them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use strandline::durable::{Disk, FaultyDisk, MemoryDisk, Survivors};
@@ -25,12 +26,18 @@ pub(crate) struct Stage {
 impl Stage {
     /// Plays the history up to the chapter `index`, and runs it once undisturbed.
     pub(crate) fn of(index: usize) -> Self {
+        Self::with_source_before(index).0
+    }
+
+    /// As [`Stage::of`], with what the source held before the chapter.
+    pub(crate) fn with_source_before(index: usize) -> (Self, BTreeMap<String, Vec<u8>>) {
         let world = World::new();
         let disk = MemoryDisk::new();
         for chapter in &HISTORY[..index] {
             world.play(chapter);
             world.run(&disk).unwrap();
         }
+        let earlier = world.source.contents();
         world.play(&HISTORY[index]);
         let before = disk.crash(Survivors::All);
         let faulty = FaultyDisk::new(as_disk(&disk));
@@ -39,12 +46,13 @@ impl Stage {
         let expected = Ending::of(&disk);
         assert_eq!(expected.own_complaints(), [""; 0]);
         assert_eq!(check::empty_directories(&disk), [""; 0]);
-        Self {
+        let stage = Self {
             world,
             before,
             expected,
             operations: faulty.changes(),
-        }
+        };
+        (stage, earlier)
     }
 
     /// Runs with the power going at `cut`, and returns what the next start finds, with the operations before it.
