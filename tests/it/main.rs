@@ -9,4 +9,5 @@
 
 mod contract;
 mod layering;
+mod scenario;
 mod support;
