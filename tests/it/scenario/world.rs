@@ -147,6 +147,7 @@ impl World {
     pub(crate) fn run(&mut self) -> Result<RunReport, RunError> {
         let result = engine::run(&self.pipeline(), &Control::default());
         self.learn(&result);
+        if std::env::var_os("DUMP").is_some() { eprintln!("{:?}", result.as_ref().map(|r| (r.files.clone(), r.units.clone(), &r.errors))); }
         if result.is_ok() {
             self.check();
         }
@@ -249,6 +250,7 @@ impl World {
     }
 
     fn check(&mut self) {
+        if std::env::var_os("DUMP").is_some() { super::read_back::dump(&self.disk); }
         let contents = read_back(&self.disk);
         self.model.settle(&contents.by_file);
         for (column, types) in &contents.types {
