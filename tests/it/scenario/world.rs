@@ -280,6 +280,13 @@ impl World {
                 self.model.may_hold(&path, rows);
             }
         }
+        if progress == Progress::Partly && self.setup.same_content == SameContent::Skip {
+            // Where the first name cannot be read, the next one counts for the time being.
+            for (path, bytes) in self.source.contents() {
+                let rows = rows_of(&path, &bytes).unwrap_or_default();
+                self.model.may_hold(&path, rows);
+            }
+        }
         self.heal();
     }
 
