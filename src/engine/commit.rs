@@ -31,7 +31,7 @@ use crate::clock::Clock;
 use crate::ledger::{Batch, Garbage, Intent, IntentId, Ledger, Planned, SchemaVersion, View};
 use crate::model::{
     Carried, DirtyReason, FileRecord, Member, OutputPath, OutputRecord, ReportedError, RunId,
-    RunReport, Shape, SourcePath, Timestamp, UnitRecord,
+    RunReport, Shape, SourcePath, Timestamp, UnitId, UnitRecord,
 };
 use crate::sink::{Discard, Sink, StageName};
 
@@ -44,6 +44,8 @@ pub(super) struct Committer<'a> {
     /// The moment before the listing began.
     pub(super) looked_at: Timestamp,
     pub(super) definition: String,
+    /// Units with members that belong elsewhere and could not be moved yet.
+    pub(super) waiting: &'a BTreeSet<UnitId>,
     pub(super) schema: Option<SchemaVersion>,
     pub(super) report: &'a mut RunReport,
     pub(super) errors: &'a mut Vec<ReportedError>,
@@ -185,7 +187,7 @@ impl Committer<'_> {
                 inside.push((member.path.clone(), carried));
             }
         }
-        let transient = notes.transient;
+        let transient = notes.transient || self.waiting.contains(&order.unit);
         self.report.files.unsettled += notes.unsettled;
         self.report.files.unreadable += notes.unreadable;
         for path in &order.leaves {

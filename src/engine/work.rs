@@ -60,10 +60,22 @@ pub(super) enum WorkError {
     CarryOther { output: OutputPath },
     #[error("cannot cast carried rows")]
     Cast(#[source] arrow::error::ArrowError),
+    #[error("a value of partition column {column} is too long to name a directory")]
+    TooLong { column: String },
     #[error("the source kept changing while it was read")]
     Restless,
     #[error("interrupted")]
     Interrupted,
+}
+
+impl WorkError {
+    /// Tells whether the rows of the member at hand are at fault: it is set aside, and the others go on.
+    fn is_of_the_rows(&self) -> bool {
+        matches!(
+            self,
+            Self::TooLong { .. } | Self::Transform(TransformError::Unroutable { .. })
+        )
+    }
 }
 
 /// What a worker works with.
@@ -107,6 +119,8 @@ struct Knowledge {
     version: Option<Carried>,
     observed: Option<Shape>,
     trouble: Option<Trouble>,
+    /// Why its rows cannot be placed, found out before its bytes had been read whole.
+    fault: Option<String>,
     rows: Option<u64>,
 }
 
@@ -264,7 +278,14 @@ impl<'a> Building<'a> {
             }
         };
         let done = self.bring_in(index, schema, &mut emit)?;
-        failure.map_or(Ok(done), Err)
+        match failure {
+            None => Ok(done),
+            Some(error) if error.is_of_the_rows() && matches!(self.way(index), Way::Read(_)) => {
+                self.known[index].fault = Some(super::report::chain(&error));
+                Ok(false)
+            }
+            Some(error) => Err(error),
+        }
     }
 
     /// Returns the version of the member's rows, where it is known before they are read.
@@ -401,6 +422,10 @@ impl<'a> Building<'a> {
                 && self.known[index].observed.is_none()
             {
                 self.read(index, read, &mut |_| ControlFlow::Continue(()));
+            }
+            let known = &mut self.known[index];
+            if let (Some(version), Some(reason)) = (known.version, known.fault.take()) {
+                known.trouble = Some(Trouble::Bad { version, reason });
             }
         }
         self.shape = self.typed(&self.observed());
