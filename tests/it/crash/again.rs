@@ -8,7 +8,7 @@ use strandline::durable::{Disk, FaultyDisk, MemoryDisk, Survivors};
 use strandline::engine::{self, Control, Depth, RunError};
 
 use super::check::{self, Ending};
-use super::cut::{Stage, is_nightly, sampled};
+use super::cut::{Stage, is_nightly, sampled, tell};
 use super::world::{HISTORY, STATE, World, as_disk};
 
 /// Opens the pipeline as a run does, recovery included, and does no work.
@@ -62,7 +62,7 @@ fn every_cut_of_the_recovery_of(chapter: usize) {
             }
         }
     }
-    println!("{}: {pairs} pairs of cuts", HISTORY[chapter].name);
+    tell(&format!("{}: {pairs} pairs of cuts", HISTORY[chapter].name));
 }
 
 #[test]
@@ -187,5 +187,7 @@ fn the_creation_of_a_ledger_can_be_cut_anywhere_twice() {
             tried += 1;
         }
     }
-    println!("an empty run: {count} operations, {tried} pairs of cuts");
+    tell(&format!(
+        "an empty run: {count} operations, {tried} pairs of cuts"
+    ));
 }

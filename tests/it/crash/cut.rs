@@ -75,14 +75,12 @@ impl Stage {
 
     /// Runs to the end and returns what is not as it should be.
     pub(crate) fn finish(&self, disk: &MemoryDisk) -> Vec<String> {
-        match self.world.run(disk) {
-            Err(error) => vec![format!("the next run fails: {}", chain(&error))],
-            Ok(_) => {
-                let mut complaints = Ending::of(disk).complaints(&self.expected);
-                complaints.extend(check::empty_directories(disk));
-                complaints
-            }
+        if let Err(error) = self.world.run(disk) {
+            return vec![format!("the next run fails: {}", chain(&error))];
         }
+        let mut complaints = Ending::of(disk).complaints(&self.expected);
+        complaints.extend(check::empty_directories(disk));
+        complaints
     }
 }
 
@@ -113,6 +111,12 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// Tells whoever reads the log how much was sampled.
+#[expect(clippy::print_stdout, reason = "the log of a test is its stdout")]
+pub(crate) fn tell(text: &str) {
+    println!("{text}");
 }
 
 pub(crate) fn is_nightly() -> bool {
@@ -161,10 +165,10 @@ fn every_cut_of(chapter: usize) {
         }
     }
     let (name, tried) = (HISTORY[chapter].name, cuts.len());
-    println!(
-        "{name}: {} operations, {tried} cuts tried, {hit} runs cut",
-        stage.operations
-    );
+    let count = stage.operations;
+    tell(&format!(
+        "{name}: {count} operations, {tried} cuts tried, {hit} runs cut"
+    ));
     assert!(hit > tried, "{hit} of {tried} cuts were made");
 }
 

@@ -11,7 +11,7 @@ use strandline::engine::RunError;
 use strandline::model::{RunReport, RunStatus};
 
 use super::check;
-use super::cut::{Stage, chain, sampled};
+use super::cut::{Stage, chain, sampled, tell};
 use super::world::{HISTORY, as_disk};
 
 const ENOSPC: i32 = 28;
@@ -85,7 +85,7 @@ fn every_refusal_of(chapter: usize, errno: i32) {
         assert_eq!(check::between(&disk), [""; 0], "{what}");
         assert_eq!(stage.finish(&disk), [""; 0], "{what}");
     }
-    println!("{}: {words}: {met:?}", HISTORY[chapter].name);
+    tell(&format!("{}: {words}: {met:?}", HISTORY[chapter].name));
 }
 
 #[test]
