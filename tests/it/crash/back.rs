@@ -9,11 +9,11 @@ use strandline::config::{OnDelete, Policies};
 use strandline::durable::{MemoryDisk, Survivors};
 
 use super::check::{self, Ending};
-use super::cut::{Stage, Wreck, sampled};
+use super::cut::{Stage, Wreck, is_nightly, sampled};
 use super::world::{HISTORY, STATE, World, as_disk};
 
-/// Returns the wreck of each cut without anything staged.
-fn without_staging(stage: &Stage) -> Vec<(usize, Wreck)> {
+/// Returns wrecks without anything staged: of every cut at night, else of about `sample` during publication.
+fn without_staging(stage: &Stage, sample: usize) -> Vec<(usize, Wreck)> {
     let cut = |cut: usize| {
         let survivors = Survivors::Some { seed: cut as u64 };
         let wreck = stage.cut(&stage.before, cut, survivors);
@@ -24,8 +24,13 @@ fn without_staging(stage: &Stage) -> Vec<(usize, Wreck)> {
         }
         (cut, wreck)
     };
-    let cuts = sampled(stage.operations, 60);
-    cuts.into_iter().map(cut).collect()
+    let cuts = if is_nightly() {
+        (0..stage.operations).collect()
+    } else {
+        stage.publications.clone()
+    };
+    let picked = sampled(cuts.len(), sample).into_iter();
+    picked.map(|index| cut(cuts[index])).collect()
 }
 
 /// Demands that a run on each wreck ends with the rows of a full load, and owning all that stands there.
@@ -54,7 +59,7 @@ fn demand_full_load(world: &World, name: &str, wrecks: &[(usize, Wreck)]) {
 fn a_run_whose_staging_was_emptied_ends_as_if_undisturbed() {
     for (index, chapter) in HISTORY.iter().enumerate() {
         let stage = Stage::of(index);
-        for (cut, wreck) in without_staging(&stage) {
+        for (cut, wreck) in without_staging(&stage, 5) {
             wreck.demand(
                 &format!("{}, cut at {cut}", chapter.name),
                 &stage.finish(&wreck.disk),
@@ -67,7 +72,7 @@ fn a_run_whose_staging_was_emptied_ends_as_if_undisturbed() {
 fn a_source_that_moves_on_after_staging_was_emptied_ends_as_a_full_load() {
     for index in 0..HISTORY.len() - 1 {
         let stage = Stage::of(index);
-        let wrecks = without_staging(&stage);
+        let wrecks = without_staging(&stage, 5);
         stage.world.play(&HISTORY[index + 1]);
         demand_full_load(&stage.world, HISTORY[index].name, &wrecks);
     }
@@ -77,7 +82,7 @@ fn a_source_that_moves_on_after_staging_was_emptied_ends_as_a_full_load() {
 fn a_change_that_is_taken_back_after_staging_was_emptied_leaves_no_trace() {
     for (index, chapter) in HISTORY.iter().enumerate().skip(1) {
         let (stage, earlier) = Stage::with_source_before(index);
-        let wrecks = without_staging(&stage);
+        let wrecks = without_staging(&stage, 16);
         let source = &stage.world.source;
         for path in source.contents().into_keys() {
             if !earlier.contains_key(&path) {

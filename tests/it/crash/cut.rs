@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use strandline::durable::{Disk, FaultyDisk, MemoryDisk, Survivors};
+use strandline::durable::{Action, Disk, FaultyDisk, MemoryDisk, Step, Survivors};
 
 use super::check::{self, Ending};
 use super::world::{HISTORY, World, as_disk};
@@ -21,6 +21,8 @@ pub(crate) struct Stage {
     pub(crate) expected: Ending,
     /// Durable operations of the undisturbed run.
     pub(crate) operations: usize,
+    /// Those of them behind which an intent is open.
+    pub(crate) publications: Vec<usize>,
 }
 
 impl Stage {
@@ -51,6 +53,7 @@ impl Stage {
             before,
             expected,
             operations: faulty.changes(),
+            publications: publications(&faulty.history()),
         };
         (stage, earlier)
     }
@@ -82,6 +85,20 @@ impl Stage {
         complaints.extend(check::empty_directories(disk));
         complaints
     }
+}
+
+/// Returns the operations that make outputs visible; of a removal, nobody can tell by its name.
+fn publications(history: &[Step]) -> Vec<usize> {
+    let is_output = |step: &Step| step.path.to_string_lossy().contains("/day=");
+    let publishes = |step: &Step| {
+        let actions = [Action::CreateDir, Action::Rename, Action::SyncDir];
+        actions.contains(&step.action) && is_output(step)
+    };
+    let found = history
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| publishes(step));
+    found.map(|(number, _)| number).collect()
 }
 
 /// What a power cut left.
@@ -153,7 +170,7 @@ fn every_cut_of(chapter: usize) {
     let stage = Stage::of(chapter);
     // The grouping of commits varies, so another run may take a few operations more.
     let count = stage.operations + 8;
-    let cuts = sampled(count, 40);
+    let cuts = sampled(count, 26);
     let mut hit = 0;
     for (turn, cut) in cuts.iter().copied().enumerate() {
         for survivors in fates(turn) {

@@ -48,7 +48,7 @@ fn every_refusal_of(chapter: usize, errno: i32) {
     let stage = Stage::of(chapter);
     let words = io::Error::from_raw_os_error(errno).to_string();
     let mut met: BTreeMap<Action, usize> = BTreeMap::new();
-    for number in sampled(stage.operations, 45) {
+    for number in sampled(stage.operations, 30) {
         let disk = stage.before.crash(Survivors::All);
         let faulty = FaultyDisk::new(as_disk(&disk));
         faulty.fail_once_at(number, Fault::System(errno));
