@@ -124,7 +124,8 @@ pub fn glance(seen: &Fingerprint, record: Option<&FileRecord>, look: &Look) -> G
     if is_plainly_unchanged(stamps_equal, record.racy, record.standing, look.on_modify) {
         return Glance::Decided(Verdict::new(Change::Unchanged, Reason::StampsEqual));
     }
-    if stamps_equal && record.standing == Standing::Frozen {
+    let lifted = record.standing == Standing::Frozen && look.on_modify != OnModify::Ignore;
+    if stamps_equal && lifted {
         return Glance::Decided(Verdict::new(Change::Modified, Reason::PolicyLifted));
     }
     Glance::HashNeeded(if stamps_equal && record.standing != Standing::Retained {

@@ -210,7 +210,7 @@ impl Preparation<'_> {
         }
         keep_reason(batch, &file.path, &file.verdict);
         let frozen = FileRecord {
-            hash: file.hash,
+            hash: file.hash.or(record.hash),
             standing: Standing::Frozen,
             ..self.seen_again(record, seen)
         };

@@ -10,4 +10,5 @@
 mod contract;
 mod crash;
 mod layering;
+mod scenario;
 mod support;
