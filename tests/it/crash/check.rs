@@ -263,7 +263,10 @@ pub(crate) fn parquet_rows(bytes: &[u8], partition: &str) -> Result<Vec<String>,
                 .fields()
                 .iter()
                 .zip(&columns)
-                .map(|(field, column)| format!("{}={}", field.name(), column.value(row)))
+                .map(|(field, column)| {
+                    let (name, kind) = (field.name(), field.data_type());
+                    format!("{name}:{kind}={}", column.value(row))
+                })
                 // A unit lacks the columns that none of its members has.
                 .filter(|cell| !cell.ends_with("=NULL"))
                 .collect();
