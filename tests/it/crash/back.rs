@@ -81,7 +81,7 @@ fn a_source_that_moves_on_after_staging_was_emptied_ends_as_a_full_load() {
 #[test]
 fn a_change_that_is_taken_back_after_staging_was_emptied_leaves_no_trace() {
     for (index, chapter) in HISTORY.iter().enumerate().skip(1) {
-        let (stage, earlier) = Stage::with_source_before(index);
+        let (stage, earlier) = Stage::with_source_before(World::new(), index);
         let wrecks = without_staging(&stage, 16);
         let source = &stage.world.source;
         for path in source.contents().into_keys() {

@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use strandline::durable::{Action, Disk, FaultyDisk, MemoryDisk, Step, Survivors};
 
+use strandline::model::ByteSize;
+
 use super::check::{self, Ending};
 use super::world::{HISTORY, World, as_disk};
 
@@ -28,12 +30,14 @@ pub(crate) struct Stage {
 impl Stage {
     /// Plays the history up to the chapter `index`, and runs it once undisturbed.
     pub(crate) fn of(index: usize) -> Self {
-        Self::with_source_before(index).0
+        Self::with_source_before(World::new(), index).0
     }
 
-    /// As [`Stage::of`], with what the source held before the chapter.
-    pub(crate) fn with_source_before(index: usize) -> (Self, BTreeMap<String, Vec<u8>>) {
-        let world = World::new();
+    /// As [`Stage::of`] in a world of one's own, with what the source held before the chapter.
+    pub(crate) fn with_source_before(
+        world: World,
+        index: usize,
+    ) -> (Self, BTreeMap<String, Vec<u8>>) {
         let disk = MemoryDisk::new();
         for chapter in &HISTORY[..index] {
             world.play(chapter);
@@ -167,10 +171,13 @@ fn fates(turn: usize) -> Vec<Survivors> {
 }
 
 fn every_cut_of(chapter: usize) {
-    let stage = Stage::of(chapter);
+    every_cut_on(&Stage::of(chapter), chapter, 26);
+}
+
+fn every_cut_on(stage: &Stage, chapter: usize, sample: usize) {
     // The grouping of commits varies, so another run may take a few operations more.
     let count = stage.operations + 8;
-    let cuts = sampled(count, 26);
+    let cuts = sampled(count, sample);
     let mut hit = 0;
     for (turn, cut) in cuts.iter().copied().enumerate() {
         for survivors in fates(turn) {
@@ -212,4 +219,19 @@ fn widening_that_is_cut_anywhere_ends_as_if_undisturbed() {
 #[test]
 fn removals_that_are_cut_anywhere_end_as_if_undisturbed() {
     every_cut_of(4);
+}
+
+#[test]
+fn rows_that_spill_to_disk_leave_no_trace_wherever_the_run_is_cut() {
+    let mut world = World::new();
+    world.limits.memory = ByteSize(4);
+    let (stage, _) = Stage::with_source_before(world, 0);
+    let plain = Stage::of(0);
+    assert!(
+        stage.operations > plain.operations + 10,
+        "nothing was spilled in {} operations",
+        stage.operations
+    );
+    assert_eq!(stage.expected.complaints(&plain.expected), [""; 0]);
+    every_cut_on(&stage, 0, 12);
 }
