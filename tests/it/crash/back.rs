@@ -3,16 +3,17 @@
 
 use std::io::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use strandline::config::{OnDelete, Policies};
 use strandline::durable::{MemoryDisk, Survivors};
 
 use super::check::{self, Ending};
-use super::cut::{Stage, Wreck, sampled};
+use super::cut::{Stage, Wreck, is_nightly, sampled};
 use super::world::{HISTORY, STATE, World, as_disk};
 
-/// Returns the wreck of each cut without anything staged.
-fn without_staging(stage: &Stage) -> Vec<(usize, Wreck)> {
+/// Returns wrecks without anything staged: of every cut at night, else of about `sample` during publication.
+fn without_staging(stage: &Stage, sample: usize) -> Vec<(usize, Wreck)> {
     let cut = |cut: usize| {
         let survivors = Survivors::Some { seed: cut as u64 };
         let wreck = stage.cut(&stage.before, cut, survivors);
@@ -23,8 +24,13 @@ fn without_staging(stage: &Stage) -> Vec<(usize, Wreck)> {
         }
         (cut, wreck)
     };
-    let cuts = sampled(stage.operations, 60);
-    cuts.into_iter().map(cut).collect()
+    let cuts = if is_nightly() {
+        (0..stage.operations).collect()
+    } else {
+        stage.publications.clone()
+    };
+    let picked = sampled(cuts.len(), sample).into_iter();
+    picked.map(|index| cut(cuts[index])).collect()
 }
 
 /// Demands that a run on each wreck ends with the rows of a full load, and owning all that stands there.
@@ -53,7 +59,7 @@ fn demand_full_load(world: &World, name: &str, wrecks: &[(usize, Wreck)]) {
 fn a_run_whose_staging_was_emptied_ends_as_if_undisturbed() {
     for (index, chapter) in HISTORY.iter().enumerate() {
         let stage = Stage::of(index);
-        for (cut, wreck) in without_staging(&stage) {
+        for (cut, wreck) in without_staging(&stage, 5) {
             wreck.demand(
                 &format!("{}, cut at {cut}", chapter.name),
                 &stage.finish(&wreck.disk),
@@ -66,7 +72,7 @@ fn a_run_whose_staging_was_emptied_ends_as_if_undisturbed() {
 fn a_source_that_moves_on_after_staging_was_emptied_ends_as_a_full_load() {
     for index in 0..HISTORY.len() - 1 {
         let stage = Stage::of(index);
-        let wrecks = without_staging(&stage);
+        let wrecks = without_staging(&stage, 5);
         stage.world.play(&HISTORY[index + 1]);
         demand_full_load(&stage.world, HISTORY[index].name, &wrecks);
     }
@@ -74,9 +80,9 @@ fn a_source_that_moves_on_after_staging_was_emptied_ends_as_a_full_load() {
 
 #[test]
 fn a_change_that_is_taken_back_after_staging_was_emptied_leaves_no_trace() {
-    for index in 1..HISTORY.len() {
-        let (stage, earlier) = Stage::with_source_before(index);
-        let wrecks = without_staging(&stage);
+    for (index, chapter) in HISTORY.iter().enumerate().skip(1) {
+        let (stage, earlier) = Stage::with_source_before(World::new(), index);
+        let wrecks = without_staging(&stage, 16);
         let source = &stage.world.source;
         for path in source.contents().into_keys() {
             if !earlier.contains_key(&path) {
@@ -88,11 +94,8 @@ fn a_change_that_is_taken_back_after_staging_was_emptied_leaves_no_trace() {
                 source.replace(&path, bytes);
             }
         }
-        stage
-            .world
-            .clock
-            .advance(std::time::Duration::from_secs(3600));
-        demand_full_load(&stage.world, HISTORY[index].name, &wrecks);
+        stage.world.clock.advance(Duration::from_hours(1));
+        demand_full_load(&stage.world, chapter.name, &wrecks);
     }
 }
 
@@ -110,7 +113,7 @@ fn rows_are_never_carried_over_from_an_output_that_is_not_the_recorded_one() {
     let source = &world.source;
     source.write("1/m.csv", b"id,kind,v\n1,x,1\n2,x,2\n".to_vec());
     source.write("1/n.csv", b"id,kind,v\n3,x,3\n".to_vec());
-    let hour = std::time::Duration::from_secs(3600);
+    let hour = Duration::from_hours(1);
     world.clock.advance(hour);
     world.run(&disk).unwrap();
     source.remove("1/n.csv");
