@@ -284,7 +284,7 @@ impl Write for HashedSink {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.sink.as_mut().map_or(Ok(()), std::io::Write::flush)
+        self.sink.as_mut().map_or(Ok(()), Write::flush)
     }
 }
 

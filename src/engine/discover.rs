@@ -8,9 +8,9 @@
 use rayon::prelude::*;
 
 use super::control::{Control, Progress};
-use crate::detect::{self, Glance, Look};
+use crate::detect::{self, Change, Glance, Look};
 use crate::ledger::{FileCursor, FileRow, LedgerError, View};
-use crate::model::{FileRecord, Fingerprint, KeyRange, Listed, SourcePath, Standing, Timestamp};
+use crate::model::{FileRecord, Fingerprint, KeyRange, Listed, SourcePath, Timestamp};
 use crate::source::{Entry, Expansion, Source, Span, Unknown};
 
 /// A file about which there is something to decide.
@@ -255,7 +255,7 @@ impl<'a> Join<'a> {
 
     fn compare(&mut self, listed: Listed, row: &FileRow<'_>) {
         let equal = row.hash().is_some() && row.seen_equals(&listed.fingerprint);
-        if detect::is_plainly_unchanged(equal, row.racy(), row.standing(), self.look.on_modify) {
+        if detect::is_plainly_unchanged(equal, row.racy(), row.standing(), self.look) {
             self.out.unchanged += 1;
         } else {
             self.judge(listed, Some(row.record()));
@@ -275,12 +275,16 @@ impl<'a> Join<'a> {
     /// A record that is not listed.
     fn miss(&mut self, row: &FileRow<'_>) {
         let hidden = self.hidden.iter().any(|range| range.contains(row.path));
-        if !hidden && row.standing() != Standing::Retained {
-            let record = row.record();
+        if hidden {
+            return;
+        }
+        let record = row.record();
+        let verdict = detect::missing(&record, self.look);
+        if verdict.change != Change::Unchanged {
             self.out.found.push(Found {
                 path: SourcePath::new(row.path),
                 seen: None,
-                glance: Glance::Decided(detect::missing(&record)),
+                glance: Glance::Decided(verdict),
                 record: Some(record),
             });
         }

@@ -56,9 +56,15 @@ fn is_widened(was: &Shape, now: &Shape) -> bool {
     was.columns.iter().any(other)
 }
 
-/// Marks recorded units, but for those that are dirty for a reason that has more to say.
+/// Marks recorded units, but for those that are dirty already and those that a dirty unit is to absorb.
 fn mark_stale(view: &View, now: &Shape, then: &mut Batch) -> Result<(), RunError> {
-    let dirty: BTreeSet<UnitId> = view.dirty()?.into_iter().map(|(id, _)| id).collect();
+    let mut dirty: BTreeSet<UnitId> = BTreeSet::new();
+    for (id, why) in view.dirty()? {
+        dirty.insert(id);
+        if let DirtyReason::Unfinished { absorbs } = why {
+            dirty.extend(absorbs);
+        }
+    }
     for unit in view.units()? {
         let (id, unit) = unit?;
         if let Some(reason) = stale(&unit.shape, now).filter(|_| !dirty.contains(&id)) {

@@ -14,7 +14,8 @@
 //! - Every arrival is in exactly one unit of the plan, in its own path partition.
 //! - A unit that an earlier, unfinished run assigned is kept: a plan that is interrupted and made again groups
 //!   the same files the same way, so its outputs are the same to the byte.
-//! - A unit with a change is never absorbed, so that no member is built twice in one round.
+//! - A unit that is built for a reason of its own is never absorbed, so that no member is built twice in one round.
+//!   That holds for what an unfinished plan was to absorb as well: a change that came since then goes first.
 //! - The plan depends on the set of its inputs, not on the order they come in.
 
 mod brake;
@@ -252,7 +253,9 @@ pub fn plan(inputs: Inputs, bounds: UnitBounds) -> Plan {
         open.retain(|unit| !busy.contains(&unit.id));
         place(&mut plan, arrivals, open, bounds);
     }
+    let planned: BTreeSet<UnitId> = plan.units.keys().copied().collect();
     for unit in plan.units.values_mut() {
+        unit.absorbs.retain(|absorbed| !planned.contains(absorbed));
         unit.joins.sort();
         unit.modified.sort();
         unit.leaves.sort();

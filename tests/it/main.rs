@@ -11,4 +11,5 @@ mod contract;
 mod crash;
 mod format;
 mod layering;
+mod scenario;
 mod support;

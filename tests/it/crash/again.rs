@@ -8,7 +8,7 @@ use strandline::durable::{Disk, FaultyDisk, MemoryDisk, Survivors};
 use strandline::engine::{self, Control, Depth, RunError};
 
 use super::check::{self, Ending};
-use super::cut::{Stage, is_nightly, sampled};
+use super::cut::{Stage, is_nightly, sampled, tell};
 use super::world::{HISTORY, STATE, World, as_disk};
 
 /// Opens the pipeline as a run does, recovery included, and does no work.
@@ -36,7 +36,7 @@ fn cut_recovery(
 fn every_cut_of_the_recovery_of(chapter: usize) {
     let stage = Stage::of(chapter);
     let mut pairs = 0;
-    for first in sampled(stage.operations, 12) {
+    for first in sampled(stage.operations, 9) {
         let fate = Survivors::Some { seed: first as u64 };
         let wreck = stage.cut(&stage.before, first, fate);
         let (_, count) = cut_recovery(&stage.world, &wreck.disk, usize::MAX, Survivors::All);
@@ -62,7 +62,7 @@ fn every_cut_of_the_recovery_of(chapter: usize) {
             }
         }
     }
-    println!("{}: {pairs} pairs of cuts", HISTORY[chapter].name);
+    tell(&format!("{}: {pairs} pairs of cuts", HISTORY[chapter].name));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn full_load(world: &World) -> Vec<String> {
 fn the_source_moves_on_after(chapter: usize) {
     let stage = Stage::of(chapter);
     let world = &stage.world;
-    let wrecks: Vec<_> = sampled(stage.operations, 30)
+    let wrecks: Vec<_> = sampled(stage.operations, 16)
         .into_iter()
         .map(|cut| {
             let fate = Survivors::Some { seed: cut as u64 };
@@ -168,7 +168,7 @@ fn the_creation_of_a_ledger_can_be_cut_anywhere_twice() {
             Survivors::Some { seed: first as u64 },
         );
         assert_eq!(check::between(&once), [""; 0], "cut at {first}");
-        let step = if is_nightly() { 1 } else { 17 };
+        let step = if is_nightly() { 1 } else { 29 };
         for second in (first % step..count).step_by(step) {
             let twice = run_cut(&once, second, Survivors::Synced);
             world
@@ -187,5 +187,7 @@ fn the_creation_of_a_ledger_can_be_cut_anywhere_twice() {
             tried += 1;
         }
     }
-    println!("an empty run: {count} operations, {tried} pairs of cuts");
+    tell(&format!(
+        "an empty run: {count} operations, {tried} pairs of cuts"
+    ));
 }

@@ -89,7 +89,7 @@ impl Ending {
                 .map(|(id, why)| format!("{id} is dirty: {why}")),
         );
         for name in self.target.keys() {
-            if name.starts_with("_strandline/staging/") || name.ends_with(".new") {
+            if name.starts_with("_strandline/staging/") || has_extension(name, "new") {
                 out.push(format!("{name} is left over"));
             }
         }
@@ -220,8 +220,12 @@ fn target_files(disk: &MemoryDisk) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-fn is_output(name: &&String) -> bool {
-    name.ends_with(".parquet") && !name.starts_with("_strandline")
+fn is_output(name: &str) -> bool {
+    has_extension(name, "parquet") && !name.starts_with("_strandline")
+}
+
+fn has_extension(name: &str, extension: &str) -> bool {
+    Path::new(name).extension() == Some(extension.as_ref())
 }
 
 /// Returns the records without the run that wrote them, which an interruption changes.
@@ -259,7 +263,10 @@ pub(crate) fn parquet_rows(bytes: &[u8], partition: &str) -> Result<Vec<String>,
                 .fields()
                 .iter()
                 .zip(&columns)
-                .map(|(field, column)| format!("{}={}", field.name(), column.value(row)))
+                .map(|(field, column)| {
+                    let (name, kind) = (field.name(), field.data_type());
+                    format!("{name}:{kind}={}", column.value(row))
+                })
                 // A unit lacks the columns that none of its members has.
                 .filter(|cell| !cell.ends_with("=NULL"))
                 .collect();

@@ -6,9 +6,12 @@
 //!
 //! On each push the cuts are sampled; `NIGHTLY=1` makes all of them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use strandline::durable::{Disk, FaultyDisk, MemoryDisk, Survivors};
+use strandline::durable::{Action, Disk, FaultyDisk, MemoryDisk, Step, Survivors};
+
+use strandline::model::ByteSize;
 
 use super::check::{self, Ending};
 use super::world::{HISTORY, World, as_disk};
@@ -20,17 +23,27 @@ pub(crate) struct Stage {
     pub(crate) expected: Ending,
     /// Durable operations of the undisturbed run.
     pub(crate) operations: usize,
+    /// Those of them behind which an intent is open.
+    pub(crate) publications: Vec<usize>,
 }
 
 impl Stage {
     /// Plays the history up to the chapter `index`, and runs it once undisturbed.
     pub(crate) fn of(index: usize) -> Self {
-        let world = World::new();
+        Self::with_source_before(World::new(), index).0
+    }
+
+    /// As [`Stage::of`] in a world of one's own, with what the source held before the chapter.
+    pub(crate) fn with_source_before(
+        world: World,
+        index: usize,
+    ) -> (Self, BTreeMap<String, Vec<u8>>) {
         let disk = MemoryDisk::new();
         for chapter in &HISTORY[..index] {
             world.play(chapter);
             world.run(&disk).unwrap();
         }
+        let earlier = world.source.contents();
         world.play(&HISTORY[index]);
         let before = disk.crash(Survivors::All);
         let faulty = FaultyDisk::new(as_disk(&disk));
@@ -39,12 +52,14 @@ impl Stage {
         let expected = Ending::of(&disk);
         assert_eq!(expected.own_complaints(), [""; 0]);
         assert_eq!(check::empty_directories(&disk), [""; 0]);
-        Self {
+        let stage = Self {
             world,
             before,
             expected,
             operations: faulty.changes(),
-        }
+            publications: publications(&faulty.history()),
+        };
+        (stage, earlier)
     }
 
     /// Runs with the power going at `cut`, and returns what the next start finds, with the operations before it.
@@ -67,15 +82,27 @@ impl Stage {
 
     /// Runs to the end and returns what is not as it should be.
     pub(crate) fn finish(&self, disk: &MemoryDisk) -> Vec<String> {
-        match self.world.run(disk) {
-            Err(error) => vec![format!("the next run fails: {}", chain(&error))],
-            Ok(_) => {
-                let mut complaints = Ending::of(disk).complaints(&self.expected);
-                complaints.extend(check::empty_directories(disk));
-                complaints
-            }
+        if let Err(error) = self.world.run(disk) {
+            return vec![format!("the next run fails: {}", chain(&error))];
         }
+        let mut complaints = Ending::of(disk).complaints(&self.expected);
+        complaints.extend(check::empty_directories(disk));
+        complaints
     }
+}
+
+/// Returns the operations that make outputs visible; of a removal, nobody can tell by its name.
+fn publications(history: &[Step]) -> Vec<usize> {
+    let is_output = |step: &Step| step.path.to_string_lossy().contains("/day=");
+    let publishes = |step: &Step| {
+        let actions = [Action::CreateDir, Action::Rename, Action::SyncDir];
+        actions.contains(&step.action) && is_output(step)
+    };
+    let found = history
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| publishes(step));
+    found.map(|(number, _)| number).collect()
 }
 
 /// What a power cut left.
@@ -105,6 +132,12 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// Tells whoever reads the log how much was sampled.
+#[expect(clippy::print_stdout, reason = "the log of a test is its stdout")]
+pub(crate) fn tell(text: &str) {
+    println!("{text}");
 }
 
 pub(crate) fn is_nightly() -> bool {
@@ -138,10 +171,13 @@ fn fates(turn: usize) -> Vec<Survivors> {
 }
 
 fn every_cut_of(chapter: usize) {
-    let stage = Stage::of(chapter);
+    every_cut_on(&Stage::of(chapter), chapter, 26);
+}
+
+fn every_cut_on(stage: &Stage, chapter: usize, sample: usize) {
     // The grouping of commits varies, so another run may take a few operations more.
     let count = stage.operations + 8;
-    let cuts = sampled(count, 40);
+    let cuts = sampled(count, sample);
     let mut hit = 0;
     for (turn, cut) in cuts.iter().copied().enumerate() {
         for survivors in fates(turn) {
@@ -153,10 +189,10 @@ fn every_cut_of(chapter: usize) {
         }
     }
     let (name, tried) = (HISTORY[chapter].name, cuts.len());
-    println!(
-        "{name}: {} operations, {tried} cuts tried, {hit} runs cut",
-        stage.operations
-    );
+    let count = stage.operations;
+    tell(&format!(
+        "{name}: {count} operations, {tried} cuts tried, {hit} runs cut"
+    ));
     assert!(hit > tried, "{hit} of {tried} cuts were made");
 }
 
@@ -183,4 +219,19 @@ fn widening_that_is_cut_anywhere_ends_as_if_undisturbed() {
 #[test]
 fn removals_that_are_cut_anywhere_end_as_if_undisturbed() {
     every_cut_of(4);
+}
+
+#[test]
+fn rows_that_spill_to_disk_leave_no_trace_wherever_the_run_is_cut() {
+    let mut world = World::new();
+    world.limits.memory = ByteSize(4);
+    let (stage, _) = Stage::with_source_before(world, 0);
+    let plain = Stage::of(0);
+    assert!(
+        stage.operations > plain.operations + 10,
+        "nothing was spilled in {} operations",
+        stage.operations
+    );
+    assert_eq!(stage.expected.complaints(&plain.expected), [""; 0]);
+    every_cut_on(&stage, 0, 12);
 }

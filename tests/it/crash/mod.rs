@@ -2,6 +2,7 @@
 //! prove the checks to be awake.
 
 mod again;
+mod back;
 mod check;
 mod cut;
 mod places;

@@ -86,10 +86,7 @@ fn a_file_under_the_reader(change: fn(&MemorySource), then: fn(&MemorySource)) {
         assert!(!report.checkpoint);
         assert_eq!(check::between(&disk), [""; 0]);
         then(&stage.world.source);
-        stage
-            .world
-            .clock
-            .advance(std::time::Duration::from_secs(60));
+        stage.world.clock.advance(std::time::Duration::from_mins(1));
         let after = stage.world.run(&disk).unwrap();
         assert!(after.checkpoint, "{:?}", after.errors);
         let fresh = MemoryDisk::new();

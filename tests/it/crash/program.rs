@@ -68,25 +68,15 @@ impl Place {
     }
 
     /// Returns every row of the target, sorted, with its partition.
-    pub(crate) fn rows(&self, target: &Path) -> Vec<String> {
-        let mut rows = Vec::new();
-        for (name, path) in files_below(target) {
-            if name.starts_with("_strandline") {
-                continue;
-            }
-            let bytes = fs::read(path).unwrap();
-            let partition = Path::new(&name).parent().unwrap().to_string_lossy();
-            rows.extend(parquet_rows(&bytes, &partition).unwrap());
-        }
-        rows.sort();
-        rows
+    pub(crate) fn rows(&self) -> Vec<String> {
+        rows_of(&self.target())
     }
 
     /// Returns the rows that a first load into an empty target gives.
     pub(crate) fn full_load(&self) -> Vec<String> {
         let target = self.directory.path().join("fresh");
         demand_success(&self.call(&["run", "in", "fresh", "--settle", "0s"]));
-        let rows = self.rows(&target);
+        let rows = rows_of(&target);
         fs::remove_dir_all(target).unwrap();
         rows
     }
@@ -140,4 +130,18 @@ pub(crate) fn files_below(directory: &Path) -> BTreeMap<String, PathBuf> {
         }
     }
     files
+}
+
+fn rows_of(target: &Path) -> Vec<String> {
+    let mut rows = Vec::new();
+    for (name, path) in files_below(target) {
+        if name.starts_with("_strandline") {
+            continue;
+        }
+        let bytes = fs::read(path).unwrap();
+        let partition = Path::new(&name).parent().unwrap().to_string_lossy();
+        rows.extend(parquet_rows(&bytes, &partition).unwrap());
+    }
+    rows.sort();
+    rows
 }

@@ -11,7 +11,7 @@ use strandline::engine::RunError;
 use strandline::model::{RunReport, RunStatus};
 
 use super::check;
-use super::cut::{Stage, chain, sampled};
+use super::cut::{Stage, chain, sampled, tell};
 use super::world::{HISTORY, as_disk};
 
 const ENOSPC: i32 = 28;
@@ -48,7 +48,7 @@ fn every_refusal_of(chapter: usize, errno: i32) {
     let stage = Stage::of(chapter);
     let words = io::Error::from_raw_os_error(errno).to_string();
     let mut met: BTreeMap<Action, usize> = BTreeMap::new();
-    for number in sampled(stage.operations, 45) {
+    for number in sampled(stage.operations, 30) {
         let disk = stage.before.crash(Survivors::All);
         let faulty = FaultyDisk::new(as_disk(&disk));
         faulty.fail_once_at(number, Fault::System(errno));
@@ -85,7 +85,7 @@ fn every_refusal_of(chapter: usize, errno: i32) {
         assert_eq!(check::between(&disk), [""; 0], "{what}");
         assert_eq!(stage.finish(&disk), [""; 0], "{what}");
     }
-    println!("{}: {words}: {met:?}", HISTORY[chapter].name);
+    tell(&format!("{}: {words}: {met:?}", HISTORY[chapter].name));
 }
 
 #[test]

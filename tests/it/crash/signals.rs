@@ -43,7 +43,7 @@ fn await_holder(place: &Place, child: &Child) {
 
 fn ends_as_a_full_load(place: &Place) {
     place.run();
-    let found = place.rows(&place.target());
+    let found = place.rows();
     assert_eq!(row_complaints(&found, &place.full_load()), [""; 0]);
     assert_eq!(place.complaints(), [""; 0]);
 }

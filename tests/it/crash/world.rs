@@ -3,6 +3,7 @@
 //! Units are kept tiny, so that a few files make several of them in several partitions; columns name partitions as
 //! well, so that a unit has several outputs, which come and go.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +55,7 @@ fn rows(from: u32, count: u32, kinds: &[&str]) -> Vec<u8> {
     let mut text = "id,kind,v\n".to_owned();
     for id in from..from + count {
         let kind = kinds[id as usize % kinds.len()];
-        text.push_str(&format!("{id},{kind},{}\n", id * 7 % 100));
+        writeln!(text, "{id},{kind},{}", id * 7 % 100).unwrap();
     }
     text.into_bytes()
 }
@@ -140,7 +141,7 @@ impl World {
     /// Lets the chapter happen, and enough time pass that nothing is fresh any more.
     pub(crate) fn play(&self, chapter: &Chapter) {
         (chapter.change)(&self.source);
-        self.clock.advance(Duration::from_secs(3600));
+        self.clock.advance(Duration::from_hours(1));
     }
 
     /// Returns a pipeline that has target and ledger on `disk`.

@@ -41,9 +41,6 @@ impl BadSource {
                 seen.inode = None;
             }
             SourceFault::CoarseStamps => {
-                let coarse = |stamp: Timestamp| {
-                    Timestamp(stamp.0.div_euclid(1_000_000_000) * 1_000_000_000 + 1_000)
-                };
                 seen.modified_at = coarse(seen.modified_at);
                 seen.changed_at = seen.changed_at.map(coarse);
             }
@@ -159,4 +156,9 @@ impl Input for BadInput {
     fn random_access(&self) -> io::Result<Arc<dyn ReadAt>> {
         self.inner.random_access()
     }
+}
+
+/// Whole seconds, and something behind them that makes them look finer.
+fn coarse(stamp: Timestamp) -> Timestamp {
+    Timestamp(stamp.0.div_euclid(1_000_000_000) * 1_000_000_000 + 1_000)
 }
