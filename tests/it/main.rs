@@ -11,5 +11,6 @@ mod contract;
 mod crash;
 mod format;
 mod layering;
+mod readme;
 mod scenario;
 mod support;

@@ -2,3 +2,4 @@
 
 pub(crate) mod listing;
 pub(crate) mod program;
+pub(crate) mod redact;

@@ -1,6 +1,7 @@
 //! The real program in a sealed environment: its own home, a far-off time zone, no variable of the caller's.
 
 use std::fs::{self, File};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
@@ -71,6 +72,28 @@ impl Sandbox {
             String::from_utf8_lossy(&output.stderr)
         );
         String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Sandbox {
+    /// Runs a line of shell in which `strandline` is the program, and returns all that it says.
+    pub(crate) fn shell(&self, line: &str) -> String {
+        let bin = self.directory.path().join("bin");
+        if !bin.exists() {
+            fs::create_dir(&bin).unwrap();
+            symlink(env!("CARGO_BIN_EXE_strandline"), bin.join("strandline")).unwrap();
+        }
+        let mut command = Command::new("/bin/sh");
+        self.seal(&mut command);
+        let output = command
+            .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+            .env("LC_ALL", "C")
+            .args(["-c", &format!("exec 2>&1; {line}")])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{line}: {text}");
+        text
     }
 }
 
