@@ -1,5 +1,7 @@
 //! A changed definition: every unit is stale, and some files belong to another path partition now.
 
+use std::collections::BTreeSet;
+
 use super::error::RunError;
 use super::prepare::Prepared;
 use crate::config::{Definition, PathPartitions};
@@ -60,17 +62,25 @@ pub(super) fn outdated(
 #[derive(Debug, Default)]
 pub(super) struct Rehomed(Vec<(UnitId, SourcePath, FileRecord)>);
 
-/// Finds them among the units that a changed definition made dirty.
+/// Finds them among the units that a changed definition made dirty, and those that an interrupted run was building
+/// when it changed.
 pub(super) fn rehomed(
     view: &View,
     dirty: &[(UnitId, DirtyReason)],
     partitions: &PathPartitions,
 ) -> Result<Rehomed, LedgerError> {
-    let mut moved = Vec::new();
+    let mut concerned: BTreeSet<UnitId> = BTreeSet::new();
     for (id, why) in dirty {
-        if !matches!(why, DirtyReason::DefinitionChanged { .. }) {
-            continue;
+        match why {
+            DirtyReason::DefinitionChanged { .. } => concerned.extend([*id]),
+            DirtyReason::Unfinished { absorbs } => {
+                concerned.extend(absorbs.iter().chain([id]));
+            }
+            _ => {}
         }
+    }
+    let mut moved = Vec::new();
+    for id in &concerned {
         let Some(unit) = view.unit(*id)? else {
             continue;
         };

@@ -63,7 +63,7 @@ impl Preparation<'_> {
         let taken = take_within(work, size, self.budget);
         prepared.deferred = taken.deferred;
         for file in taken.taken {
-            self.take_in(file, &mut prepared, &mut members);
+            self.take_in(file, &mut prepared, &mut members)?;
         }
         for file in rest {
             self.note(file, &mut prepared, &mut members);
@@ -121,16 +121,21 @@ impl Preparation<'_> {
     }
 
     /// A file that is new, or has other bytes.
-    fn take_in(&self, file: Changed, prepared: &mut Prepared, members: &mut MemberEdits) {
+    fn take_in(
+        &self,
+        file: Changed,
+        prepared: &mut Prepared,
+        members: &mut MemberEdits,
+    ) -> Result<(), LedgerError> {
         let Some(seen) = file.seen.clone() else {
-            return;
+            return Ok(());
         };
         let ignored = self.policies.on_modify == OnModify::Ignore
             && matches!(&file.record, Some(record) if record.hash.is_some()
                 && matches!(record.standing, Standing::Loaded | Standing::Frozen));
         if file.verdict.change == Change::Modified && ignored {
             self.freeze(file, seen, &mut prepared.batch, members);
-            return;
+            return Ok(());
         }
         keep_reason(&mut prepared.batch, &file.path, &file.verdict);
         prepared.current.insert(file.path.clone(), seen.clone());
@@ -146,14 +151,25 @@ impl Preparation<'_> {
                 });
             }
             record => {
+                let partition = partition_dir(&self.partitions.of(&file.path));
+                let assigned = match record.and_then(|record| record.unit) {
+                    // Since then the captures may have changed.
+                    Some(unit) => self
+                        .view
+                        .unit(unit)?
+                        .filter(|own| own.partition == partition)
+                        .map(|_| unit),
+                    None => None,
+                };
                 prepared.inputs.arrivals.push(Arrival {
-                    partition: partition_dir(&self.partitions.of(&file.path)),
+                    partition,
                     size: seen.size,
-                    assigned: record.and_then(|record| record.unit),
+                    assigned,
                     path: file.path,
                 });
             }
         }
+        Ok(())
     }
 
     /// The same bytes count under an earlier name: this one contributes no row, or no longer.

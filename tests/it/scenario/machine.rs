@@ -75,11 +75,14 @@ impl World {
                 world.change_while_read(path, bytes);
             }),
             O::FailRead(which) => self.with(which, |world, path| {
-                world.faulty.fail(path, Moment::Reading, std::io::ErrorKind::TimedOut, 1);
+                world
+                    .faulty
+                    .fail(path, Moment::Reading, std::io::ErrorKind::TimedOut, 1);
             }),
             O::HideListing(dir) => {
                 let range = KeyRange::below(Place::DIRS[usize::from(dir)]);
-                self.faulty.hide(range.clone(), std::io::ErrorKind::PermissionDenied);
+                self.faulty
+                    .hide(range.clone(), std::io::ErrorKind::PermissionDenied);
                 self.hidden.push(range);
             }
             O::PartitionBy(on) => self.definition.partition_by = partition_by(on),
@@ -136,7 +139,9 @@ impl World {
     fn edit_in_place(&mut self, path: &str) {
         let mut bytes = self.source.contents().remove(path).unwrap();
         // The ids have a leading zero; a nine for it keeps everything else as it is.
-        let digit = bytes.windows(2).position(|pair| pair[0] == b'0' && pair[1] == b'0');
+        let digit = bytes
+            .windows(2)
+            .position(|pair| pair[0] == b'0' && pair[1] == b'0');
         if let Some(at) = digit {
             bytes[at] = b'9';
             self.source.write(path, bytes);
@@ -160,7 +165,10 @@ impl World {
     fn truncate(&mut self, path: &str) {
         let bytes = self.source.contents().remove(path).unwrap();
         let body = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-        let end = body.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let end = body
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
         self.source.write(path, &bytes[..end]);
     }
 
@@ -169,7 +177,10 @@ impl World {
         if paths.is_empty() {
             return;
         }
-        let (a, b) = (&paths[usize::from(a) % paths.len()], &paths[usize::from(b) % paths.len()]);
+        let (a, b) = (
+            &paths[usize::from(a) % paths.len()],
+            &paths[usize::from(b) % paths.len()],
+        );
         if a != b && extension_of(a) == extension_of(b) {
             self.source.rename(a, "swap");
             self.source.rename(b, a);
@@ -184,8 +195,12 @@ impl World {
         }
         let paths = self.paths();
         let moved = |from: &str, to: &str, way: &str| -> Vec<(String, String)> {
-            let inside = paths.iter().filter_map(|path| Some((path, path.strip_prefix(from)?)));
-            inside.map(|(path, name)| (path.clone(), format!("{way}{to}{name}"))).collect()
+            let inside = paths
+                .iter()
+                .filter_map(|path| Some((path, path.strip_prefix(from)?)));
+            inside
+                .map(|(path, name)| (path.clone(), format!("{way}{to}{name}")))
+                .collect()
         };
         for (from, to) in moved(a, b, "swap/").into_iter().chain(moved(b, a, "swap/")) {
             self.source.rename(&from, &to);
@@ -200,7 +215,8 @@ impl World {
     fn change_while_read(&mut self, path: &str, bytes: Vec<u8>) {
         let before = self.source.contents().remove(path).unwrap();
         let (source, name, written) = (self.source.clone(), path.to_owned(), bytes.clone());
-        self.faulty.once(path, Moment::Reading, move || source.write(&name, written));
+        self.faulty
+            .once(path, Moment::Reading, move || source.write(&name, written));
         self.coming.push((path.to_owned(), before));
         self.coming.push((path.to_owned(), bytes));
     }
@@ -219,10 +235,15 @@ impl World {
         if !self.setup.is_plain() || self.has_bad_files() {
             return;
         }
-        let outputs: Vec<_> = self.disk.files().into_iter().filter(|(path, _)| {
-            let is_output = path.extension().is_some_and(|end| end == "parquet");
-            is_output && path.starts_with(TARGET)
-        }).collect();
+        let outputs: Vec<_> = self
+            .disk
+            .files()
+            .into_iter()
+            .filter(|(path, _)| {
+                let is_output = path.extension().is_some_and(|end| end == "parquet");
+                is_output && path.starts_with(TARGET)
+            })
+            .collect();
         if outputs.is_empty() {
             return;
         }
@@ -244,7 +265,11 @@ impl World {
 }
 
 fn extension_of(path: &str) -> &'static str {
-    if path.ends_with(".csv") { "csv" } else { "ndjson" }
+    if path.ends_with(".csv") {
+        "csv"
+    } else {
+        "ndjson"
+    }
 }
 
 /// Lets a history happen in a world, with what must hold at its end.
@@ -265,11 +290,20 @@ fn setup() -> impl Strategy<Value = Setup> {
         1 => Just((OnDelete::Remove, OnModify::Ignore, SameContent::Load)),
         1 => Just((OnDelete::Remove, OnModify::Replace, SameContent::Skip)),
     ];
-    let sizes = (200u64..4000, 1usize..10, prop_oneof![Just(512u64), Just(1 << 20)], 1usize..4);
+    let sizes = (
+        200u64..4000,
+        1usize..10,
+        prop_oneof![Just(512u64), Just(1 << 20)],
+        1usize..4,
+    );
     let max_files = prop_oneof![4 => Just(None), 1 => (1u64..4).prop_map(Some)];
     (any::<bool>(), policies, sizes, max_files, any::<bool>()).prop_map(
         |(settle, (on_delete, on_modify, same_content), sizes, max_files, partition_by)| Setup {
-            settle: Duration::from_secs(if settle && same_content != SameContent::Skip { 2 } else { 0 }),
+            settle: Duration::from_secs(if settle && same_content != SameContent::Skip {
+                2
+            } else {
+                0
+            }),
             on_delete,
             on_modify,
             same_content,
@@ -286,7 +320,9 @@ fn setup() -> impl Strategy<Value = Setup> {
 #[test]
 fn no_history_of_a_source_breaks_the_promises() {
     let nightly = std::env::var_os("NIGHTLY").is_some();
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
+    let cases = std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|text| text.parse().ok());
     let config = Config {
         cases: cases.unwrap_or(if nightly { 5000 } else { 150 }),
         max_shrink_iters: 3000,

@@ -53,7 +53,9 @@ impl Model {
     /// Takes in what a run found at `path`.
     pub(crate) fn meet(&mut self, path: &str, found: &Found, rules: Rules, progress: Progress) {
         let before = self.of(path);
-        let after = before.iter().flat_map(|version| next(version, found, rules));
+        let after = before
+            .iter()
+            .flat_map(|version| next(version, found, rules));
         let mut after: BTreeSet<Contribution> = after.collect();
         if progress == Progress::Partly {
             after.extend(before);
@@ -70,7 +72,11 @@ impl Model {
 
     /// Compares with what stands in the target, and forgets the versions that it rules out.
     pub(crate) fn settle(&mut self, by_file: &BTreeMap<String, Rows>) {
-        let paths: BTreeSet<String> = by_file.keys().chain(self.versions.keys()).cloned().collect();
+        let paths: BTreeSet<String> = by_file
+            .keys()
+            .chain(self.versions.keys())
+            .cloned()
+            .collect();
         let nothing = Rows::new();
         for path in paths {
             let actual = by_file.get(&path).unwrap_or(&nothing);

@@ -80,7 +80,12 @@ impl Recipe {
             0 => String::new(),
             other => other.to_string(),
         };
-        let mut cells = vec![("id", format!("{id:06}")), ("k", key), ("n", number), ("d", instant)];
+        let mut cells = vec![
+            ("id", format!("{id:06}")),
+            ("k", key),
+            ("n", number),
+            ("d", instant),
+        ];
         if self.flavour & 32 != 0 {
             cells.push(("more", id.to_string()));
         }

@@ -53,7 +53,11 @@ pub(crate) fn read_back(disk: &MemoryDisk) -> Contents {
             assert_eq!(record.unit, Some(id), "{path}: {record:?}");
         }
         for output in &unit.outputs {
-            assert!(owned.insert(output.path.clone()), "{} is owned twice", output.path);
+            assert!(
+                owned.insert(output.path.clone()),
+                "{} is owned twice",
+                output.path
+            );
             let mut rows = read_output(&sink, &output.path, &mut contents.types).into_iter();
             for (member, count) in unit.members.iter().zip(&output.member_rows) {
                 let own = contents.by_file.entry(member.path.to_string()).or_default();
@@ -63,9 +67,16 @@ pub(crate) fn read_back(disk: &MemoryDisk) -> Contents {
         }
     }
     let standing: BTreeSet<OutputPath> = sink.outputs().unwrap().into_iter().collect();
-    assert_eq!(standing, owned, "outputs in the target, and outputs of units");
+    assert_eq!(
+        standing, owned,
+        "outputs in the target, and outputs of units"
+    );
     let staging = format!("{TARGET}/_strandline/staging");
-    assert_eq!(disk.list(Path::new(&staging)).unwrap(), [], "left in staging");
+    assert_eq!(
+        disk.list(Path::new(&staging)).unwrap(),
+        [],
+        "left in staging"
+    );
     contents.by_file.values_mut().for_each(|rows| rows.sort());
     contents
 }
@@ -114,10 +125,28 @@ pub(crate) fn dump(disk: &MemoryDisk) {
     eprintln!("---- dirty {:?}", view.dirty().unwrap());
     for unit in view.units().unwrap() {
         let (id, unit) = unit.unwrap();
-        eprintln!("  {id} [{}] {:?} -> {:?}", unit.partition, unit.members.iter().map(|m| (m.path.as_str(), m.rows, m.carried.is_some())).collect::<Vec<_>>(), unit.outputs.iter().map(|o| (o.path.as_str(), &o.member_rows)).collect::<Vec<_>>());
+        eprintln!(
+            "  {id} [{}] {:?} -> {:?}",
+            unit.partition,
+            unit.members
+                .iter()
+                .map(|m| (m.path.as_str(), m.rows, m.carried.is_some()))
+                .collect::<Vec<_>>(),
+            unit.outputs
+                .iter()
+                .map(|o| (o.path.as_str(), &o.member_rows))
+                .collect::<Vec<_>>()
+        );
     }
     let mut rows = view.files(&strandline::model::KeyRange::all()).unwrap();
     while let Some(row) = rows.next().unwrap() {
-        eprintln!("  {} {:?} {:?} racy {} size {}", row.path, row.standing(), row.unit(), row.racy(), row.size());
+        eprintln!(
+            "  {} {:?} {:?} racy {} size {}",
+            row.path,
+            row.standing(),
+            row.unit(),
+            row.racy(),
+            row.size()
+        );
     }
 }

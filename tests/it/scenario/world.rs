@@ -147,7 +147,14 @@ impl World {
     pub(crate) fn run(&mut self) -> Result<RunReport, RunError> {
         let result = engine::run(&self.pipeline(), &Control::default());
         self.learn(&result);
-        if std::env::var_os("DUMP").is_some() { eprintln!("{:?}", result.as_ref().map(|r| (r.files.clone(), r.units.clone(), &r.errors))); }
+        if std::env::var_os("DUMP").is_some() {
+            eprintln!(
+                "{:?}",
+                result
+                    .as_ref()
+                    .map(|r| (r.files.clone(), r.units.clone(), &r.errors))
+            );
+        }
         if result.is_ok() {
             self.check();
         }
@@ -201,13 +208,20 @@ impl World {
     }
 
     pub(crate) fn lose_ledger(&mut self) {
-        self.disk.remove_file(&Path::new(STATE).join("ledger.redb")).unwrap();
+        self.disk
+            .remove_file(&Path::new(STATE).join("ledger.redb"))
+            .unwrap();
     }
 
     /// Looks for damage; the next run mends it.
     pub(crate) fn verify(&self) {
         let source: &dyn Source = &self.counting;
-        match engine::verify(&self.target(), Some(source), Depth::Deep, &Control::default()) {
+        match engine::verify(
+            &self.target(),
+            Some(source),
+            Depth::Deep,
+            &Control::default(),
+        ) {
             Ok(_) => {}
             Err(RunError::Open(strandline::ledger::OpenError::Missing)) => {}
             Err(error) => panic!("verify failed: {error:?}"),
@@ -222,7 +236,11 @@ impl World {
         self.run_to_the_end();
         let (opens, steps) = (self.counting.opens(), self.faulty_disk.changes());
         let report = self.run().expect("an idle run succeeds");
-        assert_eq!(self.counting.opens(), opens, "an idle run opens nothing: {report:?}");
+        assert_eq!(
+            self.counting.opens(),
+            opens,
+            "an idle run opens nothing: {report:?}"
+        );
         for step in &self.faulty_disk.history()[steps..] {
             let is_output = step.path.extension().is_some_and(|end| end == "parquet");
             assert!(
@@ -239,23 +257,36 @@ impl World {
         if !self.setup.is_plain() || self.has_bad_files() {
             return;
         }
-        let mut fresh = World::new(Setup { max_files: None, ..self.setup.clone() });
-        fresh.clock.set(self.clock.now().plus(Duration::from_secs(3600)));
+        let mut fresh = World::new(Setup {
+            max_files: None,
+            ..self.setup.clone()
+        });
+        fresh
+            .clock
+            .set(self.clock.now().plus(Duration::from_secs(3600)));
         fresh.counting = CountingSource::new(Arc::new(self.source.clone()));
         fresh.definition = self.definition.clone();
         engine::run(&fresh.pipeline(), &Control::default()).expect("a fresh run succeeds");
         let (fresh, own) = (read_back(&fresh.disk), read_back(&self.disk));
-        assert_eq!(fresh.rows(), own.rows(), "rows of a fresh run, and of this one");
+        assert_eq!(
+            fresh.rows(),
+            own.rows(),
+            "rows of a fresh run, and of this one"
+        );
         check_types(&fresh, &own);
     }
 
     pub(crate) fn has_bad_files(&self) -> bool {
         let contents = self.source.contents();
-        contents.iter().any(|(path, bytes)| rows_of(path, bytes).is_none())
+        contents
+            .iter()
+            .any(|(path, bytes)| rows_of(path, bytes).is_none())
     }
 
     fn check(&mut self) {
-        if std::env::var_os("DUMP").is_some() { super::read_back::dump(&self.disk); }
+        if std::env::var_os("DUMP").is_some() {
+            super::read_back::dump(&self.disk);
+        }
         let contents = read_back(&self.disk);
         self.model.settle(&contents.by_file);
         for (column, types) in &contents.types {
@@ -310,7 +341,9 @@ impl World {
         let mut first_names: BTreeMap<Vec<u8>, String> = BTreeMap::new();
         if self.setup.same_content == SameContent::Skip {
             for (path, bytes) in &contents {
-                first_names.entry(bytes.clone()).or_insert_with(|| path.clone());
+                first_names
+                    .entry(bytes.clone())
+                    .or_insert_with(|| path.clone());
             }
             contents.retain(|path, bytes| first_names[bytes] == *path);
         }
@@ -355,12 +388,18 @@ pub(crate) fn partition_by(on: bool) -> Vec<String> {
 fn check_types(fresh: &Contents, own: &Contents) {
     for (column, types) in &fresh.types {
         let wider = ["Int64 Float64", "Date32 Timestamp"];
-        for (now, was) in types.iter().zip(own.types.get(column).into_iter().flatten()) {
+        for (now, was) in types
+            .iter()
+            .zip(own.types.get(column).into_iter().flatten())
+        {
             let may_be = now == was
                 || was == "Utf8"
                 || now == "Utf8" // a column that never held a value is written as text
                 || wider.contains(&format!("{now} {was}").as_str());
-            assert!(may_be, "{column} is {was}, where a fresh run makes it {now}");
+            assert!(
+                may_be,
+                "{column} is {was}, where a fresh run makes it {now}"
+            );
         }
     }
     let mut dirs: Vec<&str> = Place::DIRS.to_vec();
