@@ -7,13 +7,24 @@
 
 #![expect(clippy::print_stdout, reason = "a bench tells its figures")]
 
+#[path = "support/bare.rs"]
+mod bare;
+#[path = "support/landing.rs"]
+mod landing;
 mod support;
 
-use support::landing::{Landing, walk_mode};
-use support::{Scale, best, scale, tell, tell_ratio};
+use std::path::Path;
+use std::process::Command;
+
+use landing::Landing;
+use support::{Measured, Scale, keep_best, measure, scale, tell, tell_ratio};
 
 fn main() {
-    if walk_mode() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, flag, directory] = arguments.as_slice()
+        && flag == WALK
+    {
+        bare::walk(Path::new(directory));
         return;
     }
     let (sizes, rounds): (&[u64], usize) = match scale() {
@@ -27,11 +38,20 @@ fn main() {
     }
 }
 
+/// With this before a directory the bench does nothing but walk over it.
+const WALK: &str = "--walk";
+
+/// Walks in a process of its own: this program once more.
+fn bare_walk(directory: &Path) -> Measured {
+    let this = std::env::current_exe().unwrap_or_default();
+    measure(Command::new(this).arg(WALK).arg(directory))
+}
+
 fn compare(landing: &Landing, rounds: usize) {
     let (mut run, mut walk) = (None, None);
     for _ in 0..rounds {
-        walk = best(walk, landing.walk());
-        run = best(run, landing.run());
+        keep_best(&mut walk, bare_walk(&landing.source));
+        keep_best(&mut run, landing.run());
     }
     let (Some(run), Some(walk)) = (run, walk) else {
         return;

@@ -2,29 +2,30 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use super::{Measured, data, measure, strandline, tell, tree};
+use rayon::prelude::*;
+
+use crate::support::{Measured, data, measure, noise, strandline, tell};
 
 /// A source of small files, and its target.
-pub struct Landing {
+pub(crate) struct Landing {
     /// How many files.
-    pub files: u64,
+    pub(crate) files: u64,
     /// What they hold.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// The directory that they lie in.
-    pub source: PathBuf,
+    pub(crate) source: PathBuf,
     target: PathBuf,
 }
 
 /// Directories that the files lie in.
-const DIRECTORIES: u64 = 1_000;
+pub(crate) const DIRECTORIES: u64 = 1_000;
 
 impl Landing {
     /// Returns a landing zone of `files` files, all of them loaded; tells what loading took where it had to be done.
-    pub fn loaded(files: u64) -> Self {
+    pub(crate) fn loaded(files: u64) -> Self {
         let home = data(&format!("landing-{files}"));
         let landing = Self {
             files,
@@ -49,45 +50,49 @@ impl Landing {
     }
 
     /// Runs the program over it.
-    pub fn run(&self) -> Measured {
+    pub(crate) fn run(&self) -> Measured {
         let mut command = strandline();
         command.args(["run", "--json", "--quiet", "--settle", "0s"]);
         measure(command.arg(&self.source).arg(&self.target))
     }
-
-    /// Walks over the source and does nothing else, in a process of its own: the bench itself, see [`walk_mode`].
-    pub fn walk(&self) -> Measured {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        measure(command.arg("--walk").arg(&self.source))
-    }
-
-    /// Gives one file in the middle a new content.
-    pub fn change(&self, version: u64) {
-        let each = self.files.div_ceil(DIRECTORIES);
-        let directory = DIRECTORIES / 2;
-        let file = directory * each + each / 2;
-        let path = self.source.join(format!("sensor-{directory:05}"));
-        fs::write(path.join(tree::name(file)), tree::content(file, version)).unwrap();
-    }
-}
-
-/// Where the bench was started as `--walk DIRECTORY`: walks and returns true.
-pub fn walk_mode() -> bool {
-    let arguments: Vec<String> = std::env::args().collect();
-    let [_, flag, directory] = arguments.as_slice() else {
-        return false;
-    };
-    if flag == "--walk" {
-        tree::walk(Path::new(directory));
-    }
-    flag == "--walk"
 }
 
 fn plant(home: &Path, files: u64, is_planted: &Path) -> u64 {
     fs::remove_dir_all(home).ok();
-    let bytes = tree::plant(&home.join("in"), DIRECTORIES, files);
+    let bytes = write_files(&home.join("in"), DIRECTORIES, files);
     // Until no stamp is too fresh to trust.
     thread::sleep(Duration::from_secs(3));
     fs::write(is_planted, bytes.to_string()).unwrap();
     bytes
+}
+
+/// Writes `files` small CSV files into `directories` directories below `root`; returns how many bytes they hold.
+fn write_files(root: &Path, directories: u64, files: u64) -> u64 {
+    let each = files.div_ceil(directories);
+    (0..directories)
+        .into_par_iter()
+        .map(|number| {
+            let directory = root.join(format!("sensor-{number:05}"));
+            fs::create_dir_all(&directory).unwrap();
+            let first = number * each;
+            (first..files.min(first + each))
+                .map(|file| {
+                    let text = content(file, 0);
+                    fs::write(directory.join(name(file)), &text).unwrap();
+                    text.len() as u64
+                })
+                .sum::<u64>()
+        })
+        .sum()
+}
+
+/// The name of a file within its directory.
+pub(crate) fn name(file: u64) -> String {
+    format!("readings-{file:08}.csv")
+}
+
+/// What the file holds in its `version`.
+pub(crate) fn content(file: u64, version: u64) -> String {
+    let value = noise(file ^ (version << 40)) % 100_000;
+    format!("id,value\n{file},{value}\n")
 }

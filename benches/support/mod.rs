@@ -7,9 +7,6 @@
     reason = "a bench talks to whoever started it, and stops where it cannot go on"
 )]
 
-pub mod landing;
-pub mod tree;
-
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -19,7 +16,7 @@ use std::time::{Duration, Instant};
 
 /// How large a bench is asked to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Scale {
+pub(crate) enum Scale {
     /// A few seconds: to see that it works.
     Quick,
     /// What figures are taken from.
@@ -29,7 +26,7 @@ pub enum Scale {
 }
 
 /// Reads `--quick` and `--full`.
-pub fn scale() -> Scale {
+pub(crate) fn scale() -> Scale {
     let has = |flag: &str| std::env::args().any(|argument| argument == flag);
     match (has("--quick"), has("--full")) {
         (true, _) => Scale::Quick,
@@ -39,14 +36,14 @@ pub fn scale() -> Scale {
 }
 
 /// Where made data is kept from one time to the next: `bench-data` beside the build.
-pub fn data(name: &str) -> PathBuf {
+pub(crate) fn data(name: &str) -> PathBuf {
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-data");
     fs::create_dir_all(&directory).unwrap();
     directory.join(name)
 }
 
 /// The program, ready to be given its arguments.
-pub fn strandline() -> Command {
+pub(crate) fn strandline() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_strandline"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("STRANDLINE_")) {
         command.env_remove(name);
@@ -55,18 +52,17 @@ pub fn strandline() -> Command {
 }
 
 /// What a child process took.
-#[derive(Clone)]
-pub struct Measured {
+pub(crate) struct Measured {
     /// From before it was started until it was gone.
-    pub wall: Duration,
+    pub(crate) wall: Duration,
     /// The most memory it had at once.
-    pub peak_bytes: u64,
+    pub(crate) peak_bytes: u64,
     /// What it wrote to stdout.
-    pub stdout: String,
+    pub(crate) stdout: String,
 }
 
 /// Runs `command` to its end, which must be a good one.
-pub fn measure(command: &mut Command) -> Measured {
+pub(crate) fn measure(command: &mut Command) -> Measured {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let begun = Instant::now();
     let child = command.spawn().unwrap();
@@ -107,18 +103,20 @@ fn peak_of(status: &str) -> u64 {
 }
 
 /// Keeps the shortest time and the largest peak of several rounds.
-pub fn best(kept: Option<Measured>, new: Measured) -> Option<Measured> {
-    let Some(kept) = kept else { return Some(new) };
-    let peak_bytes = kept.peak_bytes.max(new.peak_bytes);
-    let shorter = if new.wall < kept.wall { new } else { kept };
-    Some(Measured {
-        peak_bytes,
-        ..shorter
-    })
+pub(crate) fn keep_best(kept: &mut Option<Measured>, new: Measured) {
+    let Some(best) = kept else {
+        *kept = Some(new);
+        return;
+    };
+    let peak_bytes = best.peak_bytes.max(new.peak_bytes);
+    if new.wall < best.wall {
+        *best = new;
+    }
+    best.peak_bytes = peak_bytes;
 }
 
 /// Prints one row of figures: `inputs` are files or rows, `bytes` what they hold.
-pub fn tell(what: &str, unit: &str, inputs: u64, bytes: u64, took: &Measured) {
+pub(crate) fn tell(what: &str, unit: &str, inputs: u64, bytes: u64, took: &Measured) {
     let seconds = took.wall.as_secs_f64();
     println!(
         "  {what:<34} {seconds:>8.3} s {:>12.0} {unit}/s {:>8.1} MB/s  peak {:>5.0} MB",
@@ -129,19 +127,19 @@ pub fn tell(what: &str, unit: &str, inputs: u64, bytes: u64, took: &Measured) {
 }
 
 /// Prints how many times longer `took` is than `than`.
-pub fn tell_ratio(what: &str, took: &Measured, than: &Measured) {
+pub(crate) fn tell_ratio(what: &str, took: &Measured, than: &Measured) {
     let ratio = took.wall.as_secs_f64() / than.wall.as_secs_f64();
     println!("  {what:<34} {ratio:>8.2}");
 }
 
 /// A number as people calculate with it.
 #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-pub fn figure(number: u64) -> f64 {
+pub(crate) fn figure(number: u64) -> f64 {
     number as f64
 }
 
 /// The same numbers on every machine: a step of `SplitMix64`.
-pub fn noise(seed: u64) -> u64 {
+pub(crate) fn noise(seed: u64) -> u64 {
     let mixed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

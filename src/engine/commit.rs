@@ -191,7 +191,10 @@ impl Committer<'_> {
         self.report.files.unsettled += notes.unsettled;
         self.report.files.unreadable += notes.unreadable;
         for path in &order.leaves {
-            let own = |file: &FileRecord| file.unit == Some(order.unit);
+            let own = |file: &FileRecord| {
+                file.unit
+                    .is_some_and(|unit| unit == order.unit || order.absorbs.contains(&unit))
+            };
             if view.file(path)?.as_ref().is_some_and(own) {
                 forget(&mut group.then, path.clone());
             }

@@ -74,8 +74,15 @@ pub(super) fn misplaced(
     dirty: &[(UnitId, DirtyReason)],
     partitions: &PathPartitions,
 ) -> Result<Misplaced, LedgerError> {
+    let mut concerned: BTreeSet<UnitId> = BTreeSet::new();
+    for (id, why) in dirty {
+        concerned.insert(*id);
+        if let DirtyReason::Unfinished { absorbs } = why {
+            concerned.extend(absorbs);
+        }
+    }
     let mut members = Vec::new();
-    for (id, _) in dirty {
+    for id in &concerned {
         let Some(unit) = view.unit(*id)? else {
             continue;
         };

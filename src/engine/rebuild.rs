@@ -17,7 +17,7 @@ use super::error::RunError;
 use super::pipeline::Target;
 use super::recover::hash_of;
 use super::session::{self, Absent};
-use crate::encode::{Footer, FooterError, read_footer};
+use crate::encode::{Footer, FooterError, FooterInput, read_footer};
 use crate::ledger::{self, Batch, OpenError, SchemaVersion, View};
 use crate::model::{
     DirtyReason, FileRecord, Fingerprint, Member, OutputPath, OutputRecord, RunId, Shape,
@@ -189,26 +189,14 @@ fn mark_other_definitions(batch: &mut Batch, definitions: &BTreeMap<String, u64>
     batch.definition = Some((most.clone(), String::new()));
 }
 
-/// A unit is whole when all its footers tell of the same build and, for every input, some footer knows its rows and
-/// all outputs together hold as many.
+/// A unit is whole when all footers are of one making, for every input some footer knows its rows, and all outputs
+/// together hold as many. (A run that was killed while it published leaves old outputs among new ones, and their
+/// rows may well add up.)
 fn is_whole(outputs: &[Read]) -> bool {
-    let build = |read: &Read| {
-        let footer = &read.footer;
-        let inputs = footer.inputs.iter();
-        let versions: Vec<_> = inputs
-            .map(|input| (input.path.clone(), input.size, input.hash))
-            .collect();
-        (
-            footer.definition.clone(),
-            footer.unit_partition.clone(),
-            footer.shape.clone(),
-            versions,
-        )
-    };
-    if outputs
+    let one_making = outputs
         .windows(2)
-        .any(|pair| build(&pair[0]) != build(&pair[1]))
-    {
+        .all(|pair| is_of_one_making(&pair[0].footer, &pair[1].footer));
+    if !one_making {
         return false;
     }
     let mut totals: BTreeMap<&SourcePath, (Option<u64>, u64)> = BTreeMap::new();
@@ -218,6 +206,18 @@ fn is_whole(outputs: &[Read]) -> bool {
         *here += input.rows_here;
     }
     totals.values().all(|(total, here)| *total == Some(*here))
+}
+
+fn is_of_one_making(a: &Footer, b: &Footer) -> bool {
+    let version = |input: &FooterInput| (input.path.clone(), input.size, input.hash);
+    a.definition == b.definition
+        && a.format_version == b.format_version
+        && a.unit_partition == b.unit_partition
+        && a.shape == b.shape
+        && a.inputs
+            .iter()
+            .map(version)
+            .eq(b.inputs.iter().map(version))
 }
 
 fn unit_record(outputs: Vec<Read>) -> Option<UnitRecord> {

@@ -82,11 +82,13 @@ pub(super) fn verify(
     let decided: Vec<Decided> = found
         .into_par_iter()
         .map(|found| {
-            let worth_hashing = hash_added == HashAdded::All
-                || found
-                    .seen
-                    .as_ref()
-                    .is_some_and(|seen| common.contains(&seen.size));
+            let worth_hashing = match hash_added {
+                HashAdded::All => comes(&found.glance),
+                HashAdded::RenameCandidates => {
+                    let size = found.seen.as_ref().map(|seen| seen.size);
+                    is_added(&found.glance) && size.is_some_and(|size| common.contains(&size))
+                }
+            };
             decide(source, found, worth_hashing, control)
         })
         .collect();
@@ -106,6 +108,12 @@ struct Decided {
     bytes_read: u64,
 }
 
+/// New, or planned by a run that did not get to it.
+fn comes(glance: &Glance) -> bool {
+    matches!(glance, Glance::Decided(verdict) if verdict.change == Change::Added)
+}
+
+/// New, and not known to any run.
 fn is_added(glance: &Glance) -> bool {
     matches!(glance, Glance::Decided(verdict) if verdict.change == Change::Added && verdict.reason == Reason::NoRecord)
 }
@@ -117,7 +125,7 @@ fn decide(source: &dyn Source, found: Found, worth_hashing: bool, control: &Cont
         record,
         glance,
     } = found;
-    let must_hash = matches!(glance, Glance::HashNeeded(_)) || (worth_hashing && is_added(&glance));
+    let must_hash = matches!(glance, Glance::HashNeeded(_)) || worth_hashing;
     let hashed = match &seen {
         Some(seen) if must_hash && !control.is_interrupted() => {
             Some(member::hash(source, &path, seen))

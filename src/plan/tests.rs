@@ -136,26 +136,6 @@ fn an_unfinished_plan_is_kept() {
     assert_eq!(plan.next_unit, 50);
 }
 
-/// Both units would otherwise be built with the same members, and their rows stand twice.
-#[test]
-fn a_unit_that_an_unfinished_plan_absorbs_is_left_out_once_it_has_a_change_of_its_own() {
-    let unfinished = DirtyReason::Unfinished {
-        absorbs: vec![UnitId(1), UnitId(2), UnitId(4)],
-    };
-    let inputs = Inputs {
-        modified: vec![Changed {
-            unit: UnitId(1),
-            path: SourcePath::from("m"),
-        }],
-        dirty: vec![(UnitId(3), unfinished), (UnitId(2), DirtyReason::Reset)],
-        next_unit: 50,
-        ..Inputs::default()
-    };
-    let plan = plan(inputs, BOUNDS);
-    assert_eq!(plan.units[&UnitId(3)].absorbs, [UnitId(4)]);
-    assert!(plan.units.contains_key(&UnitId(1)) && plan.units.contains_key(&UnitId(2)));
-}
-
 #[test]
 fn every_reason_to_build_is_told() {
     let unit = PlannedUnit {

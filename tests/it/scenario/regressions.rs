@@ -5,9 +5,11 @@ use std::time::Duration;
 use strandline::config::OnModify;
 
 use super::machine::play;
-use super::operation::Operation::{Add, Edit, Run};
-use super::operation::{Place, Recipe};
-use super::world::Setup;
+use super::operation::Operation::{
+    self, Add, Advance, Delete, Edit, LoseLedger, LoseOutput, PartitionBy, Run,
+};
+use super::operation::{Place, Recipe, Survive};
+use super::world::{Setup, World};
 
 #[test]
 fn a_frozen_file_keeps_its_rows() {
@@ -32,4 +34,84 @@ fn a_frozen_file_keeps_its_rows() {
             Run,
         ],
     );
+}
+
+/// Lets a run lose power at one change after the other (some of them, but for the nightly set) between `before` and
+/// `after`.
+fn at_every_crash(setup: &Setup, before: &[Operation], after: &[Operation]) {
+    let step = if std::env::var_os("NIGHTLY").is_some() {
+        1
+    } else {
+        9
+    };
+    for number in (0..).step_by(step) {
+        let mut world = World::new(setup.clone());
+        before.iter().for_each(|operation| world.apply(operation));
+        let over = world.crash_run(number, Survive::All).is_ok();
+        after.iter().for_each(|operation| world.apply(operation));
+        world.check_fresh();
+        world.check_idle();
+        if over {
+            break;
+        }
+    }
+}
+
+#[test]
+fn outputs_of_two_makings_are_not_taken_for_a_whole_unit_by_recover() {
+    let setup = Setup {
+        partition_by: true,
+        threads: 1,
+        ..Setup::default()
+    };
+    let rows = Recipe {
+        rows: 4,
+        flavour: 0,
+    };
+    let before = [
+        Add(Place(1), rows),
+        Advance(3),
+        Run,
+        Edit(0, rows),
+        Advance(3),
+    ];
+    at_every_crash(&setup, &before, &[LoseLedger, Run]);
+}
+
+#[test]
+fn a_change_in_a_unit_that_an_interrupted_run_was_absorbing_is_built_once() {
+    let setup = Setup {
+        unit_files: 9,
+        unit_size: 4000,
+        threads: 1,
+        ..Setup::default()
+    };
+    let rows = Recipe {
+        rows: 1,
+        flavour: 0,
+    };
+    let before = [
+        Add(Place(1), rows),
+        Add(Place(8), rows),
+        Add(Place(15), rows),
+        Advance(3),
+        Run,
+        Add(Place(22), rows),
+        Advance(3),
+        Run,
+        Add(Place(29), rows),
+        Advance(3),
+    ];
+    for after in [
+        vec![Edit(3, rows), Advance(3), Run],
+        vec![Edit(0, rows), Advance(3), Run],
+        vec![Delete(0), Run],
+        vec![Delete(3), Run],
+        vec![Delete(4), Run],
+        vec![PartitionBy(true), Run],
+        vec![LoseLedger, Run],
+        vec![LoseOutput(0), LoseOutput(1), Run],
+    ] {
+        at_every_crash(&setup, &before, &after);
+    }
 }

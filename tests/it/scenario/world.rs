@@ -180,11 +180,16 @@ impl World {
     }
 
     /// Lets the power go at the change with this number, counted from now; then what survives is opened again.
-    pub(crate) fn crash_run(&mut self, after: usize, survive: Survive) {
+    pub(crate) fn crash_run(
+        &mut self,
+        after: usize,
+        survive: Survive,
+    ) -> Result<RunReport, RunError> {
         self.faulty_disk.cut_at(self.faulty_disk.changes() + after);
         let result = engine::run(&self.pipeline(), &Control::default());
         self.learn(&result);
         self.crash(survive);
+        result
     }
 
     pub(crate) fn crash(&mut self, survive: Survive) {

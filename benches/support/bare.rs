@@ -1,7 +1,6 @@
-//! A tree of small files, and the barest walk over it.
+//! The barest walk over a tree.
 
 use std::ffi::CString;
-use std::fs;
 use std::hint::black_box;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
@@ -12,39 +11,8 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, StatxFlags, openat, st
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
 
-/// Writes `files` small CSV files into `directories` directories below `root`; returns how many bytes they hold.
-pub fn plant(root: &Path, directories: u64, files: u64) -> u64 {
-    let each = files.div_ceil(directories);
-    (0..directories)
-        .into_par_iter()
-        .map(|number| {
-            let directory = root.join(format!("sensor-{number:05}"));
-            fs::create_dir_all(&directory).unwrap();
-            let first = number * each;
-            (first..files.min(first + each))
-                .map(|file| {
-                    let text = content(file, 0);
-                    fs::write(directory.join(name(file)), &text).unwrap();
-                    text.len() as u64
-                })
-                .sum::<u64>()
-        })
-        .sum()
-}
-
-/// The name of a file within its directory.
-pub fn name(file: u64) -> String {
-    format!("readings-{file:08}.csv")
-}
-
-/// What the file holds in its `version`.
-pub fn content(file: u64, version: u64) -> String {
-    let value = super::noise(file ^ (version << 40)) % 100_000;
-    format!("id,value\n{file},{value}\n")
-}
-
 /// Opens `root` and walks it.
-pub fn walk(root: &Path) -> u64 {
+pub(crate) fn walk(root: &Path) -> u64 {
     bare(&rustix::fs::open(root, DIRECTORY, Mode::empty()).unwrap())
 }
 
