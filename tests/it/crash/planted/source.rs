@@ -4,7 +4,9 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use strandline::model::{Fingerprint, KeyRange, ReadAt, SourcePath, Timestamp};
-use strandline::source::{Entry, Expansion, Input, ReadError, Source, Span, Unknown};
+use strandline::source::{
+    Entries, Entry, Expansion, Input, ReadError, ReadyEntries, Source, Span, Unknown, collect,
+};
 
 /// What is wrong with a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,23 +51,23 @@ impl BadSource {
         seen
     }
 
-    fn change(&self, entries: Box<dyn Iterator<Item = Entry> + Send>) -> Vec<Entry> {
-        let mut changed: Vec<Entry> = entries
-            .filter_map(|entry| match entry {
+    fn change(&self, entries: Box<dyn Entries>) -> ReadyEntries {
+        let mut changed: Vec<(Box<str>, Entry)> = collect(entries)
+            .into_iter()
+            .filter_map(|(path, entry)| match entry {
                 Entry::Unknown(_) if self.fault == SourceFault::HidesTrouble => None,
-                Entry::Found(mut listed) => {
-                    let is_new = listed.fingerprint.modified_at > self.stale_from;
-                    listed.fingerprint = self.blur(listed.fingerprint);
+                Entry::Found(seen) => {
+                    let is_new = seen.modified_at > self.stale_from;
                     let hidden = self.fault == SourceFault::ListsStale && is_new;
-                    (!hidden).then_some(Entry::Found(listed))
+                    (!hidden).then(|| (path, Entry::Found(self.blur(seen))))
                 }
-                other => Some(other),
+                other => Some((path, other)),
             })
             .collect();
         if self.fault == SourceFault::SkipsLast {
             changed.pop();
         }
-        changed
+        changed.into()
     }
 }
 
@@ -118,15 +120,15 @@ impl Span for BadSpan {
         };
         match self.inner.expand() {
             Err(_) if self.source.fault == SourceFault::HidesTrouble => {
-                Ok(Expansion::Entries(Box::new(std::iter::empty())))
+                Ok(Expansion::Entries(Box::new(ReadyEntries::default())))
             }
             Err(unknown) => Err(unknown),
             Ok(Expansion::Spans(spans)) => {
                 Ok(Expansion::Spans(spans.into_iter().map(wrap).collect()))
             }
-            Ok(Expansion::Entries(entries)) => Ok(Expansion::Entries(Box::new(
-                self.source.change(entries).into_iter(),
-            ))),
+            Ok(Expansion::Entries(entries)) => {
+                Ok(Expansion::Entries(Box::new(self.source.change(entries))))
+            }
         }
     }
 }
