@@ -42,7 +42,8 @@ fn placeholder(word: &str, before: &str) -> Option<&'static str> {
     let is_number =
         |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     let is_hex = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
-    if before == "inode" || before == "process" {
+    let is_inode = before == "->" && word.bytes().all(|b| b.is_ascii_digit());
+    if is_inode || before == "inode" || before == "process" {
         return Some("[N]");
     }
     if before == "ledger" && word.ends_with('B') {
@@ -58,7 +59,7 @@ fn placeholder(word: &str, before: &str) -> Option<&'static str> {
     if word.len() >= 20 && word.starts_with("20") && word.contains('T') && word.ends_with('Z') {
         return Some("[INSTANT]");
     }
-    ([16, 32, 64].contains(&word.len()) && is_hex(word)).then_some("[HASH]")
+    ([12, 16, 32, 64].contains(&word.len()) && is_hex(word)).then_some("[HASH]")
 }
 
 #[test]
