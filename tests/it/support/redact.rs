@@ -13,13 +13,15 @@ pub(crate) fn redacted(text: &str) -> String {
 
 fn redacted_line(line: &str) -> String {
     let mut out = String::new();
-    let mut before = "";
+    let mut last = "";
     for word in line.split_inclusive(' ') {
         let (word, space) = match word.strip_suffix(' ') {
             Some(word) => (word, " "),
             None => (word, ""),
         };
         let bare = word.trim_matches(['(', ')', ',', ';', '"', '`']);
+        let is_new_inode = out.ends_with("inode [N] -> ");
+        let before = if is_new_inode { "inode" } else { last };
         match placeholder(bare, before) {
             Some(placeholder) => {
                 let spaces = out.len() - out.trim_end().len();
@@ -31,7 +33,7 @@ fn redacted_line(line: &str) -> String {
             None => out.push_str(word),
         }
         if !bare.is_empty() {
-            before = bare;
+            last = bare;
         }
         out.push_str(space);
     }
@@ -42,8 +44,7 @@ fn placeholder(word: &str, before: &str) -> Option<&'static str> {
     let is_number =
         |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     let is_hex = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
-    let is_inode = before == "->" && word.bytes().all(|b| b.is_ascii_digit());
-    if is_inode || before == "inode" || before == "process" {
+    if before == "inode" || before == "process" {
         return Some("[N]");
     }
     if before == "ledger" && word.ends_with('B') {
