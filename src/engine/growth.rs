@@ -56,9 +56,14 @@ fn is_widened(was: &Shape, now: &Shape) -> bool {
     was.columns.iter().any(other)
 }
 
-/// Marks recorded units, but for those that are dirty for a reason that has more to say.
+/// Marks recorded units, but for those that are dirty for a reason that has more to say: they are built in this round
+/// anyway. What is unsettled waits for the next run, and must not keep its narrower types until then.
 fn mark_stale(view: &View, now: &Shape, then: &mut Batch) -> Result<(), RunError> {
-    let dirty: BTreeSet<UnitId> = view.dirty()?.into_iter().map(|(id, _)| id).collect();
+    let dirty = view.dirty()?.into_iter();
+    let dirty: BTreeSet<UnitId> = dirty
+        .filter(|(_, why)| !matches!(why, DirtyReason::Unsettled))
+        .map(|(id, _)| id)
+        .collect();
     for unit in view.units()? {
         let (id, unit) = unit?;
         if let Some(reason) = stale(&unit.shape, now).filter(|_| !dirty.contains(&id)) {

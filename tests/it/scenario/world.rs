@@ -14,7 +14,7 @@ use strandline::sink::DiskSink;
 use strandline::source::{CountingSource, FaultySource, MemorySource, Source};
 
 use super::model::{Found, Model, Progress, Rules};
-use super::operation::{Place, Survive};
+use super::operation::Survive;
 use super::read_back::{Contents, read_back};
 use super::rows::rows_of;
 
@@ -147,14 +147,6 @@ impl World {
     pub(crate) fn run(&mut self) -> Result<RunReport, RunError> {
         let result = engine::run(&self.pipeline(), &Control::default());
         self.learn(&result);
-        if std::env::var_os("DUMP").is_some() {
-            eprintln!(
-                "{:?}",
-                result
-                    .as_ref()
-                    .map(|r| (r.files.clone(), r.units.clone(), &r.errors))
-            );
-        }
         if result.is_ok() {
             self.check();
         }
@@ -284,13 +276,10 @@ impl World {
     }
 
     fn check(&mut self) {
-        if std::env::var_os("DUMP").is_some() {
-            super::read_back::dump(&self.disk);
-        }
         let contents = read_back(&self.disk);
         self.model.settle(&contents.by_file);
         for (column, types) in &contents.types {
-            assert_eq!(types.len(), 1, "types of {column}");
+            assert_eq!(types.len(), 1, "types of {column}: {types:?}");
         }
     }
 
@@ -313,14 +302,14 @@ impl World {
         }
         for (path, bytes) in std::mem::take(&mut self.coming) {
             if let Some(rows) = rows_of(&path, &bytes) {
-                self.model.may_hold(&path, rows);
+                self.model.may_hold(&path, Some(rows));
             }
         }
         if progress == Progress::Partly && self.setup.same_content == SameContent::Skip {
-            // Where the first name cannot be read, the next one counts for the time being.
+            // Where the first name cannot be read or has to wait, the next one may count for the time being.
             for (path, bytes) in self.source.contents() {
-                let rows = rows_of(&path, &bytes).unwrap_or_default();
-                self.model.may_hold(&path, rows);
+                self.model.may_hold(&path, rows_of(&path, &bytes));
+                self.model.may_hold(&path, None);
             }
         }
         self.heal();
@@ -402,6 +391,4 @@ fn check_types(fresh: &Contents, own: &Contents) {
             );
         }
     }
-    let mut dirs: Vec<&str> = Place::DIRS.to_vec();
-    dirs.sort_unstable();
 }
