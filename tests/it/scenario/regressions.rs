@@ -47,9 +47,13 @@ fn at_every_crash(setup: &Setup, before: &[Operation], after: &[Operation]) {
     };
     for number in (0..).step_by(step) {
         let mut world = World::new(setup.clone());
-        before.iter().for_each(|operation| world.apply(operation));
+        for operation in before {
+            world.apply(operation);
+        }
         let over = world.crash_run(number, Survive::All).is_ok();
-        after.iter().for_each(|operation| world.apply(operation));
+        for operation in after {
+            world.apply(operation);
+        }
         world.check_fresh();
         world.check_idle();
         if over {

@@ -22,12 +22,12 @@ fn world_of(setup: Setup, files: &[(&str, &str)]) -> World {
     for (path, text) in files {
         world.source.write(path, *text);
     }
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(Duration::from_mins(1));
     world
 }
 
 fn later(world: &World) {
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(Duration::from_mins(1));
 }
 
 fn outputs(disk: &MemoryDisk) -> Vec<(PathBuf, Vec<u8>)> {
@@ -36,6 +36,12 @@ fn outputs(disk: &MemoryDisk) -> Vec<(PathBuf, Vec<u8>)> {
     files
         .filter(|(path, _)| is_output(path) && path.starts_with(TARGET))
         .collect()
+}
+
+/// A file of `rows` rows that belong to `partitions` partitions in turn.
+fn routed(rows: u32, partitions: u32) -> String {
+    let rows = (0..rows).map(|row| format!("{},{row}\n", row % partitions));
+    std::iter::once("k,x\n".to_owned()).chain(rows).collect()
 }
 
 #[test]
@@ -165,10 +171,7 @@ fn the_same_bytes_sent_again_cause_no_work() {
 
 #[test]
 fn a_fan_out_into_two_thousand_partitions_loses_no_row() {
-    let mut text = String::from("k,x\n");
-    for number in 0..4000 {
-        text += &format!("{},{number}\n", number % 2000);
-    }
+    let text = routed(4000, 2000);
     let setup = Setup {
         partition_by: true,
         unit_size: 1 << 20,
@@ -182,10 +185,7 @@ fn a_fan_out_into_two_thousand_partitions_loses_no_row() {
 
 #[test]
 fn neither_the_memory_budget_nor_the_number_of_threads_changes_a_byte() {
-    let mut text = String::from("k,x\n");
-    for number in 0..3000 {
-        text += &format!("{},{number}\n", number % 5);
-    }
+    let text = routed(3000, 5);
     let files = [
         ("a.csv", text.as_str()),
         ("b.csv", &text),

@@ -9,6 +9,7 @@ use strandline::clock::{Clock, ManualClock};
 use strandline::config::{Definition, Limits, OnDelete, OnModify, Policies, SameContent};
 use strandline::durable::{Action, Disk, FaultyDisk, MemoryDisk, Survivors};
 use strandline::engine::{self, Control, Depth, Pipeline, RunError, Target};
+use strandline::ledger::OpenError;
 use strandline::model::{ByteSize, KeyRange, RunReport, RunStatus, SourcePath, Timestamp};
 use strandline::sink::DiskSink;
 use strandline::source::{CountingSource, FaultySource, MemorySource, Source};
@@ -214,17 +215,16 @@ impl World {
             Depth::Deep,
             &Control::default(),
         ) {
-            Ok(_) => {}
-            Err(RunError::Open(strandline::ledger::OpenError::Missing)) => {}
+            Ok(_) | Err(RunError::Open(OpenError::Missing)) => {}
             Err(error) => panic!("verify failed: {error:?}"),
         }
     }
 
     /// An idle run reads no input and changes no output.
     pub(crate) fn check_idle(&mut self) {
-        self.clock.advance(Duration::from_secs(3600));
+        self.clock.advance(Duration::from_hours(1));
         self.run_to_the_end();
-        self.clock.advance(Duration::from_secs(3600));
+        self.clock.advance(Duration::from_hours(1));
         self.run_to_the_end();
         let (opens, steps) = (self.counting.opens(), self.faulty_disk.changes());
         let report = self.run().expect("an idle run succeeds");
@@ -244,7 +244,7 @@ impl World {
 
     /// A fresh run over the same source comes to the same rows, and to the same types unless they were wider once.
     pub(crate) fn check_fresh(&mut self) {
-        self.clock.advance(Duration::from_secs(3600));
+        self.clock.advance(Duration::from_hours(1));
         self.run_to_the_end();
         if !self.setup.is_plain() || self.has_bad_files() {
             return;
@@ -255,7 +255,7 @@ impl World {
         });
         fresh
             .clock
-            .set(self.clock.now().plus(Duration::from_secs(3600)));
+            .set(self.clock.now().plus(Duration::from_hours(1)));
         fresh.counting = CountingSource::new(Arc::new(self.source.clone()));
         fresh.definition = self.definition.clone();
         engine::run(&fresh.pipeline(), &Control::default()).expect("a fresh run succeeds");
@@ -287,10 +287,9 @@ impl World {
     fn learn(&mut self, result: &Result<RunReport, RunError>) {
         let progress = match result {
             Ok(report) if is_complete(report) => Progress::Complete,
-            Ok(_) => Progress::Partly,
             // Nothing was begun.
             Err(RunError::LedgerMissing { .. }) => return,
-            Err(_) => Progress::Partly,
+            Ok(_) | Err(_) => Progress::Partly,
         };
         let rules = Rules {
             retain: self.setup.on_delete == OnDelete::Retain,
