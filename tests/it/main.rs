@@ -9,6 +9,8 @@
 
 mod contract;
 mod crash;
+mod format;
 mod layering;
+mod readme;
 mod scenario;
 mod support;
