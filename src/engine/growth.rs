@@ -56,18 +56,22 @@ fn is_widened(was: &Shape, now: &Shape) -> bool {
     was.columns.iter().any(other)
 }
 
-/// Marks recorded units, but for those that are dirty already and those that a dirty unit is to absorb.
+/// Marks recorded units, but for those that are built in this round anyway: dirty ones, and those that a dirty unit is
+/// to absorb. What is unsettled waits for the next run, and must not keep its narrower types until then.
 fn mark_stale(view: &View, now: &Shape, then: &mut Batch) -> Result<(), RunError> {
-    let mut dirty: BTreeSet<UnitId> = BTreeSet::new();
+    let mut in_hand: BTreeSet<UnitId> = BTreeSet::new();
     for (id, why) in view.dirty()? {
-        dirty.insert(id);
-        if let DirtyReason::Unfinished { absorbs } = why {
-            dirty.extend(absorbs);
+        match why {
+            DirtyReason::Unsettled => {}
+            DirtyReason::Unfinished { absorbs } => in_hand.extend(absorbs.into_iter().chain([id])),
+            _ => {
+                in_hand.insert(id);
+            }
         }
     }
     for unit in view.units()? {
         let (id, unit) = unit?;
-        if let Some(reason) = stale(&unit.shape, now).filter(|_| !dirty.contains(&id)) {
+        if let Some(reason) = stale(&unit.shape, now).filter(|_| !in_hand.contains(&id)) {
             then.dirty.insert(id, Some(reason));
         }
     }

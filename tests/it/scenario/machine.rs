@@ -12,6 +12,7 @@ use strandline::model::{ByteSize, KeyRange};
 use strandline::source::Moment;
 
 use super::operation::{Operation, Place, Recipe, Which, operation};
+use super::rows::is_csv;
 use super::world::{Setup, TARGET, World, partition_by};
 
 impl World {
@@ -34,11 +35,11 @@ impl World {
             O::Empty(which) => self.with(which, |world, path| world.source.write(path, "")),
             O::Touch(which) => self.with(which, |world, path| world.source.touch(path)),
             O::SetBack(which) => self.with(which, |world, path| {
-                let past = world.clock.now().minus(Duration::from_secs(86_400));
+                let past = world.clock.now().minus(Duration::from_hours(24));
                 world.source.set_modified_at(path, past);
             }),
             O::SetAhead(which) => self.with(which, |world, path| {
-                let ahead = world.clock.now().plus(Duration::from_secs(86_400));
+                let ahead = world.clock.now().plus(Duration::from_hours(24));
                 world.source.set_modified_at(path, ahead);
             }),
             O::Rename(which, place) => self.with(which, |world, path| {
@@ -110,7 +111,7 @@ impl World {
                 0 => Duration::from_millis(1),
                 1 => Duration::from_millis(500),
                 2 => Duration::from_secs(3),
-                _ => Duration::from_secs(120),
+                _ => Duration::from_mins(2),
             }),
             O::Idle => {
                 self.heal();
@@ -259,17 +260,13 @@ impl World {
         self.verify();
         // Before it is mended no file may turn bad, for the same reason.
         self.heal();
-        self.clock.advance(Duration::from_secs(3600));
+        self.clock.advance(Duration::from_hours(1));
         self.run_to_the_end();
     }
 }
 
 fn extension_of(path: &str) -> &'static str {
-    if path.ends_with(".csv") {
-        "csv"
-    } else {
-        "ndjson"
-    }
+    if is_csv(path) { "csv" } else { "ndjson" }
 }
 
 /// Lets a history happen in a world, with what must hold at its end.

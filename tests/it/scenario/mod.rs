@@ -6,4 +6,5 @@ mod operation;
 mod read_back;
 mod regressions;
 mod rows;
+mod stories;
 mod world;

@@ -64,9 +64,9 @@ impl Model {
     }
 
     /// Adds a version that may have been seen in passing.
-    pub(crate) fn may_hold(&mut self, path: &str, rows: Rows) {
+    pub(crate) fn may_hold(&mut self, path: &str, version: Contribution) {
         let mut versions = self.of(path);
-        versions.insert(Some(rows));
+        versions.insert(version);
         self.versions.insert(path.to_owned(), versions);
     }
 

@@ -23,7 +23,11 @@ impl Place {
     }
 
     pub(crate) fn extension(self) -> &'static str {
-        if self.0 % 3 == 0 { "ndjson" } else { "csv" }
+        if self.0.is_multiple_of(3) {
+            "ndjson"
+        } else {
+            "csv"
+        }
     }
 }
 

@@ -118,35 +118,3 @@ fn row(batch: &RecordBatch, index: usize, output: &OutputPath) -> Row {
     row.extend(partitions(output));
     row
 }
-
-pub(crate) fn dump(disk: &MemoryDisk) {
-    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-    let view = ledger::snapshot(Arc::clone(&shared), Path::new(STATE)).expect("the ledger opens");
-    eprintln!("---- dirty {:?}", view.dirty().unwrap());
-    for unit in view.units().unwrap() {
-        let (id, unit) = unit.unwrap();
-        eprintln!(
-            "  {id} [{}] {:?} -> {:?}",
-            unit.partition,
-            unit.members
-                .iter()
-                .map(|m| (m.path.as_str(), m.rows, m.carried.is_some()))
-                .collect::<Vec<_>>(),
-            unit.outputs
-                .iter()
-                .map(|o| (o.path.as_str(), &o.member_rows))
-                .collect::<Vec<_>>()
-        );
-    }
-    let mut rows = view.files(&strandline::model::KeyRange::all()).unwrap();
-    while let Some(row) = rows.next().unwrap() {
-        eprintln!(
-            "  {} {:?} {:?} racy {} size {}",
-            row.path,
-            row.standing(),
-            row.unit(),
-            row.racy(),
-            row.size()
-        );
-    }
-}

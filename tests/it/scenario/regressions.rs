@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use strandline::config::OnModify;
+use strandline::config::{OnModify, SameContent};
 
 use super::machine::play;
 use super::operation::Operation::{
-    self, Add, Advance, Delete, Edit, LoseLedger, LoseOutput, PartitionBy, Run,
+    self, Add, Advance, ChangeWhileRead, Copy, Delete, Edit, LoseLedger, LoseOutput, PartitionBy,
+    Run,
 };
 use super::operation::{Place, Recipe, Survive};
 use super::world::{Setup, World};
@@ -46,9 +47,13 @@ fn at_every_crash(setup: &Setup, before: &[Operation], after: &[Operation]) {
     };
     for number in (0..).step_by(step) {
         let mut world = World::new(setup.clone());
-        before.iter().for_each(|operation| world.apply(operation));
+        for operation in before {
+            world.apply(operation);
+        }
         let over = world.crash_run(number, Survive::All).is_ok();
-        after.iter().for_each(|operation| world.apply(operation));
+        for operation in after {
+            world.apply(operation);
+        }
         world.check_fresh();
         world.check_idle();
         if over {
@@ -114,4 +119,87 @@ fn a_change_in_a_unit_that_an_interrupted_run_was_absorbing_is_built_once() {
     ] {
         at_every_crash(&setup, &before, &after);
     }
+}
+
+#[test]
+fn a_unit_that_waits_for_an_unsettled_member_does_not_keep_narrower_types() {
+    let setup = Setup {
+        settle: Duration::ZERO,
+        threads: 1,
+        ..Setup::default()
+    };
+    let (narrow, wide) = (
+        Recipe {
+            rows: 2,
+            flavour: 0,
+        },
+        Recipe {
+            rows: 2,
+            flavour: 7,
+        },
+    );
+    play(
+        setup,
+        &[
+            Add(Place(1), narrow),
+            Add(Place(5), narrow),
+            Advance(3),
+            Run,
+            Edit(0, narrow),
+            ChangeWhileRead(0, narrow),
+            Add(Place(6), wide),
+            Run,
+        ],
+    );
+}
+
+#[test]
+fn with_skip_a_name_whose_stamps_were_too_fresh_steps_back_for_an_earlier_one() {
+    let setup = Setup {
+        settle: Duration::ZERO,
+        same_content: SameContent::Skip,
+        ..Setup::default()
+    };
+    let rows = Recipe {
+        rows: 1,
+        flavour: 0,
+    };
+    play(setup, &[Add(Place(8), rows), Run, Copy(0, Place(1)), Run]);
+}
+
+#[test]
+fn with_skip_an_interrupted_run_does_not_load_the_same_bytes_twice() {
+    let setup = Setup {
+        settle: Duration::ZERO,
+        same_content: SameContent::Skip,
+        threads: 1,
+        ..Setup::default()
+    };
+    let rows = Recipe {
+        rows: 1,
+        flavour: 0,
+    };
+    let before = [Add(Place(8), rows), Run, Copy(0, Place(1))];
+    at_every_crash(&setup, &before, &[Run]);
+}
+
+#[test]
+fn an_output_that_is_lost_after_an_interrupted_run_is_published_again() {
+    let setup = Setup {
+        threads: 1,
+        ..Setup::default()
+    };
+    let rows = Recipe {
+        rows: 1,
+        flavour: 0,
+    };
+    let before = [
+        Add(Place(1), rows),
+        Advance(3),
+        Run,
+        Add(Place(8), rows),
+        Advance(3),
+    ];
+    // The file that was to join is gone again, so the unit comes out as it was recorded.
+    at_every_crash(&setup, &before, &[Delete(1), LoseOutput(0)]);
 }

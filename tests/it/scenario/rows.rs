@@ -11,7 +11,7 @@ pub(crate) type Rows = Vec<Row>;
 /// Returns the rows of the file's bytes, `None` where they are bad.
 pub(crate) fn rows_of(path: &str, bytes: &[u8]) -> Option<Rows> {
     let text = std::str::from_utf8(bytes).ok()?;
-    let mut rows = if path.ends_with(".csv") {
+    let mut rows = if is_csv(path) {
         csv(text)?
     } else {
         ndjson(text)?
@@ -23,6 +23,11 @@ pub(crate) fn rows_of(path: &str, bytes: &[u8]) -> Option<Rows> {
     }
     rows.sort();
     Some(rows)
+}
+
+/// Tells the two formats apart.
+pub(crate) fn is_csv(path: &str) -> bool {
+    path.strip_suffix(".csv").is_some()
 }
 
 fn csv(text: &str) -> Option<Rows> {

@@ -9,12 +9,13 @@ use strandline::clock::{Clock, ManualClock};
 use strandline::config::{Definition, Limits, OnDelete, OnModify, Policies, SameContent};
 use strandline::durable::{Action, Disk, FaultyDisk, MemoryDisk, Survivors};
 use strandline::engine::{self, Control, Depth, Pipeline, RunError, Target};
+use strandline::ledger::OpenError;
 use strandline::model::{ByteSize, KeyRange, RunReport, RunStatus, SourcePath, Timestamp};
 use strandline::sink::DiskSink;
 use strandline::source::{CountingSource, FaultySource, MemorySource, Source};
 
 use super::model::{Found, Model, Progress, Rules};
-use super::operation::{Place, Survive};
+use super::operation::Survive;
 use super::read_back::{Contents, read_back};
 use super::rows::rows_of;
 
@@ -147,14 +148,6 @@ impl World {
     pub(crate) fn run(&mut self) -> Result<RunReport, RunError> {
         let result = engine::run(&self.pipeline(), &Control::default());
         self.learn(&result);
-        if std::env::var_os("DUMP").is_some() {
-            eprintln!(
-                "{:?}",
-                result
-                    .as_ref()
-                    .map(|r| (r.files.clone(), r.units.clone(), &r.errors))
-            );
-        }
         if result.is_ok() {
             self.check();
         }
@@ -222,17 +215,16 @@ impl World {
             Depth::Deep,
             &Control::default(),
         ) {
-            Ok(_) => {}
-            Err(RunError::Open(strandline::ledger::OpenError::Missing)) => {}
+            Ok(_) | Err(RunError::Open(OpenError::Missing)) => {}
             Err(error) => panic!("verify failed: {error:?}"),
         }
     }
 
     /// An idle run reads no input and changes no output.
     pub(crate) fn check_idle(&mut self) {
-        self.clock.advance(Duration::from_secs(3600));
+        self.clock.advance(Duration::from_hours(1));
         self.run_to_the_end();
-        self.clock.advance(Duration::from_secs(3600));
+        self.clock.advance(Duration::from_hours(1));
         self.run_to_the_end();
         let (opens, steps) = (self.counting.opens(), self.faulty_disk.changes());
         let report = self.run().expect("an idle run succeeds");
@@ -252,7 +244,7 @@ impl World {
 
     /// A fresh run over the same source comes to the same rows, and to the same types unless they were wider once.
     pub(crate) fn check_fresh(&mut self) {
-        self.clock.advance(Duration::from_secs(3600));
+        self.clock.advance(Duration::from_hours(1));
         self.run_to_the_end();
         if !self.setup.is_plain() || self.has_bad_files() {
             return;
@@ -263,7 +255,7 @@ impl World {
         });
         fresh
             .clock
-            .set(self.clock.now().plus(Duration::from_secs(3600)));
+            .set(self.clock.now().plus(Duration::from_hours(1)));
         fresh.counting = CountingSource::new(Arc::new(self.source.clone()));
         fresh.definition = self.definition.clone();
         engine::run(&fresh.pipeline(), &Control::default()).expect("a fresh run succeeds");
@@ -284,13 +276,10 @@ impl World {
     }
 
     fn check(&mut self) {
-        if std::env::var_os("DUMP").is_some() {
-            super::read_back::dump(&self.disk);
-        }
         let contents = read_back(&self.disk);
         self.model.settle(&contents.by_file);
         for (column, types) in &contents.types {
-            assert_eq!(types.len(), 1, "types of {column}");
+            assert_eq!(types.len(), 1, "types of {column}: {types:?}");
         }
     }
 
@@ -298,10 +287,9 @@ impl World {
     fn learn(&mut self, result: &Result<RunReport, RunError>) {
         let progress = match result {
             Ok(report) if is_complete(report) => Progress::Complete,
-            Ok(_) => Progress::Partly,
             // Nothing was begun.
             Err(RunError::LedgerMissing { .. }) => return,
-            Err(_) => Progress::Partly,
+            Ok(_) | Err(_) => Progress::Partly,
         };
         let rules = Rules {
             retain: self.setup.on_delete == OnDelete::Retain,
@@ -313,14 +301,14 @@ impl World {
         }
         for (path, bytes) in std::mem::take(&mut self.coming) {
             if let Some(rows) = rows_of(&path, &bytes) {
-                self.model.may_hold(&path, rows);
+                self.model.may_hold(&path, Some(rows));
             }
         }
         if progress == Progress::Partly && self.setup.same_content == SameContent::Skip {
-            // Where the first name cannot be read, the next one counts for the time being.
+            // Where the first name cannot be read or has to wait, the next one may count for the time being.
             for (path, bytes) in self.source.contents() {
-                let rows = rows_of(&path, &bytes).unwrap_or_default();
-                self.model.may_hold(&path, rows);
+                self.model.may_hold(&path, rows_of(&path, &bytes));
+                self.model.may_hold(&path, None);
             }
         }
         self.heal();
@@ -402,6 +390,4 @@ fn check_types(fresh: &Contents, own: &Contents) {
             );
         }
     }
-    let mut dirs: Vec<&str> = Place::DIRS.to_vec();
-    dirs.sort_unstable();
 }
