@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::io::{self, BufWriter, Write};
 
+use anyhow::Context;
+
 use crate::ledger::{LedgerError, View};
 use crate::model::{KeyRange, Standing, UnitId, UnitRecord};
 
@@ -11,7 +13,7 @@ use super::answer::{File, VERSION};
 use super::args::FilesArgs;
 use super::exit::Ending;
 use super::render;
-use super::talk::unless_closed;
+use super::talk::{STDOUT, unless_closed};
 use super::target::open;
 
 /// How many units are kept at hand: neighbours in path order share a few.
@@ -55,9 +57,7 @@ impl Lines<'_> {
             out.write_all(comma.as_bytes())?;
             serde_json::to_writer(out, file).map_err(io::Error::from)
         })?;
-        Ok(unless_closed(
-            out.write_all(b"]}\n").and_then(|()| out.flush()),
-        )?)
+        unless_closed(out.write_all(b"]}\n").and_then(|()| out.flush())).context(STDOUT)
     }
 
     /// Writes file after file, and stops where nobody reads any more.
@@ -90,7 +90,7 @@ impl Lines<'_> {
             written = line(out, &file, at);
             at += 1;
         }
-        Ok(unless_closed(written.and_then(|()| out.flush()))?)
+        unless_closed(written.and_then(|()| out.flush())).context(STDOUT)
     }
 
     fn rows(&mut self, unit: Option<UnitId>, path: &str) -> Result<Option<u64>, LedgerError> {

@@ -149,7 +149,7 @@ mod tests {
         fs::write(root.join("file"), "").unwrap();
         std::os::unix::fs::symlink(root.join("in"), root.join("link")).unwrap();
         for (source, target, state, message) in [
-            ("in", "in", None, "the target /in lies in the source /in"),
+            ("in", "in", None, "the target /in is also the source /in"),
             (
                 "in",
                 "in/deep",
@@ -190,7 +190,7 @@ mod tests {
                 "in",
                 "out",
                 Some("out"),
-                "the state directory /out lies in the target /out",
+                "the state directory /out is also the target /out",
             ),
             ("gone", "out", None, "cannot use /gone as a source"),
             ("file", "out", None, "cannot use /file as a source"),

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
+use anyhow::Context;
 use serde::Serialize;
 
 use super::args::{Global, When};
@@ -17,6 +18,9 @@ pub(super) enum Detail {
     /// All of them.
     Full,
 }
+
+/// What failed where a result cannot be written.
+pub(super) const STDOUT: &str = "cannot write the result to stdout";
 
 /// Where words go.
 #[derive(Debug, Clone, Copy)]
@@ -81,9 +85,7 @@ impl Talk {
         } else {
             text()
         };
-        Ok(unless_closed(
-            io::stdout().lock().write_all(text.as_bytes()),
-        )?)
+        unless_closed(io::stdout().lock().write_all(text.as_bytes())).context(STDOUT)
     }
 
     /// Says something to people; nothing where they asked for quiet or the result is for a program.

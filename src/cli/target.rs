@@ -17,6 +17,7 @@ use crate::source::LocalSource;
 
 use super::places::{TargetPlaces, source_place, target_places};
 use super::settings::{layers, resolve};
+use super::usage::UsageError;
 
 /// What the ledger of a target tells, and whether somebody is writing it.
 pub(super) struct Opened {
@@ -70,6 +71,9 @@ pub(super) fn target(settings: &Settings) -> anyhow::Result<Target> {
 /// # Errors
 /// Where its places are missing, overlap, or cannot be opened.
 pub(super) fn pipeline(settings: &Settings) -> anyhow::Result<Pipeline> {
+    if settings.source.is_none() {
+        return Err(UsageError::NoSource.into());
+    }
     let places = target_places(settings)?;
     let source = source(settings, &places)?;
     Ok(Pipeline {

@@ -1,7 +1,7 @@
 //! What is wrong with a command before any work has begun.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A command that cannot be carried out as it is written.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +33,7 @@ pub(super) enum UsageError {
         source: io::Error,
     },
     /// Two places that must be apart are not.
-    #[error("the {inner} {} lies in the {outer} {}", inner_path.display(), outer_path.display())]
+    #[error("the {inner} {} {} the {outer} {}", inner_path.display(), lies(inner_path, outer_path), outer_path.display())]
     Overlap {
         /// What lies inside.
         inner: &'static str,
@@ -79,4 +79,9 @@ pub(super) enum UsageError {
     /// The arguments make no sense.
     #[error("{0}")]
     Arguments(String),
+}
+
+/// Returns how one place lies to another that it is in.
+fn lies(inner: &Path, outer: &Path) -> &'static str {
+    if inner == outer { "is also" } else { "lies in" }
 }

@@ -1,6 +1,7 @@
 //! Verdicts and their reasons, as the ledger stores them and `explain` prints them.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -148,7 +149,8 @@ impl fmt::Display for Reason {
                 settle_ms,
             } => write!(
                 f,
-                "written at {modified_at}, less than {settle_ms} ms before the look at {looked_at}"
+                "written at {modified_at}, less than {:?} before the look at {looked_at}",
+                Duration::from_millis(*settle_ms)
             ),
             Self::ChangedWhileRead => f.write_str("changed or vanished while it was read"),
             Self::TriedAgain { .. } => f.write_str("asked to be tried again"),

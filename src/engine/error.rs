@@ -59,7 +59,7 @@ pub enum RunError {
     #[error("{} of {} files vanished from the source, more than the {} that may go in one run", .0.vanished, .0.live, .0.allowed)]
     Braked(Brake),
     /// The policy forbids changes.
-    #[error("{path} and {others} other files changed, which --on-modify fail forbids")]
+    #[error("{path}{} changed, which --on-modify fail forbids", and_others(*others))]
     ModifiedForbidden {
         /// The first of them.
         path: SourcePath,
@@ -98,5 +98,13 @@ impl From<OpenError> for RunError {
             OpenError::Held { note } => Self::Held { note },
             other => Self::Open(other),
         }
+    }
+}
+
+fn and_others(others: usize) -> String {
+    match others {
+        0 => String::new(),
+        1 => " and another file".to_owned(),
+        _ => format!(" and {others} other files"),
     }
 }

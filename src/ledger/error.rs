@@ -33,9 +33,7 @@ pub enum OpenError {
     #[error("there is no ledger")]
     Missing,
     /// A later version of the program wrote it.
-    #[error(
-        "cannot open the ledger: its format {found} is newer than {known}, the newest known here"
-    )]
+    #[error("its format {found} is newer than {known}, the newest known here")]
     Newer {
         /// The version that the file has.
         found: u32,

@@ -9,6 +9,9 @@ use super::{Detail, count, list, nonzero, number, safe, seconds};
 /// What to do where nothing was done because of files that may still be written to.
 const UNSETTLED: &str = "  a file that was written to a moment ago is left for the next run; --settle says for how long\n";
 
+/// What to do where a source has files and none of them counts.
+const LEFT_OUT: &str = "  every file there is left out: its name is hidden, unfinished or excluded, or its extension is unknown; --format takes any\n";
+
 /// Returns what a run did, in as few lines as that takes.
 pub(in crate::cli) fn summary(report: &RunReport, detail: Detail) -> String {
     let mut text = headline(report);
@@ -67,6 +70,8 @@ fn headline(report: &RunReport) -> String {
             };
             let (yet, why) = if files.unsettled > 0 {
                 (" yet", UNSETTLED)
+            } else if files.listed == 0 && files.skipped > 0 {
+                ("", LEFT_OUT)
             } else {
                 ("", "")
             };

@@ -2,32 +2,88 @@
 
 use std::fs::{self, File};
 
+use redb::ReadableTable;
+
 use super::{loaded, sandbox, say};
 
 #[test]
 fn a_missing_ledger_is_never_silent_and_recover_rebuilds_it() {
     let sandbox = loaded();
     fs::remove_dir_all(sandbox.path("out/_strandline")).unwrap();
-    insta::assert_snapshot!(say(&sandbox, "run in out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "plan in out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "status out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "recover out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "run in out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "recover out"), @"");
+    insta::assert_snapshot!(say(&sandbox, "run in out"), @"
+    exit code 1
+    -- stderr
+    error: the target out holds 2 outputs, but there is no ledger for them
+      hint: `strandline recover TARGET` rebuilds the ledger from the outputs; where it is kept elsewhere, name the place with --state; to start afresh, name an empty TARGET
+    ");
+    insta::assert_snapshot!(say(&sandbox, "plan in out"), @"
+    exit code 1
+    -- stderr
+    error: the target out holds 2 outputs, but there is no ledger for them
+      hint: `strandline recover TARGET` rebuilds the ledger from the outputs; where it is kept elsewhere, name the place with --state; to start afresh, name an empty TARGET
+    ");
+    insta::assert_snapshot!(say(&sandbox, "status out"), @"
+    exit code 1
+    -- stderr
+    error: cannot ask the ledger of out
+      caused by: there is no ledger
+      hint: `strandline run SOURCE TARGET` begins one; where TARGET has outputs already, `strandline recover TARGET` rebuilds it; where it is kept elsewhere, name the place with --state
+    ");
+    insta::assert_snapshot!(say(&sandbox, "recover out"), @"
+    exit code 0
+    -- stdout
+    ledger rebuilt from 2 outputs: 2 units, 3 source files
+    ");
+    insta::assert_snapshot!(say(&sandbox, "run in out"), @"
+    exit code 0
+    -- stderr
+    nothing to do: 3 files, 3 touched ([TIME])
+    ");
+    insta::assert_snapshot!(say(&sandbox, "recover out"), @"
+    exit code 1
+    -- stderr
+    error: the ledger is there and opens, so there is nothing to recover
+      hint: `strandline verify TARGET` checks it; `strandline reset TARGET --all` builds everything again
+    ");
 }
 
 #[test]
 fn a_damaged_ledger_is_told_and_recover_rebuilds_it() {
     let sandbox = loaded();
     fs::write(sandbox.path("out/_strandline/ledger.redb"), vec![7; 65_536]).unwrap();
-    insta::assert_snapshot!(say(&sandbox, "status out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "run in out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "recover out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "verify out --deep --source in"), @"");
+    insta::assert_snapshot!(say(&sandbox, "status out"), @"
+    exit code 1
+    -- stderr
+    error: cannot ask the ledger of out
+      caused by: cannot read the ledger out/_strandline/ledger.redb
+      caused by: I/O error: Not a redb database: magic number mismatch
+      hint: `strandline recover TARGET` sets the damaged ledger aside and rebuilds it from the outputs
+    ");
+    insta::assert_snapshot!(say(&sandbox, "run in out"), @"
+    exit code 1
+    -- stderr
+    error: cannot open the ledger
+      caused by: cannot read the ledger out/_strandline/ledger.redb
+      caused by: I/O error: Not a redb database: magic number mismatch
+      hint: `strandline recover TARGET` sets the damaged ledger aside and rebuilds it from the outputs
+    ");
+    insta::assert_snapshot!(say(&sandbox, "recover out"), @"
+    exit code 0
+    -- stdout
+    ledger rebuilt from 2 outputs: 2 units, 3 source files
+    ");
+    insta::assert_snapshot!(say(&sandbox, "verify out --deep --source in"), @"
+    exit code 1
+    -- stdout
+    3 findings: 2 outputs and 3 source files read
+      day=1/a.csv: its stamps moved since the last run
+      day=1/b.csv: its stamps moved since the last run
+      day=2/c.csv: its stamps moved since the last run
+    ");
 }
 
 #[test]
-fn a_ledger_of_a_later_version_is_left_alone() {
+fn a_ledger_of_a_later_version_is_refused() {
     let sandbox = loaded();
     let path = sandbox.path("out/_strandline/ledger.redb");
     let database = redb::Database::open(&path).unwrap();
@@ -35,14 +91,37 @@ fn a_ledger_of_a_later_version_is_left_alone() {
     {
         let meta = redb::TableDefinition::<&str, &[u8]>::new("meta");
         let mut table = transaction.open_table(meta).unwrap();
-        table.insert("format", b"99".as_slice()).unwrap();
+        let sealed = sealed(table.get("format").unwrap().unwrap().value());
+        table.insert("format", sealed.as_slice()).unwrap();
     }
     transaction.commit().unwrap();
     drop(database);
-    let before = fs::read(&path).unwrap();
-    insta::assert_snapshot!(say(&sandbox, "run in out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "status out"), @"");
-    assert_eq!(fs::read(&path).unwrap(), before);
+    insta::assert_snapshot!(say(&sandbox, "run in out"), @"
+    exit code 1
+    -- stderr
+    error: cannot open the ledger
+      caused by: its format 99 is newer than 1, the newest known here
+      hint: use the version of strandline that wrote it, or a later one
+    ");
+    insta::assert_snapshot!(say(&sandbox, "status out"), @"
+    exit code 1
+    -- stderr
+    error: cannot ask the ledger of out
+      caused by: its format 99 is newer than 1, the newest known here
+      hint: use the version of strandline that wrote it, or a later one
+    ");
+}
+
+/// Returns the row that says version 99, sealed as the row `now` is that says the present version.
+fn sealed(now: &[u8]) -> Vec<u8> {
+    let checksum = |body: &[u8]| {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(body).update(b"format");
+        hasher.update(&6_u64.to_le_bytes());
+        hasher.finalize().as_bytes()[..8].to_vec()
+    };
+    assert_eq!(now[..8], checksum(&now[8..]));
+    [checksum(b"99"), b"99".to_vec()].concat()
 }
 
 #[test]
@@ -55,7 +134,12 @@ fn a_target_and_a_ledger_that_do_not_belong_together_are_told() {
         sandbox.path("out").join(name),
     )
     .unwrap();
-    insta::assert_snapshot!(say(&sandbox, "run in out"), @"");
+    insta::assert_snapshot!(say(&sandbox, "run in out"), @"
+    exit code 1
+    -- stderr
+    error: the target out belongs to ledger [HASH], not to [HASH]
+      hint: name the ledger of this target with --state, or rebuild it with `strandline recover TARGET`
+    ");
 }
 
 #[test]
@@ -63,7 +147,12 @@ fn a_target_that_has_lost_everything_is_told() {
     let sandbox = sandbox();
     sandbox.succeed(&["run", "in", "out", "--state", "state"]);
     fs::remove_dir_all(sandbox.path("out")).unwrap();
-    insta::assert_snapshot!(say(&sandbox, "run in out --state state"), @"");
+    insta::assert_snapshot!(say(&sandbox, "run in out --state state"), @"
+    exit code 1
+    -- stderr
+    error: the target out has lost its mark; the ledger knows of 2 units there
+      hint: look whether TARGET is whole (a missing mount?); to build it afresh, `strandline reset TARGET --all` and run again
+    ");
 }
 
 #[test]
@@ -71,8 +160,32 @@ fn a_second_run_is_refused_at_once_and_questions_are_answered() {
     let sandbox = loaded();
     let lock = File::open(sandbox.path("out/_strandline/lock")).unwrap();
     lock.lock().unwrap();
-    insta::assert_snapshot!(say(&sandbox, "run in out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "reset out --all"), @"");
-    insta::assert_snapshot!(say(&sandbox, "status out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "plan in out"), @"");
+    insta::assert_snapshot!(say(&sandbox, "run in out"), @"
+    exit code 4
+    -- stderr
+    error: another run holds the pipeline (process [N] on [HOST])
+      hint: wait until that run has ended; `strandline status TARGET` shows how things stand
+    ");
+    insta::assert_snapshot!(say(&sandbox, "reset out --all"), @"
+    exit code 4
+    -- stderr
+    error: another run holds the pipeline (process [N] on [HOST])
+      hint: wait until that run has ended; `strandline status TARGET` shows how things stand
+    ");
+    insta::assert_snapshot!(say(&sandbox, "status out"), @"
+    exit code 0
+    -- stdout
+    pipeline   in -> out
+    running    now, by process [N] on [HOST]
+    last run   r000000 done at [INSTANT], took [TIME]
+    files      3 live, all loaded
+    outputs    2 outputs, 2 units, 4 rows, 2.4KiB
+    watermark [INSTANT] ([TIME] behind now)
+    ledger [SIZE] in out/_strandline
+    ");
+    insta::assert_snapshot!(say(&sandbox, "plan in out"), @"
+    exit code 0
+    -- stdout
+    nothing to build: 3 files listed, 3 unchanged
+    ");
 }

@@ -7,27 +7,89 @@ use super::{loaded, sandbox, say};
 #[test]
 fn status_history_and_files_tell_how_things_stand() {
     let sandbox = loaded();
-    insta::assert_snapshot!(say(&sandbox, "status out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "history out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "files out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "files out --standing quarantined"), @"");
-    insta::assert_snapshot!(say(&sandbox, "quarantine list out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "quarantine retry out"), @"");
+    insta::assert_snapshot!(say(&sandbox, "status out"), @"
+    exit code 0
+    -- stdout
+    pipeline   in -> out
+    last run   r000000 done at [INSTANT], took [TIME]
+    files      3 live, all loaded
+    outputs    2 outputs, 2 units, 4 rows, 2.4KiB
+    watermark [INSTANT] ([TIME] behind now)
+    ledger [SIZE] in out/_strandline
+    ");
+    insta::assert_snapshot!(say(&sandbox, "history out"), @"
+    exit code 0
+    -- stdout
+    run      started              status         added modified  removed    units         rows   written     time
+    r000000 [INSTANT] done               3        0        0        2            4    2.4KiB [TIME]
+    ");
+    insta::assert_snapshot!(say(&sandbox, "files out"), @"
+    exit code 0
+    -- stdout
+    standing         size         rows unit     path
+    loaded            20B            2 u000000  day=1/a.csv
+    loaded            14B            1 u000000  day=1/b.csv
+    loaded            14B            1 u000001  day=2/c.csv
+    ");
+    insta::assert_snapshot!(say(&sandbox, "files out --standing quarantined"), @"
+    exit code 0
+    -- stdout
+    standing         size         rows unit     path
+    ");
+    insta::assert_snapshot!(say(&sandbox, "quarantine list out"), @"
+    exit code 0
+    -- stdout
+    nothing is quarantined
+    ");
+    insta::assert_snapshot!(say(&sandbox, "quarantine retry out"), @"
+    exit code 0
+    -- stdout
+    0 files marked: the next run tries again
+    ");
 }
 
 #[test]
 fn a_file_is_explained_with_its_unit_and_outputs() {
     let sandbox = loaded();
-    insta::assert_snapshot!(say(&sandbox, "explain day=1/a.csv out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "explain day=1/z.csv out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "explain in/day=1/a.csv out"), @"");
+    insta::assert_snapshot!(say(&sandbox, "explain day=1/a.csv out"), @"
+    exit code 0
+    -- stdout
+    day=1/a.csv
+      decision: added: not in the ledger
+      stands:   loaded: its rows are in the outputs (recorded by r000000)
+      seen:     20B, modified at [INSTANT]
+      content: [HASH]
+      rows:     2
+      unit:     u000000 in day=1, made of 2 files
+      output:   day=1/u000000.parquet (2 rows of it)
+    ");
+    insta::assert_snapshot!(say(&sandbox, "explain day=1/z.csv out"), @r#"
+    exit code 2
+    -- stderr
+    error: the ledger knows no source file "day=1/z.csv"
+      hint: name it relative to SOURCE, as `strandline files` lists it; a file that was never taken is not recorded, `strandline plan` tells why
+    "#);
+    insta::assert_snapshot!(say(&sandbox, "explain in/day=1/a.csv out"), @r#"
+    exit code 2
+    -- stderr
+    error: the ledger knows no source file "in/day=1/a.csv"
+      hint: name it relative to SOURCE, as `strandline files` lists it; a file that was never taken is not recorded, `strandline plan` tells why
+    "#);
 }
 
 #[test]
 fn verify_names_what_does_not_match_and_the_next_run_mends_it() {
     let sandbox = loaded();
-    insta::assert_snapshot!(say(&sandbox, "verify out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "verify out --deep --source in"), @"");
+    insta::assert_snapshot!(say(&sandbox, "verify out"), @"
+    exit code 0
+    -- stdout
+    nothing wrong: 2 outputs looked at
+    ");
+    insta::assert_snapshot!(say(&sandbox, "verify out --deep --source in"), @"
+    exit code 0
+    -- stdout
+    nothing wrong: 2 outputs and 3 source files read
+    ");
     let output = sandbox
         .path("out/day=2")
         .read_dir()
@@ -35,31 +97,183 @@ fn verify_names_what_does_not_match_and_the_next_run_mends_it() {
         .next()
         .unwrap();
     fs::write(output.unwrap().path(), "PAR1").unwrap();
-    insta::assert_snapshot!(say(&sandbox, "verify out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "run in out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "verify out --deep"), @"");
+    insta::assert_snapshot!(say(&sandbox, "verify out"), @"
+    exit code 1
+    -- stdout
+    1 finding: 2 outputs looked at
+      day=2/u000001.parquet: the output is damaged
+    the next run builds 1 unit again
+    ");
+    insta::assert_snapshot!(say(&sandbox, "run in out"), @"
+    exit code 0
+    -- stderr
+    done in [TIME]
+      files    3 unchanged
+      rows     1 read, 1 written
+      bytes    14B read ([RATE]), 1.1KiB written
+      outputs  1 written
+    ");
+    insta::assert_snapshot!(say(&sandbox, "verify out --deep"), @"
+    exit code 0
+    -- stdout
+    nothing wrong: 2 outputs read
+    ");
 }
 
 #[test]
 fn a_reset_marks_files_and_an_output_that_comes_out_the_same_is_kept() {
     let sandbox = loaded();
-    insta::assert_snapshot!(say(&sandbox, "reset out --path day=1/*"), @"");
-    insta::assert_snapshot!(say(&sandbox, "plan in out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "run in out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "reset out --path nothing/*"), @"");
-    insta::assert_snapshot!(say(&sandbox, "reset out --since 2026-02-01"), @"");
-    insta::assert_snapshot!(say(&sandbox, "reset out --all"), @"");
+    insta::assert_snapshot!(say(&sandbox, "reset out --path day=1/*"), @"
+    exit code 0
+    -- stdout
+    2 files in 1 unit marked: the next run builds them again
+    ");
+    insta::assert_snapshot!(say(&sandbox, "plan in out"), @"
+    exit code 0
+    -- stdout
+    a run would build 1 unit: 3 files listed, 3 unchanged
+    to build (1):
+      u000000 in day=1: 2 files, 34B to read; reset
+    ");
+    insta::assert_snapshot!(say(&sandbox, "run in out"), @"
+    exit code 0
+    -- stderr
+    done in [TIME]
+      files    3 unchanged
+      rows     3 read
+      bytes    34B read ([RATE])
+      outputs  1 kept as they were
+    ");
+    insta::assert_snapshot!(say(&sandbox, "reset out --path nothing/*"), @"
+    exit code 0
+    -- stdout
+    0 files in 0 units marked: the next run builds them again
+    ");
+    insta::assert_snapshot!(say(&sandbox, "reset out --since 2026-02-01"), @"
+    exit code 0
+    -- stdout
+    0 files in 0 units marked: the next run builds them again
+    ");
+    insta::assert_snapshot!(say(&sandbox, "reset out --all"), @"
+    exit code 0
+    -- stdout
+    3 files in 2 units marked: the next run builds them again
+    ");
 }
 
 #[test]
 fn a_settings_file_is_written_read_and_shown() {
     let sandbox = sandbox();
-    insta::assert_snapshot!(say(&sandbox, "init in out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "init in out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "run"), @"");
-    insta::assert_snapshot!(say(&sandbox, "status"), @"");
-    insta::assert_snapshot!(say(&sandbox, "config show --threads 3"), @"");
-    insta::assert_snapshot!(fs::read_to_string(sandbox.path("strandline.toml")).unwrap(), @"");
+    insta::assert_snapshot!(say(&sandbox, "init in out"), @"
+    exit code 0
+    -- stdout
+    strandline.toml is written
+    ");
+    insta::assert_snapshot!(say(&sandbox, "init in out"), @"
+    exit code 2
+    -- stderr
+    error: strandline.toml is there already
+      hint: name another file with -c, or remove this one
+    ");
+    insta::assert_snapshot!(say(&sandbox, "run"), @"
+    exit code 0
+    -- stderr
+    done in [TIME]
+      files    3 added
+      rows     4 read, 4 written
+      bytes    48B read ([RATE]), 2.4KiB written
+      outputs  2 written
+    ");
+    insta::assert_snapshot!(say(&sandbox, "status"), @"
+    exit code 0
+    -- stdout
+    pipeline   in -> out
+    last run   r000000 done at [INSTANT], took [TIME]
+    files      3 live, all loaded
+    outputs    2 outputs, 2 units, 4 rows, 2.4KiB
+    watermark [INSTANT] ([TIME] behind now)
+    ledger [SIZE] in out/_strandline
+    ");
+    insta::assert_snapshot!(say(&sandbox, "config show --threads 3"), @r#"
+    exit code 0
+    -- stdout
+    [source]
+    path = "in"                              # strandline.toml
+    format = "auto"                          # default
+    include = []                             # default
+    exclude = []                             # default
+    hidden = false                           # default
+    follow_symlinks = false                  # default
+    settle = "[TIME]"                            # default
+
+    [target]
+    path = "out"                             # strandline.toml
+    partition_by = []                        # default
+    target_file_size = "256MiB"              # default
+    # state is not set                       # default
+
+    [run]
+    threads = 3                              # flag
+    memory = "512MiB"                        # default
+    # max_files is not set                   # default
+    # max_bytes is not set                   # default
+    allow_removals = false                   # default
+    on_delete = "remove"                     # default
+    on_modify = "replace"                    # default
+    same_content = "load"                    # default
+    "#);
+    insta::assert_snapshot!(fs::read_to_string(sandbox.path("strandline.toml")).unwrap(), @r##"
+    # Settings of a strandline pipeline: `strandline run -c strandline.toml`.
+    # A line that begins with "#" and a key shows the default, or an example where there is none.
+    # Flags and STRANDLINE_* variables win over what is set here; `strandline config show` tells what counts.
+
+    # Where the files come from, and which of them count.
+    [source]
+    # The directory that holds the files; relative to this file.
+    path = "in"
+    # How bytes become rows: auto (by extension), csv, tsv, ndjson or parquet.
+    #format = "auto"
+    # Take only these: globs such as "*.csv" or "{dt}/*.csv", whose {dt} becomes a partition.
+    #include = []
+    # Leave these out, files and directories; wins over include.
+    #exclude = []
+    # Also take names that begin with "." or "_".
+    #hidden = false
+    # Follow symbolic links to files and directories.
+    #follow_symlinks = false
+    # Leave a file for the next run until nobody has written to it for this long.
+    #settle = "2s"
+
+    # Where the Parquet files go, and how they are cut.
+    [target]
+    # The directory for the Parquet files; relative to this file.
+    path = "out"
+    # Columns whose values become directories, col=value/.
+    #partition_by = []
+    # Split an output that grows beyond this.
+    #target_file_size = "256MiB"
+    # Keep the ledger here instead of in the target's _strandline/.
+    #state = "./state"
+
+    # How a run behaves, and how much it may use.
+    [run]
+    # Workers; as many as there are processors when not set.
+    #threads = 4
+    # Bytes of rows in flight, over all workers.
+    #memory = "512MiB"
+    # Take at most this many new and changed files in one run; any number when not set.
+    #max_files = 10000
+    # Take at most this many bytes of new and changed files in one run; any number when not set.
+    #max_bytes = "10GiB"
+    # Go on however many files have vanished, instead of stopping at over half (and over 100) of them.
+    #allow_removals = false
+    # A vanished file's rows: remove them, or retain them.
+    #on_delete = "remove"
+    # A changed file's rows: replace them, ignore the change, or fail the run.
+    #on_modify = "replace"
+    # The same bytes under two names: load both, load both and warn, or skip all but the first.
+    #same_content = "load"
+    "##);
 }
 
 #[test]

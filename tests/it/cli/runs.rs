@@ -7,12 +7,24 @@ use crate::support::program::settle;
 
 #[test]
 fn a_first_run_tells_what_it_did() {
-    insta::assert_snapshot!(say(&sandbox(), "run in out"), @"");
+    insta::assert_snapshot!(say(&sandbox(), "run in out"), @"
+    exit code 0
+    -- stderr
+    done in [TIME]
+      files    3 added
+      rows     4 read, 4 written
+      bytes    48B read ([RATE]), 2.4KiB written
+      outputs  2 written
+    ");
 }
 
 #[test]
 fn a_run_with_nothing_to_do_takes_one_line() {
-    insta::assert_snapshot!(say(&loaded(), "run in out"), @"");
+    insta::assert_snapshot!(say(&loaded(), "run in out"), @"
+    exit code 0
+    -- stderr
+    nothing to do: 3 files ([TIME])
+    ");
 }
 
 #[test]
@@ -27,18 +39,74 @@ fn changes_of_every_kind_are_planned_with_their_reasons_and_then_done() {
     )
     .unwrap();
     sandbox.write("in/day=3/e.csv", "id,name,legs\n5,emu,2\n");
-    insta::assert_snapshot!(say(&sandbox, "plan in out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "run in out --dry-run"), @"");
-    insta::assert_snapshot!(say(&sandbox, "run in out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "plan in out"), @"");
+    insta::assert_snapshot!(say(&sandbox, "plan in out"), @"
+    exit code 0
+    -- stdout
+    a run would build 2 units: 4 files listed
+    added (1):
+      day=3/e.csv: not in the ledger
+    modified (1):
+      day=1/a.csv: size 20 -> 14, mtime [INSTANT] -> [INSTANT], ctime [INSTANT] -> [INSTANT]; the content hash went from [HASH] to [HASH]
+    renamed (1):
+      day=2/d.csv: same bytes as the vanished day=2/c.csv ([HASH])
+    touched (1):
+      day=1/b.csv: mtime [INSTANT] -> [INSTANT], ctime [INSTANT] -> [INSTANT]; the bytes are the same
+    to build (2):
+      u000000 in day=1: 2 files, 34B to read; 1 file modified
+      u000002 in day=3: 1 file, 21B to read; 1 file joined
+    ");
+    insta::assert_snapshot!(say(&sandbox, "run in out --dry-run"), @"
+    exit code 0
+    -- stdout
+    a run would build 2 units: 4 files listed
+    added (1):
+      day=3/e.csv: not in the ledger
+    modified (1):
+      day=1/a.csv: size 20 -> 14, mtime [INSTANT] -> [INSTANT], ctime [INSTANT] -> [INSTANT]; the content hash went from [HASH] to [HASH]
+    renamed (1):
+      day=2/d.csv: same bytes as the vanished day=2/c.csv ([HASH])
+    touched (1):
+      day=1/b.csv: mtime [INSTANT] -> [INSTANT], ctime [INSTANT] -> [INSTANT]; the bytes are the same
+    to build (2):
+      u000000 in day=1: 2 files, 34B to read; 1 file modified
+      u000002 in day=3: 1 file, 21B to read; 1 file joined
+    ");
+    insta::assert_snapshot!(say(&sandbox, "run in out"), @"
+    exit code 0
+    -- stderr
+    done in [TIME]
+      files    1 added, 1 modified, 1 renamed, 1 touched
+      rows     3 read, 3 written
+      bytes    91B read ([RATE]), 2.7KiB written
+      outputs  2 written
+    ");
+    insta::assert_snapshot!(say(&sandbox, "plan in out"), @"
+    exit code 0
+    -- stdout
+    nothing to build: 4 files listed, 4 unchanged
+    ");
 }
 
 #[test]
 fn a_removed_file_takes_its_output_with_it() {
     let sandbox = loaded();
     fs::remove_file(sandbox.path("in/day=2/c.csv")).unwrap();
-    insta::assert_snapshot!(say(&sandbox, "plan in out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "run in out"), @"");
+    insta::assert_snapshot!(say(&sandbox, "plan in out"), @"
+    exit code 0
+    -- stdout
+    a run would build 1 unit: 2 files listed, 2 unchanged
+    removed (1):
+      day=2/c.csv: no longer in the source
+    to build (1):
+      u000001 in day=2: 0 files, 14B to read; 1 file removed
+    ");
+    insta::assert_snapshot!(say(&sandbox, "run in out"), @"
+    exit code 0
+    -- stderr
+    done in [TIME]
+      files    1 removed, 2 unchanged
+      outputs  1 removed
+    ");
     assert!(!sandbox.path("out/day=2").exists());
 }
 
@@ -49,23 +117,95 @@ fn a_file_that_was_just_written_is_left_and_the_run_says_so() {
     for name in ["in/day=1/a.csv", "in/day=1/b.csv", "in/day=2/c.csv"] {
         fs::remove_file(sandbox.path(name)).unwrap();
     }
-    insta::assert_snapshot!(say(&sandbox, "run in out --settle 1h"), @"");
-    insta::assert_snapshot!(say(&sandbox, "plan in out --settle 1h"), @"");
+    insta::assert_snapshot!(say(&sandbox, "run in out --settle 1h"), @"
+    exit code 0
+    -- stderr
+    nothing to do yet: 1 file; 1 not settled yet ([TIME])
+      a file that was written to a moment ago is left for the next run; --settle says for how long
+    ");
+    insta::assert_snapshot!(say(&sandbox, "plan in out --settle 1h"), @"
+    exit code 0
+    -- stdout
+    nothing to build: 1 file listed
+    unsettled (1):
+      now.csv: written at [INSTANT], less than [TIME] before the look at [INSTANT]
+    ");
 }
 
 #[test]
 fn a_file_that_cannot_be_decoded_is_set_aside_and_tried_again_when_it_changes() {
     let sandbox = sandbox();
     sandbox.write("in/day=1/bad.csv", "id,name\n1\n");
-    insta::assert_snapshot!(say(&sandbox, "run in out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "run in out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "quarantine list out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "explain day=1/bad.csv out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "status out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "quarantine retry out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "run in out"), @"");
+    insta::assert_snapshot!(say(&sandbox, "run in out"), @"
+    exit code 3
+    -- stderr
+    done in [TIME], but not with all files; 1 quarantined
+      files    4 added
+      rows     7 read, 4 written
+      bytes    92B read ([RATE]), 2.4KiB written
+      outputs  2 written
+    trouble:
+      cannot decode day=1/bad.csv: line 2 has 1 fields where the header has 2
+    ");
+    insta::assert_snapshot!(say(&sandbox, "run in out"), @"
+    exit code 3
+    -- stderr
+    nothing to do: 4 files; 1 quarantined ([TIME])
+    ");
+    insta::assert_snapshot!(say(&sandbox, "quarantine list out"), @"
+    exit code 0
+    -- stdout
+    day=1/bad.csv (10B, set aside by r000000 at [INSTANT])
+      line 2 has 1 fields where the header has 2
+    ");
+    insta::assert_snapshot!(say(&sandbox, "explain day=1/bad.csv out"), @"
+    exit code 0
+    -- stdout
+    day=1/bad.csv
+      decision: added: not in the ledger
+      stands:   quarantined: it cannot be decoded and has no row in the outputs (recorded by r000000)
+      seen:     10B, modified at [INSTANT]
+      content: [HASH]
+      aside:    set aside by r000000 at [INSTANT]: line 2 has 1 fields where the header has 2
+    ");
+    insta::assert_snapshot!(say(&sandbox, "status out"), @"
+    exit code 0
+    -- stdout
+    pipeline   in -> out
+    last run   r000001 quarantined at [INSTANT], took [TIME]
+    files      4 live: 3 loaded, 1 quarantined
+    outputs    2 outputs, 2 units, 4 rows, 2.4KiB
+    watermark [INSTANT] ([TIME] behind now)
+    ledger [SIZE] in out/_strandline
+    1 file quarantined:
+      day=1/bad.csv: line 2 has 1 fields where the header has 2
+    ");
+    insta::assert_snapshot!(say(&sandbox, "quarantine retry out"), @"
+    exit code 0
+    -- stdout
+    1 file marked: the next run tries again
+    ");
+    insta::assert_snapshot!(say(&sandbox, "run in out"), @"
+    exit code 3
+    -- stderr
+    done in [TIME], but not with all files; 1 quarantined
+      files    1 modified, 3 unchanged
+      rows     6 read
+      bytes    88B read ([RATE])
+      outputs  1 kept as they were
+    trouble:
+      cannot decode day=1/bad.csv: line 2 has 1 fields where the header has 2
+    ");
     sandbox.write("in/day=1/bad.csv", "id,name\n1,fly\n");
-    insta::assert_snapshot!(say(&sandbox, "run in out"), @"");
+    insta::assert_snapshot!(say(&sandbox, "run in out"), @"
+    exit code 0
+    -- stderr
+    done in [TIME]
+      files    1 modified, 3 unchanged
+      rows     4 read, 4 written
+      bytes    62B read ([RATE]), 1.4KiB written
+      outputs  1 written
+    ");
 }
 
 #[test]
@@ -76,8 +216,19 @@ fn the_removal_brake_stops_a_run_before_anything_goes() {
     }
     sandbox.succeed(&["run", "in", "out"]);
     fs::remove_dir_all(sandbox.path("in/many")).unwrap();
-    insta::assert_snapshot!(say(&sandbox, "run in out"), @"");
-    insta::assert_snapshot!(say(&sandbox, "run in out --allow-removals"), @"");
+    insta::assert_snapshot!(say(&sandbox, "run in out"), @"
+    exit code 5
+    -- stderr
+    error: 102 of 105 files vanished from the source, more than the 100 that may go in one run
+      hint: look whether SOURCE is whole (a missing mount?); `strandline plan` lists what would go; --allow-removals lets it go
+    ");
+    insta::assert_snapshot!(say(&sandbox, "run in out --allow-removals"), @"
+    exit code 0
+    -- stderr
+    done in [TIME]
+      files    102 removed, 3 unchanged
+      outputs  1 removed
+    ");
 }
 
 #[test]
@@ -85,27 +236,59 @@ fn a_change_that_a_policy_forbids_ends_the_run() {
     let sandbox = loaded();
     sandbox.write("in/day=1/a.csv", "id,name\n9,yak\n");
     settle(&sandbox.path("in/day=1/a.csv"), 60);
-    insta::assert_snapshot!(say(&sandbox, "run in out --on-modify fail"), @"");
+    insta::assert_snapshot!(say(&sandbox, "run in out --on-modify fail"), @"
+    exit code 1
+    -- stderr
+    error: day=1/a.csv changed, which --on-modify fail forbids
+      hint: `strandline plan` lists what changed; --on-modify replace takes it, --on-modify ignore keeps what was loaded
+    ");
 }
 
 #[test]
 fn a_limit_leaves_the_rest_for_the_next_run() {
     let sandbox = sandbox();
-    insta::assert_snapshot!(say(&sandbox, "run in out --max-files 2"), @"");
-    insta::assert_snapshot!(say(&sandbox, "run in out --max-files 2"), @"");
+    insta::assert_snapshot!(say(&sandbox, "run in out --max-files 2"), @"
+    exit code 0
+    -- stderr
+    stopped at the limit after [TIME]; 1 left for the next run
+      files    3 added
+      rows     3 read, 3 written
+      bytes    34B read ([RATE]), 1.3KiB written
+      outputs  1 written
+    ");
+    insta::assert_snapshot!(say(&sandbox, "run in out --max-files 2"), @"
+    exit code 0
+    -- stderr
+    done in [TIME]
+      files    1 added, 2 unchanged
+      rows     1 read, 1 written
+      bytes    14B read ([RATE]), 1.1KiB written
+      outputs  1 written
+    ");
 }
 
 #[test]
 fn quiet_runs_say_nothing_unless_something_is_wrong() {
     let sandbox = sandbox();
-    insta::assert_snapshot!(say(&sandbox, "run in out --quiet"), @"");
-    insta::assert_snapshot!(say(&sandbox, "run in out -q"), @"");
-    insta::assert_snapshot!(say(&sandbox, "run nowhere out -q"), @"");
+    insta::assert_snapshot!(say(&sandbox, "run in out --quiet"), @"exit code 0");
+    insta::assert_snapshot!(say(&sandbox, "run in out -q"), @"exit code 0");
+    insta::assert_snapshot!(say(&sandbox, "run nowhere out -q"), @"
+    exit code 2
+    -- stderr
+    error: cannot use nowhere as a source
+      caused by: No such file or directory (os error 2)
+      hint: SOURCE must be a directory that is there and can be read
+    ");
 }
 
 #[test]
 fn a_source_without_a_known_file_is_no_error_and_says_what_was_left_out() {
     let sandbox = sandbox();
     sandbox.write("other/notes.txt", "x");
-    insta::assert_snapshot!(say(&sandbox, "run other out2"), @"");
+    insta::assert_snapshot!(say(&sandbox, "run other out2"), @"
+    exit code 0
+    -- stderr
+    nothing to do: 0 files ([TIME])
+      every file there is left out: its name is hidden, unfinished or excluded, or its extension is unknown; --format takes any
+    ");
 }

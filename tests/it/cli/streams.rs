@@ -31,7 +31,12 @@ fn a_full_disk_behind_stdout_is_a_failure() {
         .stdout(full)
         .output()
         .unwrap();
-    insta::assert_snapshot!(seen(&output), @"");
+    insta::assert_snapshot!(seen(&output), @"
+    exit code 1
+    -- stderr
+    error: cannot write the result to stdout
+      caused by: No space left on device (os error 28)
+    ");
 }
 
 #[test]

@@ -14,162 +14,384 @@ fn refused(line: &str) -> String {
 
 #[test]
 fn without_a_command_the_commands_are_listed() {
-    insta::assert_snapshot!(refused(""), @"");
+    insta::assert_snapshot!(refused(""), @"
+    exit code 2
+    -- stderr
+    Keep Parquet partitions equal to a full reload of a pile of files
+
+    Usage: strandline [OPTIONS] <COMMAND>
+
+    Commands:
+      run          Bring what changed in SOURCE into TARGET
+      plan         Show what a run would do, and why
+      status       Show how a pipeline stands
+      history      List past runs, the latest first
+      files        List the recorded source files
+      explain      Explain what became of one source file
+      verify       Check outputs against the ledger
+      reset        Mark files for reprocessing by the next run
+      recover      Rebuild a lost ledger from the outputs
+      quarantine   List or retry the files that were set aside
+      init         Write a commented strandline.toml
+      config       Show the settings that count
+      completions  Write completions for a shell to stdout
+      help         Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help     Print help (see more with '--help')
+      -V, --version  Print version
+
+    General:
+      -c, --config <FILE>    Read settings from FILE
+          --json             Write results to stdout as one JSON document
+      -q, --quiet            Say nothing but errors
+      -v, --verbose          Leave nothing out of lists
+          --progress <WHEN>  Show how far a run is [possible values: auto, always, never]
+    ");
 }
 
 #[test]
-fn an_unknown_command_is_told_with_the_nearest() {
-    insta::assert_snapshot!(refused("rnu in out"), @"");
+fn an_unknown_command_is_told() {
+    insta::assert_snapshot!(refused("rnu in out"), @"
+    exit code 2
+    -- stderr
+    error: unrecognized subcommand 'rnu'
+
+    Usage: strandline [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
 fn an_unknown_flag_is_told_with_the_nearest() {
-    insta::assert_snapshot!(refused("run in out --exlude x"), @"");
+    insta::assert_snapshot!(refused("run in out --exlude x"), @"
+    exit code 2
+    -- stderr
+    error: unexpected argument '--exlude' found
+
+      tip: a similar argument exists: '--exclude'
+
+    Usage: strandline run --exclude <GLOB> <SOURCE> <TARGET>
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
 fn a_source_without_a_target_is_not_enough() {
-    insta::assert_snapshot!(refused("run in"), @"");
+    insta::assert_snapshot!(refused("run in"), @"
+    exit code 2
+    -- stderr
+    error: the following required arguments were not provided:
+      <TARGET>
+
+    Usage: strandline run <SOURCE> <TARGET>
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
 fn no_source_at_all_names_the_ways_to_give_one() {
-    insta::assert_snapshot!(refused("run"), @"");
+    insta::assert_snapshot!(refused("run"), @"
+    exit code 2
+    -- stderr
+    error: no SOURCE is given
+      hint: name it (`strandline run SOURCE TARGET`), or set path in [source] of strandline.toml (`strandline init` writes one)
+    ");
 }
 
 #[test]
 fn status_without_a_target_names_the_ways_to_give_one() {
-    insta::assert_snapshot!(refused("status"), @"");
+    insta::assert_snapshot!(refused("status"), @"
+    exit code 2
+    -- stderr
+    error: no TARGET is given
+      hint: name it (`strandline status TARGET`), or set path in [target] of strandline.toml (`strandline init` writes one)
+    ");
 }
 
 #[test]
 fn a_source_that_is_not_there_is_told() {
-    insta::assert_snapshot!(refused("run nowhere out"), @"");
+    insta::assert_snapshot!(refused("run nowhere out"), @"
+    exit code 2
+    -- stderr
+    error: cannot use nowhere as a source
+      caused by: No such file or directory (os error 2)
+      hint: SOURCE must be a directory that is there and can be read
+    ");
 }
 
 #[test]
 fn a_source_that_is_a_file_is_told() {
-    insta::assert_snapshot!(refused("run in/day=1/a.csv out"), @"");
+    insta::assert_snapshot!(refused("run in/day=1/a.csv out"), @"
+    exit code 2
+    -- stderr
+    error: cannot use in/day=1/a.csv as a source
+      caused by: not a directory
+      hint: SOURCE must be a directory that is there and can be read
+    ");
 }
 
 #[test]
 fn a_target_that_is_a_file_is_told() {
-    insta::assert_snapshot!(refused("run in in/day=1/a.csv"), @"");
+    insta::assert_snapshot!(refused("run in in/day=1/a.csv"), @"
+    exit code 2
+    -- stderr
+    error: cannot use in/day=1/a.csv as a target
+      caused by: not a directory
+      hint: it must be a directory, or not be there yet
+    ");
 }
 
 #[test]
 fn a_target_inside_the_source_is_refused() {
-    insta::assert_snapshot!(refused("run in in/out"), @"");
+    insta::assert_snapshot!(refused("run in in/out"), @"
+    exit code 2
+    -- stderr
+    error: the target in/out lies in the source in
+      hint: keep SOURCE and TARGET apart, for example ./in and ./out
+    ");
 }
 
 #[test]
 fn a_source_inside_the_target_is_refused() {
-    insta::assert_snapshot!(refused("run in/day=1 in"), @"");
+    insta::assert_snapshot!(refused("run in/day=1 in"), @"
+    exit code 2
+    -- stderr
+    error: the source in/day=1 lies in the target in
+      hint: keep SOURCE and TARGET apart, for example ./in and ./out
+    ");
 }
 
 #[test]
 fn source_and_target_in_one_place_are_refused() {
-    insta::assert_snapshot!(refused("run in in"), @"");
+    insta::assert_snapshot!(refused("run in in"), @"
+    exit code 2
+    -- stderr
+    error: the target in is also the source in
+      hint: keep SOURCE and TARGET apart, for example ./in and ./out
+    ");
 }
 
 #[test]
 fn a_state_directory_inside_the_source_is_refused() {
-    insta::assert_snapshot!(refused("run in out --state in/state"), @"");
+    insta::assert_snapshot!(refused("run in out --state in/state"), @"
+    exit code 2
+    -- stderr
+    error: the state directory in/state lies in the source in
+      hint: name another directory with --state, or leave it out
+    ");
 }
 
 #[test]
 fn an_object_store_is_not_supported_yet_as_a_source() {
-    insta::assert_snapshot!(refused("run s3://bucket/in out"), @"");
+    insta::assert_snapshot!(refused("run s3://bucket/in out"), @r#"
+    exit code 2
+    -- stderr
+    error: SOURCE is "s3://bucket/in", which it cannot be
+      caused by: s3://bucket/in is in an object store, which this version does not support
+      hint: copy or mount the objects and name a local directory
+    "#);
 }
 
 #[test]
 fn an_object_store_is_not_supported_yet_as_a_target() {
-    insta::assert_snapshot!(refused("run in gs://bucket/out"), @"");
+    insta::assert_snapshot!(refused("run in gs://bucket/out"), @r#"
+    exit code 2
+    -- stderr
+    error: TARGET is "gs://bucket/out", which it cannot be
+      caused by: gs://bucket/out is in an object store, which this version does not support
+      hint: copy or mount the objects and name a local directory
+    "#);
 }
 
 #[test]
 fn another_scheme_is_no_place() {
-    insta::assert_snapshot!(refused("run http://example.com/in out"), @"");
+    insta::assert_snapshot!(refused("run http://example.com/in out"), @r#"
+    exit code 2
+    -- stderr
+    error: SOURCE is "http://example.com/in", which it cannot be
+      caused by: http://example.com/in is neither a path nor a file:// URL
+    "#);
 }
 
 #[test]
 fn a_size_that_is_none_is_told() {
-    insta::assert_snapshot!(refused("run in out --memory lots"), @"");
+    insta::assert_snapshot!(refused("run in out --memory lots"), @r#"
+    exit code 2
+    -- stderr
+    error: --memory is "lots", which it cannot be
+      caused by: "lots" is not a size such as 64MiB, 1.5GB or 4096
+    "#);
 }
 
 #[test]
 fn a_size_of_nothing_is_told() {
-    insta::assert_snapshot!(refused("run in out --target-file-size 0"), @"");
+    insta::assert_snapshot!(refused("run in out --target-file-size 0"), @r#"
+    exit code 2
+    -- stderr
+    error: --target-file-size is "0", which it cannot be
+      caused by: it must be more than zero bytes
+    "#);
 }
 
 #[test]
 fn a_duration_that_is_none_is_told() {
-    insta::assert_snapshot!(refused("run in out --settle soon"), @"");
+    insta::assert_snapshot!(refused("run in out --settle soon"), @r#"
+    exit code 2
+    -- stderr
+    error: --settle is "soon", which it cannot be
+      caused by: "soon" is not a duration such as [TIME], [TIME] or [TIME]
+    "#);
 }
 
 #[test]
 fn a_number_of_threads_that_is_none_is_told() {
-    insta::assert_snapshot!(refused("run in out --threads 0"), @"");
+    insta::assert_snapshot!(refused("run in out --threads 0"), @r#"
+    exit code 2
+    -- stderr
+    error: --threads is "0", which it cannot be
+      caused by: it must be a whole number above zero
+    "#);
 }
 
 #[test]
 fn an_unknown_format_is_told_with_the_known_ones() {
-    insta::assert_snapshot!(refused("run in out --format xml"), @"");
+    insta::assert_snapshot!(refused("run in out --format xml"), @"
+    exit code 2
+    -- stderr
+    error: invalid value 'xml' for '--format <FORMAT>'
+      [possible values: auto, csv, tsv, ndjson, parquet]
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
 fn an_unknown_policy_is_told_with_the_known_ones() {
-    insta::assert_snapshot!(refused("run in out --on-delete keep"), @"");
+    insta::assert_snapshot!(refused("run in out --on-delete keep"), @"
+    exit code 2
+    -- stderr
+    error: invalid value 'keep' for '--on-delete <WHAT>'
+      [possible values: remove, retain]
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
 fn a_broken_pattern_is_told() {
-    insta::assert_snapshot!(refused("run in out --include {dt/*.csv"), @"");
+    insta::assert_snapshot!(refused("run in out --include {dt/*.csv"), @r#"
+    exit code 2
+    -- stderr
+    error: --include is "{dt/*.csv", which it cannot be
+      caused by: pattern "{dt/*.csv" has a brace without its partner
+      hint: `strandline run --help` tells about patterns, under --include
+    "#);
 }
 
 #[test]
 fn a_pattern_that_leaves_the_source_is_told() {
-    insta::assert_snapshot!(refused("run in out --exclude ../x"), @"");
+    insta::assert_snapshot!(refused("run in out --exclude ../x"), @r#"
+    exit code 2
+    -- stderr
+    error: --exclude is "../x", which it cannot be
+      caused by: pattern "../x" has a segment ".."; patterns are relative to the source
+      hint: `strandline run --help` tells about patterns, under --include
+    "#);
 }
 
 #[test]
 fn a_column_that_is_named_twice_is_told() {
-    insta::assert_snapshot!(refused("run in out --partition-by a,a"), @"");
+    insta::assert_snapshot!(refused("run in out --partition-by a,a"), @r#"
+    exit code 2
+    -- stderr
+    error: --partition-by is "a,a", which it cannot be
+      caused by: a column can be named once only
+    "#);
 }
 
 #[test]
 fn a_target_that_is_not_there_has_no_status() {
-    insta::assert_snapshot!(refused("status out"), @"");
+    insta::assert_snapshot!(refused("status out"), @"
+    exit code 1
+    -- stderr
+    error: cannot ask the ledger of out
+      caused by: there is no ledger
+      hint: `strandline run SOURCE TARGET` begins one; where TARGET has outputs already, `strandline recover TARGET` rebuilds it; where it is kept elsewhere, name the place with --state
+    ");
 }
 
 #[test]
 fn a_source_asked_for_its_status_has_no_ledger() {
-    insta::assert_snapshot!(refused("status in"), @"");
+    insta::assert_snapshot!(refused("status in"), @"
+    exit code 1
+    -- stderr
+    error: cannot ask the ledger of in
+      caused by: there is no ledger
+      hint: `strandline run SOURCE TARGET` begins one; where TARGET has outputs already, `strandline recover TARGET` rebuilds it; where it is kept elsewhere, name the place with --state
+    ");
 }
 
 #[test]
 fn reset_wants_to_know_what() {
-    insta::assert_snapshot!(refused("reset out"), @"");
+    insta::assert_snapshot!(refused("reset out"), @"
+    exit code 2
+    -- stderr
+    error: the following required arguments were not provided:
+      <--path <GLOB>|--since <T>|--all>
+
+    Usage: strandline reset <--path <GLOB>|--since <T>|--all> <TARGET>
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
 fn reset_wants_a_date() {
-    insta::assert_snapshot!(refused("reset out --since yesterday"), @"");
+    insta::assert_snapshot!(refused("reset out --since yesterday"), @r#"
+    exit code 2
+    -- stderr
+    error: invalid value 'yesterday' for '--since <T>': "yesterday" is not an instant such as 2026-01-31, [INSTANT] or 2026-01-31T10:00:00+02:00
+
+    For more information, try '--help'.
+    "#);
 }
 
 #[test]
 fn an_unknown_standing_is_told_with_the_known_ones() {
-    insta::assert_snapshot!(refused("files out --standing good"), @"");
+    insta::assert_snapshot!(refused("files out --standing good"), @"
+    exit code 2
+    -- stderr
+    error: invalid value 'good' for '--standing <STANDING>': it must be one of pending, loaded, quarantined, outlived, retained, frozen, duplicate
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
 fn a_settings_file_that_is_not_there_is_told() {
-    insta::assert_snapshot!(refused("run -c none.toml"), @"");
+    insta::assert_snapshot!(refused("run -c none.toml"), @"
+    exit code 2
+    -- stderr
+    error: cannot read the settings file none.toml
+      caused by: No such file or directory (os error 2)
+      hint: `strandline init` writes a settings file
+    ");
 }
 
 #[test]
 fn an_unknown_shell_is_told_with_the_known_ones() {
-    insta::assert_snapshot!(refused("completions cmd"), @"");
+    insta::assert_snapshot!(refused("completions cmd"), @"
+    exit code 2
+    -- stderr
+    error: invalid value 'cmd' for '<SHELL>'
+      [possible values: bash, elvish, fish, powershell, zsh]
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
@@ -197,14 +419,28 @@ fn an_unknown_key_is_told_with_the_nearest() {
         "strandline.toml",
         "[source]\npath = \"in\"\n\n[target]\npatition_by = [\"a\"]\n",
     );
-    insta::assert_snapshot!(say(&sandbox, "run"), @"");
+    insta::assert_snapshot!(say(&sandbox, "run"), @r#"
+    exit code 2
+    -- stderr
+    error: unknown key "patition_by" in [target] of strandline.toml, line 5; did you mean "partition_by"?
+      hint: `strandline config show` lists every key with its default
+    "#);
 }
 
 #[test]
 fn text_that_is_no_toml_is_shown_where_it_breaks() {
     let sandbox = sandbox();
     sandbox.write("strandline.toml", "[source]\npath = in\n");
-    insta::assert_snapshot!(say(&sandbox, "run"), @"");
+    insta::assert_snapshot!(say(&sandbox, "run"), @"
+    exit code 2
+    -- stderr
+    error: strandline.toml is not valid TOML
+      caused by: TOML parse error at line 2, column 8
+          |
+        2 | path = in
+          |        ^^
+        invalid float, expected `inf`
+    ");
 }
 
 #[test]
@@ -212,7 +448,12 @@ fn a_variable_with_a_fault_is_told_by_its_name() {
     let sandbox = sandbox();
     let mut command = sandbox.command(&["run", "in", "out"]);
     let output = command.env("STRANDLINE_SETTLE", "later").output().unwrap();
-    insta::assert_snapshot!(super::seen(&output), @"");
+    insta::assert_snapshot!(super::seen(&output), @r#"
+    exit code 2
+    -- stderr
+    error: STRANDLINE_SETTLE is "later", which it cannot be
+      caused by: "later" is not a duration such as [TIME], [TIME] or [TIME]
+    "#);
 }
 
 #[test]
@@ -220,5 +461,12 @@ fn an_unreadable_target_is_told() {
     let sandbox = sandbox();
     fs::create_dir_all(sandbox.path("out/_strandline")).unwrap();
     fs::write(sandbox.path("out/_strandline/ledger.redb"), "").unwrap();
-    insta::assert_snapshot!(say(&sandbox, "status out"), @"");
+    insta::assert_snapshot!(say(&sandbox, "status out"), @"
+    exit code 1
+    -- stderr
+    error: cannot ask the ledger of out
+      caused by: cannot read the ledger out/_strandline/ledger.redb
+      caused by: malformed ledger: the file is empty
+      hint: `strandline recover TARGET` sets the damaged ledger aside and rebuilds it from the outputs
+    ");
 }

@@ -1,12 +1,15 @@
 //! The real program in a sealed environment: its own home, a far-off time zone, no variable of the caller's.
 
 use std::fs::{self, File};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
+
+/// For how long a stamp is too fresh to be trusted.
+const TICK: Duration = Duration::from_millis(25);
 
 /// A directory in which the program is called.
 pub(crate) struct Sandbox {
@@ -41,6 +44,7 @@ impl Sandbox {
 
     /// Returns a command in the sealed environment.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
+        self.wait_out_the_tick();
         let mut command = Command::new(env!("CARGO_BIN_EXE_strandline"));
         self.seal(&mut command);
         command.args(words);
@@ -56,6 +60,18 @@ impl Sandbox {
             .env("LC_ALL", "tr_TR.UTF-8")
             .current_dir(self.path(""))
             .stdin(Stdio::null());
+    }
+
+    /// Waits until what was written so far is clearly older than now by the file system's own clock: nobody can
+    /// set a ctime, and a file that is looked at within the tick of its ctime is looked at again by the next run.
+    fn wait_out_the_tick(&self) {
+        let probe = self.directory.path().join("probe");
+        fs::write(&probe, "").unwrap();
+        let written = changed_at(&probe);
+        while changed_at(&probe) <= written + TICK {
+            std::thread::yield_now();
+            fs::write(&probe, "").unwrap();
+        }
     }
 
     /// Calls the program and waits for its end.
@@ -83,6 +99,7 @@ impl Sandbox {
             fs::create_dir(&bin).unwrap();
             symlink(env!("CARGO_BIN_EXE_strandline"), bin.join("strandline")).unwrap();
         }
+        self.wait_out_the_tick();
         let mut command = Command::new("/bin/sh");
         self.seal(&mut command);
         let output = command
@@ -100,6 +117,13 @@ impl Sandbox {
 /// Returns where the fixtures are.
 pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+}
+
+fn changed_at(path: &Path) -> Duration {
+    let metadata = fs::metadata(path).unwrap();
+    let seconds = u64::try_from(metadata.ctime()).unwrap();
+    let nanoseconds = u64::try_from(metadata.ctime_nsec()).unwrap();
+    Duration::from_secs(seconds) + Duration::from_nanos(nanoseconds)
 }
 
 /// Dates a file back: to a fixed instant, and `seconds` later.

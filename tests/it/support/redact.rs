@@ -19,9 +19,14 @@ fn redacted_line(line: &str) -> String {
             Some(word) => (word, " "),
             None => (word, ""),
         };
-        let bare = word.trim_matches(['(', ')', ',', ';', '"', '`']);
+        let bare = word.trim_matches(['(', ')', ',', ';', ':', '"', '`']);
         let is_new_inode = out.ends_with("inode [N] -> ");
-        let before = if is_new_inode { "inode" } else { last };
+        let is_host = out.ends_with("process [N] on ");
+        let before = match (is_new_inode, is_host) {
+            (true, _) => "inode",
+            (_, true) => "host",
+            _ => last,
+        };
         match placeholder(bare, before) {
             Some(placeholder) => {
                 let spaces = out.len() - out.trim_end().len();
@@ -41,11 +46,12 @@ fn redacted_line(line: &str) -> String {
 }
 
 fn placeholder(word: &str, before: &str) -> Option<&'static str> {
-    let is_number =
-        |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     let is_hex = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
     if before == "inode" || before == "process" {
         return Some("[N]");
+    }
+    if before == "host" {
+        return Some("[HOST]");
     }
     if before == "ledger" && word.ends_with('B') {
         return Some("[SIZE]");
@@ -53,14 +59,22 @@ fn placeholder(word: &str, before: &str) -> Option<&'static str> {
     if word.ends_with("B/s") {
         return Some("[RATE]");
     }
-    let duration = word.strip_suffix("ms").or_else(|| word.strip_suffix('s'));
-    if duration.is_some_and(is_number) {
+    if is_duration(word) {
         return Some("[TIME]");
     }
     if word.len() >= 20 && word.starts_with("20") && word.contains('T') && word.ends_with('Z') {
         return Some("[INSTANT]");
     }
     ([12, 16, 32, 64].contains(&word.len()) && is_hex(word)).then_some("[HASH]")
+}
+
+/// Tells whether a word is a duration such as `<1ms`, `0.2s` or `3d4h5m6s`.
+fn is_duration(word: &str) -> bool {
+    let word = word.trim_start_matches('<');
+    let of_duration = |b: u8| b.is_ascii_digit() || b".dhms".contains(&b);
+    word.starts_with(|c: char| c.is_ascii_digit())
+        && word.ends_with('s')
+        && word.bytes().all(of_duration)
 }
 
 #[test]
