@@ -10,16 +10,16 @@
     reason = "a bench talks to whoever started it, and stops where it cannot go on"
 )]
 
+#[path = "support/bare.rs"]
+mod bare;
+
 use std::fs;
 use std::hint::black_box;
-use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, StatxFlags, openat, statx};
 use strandline::config::Links;
 use strandline::model::SelectAll;
 use strandline::source::{Entry, Expansion, LocalSource, Source, Span};
@@ -38,11 +38,12 @@ fn main() {
     let directory = tempfile::tempdir().unwrap();
     plant(directory.path(), files);
     let source = LocalSource::new(directory.path(), Arc::new(SelectAll), Links::Ignored).unwrap();
-    let root = rustix::fs::open(directory.path(), DIRECTORY, Mode::empty()).unwrap();
     let mut bare_best = Duration::MAX;
     let mut spans_best = Duration::MAX;
     for _ in 0..if is_quick { 1 } else { 7 } {
-        bare_best = bare_best.min(timed(files, || bare(&root)));
+        bare_best = bare_best.min(timed(files, || {
+            usize::try_from(bare::walk(directory.path())).unwrap()
+        }));
         spans_best = spans_best.min(timed(files, || expand(&*source.root())));
     }
     report("bare readdir and statx", files, bare_best);
@@ -78,41 +79,16 @@ fn report(name: &str, files: usize, took: Duration) {
     println!("{name:<24} {files} files in {took:.1?}: {rate:.0} files/s");
 }
 
-const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
-
-/// Reads names and stamps as directly as it goes, in the system's order, and keeps nothing.
-fn bare(directory: &OwnedFd) -> usize {
-    let mut buffer = [MaybeUninit::uninit(); 16 << 10];
-    let here = openat(directory, ".", DIRECTORY, Mode::empty()).unwrap();
-    let mut names = RawDir::new(&here, &mut buffer);
-    let mut below = Vec::new();
-    let mut files = 0;
-    while let Some(entry) = names.next() {
-        let entry = entry.unwrap();
-        match entry.file_type() {
-            FileType::Directory if !entry.file_name().to_bytes().starts_with(b".") => {
-                below.push(entry.file_name().to_owned());
-            }
-            FileType::RegularFile => {
-                let flags = AtFlags::SYMLINK_NOFOLLOW;
-                let stamps = StatxFlags::BASIC_STATS;
-                black_box(statx(&here, entry.file_name(), flags, stamps).unwrap());
-                files += 1;
-            }
-            _ => {}
-        }
-    }
-    let children = below
-        .par_iter()
-        .map(|name| bare(&openat(&here, name, DIRECTORY, Mode::empty()).unwrap()));
-    files + children.sum::<usize>()
-}
-
 fn expand(span: &dyn Span) -> usize {
     match span.expand().unwrap() {
         Expansion::Spans(spans) => spans.par_iter().map(|span| expand(&**span)).sum(),
-        Expansion::Entries(entries) => entries
-            .filter(|entry| matches!(black_box(entry), Entry::Found(_)))
-            .count(),
+        Expansion::Entries(mut entries) => {
+            let mut files = 0;
+            while let Some(entry) = black_box(entries.next()) {
+                files += usize::from(matches!(entry, Entry::Found(_)));
+                black_box(entries.path());
+            }
+            files
+        }
     }
 }

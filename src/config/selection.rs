@@ -46,6 +46,16 @@ impl Selection {
     pub fn path_partition(&self, path: &str) -> PartitionValues {
         self.partitions.of(path)
     }
+
+    /// Tells whether a path is taken where no include speaks of it: its segments, from the name upwards.
+    fn takes_by_name<'a>(&self, mut upwards: impl Iterator<Item = &'a str>) -> bool {
+        let Some(name) = upwards.next() else {
+            return false;
+        };
+        self.recognises.is_none_or(|recognises| recognises(name))
+            && !is_aside(name, self.hidden)
+            && !upwards.any(|directory| is_aside(directory, self.hidden))
+    }
 }
 
 impl Select for Selection {
@@ -66,14 +76,15 @@ impl Select for Selection {
     }
 
     fn admits(&self, path: &str) -> bool {
+        if self.include.is_empty() && self.exclude.is_empty() {
+            return self.takes_by_name(path.rsplit('/'));
+        }
         let path: Vec<&str> = path.split('/').collect();
         if self.exclude.iter().any(|pattern| pattern.covers(&path)) {
             return false;
         }
         if self.include.is_empty() {
-            let known = |name: &&str| self.recognises.is_none_or(|recognises| recognises(name));
-            return !path.iter().any(|name| is_aside(name, self.hidden))
-                && path.last().is_some_and(known);
+            return self.takes_by_name(path.into_iter().rev());
         }
         self.include
             .iter()

@@ -47,37 +47,52 @@ impl fmt::Display for Compression {
     }
 }
 
+const COMPRESSIONS: [(&str, Compression); 4] = [
+    (".gz", Compression::Gzip),
+    (".gzip", Compression::Gzip),
+    (".zst", Compression::Zstd),
+    (".zstd", Compression::Zstd),
+];
+
+const KINDS: [(&str, Kind); 8] = [
+    (".csv", Kind::Csv),
+    (".tsv", Kind::Tsv),
+    (".tab", Kind::Tsv),
+    (".ndjson", Kind::Ndjson),
+    (".jsonl", Kind::Ndjson),
+    (".jsonlines", Kind::Ndjson),
+    (".parquet", Kind::Parquet),
+    (".pq", Kind::Parquet),
+];
+
 /// Recognises a file by its name; `None` where it is not ours.
 ///
 /// [`Format::Auto`] goes by the extension (in any case); any other format takes every name, and only the
 /// compression is told by the extension.
 #[must_use]
 pub fn recognise(path: &str, format: Format) -> Option<Recognised> {
-    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
-    let endings = [
-        (".gz", Compression::Gzip),
-        (".gzip", Compression::Gzip),
-        (".zst", Compression::Zstd),
-        (".zstd", Compression::Zstd),
-    ];
-    let (name, compression) = endings
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let (name, compression) = COMPRESSIONS
         .iter()
-        .find_map(|(ending, compression)| Some((name.strip_suffix(ending)?, *compression)))
-        .unwrap_or((&name, Compression::None));
+        .find_map(|(ending, compression)| Some((without(name, ending)?, *compression)))
+        .unwrap_or((name, Compression::None));
     let kind = match format {
         Format::Csv => Kind::Csv,
         Format::Tsv => Kind::Tsv,
         Format::Ndjson => Kind::Ndjson,
         Format::Parquet => Kind::Parquet,
-        Format::Auto => match name.rsplit_once('.')?.1 {
-            "csv" => Kind::Csv,
-            "tsv" | "tab" => Kind::Tsv,
-            "ndjson" | "jsonl" | "jsonlines" => Kind::Ndjson,
-            "parquet" | "pq" => Kind::Parquet,
-            _ => return None,
-        },
+        Format::Auto => {
+            let mut kinds = KINDS.iter();
+            kinds.find(|(ending, _)| without(name, ending).is_some())?.1
+        }
     };
     Some(Recognised { kind, compression })
+}
+
+/// Returns what stands before `ending`, whatever its case; it is asked for every listed file.
+fn without<'a>(name: &'a str, ending: &str) -> Option<&'a str> {
+    let (head, tail) = name.split_at_checked(name.len().checked_sub(ending.len())?)?;
+    tail.eq_ignore_ascii_case(ending).then_some(head)
 }
 
 #[cfg(test)]

@@ -5,13 +5,15 @@
 //! - A range whose entries turn out not to be in order is listed again, sorted, and joined anew.
 //! - A record is missed only where the listing of its range is complete; what an [`Unknown`] hides is left alone.
 
+use std::cmp::Ordering;
+
 use rayon::prelude::*;
 
 use super::control::{Control, Progress};
-use crate::detect::{self, Glance, Look};
+use crate::detect::{self, Change, Glance, Look};
 use crate::ledger::{FileCursor, FileRow, LedgerError, View};
-use crate::model::{FileRecord, Fingerprint, KeyRange, Listed, SourcePath, Standing, Timestamp};
-use crate::source::{Entry, Expansion, Source, Span, Unknown};
+use crate::model::{FileRecord, Fingerprint, KeyRange, SourcePath, Timestamp};
+use crate::source::{self, Entries, Entry, Expansion, ReadyEntries, Source, Span, Unknown};
 
 /// A file about which there is something to decide.
 #[derive(Debug)]
@@ -104,40 +106,36 @@ impl Pass<'_> {
         }
     }
 
-    fn join(
-        &self,
-        range: &KeyRange,
-        entries: Box<dyn Iterator<Item = Entry> + Send>,
-    ) -> Result<Ordered, LedgerError> {
-        Join::new(&self.look, range).run(entries, self.view.files(range)?)
+    fn join(&self, range: &KeyRange, entries: Box<dyn Entries>) -> Result<Ordered, LedgerError> {
+        let mut join = Join::new(&self.look, range, entries);
+        match join.merge(&mut self.view.files(range)?) {
+            Ok(()) => Ok(Ordered::Yes(join.out)),
+            Err(Stop::Disorder) => Ok(Ordered::No),
+            Err(Stop::Ledger(error)) => Err(error),
+        }
     }
 
     /// Lists a range again whose entries were out of order, and joins it sorted.
     fn sorted(&self, span: &dyn Span) -> Result<Discovery, LedgerError> {
-        let mut entries: Vec<Entry> = match span.expand() {
-            Ok(Expansion::Entries(entries)) => entries.collect(),
+        let mut entries = match span.expand() {
+            Ok(Expansion::Entries(entries)) => source::collect(entries),
             Ok(Expansion::Spans(_)) => return self.span(span),
-            Err(unknown) => vec![Entry::Unknown(unknown)],
+            Err(unknown) => vec![("".into(), Entry::Unknown(unknown))],
         };
-        entries.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
-        entries.dedup_by(
-            |a, b| matches!((a, b), (Entry::Found(a), Entry::Found(b)) if a.path == b.path),
-        );
-        match self.join(span.range(), Box::new(entries.into_iter()))? {
+        // Trouble first, so that what it hides is known before anything could be missed.
+        let key = |(path, entry): &(Box<str>, Entry)| match entry {
+            Entry::Found(_) => Some(path.clone()),
+            Entry::Skipped | Entry::Unknown(_) => None,
+        };
+        entries.sort_by_cached_key(key);
+        entries.dedup_by(|a, b| key(a).is_some() && key(a) == key(b));
+        match self.join(span.range(), Box::new(ReadyEntries::from(entries)))? {
             Ordered::Yes(joined) => Ok(joined),
             Ordered::No => Ok(Discovery {
                 unknown: vec![out_of_range(span.range())],
                 ..Discovery::default()
             }),
         }
-    }
-}
-
-/// Trouble first, so that what it hides is known before anything could be missed.
-fn sort_key(entry: &Entry) -> Option<&str> {
-    match entry {
-        Entry::Found(listed) => Some(&listed.path),
-        Entry::Skipped | Entry::Unknown(_) => None,
     }
 }
 
@@ -159,89 +157,85 @@ enum Ordered {
     No,
 }
 
-/// The range came in another order, or with paths that are not its own.
-struct Disorder;
+/// Why a merge did not come to its end.
+enum Stop {
+    /// The range came in another order, or with paths that are not its own.
+    Disorder,
+    Ledger(LedgerError),
+}
+
+impl From<LedgerError> for Stop {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
 
 /// The merge join of one range.
 struct Join<'a> {
     look: &'a Look,
     range: &'a KeyRange,
+    entries: Box<dyn Entries>,
+    /// The listed file that comes next, and has not been judged yet.
+    next: Option<Fingerprint>,
+    /// Its path; one text for all of them, so that what is unchanged allocates nothing.
+    path: String,
     out: Discovery,
     hidden: Vec<KeyRange>,
-    last: Option<SourcePath>,
 }
 
 impl<'a> Join<'a> {
-    fn new(look: &'a Look, range: &'a KeyRange) -> Self {
+    fn new(look: &'a Look, range: &'a KeyRange, entries: Box<dyn Entries>) -> Self {
         Self {
             look,
             range,
+            entries,
+            next: None,
+            path: String::new(),
             out: Discovery::default(),
             hidden: Vec::new(),
-            last: None,
         }
     }
 
-    fn run(
-        mut self,
-        mut entries: Box<dyn Iterator<Item = Entry> + Send>,
-        mut records: FileCursor,
-    ) -> Result<Ordered, LedgerError> {
-        match self.merge(&mut *entries, &mut records)? {
-            Ok(()) => Ok(Ordered::Yes(self.out)),
-            Err(Disorder) => Ok(Ordered::No),
-        }
-    }
-
-    fn merge(
-        &mut self,
-        entries: &mut dyn Iterator<Item = Entry>,
-        records: &mut FileCursor,
-    ) -> Result<Result<(), Disorder>, LedgerError> {
-        macro_rules! pull {
-            () => {
-                match self.pull(entries) {
-                    Ok(next) => next,
-                    Err(disorder) => return Ok(Err(disorder)),
-                }
-            };
-        }
-        let mut next = pull!();
+    fn merge(&mut self, records: &mut FileCursor) -> Result<(), Stop> {
+        self.pull()?;
         while let Some(row) = records.next()? {
-            while let Some(listed) = next.take_if(|listed| *listed.path < *row.path) {
-                self.judge(listed, None);
-                next = pull!();
+            let mut order = self.compared_with(row.path);
+            while order == Ordering::Less {
+                self.judge(None);
+                self.pull()?;
+                order = self.compared_with(row.path);
             }
-            if let Some(listed) = next.take_if(|listed| *listed.path == *row.path) {
-                self.compare(listed, &row);
-                next = pull!();
+            if order == Ordering::Equal {
+                self.compare(&row);
+                self.pull()?;
             } else {
                 self.miss(&row);
             }
         }
-        while let Some(listed) = next {
-            self.judge(listed, None);
-            next = pull!();
+        while self.next.is_some() {
+            self.judge(None);
+            self.pull()?;
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
-    /// Returns the next listed file, noting what else comes on the way.
-    fn pull(
-        &mut self,
-        entries: &mut dyn Iterator<Item = Entry>,
-    ) -> Result<Option<Listed>, Disorder> {
-        for entry in entries {
+    /// Returns how the listed file that comes next lies to `path`; behind everything where none comes.
+    fn compared_with(&self, path: &str) -> Ordering {
+        match self.next {
+            Some(_) => self.path.as_str().cmp(path),
+            None => Ordering::Greater,
+        }
+    }
+
+    /// Moves to the next listed file, noting what else comes on the way.
+    fn pull(&mut self) -> Result<(), Stop> {
+        while let Some(entry) = self.entries.next() {
             match entry {
-                Entry::Found(listed) => {
-                    let in_order = self.last.as_ref().is_none_or(|last| *last < listed.path);
-                    if !in_order || !self.range.contains(&listed.path) {
-                        return Err(Disorder);
-                    }
-                    self.last = Some(listed.path.clone());
-                    self.out.listed += 1;
-                    self.out.newest = self.out.newest.max(Some(listed.fingerprint.modified_at));
-                    return Ok(Some(listed));
+                Entry::Found(seen) => {
+                    self.advance()?;
+                    self.out.newest = self.out.newest.max(Some(seen.modified_at));
+                    self.next = Some(seen);
+                    return Ok(());
                 }
                 Entry::Skipped => self.out.skipped += 1,
                 Entry::Unknown(unknown) => {
@@ -250,23 +244,43 @@ impl<'a> Join<'a> {
                 }
             }
         }
-        Ok(None)
+        self.next = None;
+        Ok(())
     }
 
-    fn compare(&mut self, listed: Listed, row: &FileRow<'_>) {
-        let equal = row.hash().is_some() && row.seen_equals(&listed.fingerprint);
-        if detect::is_plainly_unchanged(equal, row.racy(), row.standing(), self.look.on_modify) {
+    /// Takes over the path of the file just found, which must lie in the range and behind the one before.
+    fn advance(&mut self) -> Result<(), Stop> {
+        let path = self.entries.path();
+        let is_behind = match self.out.listed {
+            0 => *self.range.start <= *path,
+            _ => *self.path < *path,
+        };
+        if !is_behind || self.range.end.as_deref().is_some_and(|end| end <= path) {
+            return Err(Stop::Disorder);
+        }
+        self.path.clear();
+        self.path.push_str(path);
+        self.out.listed += 1;
+        Ok(())
+    }
+
+    fn compare(&mut self, row: &FileRow<'_>) {
+        let same = |seen: &Fingerprint| row.hash().is_some() && row.seen_equals(seen);
+        let equal = self.next.as_ref().is_some_and(same);
+        if detect::is_plainly_unchanged(equal, row.racy(), row.standing(), self.look) {
             self.out.unchanged += 1;
         } else {
-            self.judge(listed, Some(row.record()));
+            self.judge(Some(row.record()));
         }
     }
 
-    fn judge(&mut self, listed: Listed, record: Option<FileRecord>) {
-        let glance = detect::glance(&listed.fingerprint, record.as_ref(), self.look);
+    /// Decides about the listed file that comes next.
+    fn judge(&mut self, record: Option<FileRecord>) {
+        let Some(seen) = self.next.take() else { return };
+        let glance = detect::glance(&seen, record.as_ref(), self.look);
         self.out.found.push(Found {
-            path: listed.path,
-            seen: Some(listed.fingerprint),
+            path: SourcePath::from(self.path.as_str()),
+            seen: Some(seen),
             record,
             glance,
         });
@@ -275,12 +289,16 @@ impl<'a> Join<'a> {
     /// A record that is not listed.
     fn miss(&mut self, row: &FileRow<'_>) {
         let hidden = self.hidden.iter().any(|range| range.contains(row.path));
-        if !hidden && row.standing() != Standing::Retained {
-            let record = row.record();
+        if hidden {
+            return;
+        }
+        let record = row.record();
+        let verdict = detect::missing(&record, self.look);
+        if verdict.change != Change::Unchanged {
             self.out.found.push(Found {
                 path: SourcePath::new(row.path),
                 seen: None,
-                glance: Glance::Decided(detect::missing(&record)),
+                glance: Glance::Decided(verdict),
                 record: Some(record),
             });
         }

@@ -56,14 +56,18 @@ fn is_widened(was: &Shape, now: &Shape) -> bool {
     was.columns.iter().any(other)
 }
 
-/// Marks recorded units, but for those that are dirty for a reason that has more to say: they are built in this round
-/// anyway. What is unsettled waits for the next run, and must not keep its narrower types until then.
+/// Marks recorded units, but for those that are built in this round anyway, being dirty already or absorbed by one
+/// that is. What is unsettled waits for the next run, and must not keep its narrower types until then.
 fn mark_stale(view: &View, now: &Shape, then: &mut Batch) -> Result<(), RunError> {
-    let dirty = view.dirty()?.into_iter();
-    let dirty: BTreeSet<UnitId> = dirty
-        .filter(|(_, why)| !matches!(why, DirtyReason::Unsettled))
-        .map(|(id, _)| id)
-        .collect();
+    let mut dirty: BTreeSet<UnitId> = BTreeSet::new();
+    for (id, why) in view.dirty()? {
+        match why {
+            DirtyReason::Unsettled => continue,
+            DirtyReason::Unfinished { absorbs } => dirty.extend(absorbs),
+            _ => {}
+        }
+        dirty.insert(id);
+    }
     for unit in view.units()? {
         let (id, unit) = unit?;
         if let Some(reason) = stale(&unit.shape, now).filter(|_| !dirty.contains(&id)) {

@@ -53,8 +53,8 @@ pub(super) fn hash(
     expected: &Fingerprint,
 ) -> Result<ContentHash, Trouble> {
     let mut input = open(source, path, expected)?;
-    let hash =
-        hash_rest(&mut *input, blake3::Hasher::new()).map_err(|error| unreadable(path, error))?;
+    let hash = hash_rest(&mut *input, blake3::Hasher::new(), expected.size)
+        .map_err(|error| unreadable(path, error))?;
     confirm(source, path, expected)?;
     Ok(hash)
 }
@@ -90,9 +90,10 @@ fn try_read(
     emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
 ) -> Result<Reading, Trouble> {
     let failed = |error| unreadable(file.path, error);
+    let size = file.expected.size;
     let mut input = open(source, file.path, file.expected)?;
     let (decoded, hash) = if file.how.wants_random_access() {
-        let hash = hash_rest(&mut *input, blake3::Hasher::new()).map_err(failed)?;
+        let hash = hash_rest(&mut *input, blake3::Hasher::new(), size).map_err(failed)?;
         let bytes = Bytes::Random(input.random_access().map_err(failed)?);
         (decode::decode(bytes, file.how, shape, emit), hash)
     } else {
@@ -105,7 +106,10 @@ fn try_read(
             return Ok(Reading::Stopped);
         }
         let hasher = tee.hasher;
-        (decoded, hash_rest(&mut *input, hasher).map_err(failed)?)
+        (
+            decoded,
+            hash_rest(&mut *input, hasher, size).map_err(failed)?,
+        )
     };
     let version = Carried {
         size: file.expected.size,
@@ -162,8 +166,14 @@ fn unreadable(path: &SourcePath, error: io::Error) -> Trouble {
     Trouble::Unreadable(format!("cannot read {path}: {error}"))
 }
 
-fn hash_rest(input: &mut dyn Input, mut hasher: blake3::Hasher) -> io::Result<ContentHash> {
-    let mut buffer = vec![0; 256 << 10];
+/// Hashes what is left of a file of `size` bytes.
+fn hash_rest(
+    input: &mut dyn Input,
+    mut hasher: blake3::Hasher,
+    size: u64,
+) -> io::Result<ContentHash> {
+    let left = size.saturating_sub(hasher.count());
+    let mut buffer = vec![0; usize::try_from(left.clamp(64, 256 << 10)).unwrap_or(256 << 10)];
     loop {
         match input.read(&mut buffer) {
             Ok(0) => return Ok(ContentHash(*hasher.finalize().as_bytes())),

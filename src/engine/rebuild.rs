@@ -17,13 +17,14 @@ use super::error::RunError;
 use super::pipeline::Target;
 use super::recover::hash_of;
 use super::session::{self, Absent};
-use crate::encode::{Footer, FooterInput, read_footer};
-use crate::ledger::{self, Batch, OpenError, SchemaVersion};
+use crate::encode::{Footer, FooterError, FooterInput, read_footer};
+use crate::ledger::{self, Batch, OpenError, SchemaVersion, View};
 use crate::model::{
     DirtyReason, FileRecord, Fingerprint, Member, OutputPath, OutputRecord, RunId, Shape,
     SourcePath, Standing, Timestamp, UnitId, UnitRecord,
 };
 use crate::schema::join_shapes;
+use crate::sink::SinkError;
 
 /// What was rebuilt.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -48,15 +49,13 @@ pub struct RecoverReport {
 /// [`RunError::NothingToRecover`] where the ledger is fine; [`RunError::Held`] while a run goes on.
 pub fn recover(target: &Target) -> Result<RecoverReport, RunError> {
     match ledger::snapshot(target.disk.clone(), &target.state) {
-        Ok(_) => return Err(RunError::NothingToRecover),
-        Err(OpenError::Missing) => {}
+        // Empty is what a recovery leaves that was killed before it had recorded anything.
+        Ok(view) if !is_empty(&view)? || target.sink.outputs()?.is_empty() => {
+            return Err(RunError::NothingToRecover);
+        }
+        Ok(_) | Err(OpenError::Missing) => {}
         Err(OpenError::Corrupt { .. }) => {
-            ledger::set_aside(&*target.disk, &target.state).map_err(|source| {
-                RunError::Open(OpenError::Io {
-                    path: target.state.clone(),
-                    source,
-                })
-            })?;
+            ledger::set_aside(&*target.disk, &target.state, &target.holder)?;
         }
         Err(error) => return Err(error.into()),
     }
@@ -70,6 +69,11 @@ pub fn recover(target: &Target) -> Result<RecoverReport, RunError> {
     ledger.write(&batch)?;
     ledger.close()?;
     Ok(report)
+}
+
+fn is_empty(view: &View) -> Result<bool, RunError> {
+    let meta = view.meta()?;
+    Ok(meta.files == 0 && meta.units == 0)
 }
 
 /// One output with its footer.
@@ -98,6 +102,14 @@ fn read_outputs(
                     hash,
                     footer,
                 });
+            }
+            Err(FooterError::Read(source)) => {
+                let name = path.to_string();
+                return Err(RunError::Sink(SinkError {
+                    action: "read",
+                    name,
+                    source,
+                }));
             }
             Ok(None) | Err(_) => report.foreign.push(path),
         }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::control::{Control, Progress};
+use super::control::Control;
 use super::discover::Found;
 use super::member::{self, Trouble};
 use crate::detect::{Candidate, Change, Glance, Reason, Verdict, pair_renames, sizes_in_common};
@@ -40,10 +40,23 @@ pub(super) struct Changes {
     pub(super) bytes_read: u64,
 }
 
-/// Hashes every new file, not only those that may be renamed (`--same-content` needs it).
+impl Changes {
+    /// Returns every path that something was found out about.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &SourcePath> {
+        let renames = self.renames.iter();
+        let renamed = renames.flat_map(|renamed| [&renamed.from.path, &renamed.to.path]);
+        let unreadable = self.unreadable.iter().map(|(path, _)| path);
+        let files = self.files.iter().map(|file| &file.path);
+        files.chain(renamed).chain(unreadable)
+    }
+}
+
+/// Which new files to hash before they are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HashAdded {
+    /// Every one: `--same-content skip` has to know.
     All,
+    /// Those that may be a vanished file under another name.
     RenameCandidates,
 }
 
@@ -123,7 +136,6 @@ fn decide(source: &dyn Source, found: Found, worth_hashing: bool, control: &Cont
         (Some(Ok(_)), Some(seen)) => seen.size,
         _ => 0,
     };
-    Progress::add(&control.progress().bytes_done, 0);
     let changed = |verdict, seen, hash| Changed {
         path: path.clone(),
         verdict,

@@ -69,7 +69,9 @@
 //!
 //! # Growth
 //! Space that is freed is used again, but the file does not shrink by itself: [`Ledger::compact_if_sparse`] rewrites
-//! it once most of it is free. There are no savepoints, which would pin old pages for good; a [`View`] pins them for
+//! it once most of it is free. Only walking through everything tells how much is free, which would cost a run that
+//! finds nothing to do as much as its work, so it looks only where the handle has removed rows or changed many:
+//! nothing else frees much that the next transactions do not use again. There are no savepoints, which would pin old pages for good; a [`View`] pins them for
 //! as long as it lives. What the storage keeps in memory is bounded.
 
 mod apply;

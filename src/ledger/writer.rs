@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -31,14 +31,18 @@ const UNBORN: &str = "ledger.new";
 const CACHE_BYTES: usize = 48 << 20;
 /// Below this length a file is not worth compacting.
 const SPARSE_BYTES: u64 = 4 << 20;
+/// Changing fewer than one row in so many leaves no space worth walking through the ledger for.
+const SPARSE_SHARE: u64 = 16;
 
 /// Moves a damaged ledger out of the way, so that a new one can be made beside it.
 ///
 /// # Errors
-/// What the disk reports.
-pub fn set_aside(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
-    disk.rename(&dir.join(FILE), &dir.join("ledger.damaged"))?;
-    disk.sync_dir(dir)
+/// [`OpenError::Held`] where another holds the lock; else what the disk reports.
+pub fn set_aside(disk: &dyn Disk, dir: &Path, holder: &str) -> Result<(), OpenError> {
+    let _lease = lock(disk, dir, holder)?;
+    disk.rename(&dir.join(FILE), &dir.join("ledger.damaged"))
+        .and_then(|()| disk.sync_dir(dir))
+        .map_err(|error| io_at(dir, error))
 }
 
 /// The writer's handle to a ledger. As long as it lives, no other can be opened.
@@ -48,6 +52,8 @@ pub struct Ledger {
     /// `None` only while the handle is being dropped.
     db: Option<Database>,
     stopped: AtomicBool,
+    /// Rows of files and units that were written through this handle; removing one counts as changing all.
+    changed: AtomicU64,
     gate: Gate,
     disk: Arc<dyn Disk>,
     path: Arc<Path>,
@@ -94,6 +100,7 @@ impl Ledger {
         Ok(Self {
             db: Some(db),
             stopped: AtomicBool::new(false),
+            changed: AtomicU64::new(0),
             gate,
             disk,
             path,
@@ -139,18 +146,21 @@ impl Ledger {
         if batch.is_empty() {
             return Ok(());
         }
+        self.note(batch);
         let _shut = self.gate.pass(WRITER_TRIES);
         self.stopping(|| apply(db, batch))
     }
 
-    /// Rewrites the file where most of it is free space. It needs the ledger for itself: no view may be open.
+    /// Rewrites the file where most of it is free space. It needs the ledger for itself: no view may be open. To
+    /// know how much is free it walks through everything, and does that only where this handle has removed rows or
+    /// changed many.
     ///
     /// # Errors
     /// As [`Self::write`].
     pub fn compact_if_sparse(&mut self) -> Result<Compaction, LedgerError> {
         self.writable()?;
         let before_bytes = self.file_bytes()?;
-        if before_bytes < SPARSE_BYTES || self.view()?.stats()?.live_bytes * 2 > before_bytes {
+        if before_bytes < SPARSE_BYTES || !self.may_be_sparse()? || !self.is_sparse(before_bytes)? {
             return Ok(Compaction::NotNeeded);
         }
         let _shut = self.gate.pass(WRITER_TRIES);
@@ -178,6 +188,30 @@ impl Ledger {
     /// Where it had stopped, or the lock was no longer ours: what was written since then is not recorded.
     pub fn close(self) -> Result<(), LedgerError> {
         self.writable().map(|_| ())
+    }
+
+    /// Remembers how much `batch` changes.
+    fn note(&self, batch: &Batch) {
+        let removes =
+            batch.files.values().any(Option::is_none) || batch.units.values().any(Option::is_none);
+        let rows = if removes {
+            u64::MAX
+        } else {
+            (batch.files.len() + batch.units.len()) as u64
+        };
+        let add = |before: u64| Some(before.saturating_add(rows));
+        self.changed
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add)
+            .ok();
+    }
+
+    fn may_be_sparse(&self) -> Result<bool, LedgerError> {
+        let changed = self.changed.load(Ordering::Relaxed);
+        Ok(changed > 0 && changed.saturating_mul(SPARSE_SHARE) >= self.view()?.meta()?.files)
+    }
+
+    fn is_sparse(&self, file_bytes: u64) -> Result<bool, LedgerError> {
+        Ok(self.view()?.stats()?.live_bytes * 2 <= file_bytes)
     }
 
     fn db(&self) -> Result<&Database, LedgerError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{SourcePath, Timestamp};
+use super::Timestamp;
 
 /// What a listing tells for free: cheap to compare, and only a hint about the bytes.
 ///
@@ -72,13 +72,4 @@ impl Fingerprint {
         note(self.validator != other.validator, Stamp::Validator);
         moved
     }
-}
-
-/// One source file as a listing shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// Where it is, relative to the source root.
-    pub path: SourcePath,
-    /// What it looks like now.
-    pub fingerprint: Fingerprint,
 }

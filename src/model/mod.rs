@@ -23,7 +23,7 @@ mod stored;
 mod timestamp;
 
 pub use dirty::DirtyReason;
-pub use fingerprint::{Fingerprint, Listed, Stamp};
+pub use fingerprint::{Fingerprint, Stamp};
 pub use hash::{ContentHash, ParseHashError};
 pub use key_range::KeyRange;
 pub use partition::{partition_dir, partition_values};

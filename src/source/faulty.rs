@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::{ErrorKind, Fingerprint, KeyRange, ReadAt, SourcePath};
 
-use super::{Entry, Expansion, Input, ReadError, Source, Span, Unknown};
+use super::{
+    Entries, Entry, Expansion, Input, ReadError, ReadyEntries, Source, Span, Unknown, collect,
+};
 
 /// A moment in the life of a file that is being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,26 +162,24 @@ impl FaultySpan {
             .any(|range| range.overlap(self.range()).is_some())
     }
 
-    fn change(&self, entries: Box<dyn Iterator<Item = Entry> + Send>) -> Vec<Entry> {
+    fn change(&self, entries: Box<dyn Entries>) -> Vec<(Box<str>, Entry)> {
         let hidden = self.hidden();
         let mut before: Vec<(KeyRange, io::ErrorKind)> = hidden.clone();
         before.sort_by(|a, b| b.0.start.cmp(&a.0.start));
         let mut changed = Vec::new();
-        for entry in entries {
-            if let Entry::Found(listed) = &entry {
-                while let Some((range, kind)) =
-                    before.pop_if(|(range, _)| *range.start <= *listed.path)
-                {
-                    changed.push(Entry::Unknown(unknown(range, kind)));
+        for (path, entry) in collect(entries) {
+            if let Entry::Found(_) = &entry {
+                while let Some((range, kind)) = before.pop_if(|(range, _)| range.start <= path) {
+                    changed.push((Box::default(), Entry::Unknown(unknown(range, kind))));
                 }
-                if hidden.iter().any(|(range, _)| range.contains(&listed.path)) {
+                if hidden.iter().any(|(range, _)| range.contains(&path)) {
                     continue;
                 }
             }
-            changed.push(entry);
+            changed.push((path, entry));
         }
         for (range, kind) in before.into_iter().rev() {
-            changed.push(Entry::Unknown(unknown(range, kind)));
+            changed.push((Box::default(), Entry::Unknown(unknown(range, kind))));
         }
         if self.is_reversed() {
             changed.reverse();
@@ -216,7 +216,7 @@ impl Span for FaultySpan {
         Ok(match self.inner.expand()? {
             Expansion::Spans(spans) => Expansion::Spans(spans.into_iter().map(wrap).collect()),
             Expansion::Entries(entries) => {
-                Expansion::Entries(Box::new(self.change(entries).into_iter()))
+                Expansion::Entries(Box::new(ReadyEntries::from(self.change(entries))))
             }
         })
     }

@@ -20,7 +20,7 @@ mod memory;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use crate::model::{ErrorKind, Fingerprint, KeyRange, Listed, ReadAt, SourcePath};
+use crate::model::{ErrorKind, Fingerprint, KeyRange, ReadAt, SourcePath};
 
 pub use counting::CountingSource;
 pub use faulty::{FaultySource, Moment};
@@ -65,18 +65,70 @@ pub enum Expansion {
     /// Smaller spans that partition its range, in order.
     Spans(Vec<Box<dyn Span>>),
     /// Its entries, in byte order.
-    Entries(Box<dyn Iterator<Item = Entry> + Send>),
+    Entries(Box<dyn Entries>),
+}
+
+/// Walks through the entries of a span. The path of a file is lent, not given: most files are unchanged, and what is
+/// unchanged is compared and forgotten.
+pub trait Entries: Send {
+    /// Moves to the next entry; `None` behind the last.
+    fn next(&mut self) -> Option<Entry>;
+
+    /// Returns the path of the file that the last call of [`Self::next`] found; after anything else, any text.
+    fn path(&self) -> &str;
 }
 
 /// One step of a listing.
 #[derive(Debug)]
 pub enum Entry {
-    /// A file that the selection admits.
-    Found(Listed),
+    /// A file that the selection admits; [`Entries::path`] tells which.
+    Found(Fingerprint),
     /// A file that the selection does not admit, or that is none (a socket, a link that is not followed).
     Skipped,
     /// Something that could not be looked at.
     Unknown(Unknown),
+}
+
+/// Entries that are in memory already, with the paths of those that are files.
+#[derive(Debug, Default)]
+pub struct ReadyEntries {
+    left: std::vec::IntoIter<(Box<str>, Entry)>,
+    path: Box<str>,
+}
+
+impl From<Vec<(Box<str>, Entry)>> for ReadyEntries {
+    fn from(entries: Vec<(Box<str>, Entry)>) -> Self {
+        Self {
+            left: entries.into_iter(),
+            path: Box::default(),
+        }
+    }
+}
+
+impl Entries for ReadyEntries {
+    fn next(&mut self) -> Option<Entry> {
+        let (path, entry) = self.left.next()?;
+        self.path = path;
+        Some(entry)
+    }
+
+    fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+/// Returns all entries, with the paths of those that are files.
+#[must_use]
+pub fn collect(mut entries: Box<dyn Entries>) -> Vec<(Box<str>, Entry)> {
+    let mut all = Vec::new();
+    while let Some(entry) = entries.next() {
+        let path = match entry {
+            Entry::Found(_) => entries.path().into(),
+            Entry::Skipped | Entry::Unknown(_) => Box::default(),
+        };
+        all.push((path, entry));
+    }
+    all
 }
 
 /// Something that could not be looked at, and the keys that it hides.

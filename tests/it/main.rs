@@ -8,6 +8,7 @@
 )]
 
 mod contract;
+mod crash;
 mod layering;
 mod scenario;
 mod support;

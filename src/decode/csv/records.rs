@@ -5,12 +5,15 @@
 //! except one within quotes. That is how a quote that is never closed is noticed.
 
 use std::io::{self, Read};
+use std::sync::OnceLock;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use crate::decode::{DecodeError, MAX_COLUMNS, Malformed, RECORD_BYTES};
 use crate::model::ByteSize;
 
+/// Small files are many, and need no more.
+const FIRST_BYTES: usize = 4 << 10;
 const BUFFER_BYTES: usize = 128 << 10;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
@@ -46,8 +49,8 @@ impl<'a> Records<'a> {
     pub(super) fn new(input: &'a mut dyn Read, delimiter: u8) -> Result<Self, DecodeError> {
         let mut records = Self {
             input,
-            reader: ReaderBuilder::new().delimiter(delimiter).build(),
-            buffer: vec![0; BUFFER_BYTES],
+            reader: new_reader(delimiter),
+            buffer: vec![0; FIRST_BYTES],
             position: 0,
             filled: 0,
             at_end: false,
@@ -207,6 +210,9 @@ impl<'a> Records<'a> {
             return Ok(());
         }
         if self.position == self.filled {
+            if self.filled == self.buffer.len() && self.filled < BUFFER_BYTES {
+                self.buffer = vec![0; BUFFER_BYTES];
+            }
             self.position = 0;
             self.filled = 0;
         }
@@ -222,4 +228,13 @@ impl<'a> Records<'a> {
             }
         }
     }
+}
+
+/// Returns a state machine at its beginning. Making one takes longer than reading a small file, so the first of each
+/// delimiter is kept and copied.
+fn new_reader(delimiter: u8) -> Reader {
+    static MADE: [OnceLock<Box<Reader>>; 256] = [const { OnceLock::new() }; 256];
+    let made = MADE[usize::from(delimiter)]
+        .get_or_init(|| Box::new(ReaderBuilder::new().delimiter(delimiter).build()));
+    Reader::clone(made)
 }

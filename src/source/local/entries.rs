@@ -8,8 +8,8 @@ use std::sync::Arc;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use crate::model::{ErrorKind, KeyRange, Listed, SourcePath};
-use crate::source::{Entry, Unknown};
+use crate::model::{ErrorKind, KeyRange};
+use crate::source::{self, Entry, Unknown};
 
 use super::names::{Found, Names};
 use super::place;
@@ -67,10 +67,9 @@ impl Entries {
 
     fn file(&self, name: &str) -> Option<Entry> {
         match self.home.tree.stat(self.directory.as_fd(), name) {
-            Ok(stat) if place::kind(&stat) == FileType::RegularFile => Some(Entry::Found(Listed {
-                path: SourcePath::new(self.path.as_str()),
-                fingerprint: place::fingerprint(&stat),
-            })),
+            Ok(stat) if place::kind(&stat) == FileType::RegularFile => {
+                Some(Entry::Found(place::fingerprint(&stat)))
+            }
             Ok(_) => Some(Entry::Skipped),
             // Gone since its name was read.
             Err(Errno::NOENT) => None,
@@ -99,9 +98,7 @@ impl Entries {
     }
 }
 
-impl Iterator for Entries {
-    type Item = Entry;
-
+impl source::Entries for Entries {
     fn next(&mut self) -> Option<Entry> {
         if let Some(index) = self.bad_left.next() {
             return Some(self.bad(index));
@@ -113,5 +110,9 @@ impl Iterator for Entries {
             }
         }
         None
+    }
+
+    fn path(&self) -> &str {
+        &self.path
     }
 }

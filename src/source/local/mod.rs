@@ -2,7 +2,7 @@
 //!
 //! Listing is the heart of a run that finds nothing to do, so it asks the system for as little as it can: one
 //! `openat` and one `getdents` loop for each directory, one `statx` by bare name for each file that the selection
-//! admits. The names of a directory lie in one arena; a full path is put together only for a file that is found.
+//! admits. The names of a directory lie in one arena; a full path is put together in one text that is lent for each file.
 //!
 //! # Order
 //! Full paths come in byte order if the names of a directory are sorted with `/` behind those of its

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use crate::config::Links;
 use crate::model::{ErrorKind, KeyRange};
-use crate::source::{Entry, Expansion, Span, Unknown};
+use crate::source::{Entry, Expansion, ReadyEntries, Span, Unknown};
 
 use super::entries::Entries;
 use super::names::{Found, Names};
@@ -88,7 +88,7 @@ impl Home {
         };
         let pieces = listed.pieces();
         Ok(match pieces.as_slice() {
-            [] => Expansion::Entries(Box::new(std::iter::empty())),
+            [] => Expansion::Entries(Box::new(ReadyEntries::default())),
             [Piece::Run(start, end)] => {
                 let names = Arc::clone(&listed.names);
                 let entries = Entries::new(Arc::clone(self), names, *start..*end, directory);
@@ -139,12 +139,12 @@ impl Span for DirectorySpan {
             // The root is never taken for gone.
             Err(errno) if home.is_root() => Err(home.unknown(errno, KeyRange::all())),
             // Gone since its name was read, and all below it with it.
-            Err(Errno::NOENT) => Ok(Expansion::Entries(Box::new(std::iter::empty()))),
+            Err(Errno::NOENT) => Ok(Expansion::Entries(Box::new(ReadyEntries::default()))),
             // Only what lies below it is hidden: about the rest of the range it is known that nothing is there.
             Err(errno) => {
                 let unknown = home.unknown(errno, KeyRange::below(&home.prefix));
-                let entry = Entry::Unknown(unknown);
-                Ok(Expansion::Entries(Box::new(std::iter::once(entry))))
+                let entries = vec![(Box::default(), Entry::Unknown(unknown))];
+                Ok(Expansion::Entries(Box::new(ReadyEntries::from(entries))))
             }
         }
     }
@@ -182,7 +182,7 @@ impl Span for RunSpan {
         match self.list() {
             Ok(expansion) => Ok(expansion),
             Err(Errno::NOENT) if !self.home.is_root() => {
-                Ok(Expansion::Entries(Box::new(std::iter::empty())))
+                Ok(Expansion::Entries(Box::new(ReadyEntries::default())))
             }
             Err(errno) => Err(self.home.unknown(errno, self.range.clone())),
         }

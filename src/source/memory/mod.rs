@@ -11,9 +11,9 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
-use crate::model::{ErrorKind, Fingerprint, KeyRange, Listed, ReadAt, SourcePath, Timestamp};
+use crate::model::{ErrorKind, Fingerprint, KeyRange, ReadAt, SourcePath, Timestamp};
 
-use super::{Entry, Expansion, Input, ReadError, Source, Span, Unknown};
+use super::{Entry, Expansion, Input, ReadError, ReadyEntries, Source, Span, Unknown};
 use files::{Content, Files};
 
 /// A source in memory. Clones share it.
@@ -235,19 +235,14 @@ impl Span for MemorySpan {
                 continue;
             }
             if let Some(content) = files.content(path) {
-                let listed = Listed {
-                    path: path.into(),
-                    fingerprint: content.fingerprint(),
-                };
-                entries.push((path.into(), Entry::Found(listed)));
+                entries.push((path.into(), Entry::Found(content.fingerprint())));
             }
         }
         for (dir, part) in hidden {
             entries.push((part.start.clone(), Entry::Unknown(unknown(&dir, part))));
         }
         entries.sort_by(|a, b| a.0.cmp(&b.0));
-        let entries = entries.into_iter().map(|(_, entry)| entry);
-        Ok(Expansion::Entries(Box::new(entries)))
+        Ok(Expansion::Entries(Box::new(ReadyEntries::from(entries))))
     }
 }
 

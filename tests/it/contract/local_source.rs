@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use strandline::config::Links;
 use strandline::model::{ErrorKind, Select, SelectAll};
-use strandline::source::{Entry, Expansion, LocalSource, ReadError, Source, Span};
+use strandline::source::{Entry, Expansion, LocalSource, ReadError, Source, Span, collect};
 use tempfile::TempDir;
 
 use crate::support::listing::{Listing, drain, list};
@@ -90,13 +90,11 @@ fn what_vanishes_between_its_name_and_the_look_is_absent_and_hides_nothing() {
         panic!("three files are listed at once");
     };
     fs::remove_file(directory.path().join("b")).unwrap();
-    let found: Vec<String> = entries
-        .map(|entry| match entry {
-            Entry::Found(listed) => listed.path.to_string(),
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    assert_eq!(found, ["a", "c"]);
+    let found = collect(entries).into_iter().map(|(path, entry)| {
+        assert!(matches!(entry, Entry::Found(_)), "{entry:?}");
+        path
+    });
+    assert_eq!(found.collect::<Vec<_>>(), ["a".into(), "c".into()]);
 }
 
 #[test]

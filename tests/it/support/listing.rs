@@ -1,7 +1,7 @@
 //! Drains a source's spans and checks the rules of the port on the way.
 
 use strandline::model::{Fingerprint, KeyRange, SourcePath};
-use strandline::source::{Entry, Expansion, Source, Span, Unknown};
+use strandline::source::{Entry, Expansion, Source, Span, Unknown, collect};
 
 /// What a listing gave, in its own order.
 #[derive(Default)]
@@ -57,12 +57,12 @@ pub(crate) fn drain(span: &dyn Span, listing: &mut Listing) {
             }
         }
         Ok(Expansion::Entries(entries)) => {
-            for entry in entries {
+            for (path, entry) in collect(entries) {
                 match entry {
-                    Entry::Found(listed) => {
-                        assert!(span.range().contains(&listed.path), "{}", listed.path);
-                        listing.found.push(listed.path);
-                        listing.fingerprints.push(listed.fingerprint);
+                    Entry::Found(fingerprint) => {
+                        assert!(span.range().contains(&path), "{path}");
+                        listing.found.push((&*path).into());
+                        listing.fingerprints.push(fingerprint);
                     }
                     Entry::Skipped => listing.skipped += 1,
                     Entry::Unknown(unknown) => listing.unknown.push(unknown),
