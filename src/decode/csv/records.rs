@@ -4,8 +4,9 @@
 //! which a record begins is known; and the end of the text is fed as one more line end, which closes every record
 //! except one within quotes. That is how a quote that is never closed is noticed.
 
+use std::cell::RefCell;
 use std::io::{self, Read};
-use std::sync::OnceLock;
+use std::rc::Rc;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
@@ -29,7 +30,7 @@ pub(super) enum Step {
 /// The records of a CSV text.
 pub(super) struct Records<'a> {
     input: &'a mut dyn Read,
-    reader: Reader,
+    reader: Rc<RefCell<Reader>>,
     buffer: Vec<u8>,
     position: usize,
     filled: usize,
@@ -81,7 +82,7 @@ impl<'a> Records<'a> {
         self.record_bytes = 0;
         self.text_len = 0;
         self.fields = 0;
-        let line_before = self.reader.line();
+        let line_before = self.reader.borrow().line();
         loop {
             if self.position == self.filled {
                 self.read_more()?;
@@ -93,7 +94,8 @@ impl<'a> Records<'a> {
                     if !closing {
                         self.after_cr = self.buffer[self.position - 1] == b'\r';
                     }
-                    self.line += self.reader.line() - line_before + u64::from(self.after_cr);
+                    self.line +=
+                        self.reader.borrow().line() - line_before + u64::from(self.after_cr);
                     return Ok(Step::Record);
                 }
                 ReadRecordResult::End => return Ok(Step::End),
@@ -145,7 +147,7 @@ impl<'a> Records<'a> {
         } else {
             &self.buffer[self.position..self.filled]
         };
-        let (result, used, written, ended) = self.reader.read_record(
+        let (result, used, written, ended) = self.reader.borrow_mut().read_record(
             input,
             &mut self.text[self.text_len..],
             &mut self.ends[self.fields..],
@@ -230,11 +232,23 @@ impl<'a> Records<'a> {
     }
 }
 
-/// Returns a state machine at its beginning. Making one takes longer than reading a small file, so the first of each
-/// delimiter is kept and copied.
-fn new_reader(delimiter: u8) -> Reader {
-    static MADE: [OnceLock<Box<Reader>>; 256] = [const { OnceLock::new() }; 256];
-    let made = MADE[usize::from(delimiter)]
-        .get_or_init(|| Box::new(ReaderBuilder::new().delimiter(delimiter).build()));
-    Reader::clone(made)
+/// Returns a state machine at its beginning. Making one takes longer than reading a small file, so each thread keeps
+/// the last, and takes it again once nobody reads with it. (A copy would not do: it is not whole in csv-core 0.1.)
+fn new_reader(delimiter: u8) -> Rc<RefCell<Reader>> {
+    thread_local! {
+        static KEPT: RefCell<Option<(u8, Rc<RefCell<Reader>>)>> = const { RefCell::new(None) };
+    }
+    KEPT.with_borrow_mut(|kept| {
+        if let Some((of, reader)) = kept
+            && *of == delimiter
+            && Rc::strong_count(reader) == 1
+        {
+            reader.borrow_mut().reset();
+            return Rc::clone(reader);
+        }
+        let reader = ReaderBuilder::new().delimiter(delimiter).build();
+        let reader = Rc::new(RefCell::new(reader));
+        *kept = Some((delimiter, Rc::clone(&reader)));
+        reader
+    })
 }
