@@ -157,7 +157,7 @@ impl fmt::Display for Reason {
             }
             Self::EditedInTick { old, new } => write!(
                 f,
-                "the stamps are the same, but the content hash went from {old} to {new}"
+                "the stamps are the same, but the content hash went from {old:.12} to {new:.12}"
             ),
             Self::BytesSame {
                 stamps,
@@ -176,7 +176,7 @@ impl fmt::Display for Reason {
                 new,
             } => {
                 moved(f, stamps, old_seen, new_seen)?;
-                write!(f, "; the content hash went from {old} to {new}")
+                write!(f, "; the content hash went from {old:.12} to {new:.12}")
             }
             Self::FirstOfItsContent { hash } => {
                 write!(f, "the first name left with these bytes ({hash})")

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on fails, in its helpers as well"
 )]
 
+mod cli;
 mod contract;
 mod crash;
 mod format;

@@ -3,6 +3,7 @@
     readers.py parquet FILE TARGET      FILE against the outputs, by pyarrow and by DuckDB, and the statistics
     readers.py csv DIRECTORY TARGET     all CSV files below DIRECTORY against the outputs, by pyarrow and by DuckDB
     readers.py ndjson FILE TARGET       FILE against the outputs, by DuckDB
+    readers.py sql QUERY                what DuckDB says to QUERY
     readers.py footers TARGET           statistics of every column chunk against its values, by pyarrow
 
 Ends with 1 and the difference where there is one, else prints how many rows were compared.
@@ -121,5 +122,10 @@ def check_chunk(path, name, statistics, column):
         assert (low, high) == (min(values), max(values)), f"{where}: {low}..{high}, not {min(values)}..{max(values)}"
 
 
+def sql(query):
+    for row in DUCK.execute(query).fetchall():
+        print(*row)
+
+
 if __name__ == "__main__":
-    {"parquet": parquet, "csv": csv, "ndjson": ndjson, "footers": footers}[sys.argv[1]](*sys.argv[2:])
+    {"parquet": parquet, "csv": csv, "ndjson": ndjson, "footers": footers, "sql": sql}[sys.argv[1]](*sys.argv[2:])

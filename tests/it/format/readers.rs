@@ -107,3 +107,13 @@ fn read(sandbox: &Sandbox, what: &str, words: &[&str]) -> String {
     );
     String::from_utf8(output.stdout).unwrap()
 }
+
+#[test]
+#[ignore = "needs pyarrow and duckdb; .ci/run installs them"]
+fn the_query_of_the_readme_finds_the_flights_of_the_tour() {
+    let (sandbox, sql) = crate::readme::after_the_tour();
+    assert_eq!(
+        read(&sandbox, "sql", &[&sql]),
+        "2013-01-01 842\n2013-01-02 943\n2013-01-03 914\n2013-01-04 915\n"
+    );
+}

@@ -13,13 +13,15 @@ pub(crate) fn redacted(text: &str) -> String {
 
 fn redacted_line(line: &str) -> String {
     let mut out = String::new();
-    let mut before = "";
+    let mut last = "";
     for word in line.split_inclusive(' ') {
         let (word, space) = match word.strip_suffix(' ') {
             Some(word) => (word, " "),
             None => (word, ""),
         };
         let bare = word.trim_matches(['(', ')', ',', ';', '"', '`']);
+        let is_new_inode = out.ends_with("inode [N] -> ");
+        let before = if is_new_inode { "inode" } else { last };
         match placeholder(bare, before) {
             Some(placeholder) => {
                 let spaces = out.len() - out.trim_end().len();
@@ -31,7 +33,7 @@ fn redacted_line(line: &str) -> String {
             None => out.push_str(word),
         }
         if !bare.is_empty() {
-            before = bare;
+            last = bare;
         }
         out.push_str(space);
     }
@@ -58,7 +60,7 @@ fn placeholder(word: &str, before: &str) -> Option<&'static str> {
     if word.len() >= 20 && word.starts_with("20") && word.contains('T') && word.ends_with('Z') {
         return Some("[INSTANT]");
     }
-    ([16, 32, 64].contains(&word.len()) && is_hex(word)).then_some("[HASH]")
+    ([12, 16, 32, 64].contains(&word.len()) && is_hex(word)).then_some("[HASH]")
 }
 
 #[test]
