@@ -30,7 +30,7 @@ pub(super) fn open(target: &Target, absent: Absent) -> Result<Ledger, RunError> 
     })?;
     match absent {
         Absent::Refuse if !exists => return Err(RunError::Open(OpenError::Missing)),
-        Absent::Begin if !exists => refuse_outputs(target)?,
+        Absent::Begin if !exists => refuse_marked(target)?,
         _ => {}
     }
     let new_id = || fresh_id(target);
@@ -43,6 +43,19 @@ pub(super) fn open(target: &Target, absent: Absent) -> Result<Ledger, RunError> 
     check_mark(target, &meta, absent)?;
     recover::mend(&ledger, &*target.sink)?;
     Ok(ledger)
+}
+
+/// A target that has a mark had a ledger. It is refused before another one is begun, which would be in the way of
+/// recovery.
+fn refuse_marked(target: &Target) -> Result<(), RunError> {
+    refuse_outputs(target)?;
+    match target.sink.mark()? {
+        None => Ok(()),
+        Some(_) => Err(RunError::LedgerMissing {
+            target: target.sink.describe(),
+            outputs: 0,
+        }),
+    }
 }
 
 /// Outputs that no ledger knows of must not be loaded again beside themselves.

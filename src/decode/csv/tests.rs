@@ -264,3 +264,16 @@ fn a_guess_does_not_look_at_the_row_that_it_cuts() {
         Shape::of(&[("a", DataType::Utf8), ("b", DataType::Int64)])
     );
 }
+
+#[test]
+fn a_text_that_ends_within_quotes_leaves_nothing_to_the_next() {
+    let shape = Shape::of(&[("a", DataType::Utf8)]);
+    let (broken, _) = run(b"a\n\"never closed", plain(Kind::Csv), &shape);
+    assert!(matches!(
+        broken,
+        Err(DecodeError::Malformed(Malformed::UnclosedQuote { line: 2 }))
+    ));
+    let (whole, batches) = run(b"a\n\"x\"\n", plain(Kind::Csv), &shape);
+    assert_eq!(whole.unwrap().rows, 1);
+    assert_eq!(grid(&batches), [["x"]]);
+}

@@ -81,13 +81,27 @@ fn a_target_with_outputs_and_no_ledger_is_refused() {
 }
 
 #[test]
+fn a_target_that_lost_its_ledger_before_it_had_an_output_can_be_recovered() {
+    let mut world = world(&[]);
+    world.run().unwrap();
+    world.lose_ledger();
+    let refused = engine::run(&world.pipeline(), &Control::default());
+    assert!(matches!(
+        refused,
+        Err(RunError::LedgerMissing { outputs: 0, .. })
+    ));
+    world.recover();
+    world.run().unwrap();
+}
+
+#[test]
 fn a_target_that_belongs_to_another_ledger_is_refused() {
     let mut world = world(&[("a.csv", "x\n1\n")]);
     world.run().unwrap();
     let mut elsewhere = world.pipeline();
     elsewhere.target.state = PathBuf::from("/elsewhere");
     world.disk.create_dir_all(Path::new("/elsewhere")).unwrap();
-    let other = World::new(Setup::default());
+    let other = self::world(&[("other.csv", "x\n1\n")]);
     other.clock.advance(Duration::from_secs(1));
     engine::run(&other.pipeline(), &Control::default()).unwrap();
     let ledger = Path::new(STATE).join("ledger.redb");

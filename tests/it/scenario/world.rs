@@ -148,7 +148,8 @@ impl World {
     pub(crate) fn run(&mut self) -> Result<RunReport, RunError> {
         let result = engine::run(&self.pipeline(), &Control::default());
         self.learn(&result);
-        if result.is_ok() {
+        // A unit that could not be built keeps its outputs as they are, damaged ones included.
+        if result.as_ref().is_ok_and(|report| report.units.failed == 0) {
             self.check();
         }
         result
