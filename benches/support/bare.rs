@@ -1,5 +1,7 @@
 //! The barest walk over a tree.
 
+#![expect(clippy::unwrap_used, reason = "a bench stops where it cannot go on")]
+
 use std::ffi::CString;
 use std::hint::black_box;
 use std::mem::MaybeUninit;

@@ -1,5 +1,7 @@
 //! A landing zone of many small files with a target into which they are loaded: made once, kept for the next time.
 
+#![expect(clippy::unwrap_used, reason = "a bench stops where it cannot go on")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;

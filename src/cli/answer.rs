@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::detect::Verdict;
+use crate::detect::{Change, Reason, Verdict};
 use crate::ledger::{LedgerError, View};
 use crate::model::{
     ContentHash, DirtyReason, FileRecord, Fingerprint, KeyRange, OutputRecord, PartitionValues,
@@ -180,8 +180,11 @@ pub(super) fn dirty(view: &View) -> Result<Vec<Dirty>, LedgerError> {
 /// See [`files_by_standing`].
 pub(super) fn explanation(view: &View, path: &str) -> anyhow::Result<Option<Explanation>> {
     let stored = view.reason(path)?;
-    let verdict = stored.map(|json| serde_json::from_str(&json)).transpose()?;
+    let stored: Option<Verdict> = stored.map(|json| serde_json::from_str(&json)).transpose()?;
     let file = view.file(path)?;
+    // Most files are only ever added, so the ledger leaves that verdict out.
+    let added = || Verdict::new(Change::Added, Reason::NoRecord);
+    let verdict = stored.or_else(|| file.is_some().then(added));
     let quarantine = view.quarantined(path)?;
     if verdict.is_none() && file.is_none() && quarantine.is_none() {
         return Ok(None);

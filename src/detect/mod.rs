@@ -32,7 +32,7 @@ pub use rename::{Candidate, pair_renames, sizes_in_common};
 
 use std::time::Duration;
 
-use crate::config::OnModify;
+use crate::config::{OnDelete, OnModify, SameContent};
 use crate::model::{ContentHash, FileRecord, Fingerprint, Standing, Timestamp};
 
 /// What a look at the source is made with.
@@ -44,6 +44,10 @@ pub struct Look {
     pub settle: Duration,
     /// What becomes of changed files.
     pub on_modify: OnModify,
+    /// What becomes of vanished files.
+    pub on_delete: OnDelete,
+    /// What becomes of equal files.
+    pub same_content: SameContent,
 }
 
 /// What a glance at the stamps leads to.
@@ -78,8 +82,6 @@ pub struct Moved {
     pub new: Fingerprint,
     /// The hash then.
     pub hash: ContentHash,
-    /// How the file stood.
-    pub standing: Standing,
 }
 
 /// Tells whether equal stamps are enough: nothing is opened, nothing is recorded.
@@ -88,14 +90,24 @@ pub fn is_plainly_unchanged(
     stamps_equal: bool,
     racy: bool,
     standing: Standing,
-    on_modify: OnModify,
+    look: &Look,
 ) -> bool {
     let steady = match standing {
         Standing::Pending | Standing::Retained => false,
-        Standing::Frozen => on_modify == OnModify::Ignore,
-        Standing::Loaded | Standing::Quarantined | Standing::Outlived | Standing::Duplicate => true,
+        Standing::Frozen | Standing::Duplicate => !is_lifted(standing, look),
+        Standing::Loaded | Standing::Quarantined | Standing::Outlived => true,
     };
     stamps_equal && !racy && steady
+}
+
+/// Tells whether the file stands as it does for a policy that no longer holds.
+fn is_lifted(standing: Standing, look: &Look) -> bool {
+    match standing {
+        Standing::Frozen => look.on_modify != OnModify::Ignore,
+        Standing::Duplicate => look.same_content != SameContent::Skip,
+        Standing::Retained => look.on_delete != OnDelete::Retain,
+        _ => false,
+    }
 }
 
 /// Compares a listed file with its record, if there is one.
@@ -121,28 +133,30 @@ pub fn glance(seen: &Fingerprint, record: Option<&FileRecord>, look: &Look) -> G
             _ => Glance::HashNeeded(Doubt::Asked),
         };
     };
-    if is_plainly_unchanged(stamps_equal, record.racy, record.standing, look.on_modify) {
+    if is_plainly_unchanged(stamps_equal, record.racy, record.standing, look) {
         return Glance::Decided(Verdict::new(Change::Unchanged, Reason::StampsEqual));
     }
-    if stamps_equal && record.standing == Standing::Frozen {
+    if record.standing == Standing::Retained {
+        return Glance::Decided(Verdict::new(Change::Modified, Reason::BackInSource));
+    }
+    if is_lifted(record.standing, look) {
         return Glance::Decided(Verdict::new(Change::Modified, Reason::PolicyLifted));
     }
-    Glance::HashNeeded(if stamps_equal && record.standing != Standing::Retained {
+    Glance::HashNeeded(if stamps_equal {
         Doubt::TooFresh { old: hash }
     } else {
         Doubt::Moved(Box::new(Moved {
             old: record.seen.clone(),
             new: seen.clone(),
             hash,
-            standing: record.standing,
         }))
     })
 }
 
 /// Judges a recorded file that the listing does not show.
 #[must_use]
-pub fn missing(record: &FileRecord) -> Verdict {
-    if record.standing == Standing::Retained {
+pub fn missing(record: &FileRecord, look: &Look) -> Verdict {
+    if record.standing == Standing::Retained && !is_lifted(record.standing, look) {
         Verdict::new(Change::Unchanged, Reason::StillRetained)
     } else {
         Verdict::new(

@@ -52,8 +52,10 @@ pub enum Reason {
     StampsEqual,
     /// Gone from the source, and the policy keeps its rows.
     StillRetained,
-    /// The policy that kept the older version no longer holds.
+    /// The policy that kept the older version, or left the file out, no longer holds.
     PolicyLifted,
+    /// It was gone, its rows were retained, and now it is there again.
+    BackInSource,
     /// The listing does not show the path.
     NotListed {
         /// How it looked last.
@@ -137,9 +139,8 @@ impl fmt::Display for Reason {
             Self::PlannedBefore => f.write_str("planned by a run that ended before it was loaded"),
             Self::StampsEqual => f.write_str("size, mtime, ctime and inode are the same"),
             Self::StillRetained => f.write_str("gone from the source; its rows are retained"),
-            Self::PolicyLifted => {
-                f.write_str("changed earlier, when the policy was to ignore changes")
-            }
+            Self::PolicyLifted => f.write_str("was left as it is by a policy that no longer holds"),
+            Self::BackInSource => f.write_str("back in the source, where it had been gone from"),
             Self::NotListed { .. } => f.write_str("no longer in the source"),
             Self::TooYoung {
                 modified_at,
@@ -156,7 +157,7 @@ impl fmt::Display for Reason {
             }
             Self::EditedInTick { old, new } => write!(
                 f,
-                "the stamps are the same, but the content hash went from {old} to {new}"
+                "the stamps are the same, but the content hash went from {old:.12} to {new:.12}"
             ),
             Self::BytesSame {
                 stamps,
@@ -175,7 +176,7 @@ impl fmt::Display for Reason {
                 new,
             } => {
                 moved(f, stamps, old_seen, new_seen)?;
-                write!(f, "; the content hash went from {old} to {new}")
+                write!(f, "; the content hash went from {old:.12} to {new:.12}")
             }
             Self::FirstOfItsContent { hash } => {
                 write!(f, "the first name left with these bytes ({hash})")
@@ -197,9 +198,6 @@ fn moved(
     old: &Fingerprint,
     new: &Fingerprint,
 ) -> fmt::Result {
-    if stamps.is_empty() {
-        return f.write_str("back in the source");
-    }
     for (index, stamp) in stamps.iter().enumerate() {
         if index > 0 {
             f.write_str(", ")?;

@@ -35,6 +35,8 @@ fn look() -> Look {
         now: Timestamp(1000 * SECOND),
         settle: Duration::from_secs(2),
         on_modify: OnModify::Replace,
+        on_delete: OnDelete::Retain,
+        same_content: SameContent::Skip,
     }
 }
 
@@ -103,7 +105,12 @@ fn equal_stamps_decide_by_how_the_file_stands() {
             Change::Unchanged,
             Change::Unchanged,
         ),
-        (Standing::Retained, false, Change::Touched, Change::Modified),
+        (
+            Standing::Retained,
+            false,
+            Change::Modified,
+            Change::Modified,
+        ),
         (Standing::Frozen, false, Change::Modified, Change::Modified),
     ] {
         let record = FileRecord {
@@ -249,12 +256,39 @@ fn a_missing_file_is_removed_unless_it_is_retained() {
         Standing::Duplicate,
     ] {
         assert_eq!(
-            missing(&record(old.clone(), standing)).change,
+            missing(&record(old.clone(), standing), &look()).change,
             Change::Removed
         );
     }
     assert_eq!(
-        missing(&record(old, Standing::Retained)).change,
+        missing(&record(old.clone(), Standing::Retained), &look()).change,
+        Change::Unchanged
+    );
+}
+
+#[test]
+fn what_a_policy_left_as_it_was_is_taken_up_when_the_policy_no_longer_holds() {
+    let same = seen(10, 100, 100, 7);
+    let touched = seen(10, 101, 101, 7);
+    let load = Look {
+        on_delete: OnDelete::Remove,
+        same_content: SameContent::Load,
+        ..look()
+    };
+    for standing in [Standing::Frozen, Standing::Duplicate] {
+        for seen in [&same, &touched] {
+            let record = record(same.clone(), standing);
+            assert_eq!(
+                change(glance(seen, Some(&record), &load), hash(1)),
+                Change::Modified
+            );
+        }
+    }
+    let retained = record(same.clone(), Standing::Retained);
+    assert_eq!(missing(&retained, &load).change, Change::Removed);
+    let duplicate = record(same.clone(), Standing::Duplicate);
+    assert_eq!(
+        change(glance(&same, Some(&duplicate), &look()), hash(1)),
         Change::Unchanged
     );
 }
@@ -300,6 +334,7 @@ fn every_reason_reads_as_a_sentence_and_survives_storage() {
         Reason::StampsEqual,
         Reason::StillRetained,
         Reason::PolicyLifted,
+        Reason::BackInSource,
         Reason::NotListed { seen: old.clone() },
         Reason::TooYoung {
             modified_at: Timestamp(0),

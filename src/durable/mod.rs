@@ -8,7 +8,7 @@
 //! # Invariants
 //! - What [`StagedFile::finish`] has returned for is on the disk as far as its *content* goes; its *name* is
 //!   only after [`Disk::sync_dir`] of its directory.
-//! - [`publish`] is the one way to make staged files visible: it renames and syncs every directory concerned,
+//! - [`publish()`] is the one way to make staged files visible: it renames and syncs every directory concerned,
 //!   so no caller can forget a step.
 //! - Removing what is not there is no error, so that retiring can be repeated after a crash.
 

@@ -232,11 +232,12 @@ impl OpenedFile {
         for entry in metadata {
             self.writer.append_key_value_metadata(entry);
         }
-        let bytes = self
-            .writer
-            .into_inner()
+        // Parquet's `into_inner` would flush as well, and turn the system's error into text.
+        self.writer
+            .finish()
             .map_err(|source| EncodeError::Encode { number, source })?;
-        let (size, hash) = bytes.finish().map_err(|source| EncodeError::Sink {
+        let finished = self.writer.inner_mut().finish();
+        let (size, hash) = finished.map_err(|source| EncodeError::Sink {
             action: "finish",
             number,
             source,
@@ -252,7 +253,8 @@ impl OpenedFile {
 
 /// Counts and hashes the bytes on their way.
 struct HashedSink {
-    sink: Box<dyn EncodeSink>,
+    /// `None` once it is finished.
+    sink: Option<Box<dyn EncodeSink>>,
     hasher: blake3::Hasher,
     size: u64,
 }
@@ -260,14 +262,14 @@ struct HashedSink {
 impl HashedSink {
     fn new(sink: Box<dyn EncodeSink>) -> Self {
         Self {
-            sink,
+            sink: Some(sink),
             hasher: blake3::Hasher::new(),
             size: 0,
         }
     }
 
-    fn finish(self) -> io::Result<(u64, ContentHash)> {
-        self.sink.finish()?;
+    fn finish(&mut self) -> io::Result<(u64, ContentHash)> {
+        self.sink.take().ok_or_else(is_finished)?.finish()?;
         let hash = ContentHash(*self.hasher.finalize().as_bytes());
         Ok((self.size, hash))
     }
@@ -275,13 +277,17 @@ impl HashedSink {
 
 impl Write for HashedSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.sink.write(bytes)?;
+        let count = self.sink.as_mut().ok_or_else(is_finished)?.write(bytes)?;
         self.hasher.update(&bytes[..count]);
         self.size += count as u64;
         Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.sink.flush()
+        self.sink.as_mut().map_or(Ok(()), Write::flush)
     }
+}
+
+fn is_finished() -> io::Error {
+    io::Error::other("the file is finished already")
 }

@@ -13,7 +13,9 @@ use super::pipeline::Target;
 use super::recover::hash_of;
 use super::session::{self, Absent};
 use crate::ledger::{Batch, Ledger, View};
-use crate::model::{DirtyReason, FileRecord, KeyRange, OutputPath, SourcePath, Standing};
+use crate::model::{
+    DirtyReason, FileRecord, KeyRange, OutputPath, SourcePath, Standing, UnitId, UnitRecord,
+};
 use crate::source::Source;
 
 /// How closely to look.
@@ -165,7 +167,6 @@ fn audit(
     let Audit {
         marks, mut report, ..
     } = audit;
-    report.units_marked = marks.dirty.len() as u64;
     report.complete = !control.is_interrupted();
     ledger.write(&marks)?;
     Ok(report)
@@ -185,7 +186,8 @@ impl Audit<'_> {
         let dirty: BTreeSet<_> = self.view.dirty()?.into_iter().map(|(id, _)| id).collect();
         for unit in self.view.units()? {
             let (id, unit) = unit?;
-            for output in unit.outputs {
+            let mut damaged = Vec::new();
+            for output in &unit.outputs {
                 unknown.remove(&output.path);
                 if self.control.is_interrupted() {
                     continue;
@@ -200,19 +202,32 @@ impl Audit<'_> {
                     Some(_) => Finding::OutputDamaged { path },
                 };
                 self.report.findings.push(finding);
-                if !dirty.contains(&id) {
-                    let output = output.path.to_string();
-                    self.marks
-                        .dirty
-                        .insert(id, Some(DirtyReason::Damaged { output }));
-                }
+                damaged.push(output.path.clone());
             }
+            self.mark(id, unit, &damaged, dirty.contains(&id));
         }
         let unknown = unknown
             .into_iter()
             .map(|path| Finding::OutputUnknown { path });
         self.report.findings.extend(unknown);
         Ok(())
+    }
+
+    /// A unit that is to be built anyway keeps its reason, which may say more than how; that its outputs are not what
+    /// they were is told by records that no bytes will equal.
+    fn mark(&mut self, id: UnitId, unit: UnitRecord, damaged: &[OutputPath], is_dirty: bool) {
+        let Some(first) = damaged.first() else {
+            return;
+        };
+        self.report.units_marked += 1;
+        if is_dirty {
+            let doubted = unit.doubting(|output| damaged.contains(output));
+            self.marks.units.insert(id, Some(doubted));
+        } else {
+            let output = first.to_string();
+            let reason = DirtyReason::Damaged { output };
+            self.marks.dirty.insert(id, Some(reason));
+        }
     }
 
     fn source(&mut self, source: &dyn Source) -> Result<(), RunError> {

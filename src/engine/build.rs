@@ -3,7 +3,7 @@
 //! Units that a wider type made stale are built again in a further round, until none is left: types only widen, so
 //! that ends.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -15,14 +15,13 @@ use super::commit::Committer;
 use super::control::{Phase, Progress};
 use super::error::RunError;
 use super::order::{OrderDesk, Receipt, WorkOrder};
+use super::prepare::Prepared;
 use super::report;
 use super::run::Pass;
-use super::work::{Workshop, work};
+use super::work::{WorkError, Workshop, work};
 use crate::clock::Clock;
 use crate::ledger::Ledger;
-use crate::model::{
-    DirtyReason, ErrorKind, Fingerprint, OutputPath, ReportedError, SourcePath, UnitId,
-};
+use crate::model::{DirtyReason, ErrorKind, OutputPath, ReportedError, UnitId};
 use crate::plan::{self, Plan, UnitBounds};
 
 /// Units that one group of a commit takes at the most; what is finished sooner is committed sooner.
@@ -37,7 +36,7 @@ impl Pass<'_> {
         &mut self,
         ledger: &Ledger,
         first: Plan,
-        current: &HashMap<SourcePath, Fingerprint>,
+        prepared: &Prepared,
     ) -> Result<BTreeSet<OutputPath>, RunError> {
         self.control.progress().enter(Phase::Work);
         let mut collected = BTreeSet::new();
@@ -49,7 +48,7 @@ impl Pass<'_> {
                 break;
             }
             self.report.units.planned += plan.units.len() as u64;
-            self.round(ledger, &plan, current, &mut collected, &mut failed)?;
+            self.round(ledger, &plan, prepared, &mut collected, &mut failed)?;
             let view = ledger.view()?;
             let dirty = view.dirty()?.into_iter();
             let stale = dirty.filter(|(_, why)| matches!(why, DirtyReason::SchemaWidened { .. }));
@@ -74,7 +73,7 @@ impl Pass<'_> {
         &mut self,
         ledger: &Ledger,
         plan: &Plan,
-        current: &HashMap<SourcePath, Fingerprint>,
+        prepared: &Prepared,
         collected: &mut BTreeSet<OutputPath>,
         failed: &mut BTreeSet<UnitId>,
     ) -> Result<(), RunError> {
@@ -90,6 +89,7 @@ impl Pass<'_> {
             run: self.run,
             looked_at: self.looked_at,
             definition: self.pipeline.definition.fingerprint(),
+            waiting: &prepared.waiting,
             schema: view.schema()?,
             report: &mut self.report,
             errors: &mut self.errors,
@@ -100,7 +100,7 @@ impl Pass<'_> {
             view: &view,
             definition: Arc::new(self.pipeline.definition.clone()),
             known: committer.shape(),
-            current,
+            current: &prepared.current,
         };
         let threads = self.pool.current_num_threads();
         let shop = Workshop {
@@ -126,8 +126,7 @@ impl Pass<'_> {
                             desk.write(*id, planned)
                                 .map_err(RunError::from)
                                 .map(|order| {
-                                    let receipt =
-                                        work(&order, shop).map_err(|error| report::chain(&error));
+                                    let receipt = work(&order, shop);
                                     (order, receipt)
                                 });
                         // The receiver goes only after a failure that ends the run.
@@ -150,7 +149,7 @@ impl Pass<'_> {
 }
 
 /// An order with its receipt, or with the reason why there is none.
-type Finished = Result<(WorkOrder, Result<Receipt, String>), RunError>;
+type Finished = Result<(WorkOrder, Result<Receipt, WorkError>), RunError>;
 
 /// Commits what comes in, in groups of what is there.
 fn receive(
@@ -168,12 +167,18 @@ fn receive(
         {
             match finished? {
                 (order, Ok(receipt)) => group.push((order, receipt)),
-                (order, Err(message)) => {
+                // Not a failure: the plan is recorded, and the next run takes the unit up.
+                (_, Err(WorkError::Interrupted)) => {}
+                (order, Err(error)) => {
                     failed.insert(order.unit);
                     committer.errors.push(ReportedError {
                         path: order.unit.to_string(),
                         kind: ErrorKind::Unit,
-                        message: format!("cannot build unit {}: {message}", order.unit),
+                        message: format!(
+                            "cannot build unit {}: {}",
+                            order.unit,
+                            report::chain(&error)
+                        ),
                     });
                 }
             }

@@ -26,11 +26,12 @@ use super::growth::grow;
 use super::order::{Receipt, StagedOutput, WorkOrder};
 use super::outcome::{Notes, Place, Seat};
 use super::prepare::forget;
+use super::recover::is_whole;
 use crate::clock::Clock;
 use crate::ledger::{Batch, Garbage, Intent, IntentId, Ledger, Planned, SchemaVersion, View};
 use crate::model::{
     Carried, DirtyReason, FileRecord, Member, OutputPath, OutputRecord, ReportedError, RunId,
-    RunReport, Shape, SourcePath, Timestamp, UnitRecord,
+    RunReport, Shape, SourcePath, Timestamp, UnitId, UnitRecord,
 };
 use crate::sink::{Discard, Sink, StageName};
 
@@ -43,6 +44,8 @@ pub(super) struct Committer<'a> {
     /// The moment before the listing began.
     pub(super) looked_at: Timestamp,
     pub(super) definition: String,
+    /// Units with members that belong elsewhere and could not be moved yet.
+    pub(super) waiting: &'a BTreeSet<UnitId>,
     pub(super) schema: Option<SchemaVersion>,
     pub(super) report: &'a mut RunReport,
     pub(super) errors: &'a mut Vec<ReportedError>,
@@ -184,16 +187,19 @@ impl Committer<'_> {
                 inside.push((member.path.clone(), carried));
             }
         }
-        let transient = notes.transient;
+        let transient = notes.transient || self.waiting.contains(&order.unit);
         self.report.files.unsettled += notes.unsettled;
         self.report.files.unreadable += notes.unreadable;
         for path in &order.leaves {
-            let own = |file: &FileRecord| file.unit == Some(order.unit);
+            let own = |file: &FileRecord| {
+                file.unit
+                    .is_some_and(|unit| unit == order.unit || order.absorbs.contains(&unit))
+            };
             if view.file(path)?.as_ref().is_some_and(own) {
                 forget(&mut group.then, path.clone());
             }
         }
-        add_outputs(order, &receipt.outputs, group);
+        add_outputs(self.sink, order, &receipt.outputs, group);
         let record = self.unit_record(view, order, receipt, inside, &group.then)?;
         let then = &mut group.then;
         for absorbed in &order.absorbs {
@@ -265,7 +271,10 @@ impl Committer<'_> {
 }
 
 /// Sorts staged outputs into those to publish and those whose bytes stand already; what is left is obsolete.
-fn add_outputs(order: &WorkOrder, staged: &[StagedOutput], group: &mut Group) {
+///
+/// A record that is equal proves nothing of what stands there: the publication of another state may have begun and
+/// been rolled back. So an output is kept only where its bytes are found on the disk.
+fn add_outputs(sink: &dyn Sink, order: &WorkOrder, staged: &[StagedOutput], group: &mut Group) {
     let mut standing: HashMap<&OutputPath, &OutputRecord> = order
         .standing
         .iter()
@@ -273,7 +282,8 @@ fn add_outputs(order: &WorkOrder, staged: &[StagedOutput], group: &mut Group) {
         .collect();
     for output in staged {
         let same = standing.remove(&output.output).is_some_and(|old| {
-            old.hash == output.hash && old.size == output.size && !order.publish_all
+            old.hash == output.hash
+                && is_whole(sink.open(&output.output), output.size, output.hash).unwrap_or(false)
         });
         if same {
             group.kept += 1;

@@ -1,10 +1,15 @@
 //! A changed definition: every unit is stale, and some files belong to another path partition now.
 
+use std::collections::BTreeSet;
+
 use super::error::RunError;
+use super::forget::ask_again;
 use super::prepare::Prepared;
 use crate::config::{Definition, PathPartitions};
 use crate::ledger::{Batch, Ledger, LedgerError, View};
-use crate::model::{DirtyReason, FileRecord, SourcePath, Standing, UnitId, partition_dir};
+use crate::model::{
+    DirtyReason, FileRecord, KeyRange, SourcePath, Standing, UnitId, partition_dir,
+};
 use crate::plan::{Arrival, Changed};
 
 /// Compiles the captures of the definition.
@@ -15,7 +20,8 @@ pub(super) fn partitions(definition: &Definition) -> Result<PathPartitions, RunE
     })
 }
 
-/// Makes `definition` the pipeline's: marks every unit that was built under another one.
+/// Makes `definition` the pipeline's: marks every unit that was built under another one, and lets files that could
+/// not be decoded under the old one be tried again.
 pub(super) fn adopt(ledger: &Ledger, definition: &Definition) -> Result<(), RunError> {
     let view = ledger.view()?;
     let fingerprint = definition.fingerprint();
@@ -24,31 +30,33 @@ pub(super) fn adopt(ledger: &Ledger, definition: &Definition) -> Result<(), RunE
     }
     let text = serde_json::to_string(definition).unwrap_or_default();
     let stale = outdated(&view, &fingerprint)?;
-    ledger.write(&Batch {
+    let mut batch = Batch {
         dirty: stale
             .into_iter()
             .map(|(id, reason)| (id, Some(reason)))
             .collect(),
         definition: Some((fingerprint, text)),
         ..Batch::default()
-    })?;
+    };
+    for (path, _) in view.quarantine()? {
+        if let Some(record) = view.file(&path)? {
+            ask_again(&mut batch, &path, record);
+        }
+    }
+    ledger.write(&batch)?;
     Ok(())
 }
 
-/// Returns the units that were built under another definition than `fingerprint` and are not dirty already for
-/// a reason that has more to say.
+/// Returns the units that were built under another definition than `fingerprint` and are not dirty already.
 pub(super) fn outdated(
     view: &View,
     fingerprint: &str,
 ) -> Result<Vec<(UnitId, DirtyReason)>, LedgerError> {
-    let dirty = view.dirty()?;
+    let dirty: BTreeSet<UnitId> = view.dirty()?.into_iter().map(|(id, _)| id).collect();
     let mut stale = Vec::new();
     for unit in view.units()? {
         let (id, unit) = unit?;
-        let unfinished = dirty
-            .iter()
-            .any(|(other, why)| *other == id && matches!(why, DirtyReason::Unfinished { .. }));
-        if unit.definition != fingerprint && !unfinished {
+        if unit.definition != fingerprint && !dirty.contains(&id) {
             let (old, new) = (unit.definition, fingerprint.to_owned());
             stale.push((id, DirtyReason::DefinitionChanged { old, new }));
         }
@@ -56,21 +64,25 @@ pub(super) fn outdated(
     Ok(stale)
 }
 
-/// Members that belong to another path partition than their unit, since the captures changed.
+/// Loaded members of dirty units that belong to another path partition than their unit, since the captures changed.
 #[derive(Debug, Default)]
-pub(super) struct Rehomed(Vec<(UnitId, SourcePath, FileRecord)>);
+pub(super) struct Misplaced(Vec<(UnitId, SourcePath, FileRecord)>);
 
-/// Finds them among the units that a changed definition made dirty.
-pub(super) fn rehomed(
+/// Finds them. Members whose rows can only be carried over stay where they are.
+pub(super) fn misplaced(
     view: &View,
     dirty: &[(UnitId, DirtyReason)],
     partitions: &PathPartitions,
-) -> Result<Rehomed, LedgerError> {
-    let mut moved = Vec::new();
+) -> Result<Misplaced, LedgerError> {
+    let mut concerned: BTreeSet<UnitId> = BTreeSet::new();
     for (id, why) in dirty {
-        if !matches!(why, DirtyReason::DefinitionChanged { .. }) {
-            continue;
+        concerned.insert(*id);
+        if let DirtyReason::Unfinished { absorbs } = why {
+            concerned.extend(absorbs);
         }
+    }
+    let mut members = Vec::new();
+    for id in &concerned {
         let Some(unit) = view.unit(*id)? else {
             continue;
         };
@@ -78,34 +90,59 @@ pub(super) fn rehomed(
             if partition_dir(&partitions.of(&member.path)) == unit.partition {
                 continue;
             }
-            let file = view.file(&member.path)?;
             let own =
                 |file: &FileRecord| file.unit == Some(*id) && file.standing == Standing::Loaded;
-            if let Some(file) = file.filter(own) {
-                moved.push((*id, member.path, file));
+            if let Some(file) = view.file(&member.path)?.filter(own) {
+                members.push((*id, member.path, file));
             }
         }
     }
-    Ok(Rehomed(moved))
+    Ok(Misplaced(members))
 }
 
-impl Rehomed {
-    /// Takes the members out of their units and lets them arrive anew, unless they are gone anyway.
-    pub(super) fn add_to(self, prepared: &mut Prepared, partitions: &PathPartitions) {
+/// What a look at the source found out about files, as far as moving them to another unit goes.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Looked at, and not plainly there: gone, unsettled, renamed, unreadable.
+    pub(super) doubtful: BTreeSet<SourcePath>,
+    /// Nothing is known of what lies in here.
+    pub(super) hidden: Vec<KeyRange>,
+}
+
+impl Seen {
+    fn is_plainly_there(&self, path: &SourcePath) -> bool {
+        !self.doubtful.contains(path) && !self.hidden.iter().any(|range| range.contains(path))
+    }
+}
+
+impl Misplaced {
+    /// Takes the members out of their units and lets them arrive anew. Only files that were plainly seen move:
+    /// reading is what comes next, and where that fails the rows would be lost. The rest stay, and their units stay
+    /// dirty, until they are seen.
+    pub(super) fn move_into(
+        self,
+        prepared: &mut Prepared,
+        seen: &Seen,
+        partitions: &PathPartitions,
+    ) {
+        let mut moving = BTreeSet::new();
         for (unit, path, file) in self.0 {
-            let inputs = &mut prepared.inputs;
-            if inputs.removed.iter().any(|gone| gone.path == path) {
+            let deferred = prepared.deferred > 0 && !prepared.current.contains_key(&path);
+            if deferred || !seen.is_plainly_there(&path) {
+                prepared.waiting.insert(unit);
                 continue;
             }
-            inputs.modified.retain(|modified| modified.path != path);
-            let seen = prepared.current.entry(path.clone()).or_insert(file.seen);
-            inputs.arrivals.push(Arrival {
+            let fingerprint = prepared.current.entry(path.clone()).or_insert(file.seen);
+            prepared.inputs.arrivals.push(Arrival {
                 partition: partition_dir(&partitions.of(&path)),
-                size: seen.size,
+                size: fingerprint.size,
                 assigned: None,
                 path: path.clone(),
             });
-            inputs.removed.push(Changed { unit, path });
+            moving.insert(path.clone());
+            prepared.inputs.removed.push(Changed { unit, path });
         }
+        let modified = &mut prepared.inputs.modified;
+        modified.retain(|changed| !moving.contains(&changed.path));
     }
 }

@@ -10,9 +10,9 @@ use std::cmp::Ordering;
 use rayon::prelude::*;
 
 use super::control::{Control, Progress};
-use crate::detect::{self, Glance, Look};
+use crate::detect::{self, Change, Glance, Look};
 use crate::ledger::{FileCursor, FileRow, LedgerError, View};
-use crate::model::{FileRecord, Fingerprint, KeyRange, SourcePath, Standing, Timestamp};
+use crate::model::{FileRecord, Fingerprint, KeyRange, SourcePath, Timestamp};
 use crate::source::{self, Entries, Entry, Expansion, ReadyEntries, Source, Span, Unknown};
 
 /// A file about which there is something to decide.
@@ -267,7 +267,7 @@ impl<'a> Join<'a> {
     fn compare(&mut self, row: &FileRow<'_>) {
         let same = |seen: &Fingerprint| row.hash().is_some() && row.seen_equals(seen);
         let equal = self.next.as_ref().is_some_and(same);
-        if detect::is_plainly_unchanged(equal, row.racy(), row.standing(), self.look.on_modify) {
+        if detect::is_plainly_unchanged(equal, row.racy(), row.standing(), self.look) {
             self.out.unchanged += 1;
         } else {
             self.judge(Some(row.record()));
@@ -289,12 +289,16 @@ impl<'a> Join<'a> {
     /// A record that is not listed.
     fn miss(&mut self, row: &FileRow<'_>) {
         let hidden = self.hidden.iter().any(|range| range.contains(row.path));
-        if !hidden && row.standing() != Standing::Retained {
-            let record = row.record();
+        if hidden {
+            return;
+        }
+        let record = row.record();
+        let verdict = detect::missing(&record, self.look);
+        if verdict.change != Change::Unchanged {
             self.out.found.push(Found {
                 path: SourcePath::new(row.path),
                 seen: None,
-                glance: Glance::Decided(detect::missing(&record)),
+                glance: Glance::Decided(verdict),
                 record: Some(record),
             });
         }

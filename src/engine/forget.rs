@@ -56,12 +56,10 @@ pub fn reset(target: &Target, filter: &ResetFilter) -> Result<ResetReport, RunEr
             continue;
         }
         report.files += 1;
-        match row.unit() {
-            Some(unit) => {
-                batch.dirty.insert(unit, Some(DirtyReason::Reset));
-            }
-            None => ask_again(&mut batch, row.path, row.record()),
+        if let Some(unit) = row.unit() {
+            batch.dirty.insert(unit, Some(DirtyReason::Reset));
         }
+        ask_again(&mut batch, row.path, row.record());
     }
     for (id, why) in view.dirty()? {
         if matches!(why, DirtyReason::Unfinished { .. }) {
@@ -105,13 +103,7 @@ pub fn retry_quarantined(target: &Target, glob: Option<&str>) -> Result<u64, Run
         count += 1;
         quarantined.retry = true;
         batch.quarantine.insert(path.clone(), Some(quarantined));
-        match record.unit {
-            // A unit that carries the rows of an earlier version is built again, the bad file with it.
-            Some(unit) => {
-                batch.dirty.insert(unit, Some(DirtyReason::Reset));
-            }
-            None => ask_again(&mut batch, &path, record),
-        }
+        ask_again(&mut batch, &path, record);
     }
     drop(view);
     ledger.write(&batch)?;
@@ -119,9 +111,10 @@ pub fn retry_quarantined(target: &Target, glob: Option<&str>) -> Result<u64, Run
     Ok(count)
 }
 
-/// A record without a hash is read again.
-fn ask_again(batch: &mut Batch, path: &str, record: FileRecord) {
-    if record.standing == Standing::Quarantined {
+/// A record of bad bytes is read again once it holds no hash. Rows of an earlier good version are not in danger: the
+/// unit knows which version they are of.
+pub(super) fn ask_again(batch: &mut Batch, path: &str, record: FileRecord) {
+    if matches!(record.standing, Standing::Quarantined | Standing::Outlived) {
         let asked = FileRecord {
             hash: None,
             ..record

@@ -56,12 +56,22 @@ fn is_widened(was: &Shape, now: &Shape) -> bool {
     was.columns.iter().any(other)
 }
 
-/// Marks recorded units, but for those that are dirty for a reason that has more to say.
+/// Marks recorded units, but for those that are built in this round anyway: dirty ones, and those that a dirty unit is
+/// to absorb. What is unsettled waits for the next run, and must not keep its narrower types until then.
 fn mark_stale(view: &View, now: &Shape, then: &mut Batch) -> Result<(), RunError> {
-    let dirty: BTreeSet<UnitId> = view.dirty()?.into_iter().map(|(id, _)| id).collect();
+    let mut in_hand: BTreeSet<UnitId> = BTreeSet::new();
+    for (id, why) in view.dirty()? {
+        match why {
+            DirtyReason::Unsettled => {}
+            DirtyReason::Unfinished { absorbs } => in_hand.extend(absorbs.into_iter().chain([id])),
+            _ => {
+                in_hand.insert(id);
+            }
+        }
+    }
     for unit in view.units()? {
         let (id, unit) = unit?;
-        if let Some(reason) = stale(&unit.shape, now).filter(|_| !dirty.contains(&id)) {
+        if let Some(reason) = stale(&unit.shape, now).filter(|_| !in_hand.contains(&id)) {
             then.dirty.insert(id, Some(reason));
         }
     }

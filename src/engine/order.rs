@@ -12,8 +12,8 @@ use crate::config::Definition;
 use crate::decode::{Recognised, recognise};
 use crate::ledger::{LedgerError, View};
 use crate::model::{
-    Carried, ContentHash, DirtyReason, Fingerprint, OutputPath, PartitionValues, Shape, SourcePath,
-    Standing, UnitId, UnitRecord, partition_values,
+    Carried, ContentHash, Fingerprint, OutputPath, PartitionValues, Shape, SourcePath, Standing,
+    UnitId, UnitRecord, partition_values,
 };
 use crate::plan::PlannedUnit;
 use crate::sink::StageName;
@@ -35,8 +35,6 @@ pub(super) struct WorkOrder {
     pub(super) standing: Vec<crate::model::OutputRecord>,
     /// Members that are gone.
     pub(super) leaves: Vec<SourcePath>,
-    /// True where an output is known to be damaged, so that equal records prove nothing.
-    pub(super) publish_all: bool,
 }
 
 /// One member of a unit to build.
@@ -166,10 +164,6 @@ impl OrderDesk<'_> {
             absorbs: planned.absorbs.clone(),
             standing,
             leaves: planned.leaves.clone(),
-            publish_all: matches!(
-                planned.dirty,
-                Some(DirtyReason::Damaged { .. } | DirtyReason::RolledBack)
-            ),
         })
     }
 

@@ -102,11 +102,7 @@ impl Notes<'_> {
             if as_before == old {
                 return;
             }
-            let was_aside = matches!(
-                old.standing,
-                Standing::Quarantined | Standing::Outlived | Standing::Pending
-            );
-            if was_aside {
+            if old.standing != Standing::Loaded {
                 self.then.quarantine.insert(seat.path.clone(), None);
             }
         }

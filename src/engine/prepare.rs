@@ -28,6 +28,8 @@ pub(super) struct Prepared {
     pub(super) current: HashMap<SourcePath, Fingerprint>,
     /// How many new and changed files are left for the next run.
     pub(super) deferred: u64,
+    /// Units with members that belong elsewhere and could not be moved yet: they stay dirty.
+    pub(super) waiting: BTreeSet<UnitId>,
 }
 
 /// What verdicts are turned into rows with.
@@ -62,11 +64,12 @@ impl Preparation<'_> {
         let size = |file: &Changed| file.seen.as_ref().map_or(0, |seen| seen.size);
         let taken = take_within(work, size, self.budget);
         prepared.deferred = taken.deferred;
+        let places = Places::of(self.view, &taken.taken)?;
         for file in taken.taken {
-            self.take_in(file, &mut prepared, &mut members);
+            self.take_in(file, &mut prepared, &mut members, &places);
         }
         for file in rest {
-            self.note(file, &mut prepared, &mut members);
+            self.note(file, &mut prepared);
         }
         for file in duplicates {
             self.set_aside(file, &mut prepared);
@@ -77,7 +80,9 @@ impl Preparation<'_> {
 
     fn check_policies(&self, changes: &Changes) -> Result<(), RunError> {
         let loses_rows = |file: &&Changed| {
-            file.verdict.change == Change::Removed && self.policies.on_delete == OnDelete::Remove
+            file.verdict.change == Change::Removed
+                && self.policies.on_delete == OnDelete::Remove
+                && file.record.as_ref().is_some_and(has_rows)
         };
         let vanished = changes.files.iter().filter(loses_rows).count() as u64;
         if self.policies.removals == crate::config::Removals::Braked {
@@ -121,7 +126,13 @@ impl Preparation<'_> {
     }
 
     /// A file that is new, or has other bytes.
-    fn take_in(&self, file: Changed, prepared: &mut Prepared, members: &mut MemberEdits) {
+    fn take_in(
+        &self,
+        file: Changed,
+        prepared: &mut Prepared,
+        members: &mut MemberEdits,
+        places: &Places,
+    ) {
         let Some(seen) = file.seen.clone() else {
             return;
         };
@@ -146,10 +157,12 @@ impl Preparation<'_> {
                 });
             }
             record => {
+                let partition = partition_dir(&self.partitions.of(&file.path));
+                let assigned = record.and_then(|record| record.unit);
                 prepared.inputs.arrivals.push(Arrival {
-                    partition: partition_dir(&self.partitions.of(&file.path)),
+                    assigned: assigned.filter(|unit| places.is(*unit, &partition)),
+                    partition,
                     size: seen.size,
-                    assigned: record.and_then(|record| record.unit),
                     path: file.path,
                 });
             }
@@ -177,6 +190,7 @@ impl Preparation<'_> {
                 path: file.path.clone(),
             });
         }
+        batch.quarantine.insert(file.path.clone(), None);
         let duplicate = FileRecord {
             racy: detect::is_racy(&seen, self.looked_at),
             seen,
@@ -210,7 +224,7 @@ impl Preparation<'_> {
         }
         keep_reason(batch, &file.path, &file.verdict);
         let frozen = FileRecord {
-            hash: file.hash,
+            hash: file.hash.or(record.hash),
             standing: Standing::Frozen,
             ..self.seen_again(record, seen)
         };
@@ -218,43 +232,34 @@ impl Preparation<'_> {
     }
 
     /// A file that needs no reading.
-    fn note(&self, file: Changed, prepared: &mut Prepared, members: &mut MemberEdits) {
+    fn note(&self, file: Changed, prepared: &mut Prepared) {
         let batch = &mut prepared.batch;
         match (file.verdict.change, file.record, file.seen) {
             (Change::Touched, Some(record), Some(seen)) => {
                 keep_reason(batch, &file.path, &file.verdict);
                 prepared.current.insert(file.path.clone(), seen.clone());
-                let mut touched = self.seen_again(record, seen);
-                if let (Standing::Retained, Some(unit)) = (touched.standing, touched.unit) {
-                    touched.standing = Standing::Loaded;
-                    members.edit(unit, &file.path, Edit::Return);
-                }
+                let touched = self.seen_again(record, seen);
                 batch.files.insert(file.path, Some(touched));
             }
-            (Change::Removed, Some(record), _) => {
-                let has_rows = !matches!(
-                    record.standing,
-                    Standing::Pending | Standing::Quarantined | Standing::Duplicate
-                );
-                match record.unit.filter(|_| has_rows) {
-                    None => forget(batch, file.path),
-                    Some(_) if self.policies.on_delete == OnDelete::Retain => {
-                        keep_reason(batch, &file.path, &file.verdict);
-                        let retained = FileRecord {
-                            standing: Standing::Retained,
-                            run: self.run,
-                            ..record
-                        };
-                        batch.files.insert(file.path, Some(retained));
-                    }
-                    Some(unit) => {
-                        prepared.inputs.removed.push(plan::Changed {
-                            unit,
-                            path: file.path,
-                        });
-                    }
+            (Change::Removed, Some(record), _) => match record.unit.filter(|_| has_rows(&record)) {
+                None => forget(batch, file.path),
+                Some(_) if self.policies.on_delete == OnDelete::Retain => {
+                    keep_reason(batch, &file.path, &file.verdict);
+                    batch.quarantine.insert(file.path.clone(), None);
+                    let retained = FileRecord {
+                        standing: Standing::Retained,
+                        run: self.run,
+                        ..record
+                    };
+                    batch.files.insert(file.path, Some(retained));
                 }
-            }
+                Some(unit) => {
+                    prepared.inputs.removed.push(plan::Changed {
+                        unit,
+                        path: file.path,
+                    });
+                }
+            },
             _ => {}
         }
     }
@@ -264,6 +269,38 @@ impl Preparation<'_> {
         record.seen = seen;
         record.run = self.run;
         record
+    }
+}
+
+/// Tells whether outputs hold rows of the file.
+fn has_rows(record: &FileRecord) -> bool {
+    !matches!(
+        record.standing,
+        Standing::Pending | Standing::Quarantined | Standing::Duplicate
+    )
+}
+
+/// The path partitions of the units that an unfinished run gave to files. Where a changed definition puts a file
+/// elsewhere, what was planned for it no longer holds.
+struct Places(HashMap<UnitId, String>);
+
+impl Places {
+    fn of(view: &View, files: &[Changed]) -> Result<Self, LedgerError> {
+        let units: BTreeSet<UnitId> = files
+            .iter()
+            .filter_map(|file| file.record.as_ref()?.unit)
+            .collect();
+        let mut places = HashMap::new();
+        for id in units {
+            if let Some(unit) = view.unit(id)? {
+                places.insert(id, unit.partition);
+            }
+        }
+        Ok(Self(places))
+    }
+
+    fn is(&self, unit: UnitId, partition: &str) -> bool {
+        self.0.get(&unit).is_some_and(|place| place == partition)
     }
 }
 
@@ -285,8 +322,6 @@ fn keep_reason(batch: &mut Batch, path: &SourcePath, verdict: &Verdict) {
 enum Edit {
     Rename(SourcePath),
     Carry(Carried),
-    /// Back in the source as it was; where another version had been carried, that goes on.
-    Return,
 }
 
 /// Changes of member lists, by unit, so that each unit record is read and written once.
@@ -307,12 +342,7 @@ impl MemberEdits {
                 match edits.remove(&member.path) {
                     Some(Edit::Rename(to)) => member.path = to,
                     Some(Edit::Carry(version)) => member.carried = Some(version),
-                    Some(Edit::Return) if member.carried.is_some() => {
-                        if let Some(Some(record)) = batch.files.get_mut(&member.path) {
-                            record.standing = Standing::Outlived;
-                        }
-                    }
-                    Some(Edit::Return) | None => {}
+                    None => {}
                 }
             }
             batch.units.insert(id, Some(unit));

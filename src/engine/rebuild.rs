@@ -17,13 +17,14 @@ use super::error::RunError;
 use super::pipeline::Target;
 use super::recover::hash_of;
 use super::session::{self, Absent};
-use crate::encode::{Footer, read_footer};
-use crate::ledger::{self, Batch, OpenError, SchemaVersion};
+use crate::encode::{Footer, FooterError, FooterInput, read_footer};
+use crate::ledger::{self, Batch, OpenError, SchemaVersion, View};
 use crate::model::{
     DirtyReason, FileRecord, Fingerprint, Member, OutputPath, OutputRecord, RunId, Shape,
     SourcePath, Standing, Timestamp, UnitId, UnitRecord,
 };
 use crate::schema::join_shapes;
+use crate::sink::SinkError;
 
 /// What was rebuilt.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -48,15 +49,13 @@ pub struct RecoverReport {
 /// [`RunError::NothingToRecover`] where the ledger is fine; [`RunError::Held`] while a run goes on.
 pub fn recover(target: &Target) -> Result<RecoverReport, RunError> {
     match ledger::snapshot(target.disk.clone(), &target.state) {
-        Ok(_) => return Err(RunError::NothingToRecover),
-        Err(OpenError::Missing) => {}
+        // Empty is what a recovery leaves that was killed before it had recorded anything.
+        Ok(view) if !is_empty(&view)? || target.sink.outputs()?.is_empty() => {
+            return Err(RunError::NothingToRecover);
+        }
+        Ok(_) | Err(OpenError::Missing) => {}
         Err(OpenError::Corrupt { .. }) => {
-            ledger::set_aside(&*target.disk, &target.state).map_err(|source| {
-                RunError::Open(OpenError::Io {
-                    path: target.state.clone(),
-                    source,
-                })
-            })?;
+            ledger::set_aside(&*target.disk, &target.state, &target.holder)?;
         }
         Err(error) => return Err(error.into()),
     }
@@ -70,6 +69,11 @@ pub fn recover(target: &Target) -> Result<RecoverReport, RunError> {
     ledger.write(&batch)?;
     ledger.close()?;
     Ok(report)
+}
+
+fn is_empty(view: &View) -> Result<bool, RunError> {
+    let meta = view.meta()?;
+    Ok(meta.files == 0 && meta.units == 0)
 }
 
 /// One output with its footer.
@@ -98,6 +102,14 @@ fn read_outputs(
                     hash,
                     footer,
                 });
+            }
+            Err(FooterError::Read(source)) => {
+                let name = path.to_string();
+                return Err(RunError::Sink(SinkError {
+                    action: "read",
+                    name,
+                    source,
+                }));
             }
             Ok(None) | Err(_) => report.foreign.push(path),
         }
@@ -177,8 +189,16 @@ fn mark_other_definitions(batch: &mut Batch, definitions: &BTreeMap<String, u64>
     batch.definition = Some((most.clone(), String::new()));
 }
 
-/// A unit is whole when, for every input, some footer knows its rows and all outputs together hold as many.
+/// A unit is whole when all footers are of one making, for every input some footer knows its rows, and all outputs
+/// together hold as many. (A run that was killed while it published leaves old outputs among new ones, and their
+/// rows may well add up.)
 fn is_whole(outputs: &[Read]) -> bool {
+    let one_making = outputs
+        .windows(2)
+        .all(|pair| is_of_one_making(&pair[0].footer, &pair[1].footer));
+    if !one_making {
+        return false;
+    }
     let mut totals: BTreeMap<&SourcePath, (Option<u64>, u64)> = BTreeMap::new();
     for input in outputs.iter().flat_map(|output| &output.footer.inputs) {
         let (total, here) = totals.entry(&input.path).or_default();
@@ -186,6 +206,18 @@ fn is_whole(outputs: &[Read]) -> bool {
         *here += input.rows_here;
     }
     totals.values().all(|(total, here)| *total == Some(*here))
+}
+
+fn is_of_one_making(a: &Footer, b: &Footer) -> bool {
+    let version = |input: &FooterInput| (input.path.clone(), input.size, input.hash);
+    a.definition == b.definition
+        && a.format_version == b.format_version
+        && a.unit_partition == b.unit_partition
+        && a.shape == b.shape
+        && a.inputs
+            .iter()
+            .map(version)
+            .eq(b.inputs.iter().map(version))
 }
 
 fn unit_record(outputs: Vec<Read>) -> Option<UnitRecord> {

@@ -19,7 +19,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::error::RunError;
-use crate::ledger::{Batch, Garbage, Intent, Ledger, Planned, View};
+use crate::ledger::{Batch, Garbage, Intent, Ledger, View};
 use crate::model::{ContentHash, DirtyReason, OutputPath, ReadAt};
 use crate::sink::{Discard, Sink, SinkError, StageName};
 
@@ -70,34 +70,39 @@ fn locate(
     let mut moves = Vec::new();
     for planned in &intent.moves {
         let stage = StageName(planned.stage.clone());
-        if is_whole(sink.open_staged(&stage), planned)? {
+        if is_whole(sink.open_staged(&stage), planned.size, planned.hash)? {
             moves.push((stage, planned.output.clone()));
-        } else if !is_whole(sink.open(&planned.output), planned)? {
+        } else if !is_whole(sink.open(&planned.output), planned.size, planned.hash)? {
             return Ok(None);
         }
     }
     Ok(Some(moves))
 }
 
-fn is_whole(file: Result<Arc<dyn ReadAt>, SinkError>, planned: &Planned) -> Result<bool, RunError> {
+/// Tells whether an opened file is there and has the expected bytes.
+pub(super) fn is_whole(
+    file: Result<Arc<dyn ReadAt>, SinkError>,
+    size: u64,
+    hash: ContentHash,
+) -> Result<bool, SinkError> {
     match file {
-        Ok(file) => Ok(file.len() == planned.size && hash_of(file)? == planned.hash),
+        Ok(file) => Ok(file.len() == size && hash_of(file)? == hash),
         Err(error) if error.source.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }
 
 /// Returns the hash of a file's bytes.
-pub(super) fn hash_of(file: Arc<dyn ReadAt>) -> Result<ContentHash, RunError> {
+pub(super) fn hash_of(file: Arc<dyn ReadAt>) -> Result<ContentHash, SinkError> {
     let mut hasher = blake3::Hasher::new();
     let mut reader = crate::model::ReadAtCursor::new(file, 0);
-    hasher.update_reader(&mut reader).map_err(|source| {
-        RunError::Sink(SinkError {
+    hasher
+        .update_reader(&mut reader)
+        .map_err(|source| SinkError {
             action: "read",
             name: "an output".to_owned(),
             source,
-        })
-    })?;
+        })?;
     Ok(ContentHash(*hasher.finalize().as_bytes()))
 }
 
@@ -111,7 +116,11 @@ fn roll_back(view: &View, intent: &Intent) -> Result<Batch, RunError> {
     let mut owned: BTreeSet<OutputPath> = BTreeSet::new();
     for id in intent.then.units.keys() {
         if let Some(unit) = view.unit(*id)? {
-            owned.extend(unit.outputs.into_iter().map(|output| output.path));
+            owned.extend(unit.outputs.iter().map(|output| output.path.clone()));
+            // Some of them may have been written over already.
+            let doubted = unit
+                .doubting(|output| intent.moves.iter().any(|planned| planned.output == *output));
+            batch.units.insert(*id, Some(doubted));
         }
         if intent.then.units.get(id).is_some_and(Option::is_some) && !dirty.contains(id) {
             batch.dirty.insert(*id, Some(DirtyReason::RolledBack));

@@ -117,6 +117,7 @@ impl Outputs<'_> {
         let mut shuffle = Shuffle::new(memory, &spill);
         let complete = feed(&mut |place, batch| {
             for (values, part) in route(batch, columns)? {
+                check_lengths(&values)?;
                 shuffle.push(place, values, part)?;
             }
             Ok(())
@@ -228,6 +229,23 @@ impl Outputs<'_> {
             file_number: number,
         }
     }
+}
+
+/// What a directory's name may be long on every file system that matters.
+const NAME_BYTES: usize = 255;
+
+/// A value that no directory can be named after is the fault of the file that holds it. Found out only when the
+/// outputs are published, it would be too late: the intent is recorded by then.
+fn check_lengths(values: &PartitionValues) -> Result<(), WorkError> {
+    for value in values {
+        let segment = partition_dir(&vec![value.clone()]);
+        if segment.len() > NAME_BYTES + 1 {
+            return Err(WorkError::TooLong {
+                column: value.0.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Names depend on the unit and the place alone, so that building again overwrites.

@@ -18,7 +18,10 @@ use crate::config::{PathPartitions, SameContent};
 use crate::decode::recognise;
 use crate::detect::Look;
 use crate::ledger::{Batch, Garbage, Ledger, Meta, MetaChange, View};
-use crate::model::{DirtyReason, OutputPath, ReportedError, RunId, RunReport, Timestamp, UnitId};
+use crate::model::{
+    DirtyReason, ErrorKind, OutputPath, ReportedError, RunId, RunReport, RunStatus, Timestamp,
+    UnitId,
+};
 use crate::plan::{self, Budget, OpenUnit, Plan, UnitBounds};
 
 /// Makes one pass over the source and brings the target up to date.
@@ -29,11 +32,49 @@ pub fn run(pipeline: &Pipeline, control: &Control) -> Result<RunReport, RunError
     let mut ledger = session::open(&pipeline.target, Absent::Begin)?;
     let pool = pool(pipeline)?;
     let meta = ledger.view()?.meta()?;
-    let report = Pass::new(pipeline, control, &pool, &meta)?.run(&ledger)?;
-    ledger.compact_if_sparse()?;
+    let pass = Pass::new(pipeline, control, &pool, &meta)?;
+    let begun = pass.report.clone();
+    let report = match pass.run(&ledger) {
+        Ok(report) => report,
+        Err(error) => {
+            note_failure(&ledger, begun, &error);
+            return Err(error);
+        }
+    };
+    if report.units.written > 0 || report.files.removed > 0 {
+        ledger.compact_if_sparse()?;
+    }
     ledger.close()?;
     control.progress().enter(Phase::Finished);
     Ok(report)
+}
+
+/// Leaves a word in the history. The failure itself is what the caller is told, whether this works or not.
+fn note_failure(ledger: &Ledger, begun: RunReport, error: &RunError) {
+    let status = match error {
+        RunError::Braked(_) => RunStatus::Braked,
+        _ => RunStatus::Failed,
+    };
+    let message = ReportedError {
+        path: begun.source.clone(),
+        kind: ErrorKind::Run,
+        message: report::chain(error),
+    };
+    let next_run = Some(begun.run_id.0 + 1);
+    let failed = RunReport {
+        status,
+        errors: vec![message],
+        ..begun
+    };
+    let noted = ledger.write(&Batch {
+        runs: vec![failed],
+        meta: MetaChange {
+            next_run,
+            ..MetaChange::default()
+        },
+        ..Batch::default()
+    });
+    drop(noted);
 }
 
 /// Starts the workers. Deep trees are walked recursively, so their stacks are roomy.
@@ -56,6 +97,7 @@ pub(super) struct Pass<'a> {
     pub(super) run: RunId,
     pub(super) report: RunReport,
     pub(super) errors: Vec<ReportedError>,
+    seen: definition::Seen,
     newest: Option<Timestamp>,
     started: Duration,
 }
@@ -78,6 +120,7 @@ impl<'a> Pass<'a> {
             run,
             report: report::begin(pipeline, run, looked_at, meta.watermark),
             errors: Vec::new(),
+            seen: definition::Seen::default(),
             newest: None,
             started: pipeline.target.clock.monotonic(),
         })
@@ -95,7 +138,7 @@ impl<'a> Pass<'a> {
         let plan = self.plan(&view, &prepared, dirty)?;
         self.record(ledger, &view, &prepared, &plan)?;
         drop(view);
-        let collected = self.build(ledger, plan, &prepared.current)?;
+        let collected = self.build(ledger, plan, &prepared)?;
         self.end(ledger, collected)
     }
 
@@ -109,6 +152,8 @@ impl<'a> Pass<'a> {
             now: self.looked_at,
             settle: policies.settle,
             on_modify: policies.on_modify,
+            on_delete: policies.on_delete,
+            same_content: policies.same_content,
         };
         let source = &*self.pipeline.source;
         let begun = clock.monotonic();
@@ -132,6 +177,11 @@ impl<'a> Pass<'a> {
             return Err(RunError::Source(self.pipeline.source.describe(), source));
         }
         self.newest = discovery.newest;
+        let hidden = discovery
+            .unknown
+            .iter()
+            .filter_map(|unknown| unknown.hides.clone());
+        self.seen.hidden = hidden.collect();
         let format = self.pipeline.definition.format;
         let partitions = &self.partitions;
         let interchangeable = |from: &str, to: &str| {
@@ -147,6 +197,7 @@ impl<'a> Pass<'a> {
         let mut changes = self
             .pool
             .install(|| verify(source, found, hash_added, &interchangeable, self.control));
+        self.seen.doubtful = changes.paths().cloned().collect();
         report::verified(&mut self.report, &mut self.errors, &mut changes);
         Ok(changes)
     }
@@ -168,8 +219,12 @@ impl<'a> Pass<'a> {
             },
         };
         let mut prepared = self.preparation(view).prepare(changes, duplicates)?;
-        let rehomed = definition::rehomed(view, dirty, &self.partitions)?;
-        rehomed.add_to(&mut prepared, &self.partitions);
+        let current = &prepared.current;
+        self.seen
+            .doubtful
+            .retain(|path| !current.contains_key(path));
+        let misplaced = definition::misplaced(view, dirty, &self.partitions)?;
+        misplaced.move_into(&mut prepared, &self.seen, &self.partitions);
         self.report.files.deferred = prepared.deferred;
         Ok(prepared)
     }

@@ -48,20 +48,29 @@ pub(super) fn skip(view: &View, mut changes: Changes) -> Result<Skipped, LedgerE
             let counts = record
                 .as_ref()
                 .is_some_and(|record| record.standing != Standing::Duplicate);
-            match (place, files.remove(&path)) {
-                (0, Some(file)) => {
-                    files.insert(path, file);
+            // What is still being written counts as it was last time, and keeps its own verdict.
+            let changed = files.get(&path).is_some_and(has_settled);
+            let file = changed.then(|| files.remove(&path)).flatten();
+            let next = match (place, file) {
+                (0, Some(file)) if is_touched(&file) && !counts => Some(first(file, hash)),
+                (0, Some(file)) => Some(file),
+                (0, None) if counts => None,
+                (0, None) => steps_in(path, record, hash),
+                (_, Some(file)) if is_touched(&file) && !counts => Some(file),
+                (_, Some(file)) if is_touched(&file) => {
+                    duplicates.push(double(file, hash));
+                    None
                 }
-                (0, None) if counts => {}
-                (0, None) => {
-                    if let Some(next) = steps_in(path, record, hash) {
-                        files.insert(next.path.clone(), next);
-                    }
+                (_, Some(file)) => {
+                    duplicates.push(file);
+                    None
                 }
-                (_, Some(file)) => duplicates.push(file),
-                (_, None) if counts => duplicates.extend(steps_back(path, record, hash)),
-                (_, None) => {}
-            }
+                (_, None) => {
+                    duplicates.extend(steps_back(path, record, hash).filter(|_| counts));
+                    None
+                }
+            };
+            files.extend(next.map(|file| (file.path.clone(), file)));
         }
     }
     changes.files = files.into_values().collect();
@@ -86,12 +95,21 @@ impl Names {
             live: HashMap::new(),
         };
         for file in &changes.files {
-            names.changed.insert(file.path.clone());
+            if has_settled(file) {
+                names.changed.insert(file.path.clone());
+            }
             names
                 .touched
                 .extend(file.record.as_ref().and_then(|record| record.hash));
             names.touched.extend(file.hash);
-            let comes = matches!(file.verdict.change, Change::Added | Change::Modified);
+            let comes = match file.verdict.change {
+                Change::Added | Change::Modified => true,
+                Change::Touched => file
+                    .record
+                    .as_ref()
+                    .is_some_and(|record| stands(record.standing)),
+                _ => false,
+            };
             if let Some(hash) = file.hash.filter(|_| comes) {
                 let live = names.live.entry(hash).or_default();
                 live.insert(file.path.clone(), file.record.clone());
@@ -110,14 +128,39 @@ impl Names {
             let Some(hash) = row.hash().filter(|hash| self.touched.contains(hash)) else {
                 continue;
             };
-            let stands = matches!(row.standing(), Standing::Loaded | Standing::Duplicate);
-            if stands && !self.changed.contains(row.path) {
+            if stands(row.standing()) && !self.changed.contains(row.path) {
                 let live = self.live.entry(hash).or_default();
                 live.insert(SourcePath::new(row.path), Some(row.record()));
             }
         }
         Ok(())
     }
+}
+
+/// Tells whether a recorded file is live with the bytes of its record.
+fn stands(standing: Standing) -> bool {
+    matches!(standing, Standing::Loaded | Standing::Duplicate)
+}
+
+fn has_settled(file: &Changed) -> bool {
+    file.verdict.change != Change::Unsettled
+}
+
+/// Its stamps moved or were too fresh to trust, and its bytes are the same.
+fn is_touched(file: &Changed) -> bool {
+    file.verdict.change == Change::Touched
+}
+
+/// A duplicate whose predecessors are gone, and whose stamps moved besides.
+fn first(file: Changed, hash: ContentHash) -> Changed {
+    let verdict = Verdict::new(Change::Added, Reason::FirstOfItsContent { hash });
+    Changed { verdict, ..file }
+}
+
+/// A file that counted until an earlier name with the same bytes came, and whose stamps moved besides.
+fn double(file: Changed, hash: ContentHash) -> Changed {
+    let verdict = Verdict::new(Change::Modified, Reason::DoubleOfEarlierName { hash });
+    Changed { verdict, ..file }
 }
 
 /// A duplicate whose predecessors are gone.

@@ -3,7 +3,7 @@
 use super::error::RunError;
 use super::pipeline::Target;
 use super::recover;
-use crate::ledger::{Ledger, OpenError};
+use crate::ledger::{Ledger, Meta, OpenError};
 use crate::model::{ContentHash, LedgerId};
 
 /// What to do where there is no ledger.
@@ -28,24 +28,44 @@ pub(super) fn open(target: &Target, absent: Absent) -> Result<Ledger, RunError> 
             source,
         })
     })?;
-    if !exists {
-        match absent {
-            Absent::Refuse => return Err(RunError::Open(OpenError::Missing)),
-            Absent::Begin => {
-                let outputs = target.sink.outputs()?.len();
-                if outputs > 0 {
-                    let target = target.sink.describe();
-                    return Err(RunError::LedgerMissing { target, outputs });
-                }
-            }
-            Absent::Rebuild => {}
-        }
+    match absent {
+        Absent::Refuse if !exists => return Err(RunError::Open(OpenError::Missing)),
+        Absent::Begin if !exists => refuse_marked(target)?,
+        _ => {}
     }
     let new_id = || fresh_id(target);
     let ledger = Ledger::open(target.disk.clone(), &target.state, &new_id, &target.holder)?;
-    check_mark(target, &ledger, exists)?;
+    let meta = ledger.view()?.meta()?;
+    if absent != Absent::Rebuild && meta.units == 0 && meta.files == 0 {
+        // An empty ledger beside outputs is what a recovery leaves that was killed before it had recorded anything.
+        refuse_outputs(target)?;
+    }
+    check_mark(target, &meta, absent)?;
     recover::mend(&ledger, &*target.sink)?;
     Ok(ledger)
+}
+
+/// A target that has a mark had a ledger. It is refused before another one is begun, which would be in the way of
+/// recovery.
+fn refuse_marked(target: &Target) -> Result<(), RunError> {
+    refuse_outputs(target)?;
+    match target.sink.mark()? {
+        None => Ok(()),
+        Some(_) => Err(RunError::LedgerMissing {
+            target: target.sink.describe(),
+            outputs: 0,
+        }),
+    }
+}
+
+/// Outputs that no ledger knows of must not be loaded again beside themselves.
+fn refuse_outputs(target: &Target) -> Result<(), RunError> {
+    let outputs = target.sink.outputs()?.len();
+    if outputs == 0 {
+        return Ok(());
+    }
+    let target = target.sink.describe();
+    Err(RunError::LedgerMissing { target, outputs })
 }
 
 /// A new name for a ledger. It need not be secret, only unlike others.
@@ -61,14 +81,15 @@ fn fresh_id(target: &Target) -> LedgerId {
     LedgerId(id)
 }
 
-fn check_mark(target: &Target, ledger: &Ledger, existed: bool) -> Result<(), RunError> {
-    let meta = ledger.view()?.meta()?;
+/// Only a rebuilt ledger may take over a target that carries another's mark: with a second ledger, two runs could
+/// publish under the same names.
+fn check_mark(target: &Target, meta: &Meta, absent: Absent) -> Result<(), RunError> {
     match target.sink.mark()? {
         Some(mark) if mark == meta.id => Ok(()),
-        Some(mark) if existed => Err(RunError::Foreign {
+        Some(mark) if absent != Absent::Rebuild => Err(RunError::Foreign {
             target: target.sink.describe(),
             found: mark.0,
-            expected: meta.id.0,
+            expected: meta.id.0.clone(),
         }),
         None if meta.units > 0 => Err(RunError::TargetLost {
             target: target.sink.describe(),

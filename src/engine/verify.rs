@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::control::{Control, Progress};
+use super::control::Control;
 use super::discover::Found;
 use super::member::{self, Trouble};
 use crate::detect::{Candidate, Change, Glance, Reason, Verdict, pair_renames, sizes_in_common};
@@ -40,10 +40,23 @@ pub(super) struct Changes {
     pub(super) bytes_read: u64,
 }
 
-/// Hashes every new file, not only those that may be renamed (`--same-content` needs it).
+impl Changes {
+    /// Returns every path that something was found out about.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &SourcePath> {
+        let renames = self.renames.iter();
+        let renamed = renames.flat_map(|renamed| [&renamed.from.path, &renamed.to.path]);
+        let unreadable = self.unreadable.iter().map(|(path, _)| path);
+        let files = self.files.iter().map(|file| &file.path);
+        files.chain(renamed).chain(unreadable)
+    }
+}
+
+/// Which new files to hash before they are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HashAdded {
+    /// Every one: `--same-content skip` has to know.
     All,
+    /// Those that may be a vanished file under another name.
     RenameCandidates,
 }
 
@@ -69,11 +82,13 @@ pub(super) fn verify(
     let decided: Vec<Decided> = found
         .into_par_iter()
         .map(|found| {
-            let worth_hashing = hash_added == HashAdded::All
-                || found
-                    .seen
-                    .as_ref()
-                    .is_some_and(|seen| common.contains(&seen.size));
+            let worth_hashing = match hash_added {
+                HashAdded::All => comes(&found.glance),
+                HashAdded::RenameCandidates => {
+                    let size = found.seen.as_ref().map(|seen| seen.size);
+                    is_added(&found.glance) && size.is_some_and(|size| common.contains(&size))
+                }
+            };
             decide(source, found, worth_hashing, control)
         })
         .collect();
@@ -93,6 +108,12 @@ struct Decided {
     bytes_read: u64,
 }
 
+/// New, or planned by a run that did not get to it.
+fn comes(glance: &Glance) -> bool {
+    matches!(glance, Glance::Decided(verdict) if verdict.change == Change::Added)
+}
+
+/// New, and not known to any run.
 fn is_added(glance: &Glance) -> bool {
     matches!(glance, Glance::Decided(verdict) if verdict.change == Change::Added && verdict.reason == Reason::NoRecord)
 }
@@ -104,7 +125,7 @@ fn decide(source: &dyn Source, found: Found, worth_hashing: bool, control: &Cont
         record,
         glance,
     } = found;
-    let must_hash = matches!(glance, Glance::HashNeeded(_)) || (worth_hashing && is_added(&glance));
+    let must_hash = matches!(glance, Glance::HashNeeded(_)) || worth_hashing;
     let hashed = match &seen {
         Some(seen) if must_hash && !control.is_interrupted() => {
             Some(member::hash(source, &path, seen))
@@ -115,7 +136,6 @@ fn decide(source: &dyn Source, found: Found, worth_hashing: bool, control: &Cont
         (Some(Ok(_)), Some(seen)) => seen.size,
         _ => 0,
     };
-    Progress::add(&control.progress().bytes_done, 0);
     let changed = |verdict, seen, hash| Changed {
         path: path.clone(),
         verdict,

@@ -12,7 +12,9 @@
 //! - A staged file of a dropped attempt is removed.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -20,10 +22,11 @@ use arrow::record_batch::RecordBatch;
 use super::control::{Control, Progress};
 use super::member::{self, Reading, ToRead, Trouble};
 use super::order::{Carry, OrderMember, OrderRead, Outcome, Receipt, StagedOutput, WorkOrder};
+use super::recover::is_whole;
 use super::rows::{Outputs, UnitFiles};
 use crate::decode::{self, DecodeError};
 use crate::encode::EncodeError;
-use crate::model::{Carried, Column, OutputPath, Shape};
+use crate::model::{Carried, Column, OutputPath, ReadAt, Shape};
 use crate::schema::{join_shapes, join_types, written_type};
 use crate::sink::{Sink, SinkError};
 use crate::source::Source;
@@ -53,12 +56,26 @@ pub(super) enum WorkError {
         #[source]
         source: SinkError,
     },
+    #[error("cannot carry rows over from {output}: it is not what was recorded")]
+    CarryOther { output: OutputPath },
     #[error("cannot cast carried rows")]
     Cast(#[source] arrow::error::ArrowError),
+    #[error("a value of partition column {column} is too long to name a directory")]
+    TooLong { column: String },
     #[error("the source kept changing while it was read")]
     Restless,
     #[error("interrupted")]
     Interrupted,
+}
+
+impl WorkError {
+    /// Tells whether the rows of the member at hand are at fault: it is set aside, and the others go on.
+    fn is_of_the_rows(&self) -> bool {
+        matches!(
+            self,
+            Self::TooLong { .. } | Self::Transform(TransformError::Unroutable { .. })
+        )
+    }
 }
 
 /// What a worker works with.
@@ -102,6 +119,8 @@ struct Knowledge {
     version: Option<Carried>,
     observed: Option<Shape>,
     trouble: Option<Trouble>,
+    /// Why its rows cannot be placed, found out before its bytes had been read whole.
+    fault: Option<String>,
     rows: Option<u64>,
 }
 
@@ -111,6 +130,8 @@ struct Building<'a> {
     known: Vec<Knowledge>,
     /// The columns and types that the attempt assumes.
     shape: Shape,
+    /// Present outputs whose bytes are the recorded ones.
+    proven: RefCell<BTreeSet<OutputPath>>,
     rows_read: u64,
     bytes_read: u64,
 }
@@ -122,6 +143,7 @@ impl<'a> Building<'a> {
             shop,
             known: order.members.iter().map(|_| Knowledge::default()).collect(),
             shape: Shape::default(),
+            proven: RefCell::default(),
             rows_read: 0,
             bytes_read: 0,
         };
@@ -256,7 +278,14 @@ impl<'a> Building<'a> {
             }
         };
         let done = self.bring_in(index, schema, &mut emit)?;
-        failure.map_or(Ok(done), Err)
+        match failure {
+            None => Ok(done),
+            Some(error) if error.is_of_the_rows() && matches!(self.way(index), Way::Read(_)) => {
+                self.known[index].fault = Some(super::report::chain(&error));
+                Ok(false)
+            }
+            Some(error) => Err(error),
+        }
     }
 
     /// Returns the version of the member's rows, where it is known before they are read.
@@ -334,14 +363,7 @@ impl<'a> Building<'a> {
                 .collect(),
         };
         for slice in &carry.slices {
-            let file =
-                self.shop
-                    .sink
-                    .open(&slice.output)
-                    .map_err(|source| WorkError::CarryOpen {
-                        output: slice.output.clone(),
-                        source,
-                    })?;
+            let file = self.open_standing(&slice.output)?;
             let mut failure = None;
             let range = slice.start..slice.start + slice.rows;
             let read = decode::read_rows(file, range, &mut |batch| {
@@ -370,6 +392,29 @@ impl<'a> Building<'a> {
         Ok(())
     }
 
+    /// Opens a present output for carrying rows over. Where its rows stand is known from the record, so it has to be
+    /// the recorded one: the publication of another state may have begun and been rolled back.
+    fn open_standing(&self, output: &OutputPath) -> Result<Arc<dyn ReadAt>, WorkError> {
+        let failed = |source| WorkError::CarryOpen {
+            output: output.clone(),
+            source,
+        };
+        let file = self.shop.sink.open(output).map_err(failed)?;
+        if self.proven.borrow_mut().insert(output.clone()) {
+            let mut standing = self.order.standing.iter();
+            let record = standing.find(|record| record.path == *output);
+            let is_recorded = record.map_or(Ok(false), |record| {
+                is_whole(Ok(Arc::clone(&file)), record.size, record.hash)
+            });
+            if !is_recorded.map_err(failed)? {
+                return Err(WorkError::CarryOther {
+                    output: output.clone(),
+                });
+            }
+        }
+        Ok(file)
+    }
+
     /// Reads every member that is to be read, without writing, and learns what the next attempt must assume.
     fn survey(&mut self) {
         for index in 0..self.known.len() {
@@ -377,6 +422,10 @@ impl<'a> Building<'a> {
                 && self.known[index].observed.is_none()
             {
                 self.read(index, read, &mut |_| ControlFlow::Continue(()));
+            }
+            let known = &mut self.known[index];
+            if let (Some(version), Some(reason)) = (known.version, known.fault.take()) {
+                known.trouble = Some(Trouble::Bad { version, reason });
             }
         }
         self.shape = self.typed(&self.observed());

@@ -1,6 +1,6 @@
 //! One batch, one transaction.
 
-use redb::{Database, TableDefinition, WriteTransaction};
+use redb::{Database, ReadableTableMetadata, TableDefinition, WriteTransaction};
 
 use crate::model::{Shape, UnitId, UnitRecord};
 
@@ -176,6 +176,9 @@ fn publication(transaction: &WriteTransaction, batch: &Batch) -> Result<(), Faul
     )
 }
 
+/// Runs that the history keeps; a ledger that a timer runs every minute must not grow for ever.
+const HISTORY_KEPT: u64 = 1_000;
+
 fn history(transaction: &WriteTransaction, batch: &Batch) -> Result<(), Fault> {
     let runs = batch.runs.iter();
     set(
@@ -184,6 +187,11 @@ fn history(transaction: &WriteTransaction, batch: &Batch) -> Result<(), Fault> {
         runs.map(|report| (report.run_id.0, Some(report))),
         to_json,
     )?;
+    let mut kept = transaction.open_table(RUNS)?;
+    while kept.len()? > HISTORY_KEPT {
+        kept.pop_first()?;
+    }
+    drop(kept);
     if let Some(schema) = &batch.schema {
         let mut body = Vec::new();
         put_schema(&mut body, schema)?;

@@ -54,7 +54,7 @@
 //! | `reasons` | path | the stored verdict as it was given |
 //! | `intents` | intent | an intent, see `record` |
 //! | `garbage` | output | empty |
-//! | `runs` | run | JSON of the report |
+//! | `runs` | run | JSON of the report; the newest thousand |
 //! | `schemas` | version | a schema version, see `record` |
 //! | `definitions` | fingerprint | the definition's JSON as it was given |
 //!

@@ -11,6 +11,7 @@ use super::block::tests::{path, record};
 use super::record::tests::{file, full_batch, intent, report, unit};
 use super::*;
 use crate::durable::{Disk, LocalDisk, MemoryDisk};
+use crate::model::RunReport;
 use crate::model::{
     DirtyReason, FileRecord, KeyRange, LedgerId, OutputPath, RunId, SourcePath, Timestamp, UnitId,
 };
@@ -132,6 +133,24 @@ fn the_newest_runs_come_first() {
     }
     let runs = ledger.view().unwrap().runs(2).unwrap();
     assert_eq!(runs, [report(4), report(3)]);
+}
+
+#[test]
+fn the_history_keeps_the_newest_thousand_runs() {
+    let disk = MemoryDisk::new();
+    let ledger = open(&disk).unwrap();
+    let batch = |runs: Vec<RunReport>| Batch {
+        runs,
+        ..Batch::default()
+    };
+    ledger
+        .write(&batch((0..1_200).map(report).collect()))
+        .unwrap();
+    ledger.write(&batch(vec![report(1_200)])).unwrap();
+    let runs = ledger.view().unwrap().runs(5_000).unwrap();
+    assert_eq!(runs.len(), 1_000);
+    assert_eq!(runs.first(), Some(&report(1_200)));
+    assert_eq!(runs.last(), Some(&report(201)));
 }
 
 #[test]

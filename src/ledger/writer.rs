@@ -37,10 +37,12 @@ const SPARSE_SHARE: u64 = 16;
 /// Moves a damaged ledger out of the way, so that a new one can be made beside it.
 ///
 /// # Errors
-/// What the disk reports.
-pub fn set_aside(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
-    disk.rename(&dir.join(FILE), &dir.join("ledger.damaged"))?;
-    disk.sync_dir(dir)
+/// [`OpenError::Held`] where another holds the lock; else what the disk reports.
+pub fn set_aside(disk: &dyn Disk, dir: &Path, holder: &str) -> Result<(), OpenError> {
+    let _lease = lock(disk, dir, holder)?;
+    disk.rename(&dir.join(FILE), &dir.join("ledger.damaged"))
+        .and_then(|()| disk.sync_dir(dir))
+        .map_err(|error| io_at(dir, error))
 }
 
 /// The writer's handle to a ledger. As long as it lives, no other can be opened.

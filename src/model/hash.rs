@@ -25,7 +25,8 @@ impl ContentHash {
 
 impl fmt::Display for ContentHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(blake3::Hash::from_bytes(self.0).to_hex().as_str())
+        // A precision shortens it, for people.
+        f.pad(blake3::Hash::from_bytes(self.0).to_hex().as_str())
     }
 }
 

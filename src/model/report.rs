@@ -129,8 +129,8 @@ pub enum ErrorKind {
     LinkLoop,
     /// Building or publishing a unit failed.
     Unit,
-    /// A policy forbids the change (`--on-modify fail`).
-    Policy,
+    /// The run ended before it was done.
+    Run,
     /// Two files hold the same bytes (`--same-content warn`).
     SameContent,
 }

@@ -14,7 +14,8 @@
 //! - Every arrival is in exactly one unit of the plan, in its own path partition.
 //! - A unit that an earlier, unfinished run assigned is kept: a plan that is interrupted and made again groups
 //!   the same files the same way, so its outputs are the same to the byte.
-//! - A unit with a change is never absorbed, so that no member is built twice in one round.
+//! - A unit with a change is never absorbed, and where an unfinished run planned to absorb one that has a change by
+//!   now, the change goes with it: no member is built twice in one round.
 //! - The plan depends on the set of its inputs, not on the order they come in.
 
 mod brake;
@@ -238,6 +239,7 @@ pub fn plan(inputs: Inputs, bounds: UnitBounds) -> Plan {
             join(plan.units.entry(id).or_default(), arrival);
         }
     }
+    hand_over(&mut plan);
     let mut by_partition: BTreeMap<String, Vec<Arrival>> = BTreeMap::new();
     for arrival in unassigned {
         by_partition
@@ -258,6 +260,29 @@ pub fn plan(inputs: Inputs, bounds: UnitBounds) -> Plan {
         unit.leaves.sort();
     }
     plan
+}
+
+/// Returns which unit takes over which, by what an unfinished run planned.
+fn absorbers(plan: &Plan) -> BTreeMap<UnitId, UnitId> {
+    let absorbs = |(id, unit): (&UnitId, &PlannedUnit)| -> Vec<(UnitId, UnitId)> {
+        unit.absorbs.iter().map(|small| (*small, *id)).collect()
+    };
+    plan.units.iter().flat_map(absorbs).collect()
+}
+
+/// Lets what happened to a unit that is being absorbed happen to the one that absorbs it.
+fn hand_over(plan: &mut Plan) {
+    for (small, large) in absorbers(plan) {
+        let Some(unit) = plan.units.remove(&small) else {
+            continue;
+        };
+        let heir = plan.units.entry(large).or_default();
+        heir.modified.extend(unit.modified);
+        heir.leaves.extend(unit.leaves);
+        heir.joins.extend(unit.joins);
+        heir.joined_bytes += unit.joined_bytes;
+        heir.absorbs.extend(unit.absorbs);
+    }
 }
 
 fn busy_units(plan: &Plan) -> BTreeSet<UnitId> {

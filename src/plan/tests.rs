@@ -81,7 +81,9 @@ fn a_portion_absorbs_small_units_tier_by_tier() {
         (30, vec![open(1, 80)], 50, vec![]),
     ] {
         let mut wide: Vec<OpenUnit> = units.clone();
-        wide.iter_mut().for_each(|unit| unit.members = 3);
+        for unit in &mut wide {
+            unit.members = 3;
+        }
         let expected_by_bytes = units.iter().all(|unit| unit.bytes <= size * TIER);
         let plan = planned(vec![arrival("a", size)], wide);
         if expected_by_bytes || absorbs == [1] {

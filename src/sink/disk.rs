@@ -143,7 +143,10 @@ impl DiskSink {
 impl Sink for DiskSink {
     fn stage(&self, stage: &StageName) -> Result<Box<dyn Staging>, SinkError> {
         match self.create_staged(stage) {
-            Ok(file) => Ok(Box::new(DiskStaging(file))),
+            Ok(file) => Ok(Box::new(DiskStaging {
+                file,
+                stage: stage.clone(),
+            })),
             Err(source) => Err(failed("write staged file", &stage.0, source)),
         }
     }
@@ -282,20 +285,36 @@ fn failed(action: &'static str, name: &str, source: io::Error) -> SinkError {
     }
 }
 
-struct DiskStaging(Box<dyn StagedFile>);
+/// A staged file whose errors name it, for whoever writes knows it only as a writer.
+struct DiskStaging {
+    file: Box<dyn StagedFile>,
+    stage: StageName,
+}
+
+impl DiskStaging {
+    fn named(stage: &StageName, source: io::Error) -> io::Error {
+        io::Error::new(source.kind(), failed("write staged file", &stage.0, source))
+    }
+}
 
 impl Write for DiskStaging {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        match self.file.write(bytes) {
+            Err(error) => Err(Self::named(&self.stage, error)),
+            written => written,
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.file
+            .flush()
+            .map_err(|error| Self::named(&self.stage, error))
     }
 }
 
 impl Staging for DiskStaging {
     fn finish(self: Box<Self>) -> io::Result<()> {
-        self.0.finish()
+        let Self { file, stage } = *self;
+        file.finish().map_err(|error| Self::named(&stage, error))
     }
 }

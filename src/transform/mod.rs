@@ -1,12 +1,12 @@
 //! Adapter: brings rows into shape and to their partitions.
 //!
-//! [`conform`] gives every batch of a unit the unit's columns, [`route`] splits a batch by the values of the
+//! [`conform()`] gives every batch of a unit the unit's columns, [`route()`] splits a batch by the values of the
 //! partition columns and [`restore`] puts those back for rows that are carried over from an output. [`Shuffle`]
 //! collects what was routed until all of a unit's rows are there, and hands it out partition by partition.
 //!
 //! # Invariants
 //! - No row is lost, doubled or moved past another row of its partition.
-//! - The text of a partition value is exact: [`restore`] gives back the value that [`route`] took.
+//! - The text of a partition value is exact: [`restore`] gives back the value that [`route()`] took.
 //! - A [`Shuffle`] holds rows in memory up to its budget and at most one spilled file open, however many
 //!   partitions there are. What it hands out does not depend on the budget, but for the sizes of the batches.
 //!

@@ -55,8 +55,8 @@ const ROWS: [Row; 11] = [
         forbidden: &["rayon"],
     },
     Row {
-        text: "only engine, daemon and dashboard start threads",
-        applies: |room| !["engine", "daemon", "dashboard"].contains(&room),
+        text: "only engine, daemon, dashboard and the progress line of cli start threads",
+        applies: |room| !["engine", "daemon", "dashboard", "cli"].contains(&room),
         forbidden: &["thread::spawn", "thread::scope", "thread::Builder"],
     },
     Row {
@@ -80,7 +80,6 @@ const ROWS: [Row; 11] = [
             "unlinkat",
             "fsync",
             "truncate(true)",
-            "create_new",
         ],
     },
     Row {
@@ -175,9 +174,13 @@ fn is_word(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
 
-/// Tells whether `line` names `word`, and not something that merely contains it.
+/// Tells whether `line` names `word`, and not something that merely contains it. Implementing a foreign trait's
+/// function of that name (redb's storage has a `sync_data`) is not calling it.
 fn names(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
+        if line[..at].ends_with("fn ") {
+            return false;
+        }
         let before = line[..at].chars().next_back();
         let after = line[at + word.len()..].chars().next();
         let ends_open = !word.ends_with(is_word);
@@ -224,7 +227,10 @@ fn breaches(room: &str, text: &str) -> Vec<(usize, String)> {
 fn every_room_keeps_to_its_row_of_the_table() {
     let mut found = Vec::new();
     for path in files(&manifest().join("src")) {
-        if path.file_name().is_some_and(|name| name == "tests.rs") {
+        if path
+            .file_stem()
+            .is_some_and(|name| name.to_string_lossy().ends_with("tests"))
+        {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();

@@ -7,6 +7,11 @@
     reason = "a test that cannot go on fails, in its helpers as well"
 )]
 
+mod cli;
 mod contract;
+mod crash;
+mod format;
 mod layering;
+mod readme;
+mod scenario;
 mod support;

@@ -2,9 +2,12 @@
 
 use std::fmt::Write as _;
 
-use crate::model::{ByteSize, RunReport, RunStatus};
+use crate::model::{ByteSize, ReportedError, RunReport, RunStatus};
 
 use super::{Detail, count, list, nonzero, number, safe, seconds};
+
+/// What to do where nothing was done because of files that may still be written to.
+const UNSETTLED: &str = "  a file that was written to a moment ago is left for the next run; --settle says for how long\n";
 
 /// Returns what a run did, in as few lines as that takes.
 pub(in crate::cli) fn summary(report: &RunReport, detail: Detail) -> String {
@@ -19,10 +22,19 @@ pub(in crate::cli) fn summary(report: &RunReport, detail: Detail) -> String {
             &report.errors,
             report.errors_omitted,
             detail,
-            |error| format!("{}: {}", safe(&error.path), safe(&error.message)),
+            trouble,
         );
     }
     text
+}
+
+/// Returns one trouble; its message names the path itself where that is known to who wrote it.
+fn trouble(error: &ReportedError) -> String {
+    if error.message.contains(&error.path) {
+        safe(&error.message)
+    } else {
+        format!("{}: {}", safe(&error.path), safe(&error.message))
+    }
 }
 
 fn worked(report: &RunReport) -> bool {
@@ -53,10 +65,13 @@ fn headline(report: &RunReport) -> String {
             } else {
                 format!(", {touched}")
             };
-            format!(
-                "nothing to do: {}{touched}{open} ({total})\n",
-                count(files.listed, "file")
-            )
+            let (yet, why) = if files.unsettled > 0 {
+                (" yet", UNSETTLED)
+            } else {
+                ("", "")
+            };
+            let listed = count(files.listed, "file");
+            format!("nothing to do{yet}: {listed}{touched}{open} ({total})\n{why}")
         }
         RunStatus::Done => format!("done in {total}{open}\n"),
         RunStatus::Quarantined => format!("done in {total}, but not with all files{open}\n"),
@@ -159,8 +174,8 @@ fn times(report: &RunReport) -> String {
 pub(in crate::cli) mod tests {
     use super::*;
     use crate::model::{
-        ByteCounts, ErrorKind, FileCounts, OutputCounts, ReportedError, RowCounts, RunId, Seconds,
-        Timestamp, UnitCounts,
+        ByteCounts, ErrorKind, FileCounts, OutputCounts, RowCounts, RunId, Seconds, Timestamp,
+        UnitCounts,
     };
 
     /// Returns a report of a run that did a bit of everything.
@@ -249,6 +264,40 @@ pub(in crate::cli) mod tests {
             ..report()
         };
         insta::assert_snapshot!(summary(&report, Detail::Bounded), @"nothing to do: 5 files, 2 touched (1.2s)");
+    }
+
+    #[test]
+    fn files_that_are_not_settled_are_the_reason_why_nothing_is_done_yet() {
+        let report = RunReport {
+            status: RunStatus::Done,
+            files: FileCounts {
+                listed: 4,
+                unsettled: 4,
+                ..FileCounts::default()
+            },
+            units: UnitCounts::default(),
+            outputs: OutputCounts::default(),
+            errors: vec![],
+            ..report()
+        };
+        insta::assert_snapshot!(summary(&report, Detail::Bounded), @"
+        nothing to do yet: 4 files; 4 not settled yet (1.2s)
+          a file that was written to a moment ago is left for the next run; --settle says for how long
+        ");
+    }
+
+    #[test]
+    fn a_trouble_names_its_path_once() {
+        let error = |message: &str| ReportedError {
+            path: "a.csv".to_owned(),
+            kind: ErrorKind::Undecodable,
+            message: message.to_owned(),
+        };
+        assert_eq!(
+            trouble(&error("cannot decode a.csv: x")),
+            "cannot decode a.csv: x"
+        );
+        assert_eq!(trouble(&error("no rows")), "a.csv: no rows");
     }
 
     #[test]

@@ -252,3 +252,19 @@ fn what_was_published_and_what_was_retired_survives_a_power_cut() {
         }
     }
 }
+
+#[test]
+fn writing_that_fails_names_the_staged_file_and_keeps_the_systems_words() {
+    for action in [Action::Write, Action::Finish] {
+        let disk = FaultyDisk::new(Arc::new(MemoryDisk::new()));
+        let sink = DiskSink::new(Arc::new(disk.clone()), PathBuf::from("/data/target"));
+        let mut staging = sink.stage(&StageName("u7".to_owned())).unwrap();
+        disk.fail_where(move |step| step.action == action, Fault::System(28));
+        let written = staging.write_all(b"rows");
+        let error = written.and_then(|()| staging.finish()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        let named = error.get_ref().unwrap();
+        assert!(named.to_string().contains("u7"), "{named}");
+        assert!(named.source().unwrap().to_string().contains("No space"));
+    }
+}

@@ -1,0 +1,4 @@
+//! Data that nobody here invented goes in, and what comes out is what other programs read.
+
+mod loaded;
+mod readers;

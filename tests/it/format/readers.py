@@ -1,0 +1,131 @@
+"""Compares what strandline read with what it wrote, by readers that share no code with it.
+
+    readers.py parquet FILE TARGET      FILE against the outputs, by pyarrow and by DuckDB, and the statistics
+    readers.py csv DIRECTORY TARGET     all CSV files below DIRECTORY against the outputs, by pyarrow and by DuckDB
+    readers.py ndjson FILE TARGET       FILE against the outputs, by DuckDB
+    readers.py sql QUERY                what DuckDB says to QUERY
+    readers.py footers TARGET           statistics of every column chunk against its values, by pyarrow
+
+Ends with 1 and the difference where there is one, else prints how many rows were compared.
+"""
+
+import collections
+import glob
+import pathlib
+import sys
+
+import duckdb
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+DUCK = duckdb.connect()
+DUCK.execute("SET TimeZone = 'UTC'")
+
+
+def outputs(target):
+    found = [p for p in glob.glob(f"{target}/**/*.parquet", recursive=True)]
+    assert all("_strandline" not in path for path in found)
+    return sorted(found)
+
+
+def partition(path):
+    return {key: value for key, eq, value in (part.partition("=") for part in pathlib.Path(path).parts[:-1]) if eq}
+
+
+def arrow_rows(tables):
+    """The rows of tables as a multiset, blind to the order of columns."""
+    return collections.Counter(
+        repr(sorted((key, value) for key, value in row.items() if value is not None))
+        for table, more in tables for row in ({**row, **more} for row in table.to_pylist()))
+
+
+def duck_rows(query):
+    names = sorted(column[0] for column in DUCK.execute(f"SELECT * FROM ({query}) LIMIT 0").description)
+    columns = ", ".join(f'"{name}"::VARCHAR' for name in names)
+    rows = DUCK.execute(f"SELECT {columns} FROM ({query})").fetchall()
+    return collections.Counter((tuple(names), row) for row in rows)
+
+
+def same(reader, source, target):
+    if source != target:
+        lost, extra = source - target, target - source
+        sys.exit(f"{reader}: {lost.total()} rows are missing, for example {next(iter(lost), None)}; "
+                 f"{extra.total()} rows should not be there, for example {next(iter(extra), None)}")
+    print(reader, source.total())
+
+
+def target_query(target):
+    return (f"FROM read_parquet('{target}/**/*.parquet', hive_partitioning=true, union_by_name=true, "
+            "hive_types_autocast=false)")
+
+
+def parquet(source, target):
+    read = lambda path: (pq.ParquetFile(path).read(), {})
+    same("pyarrow", arrow_rows([read(source)]), arrow_rows(map(read, outputs(target))))
+    same("duckdb", duck_rows(f"FROM read_parquet('{source}')"), duck_rows(target_query(target)))
+    footers(target)
+
+
+def types(target):
+    return [(name, kind) for name, kind, *_ in DUCK.execute(f"DESCRIBE {target_query(target)}").fetchall()]
+
+
+def typed(source, target):
+    """The source with each column cast to the type that the target has."""
+    return "SELECT " + ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in types(target)) + f" {source}"
+
+
+def csv(source, target):
+    read = (f"FROM read_csv('{source}/**/*.csv*', all_varchar=true, hive_partitioning=true, union_by_name=true, "
+            "hive_types_autocast=false)")
+    same("duckdb", duck_rows(typed(read, target)), duck_rows(target_query(target)))
+    schema = pa.unify_schemas([pq.read_schema(path) for path in outputs(target)])
+    options = pyarrow.csv.ConvertOptions(column_types=schema, null_values=[""], strings_can_be_null=True)
+    files = sorted(glob.glob(f"{source}/**/*.csv*", recursive=True))
+    tables = [(pyarrow.csv.read_csv(path, convert_options=options), partition(path[len(source):])) for path in files]
+    written = [(pq.ParquetFile(path).read(), partition(path[len(target):])) for path in outputs(target)]
+    same("pyarrow", arrow_rows(tables), arrow_rows(written))
+
+
+def ndjson(source, target):
+    columns = ", ".join(f"'{name}': '{kind}'" for name, kind in types(target))
+    read = f"FROM read_json('{source}', format='newline_delimited', columns={{{columns}}})"
+    same("duckdb", duck_rows(read), duck_rows(target_query(target)))
+
+
+def footers(target):
+    for path in outputs(target):
+        file = pq.ParquetFile(path)
+        meta = file.metadata
+        told = {key.decode(): value.decode() for key, value in (meta.metadata or {}).items()}
+        told.pop("ARROW:schema", None)
+        assert told and all("/tmp" not in value for value in told.values()), f"{path}: {told}"
+        for group in range(meta.num_row_groups):
+            table = file.read_row_group(group)
+            for at in range(meta.num_columns):
+                chunk = meta.row_group(group).column(at)
+                name = chunk.path_in_schema
+                if "." in name:
+                    continue
+                check_chunk(path, name, chunk.statistics, table.column(name))
+
+
+def check_chunk(path, name, statistics, column):
+    where = f"{path}: {name}"
+    assert statistics is not None, f"{where} has no statistics"
+    assert statistics.null_count == column.null_count, f"{where} counts {statistics.null_count} nulls"
+    values = [value for value in column.to_pylist() if value is not None]
+    if statistics.has_min_max and values:
+        low, high = (value.decode() if isinstance(value, bytes) and isinstance(values[0], str) else value
+                     for value in (statistics.min, statistics.max))
+        assert (low, high) == (min(values), max(values)), f"{where}: {low}..{high}, not {min(values)}..{max(values)}"
+
+
+def sql(query):
+    for row in DUCK.execute(query).fetchall():
+        print(*row)
+
+
+if __name__ == "__main__":
+    {"parquet": parquet, "csv": csv, "ndjson": ndjson, "footers": footers, "sql": sql}[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,119 @@
+//! Outputs as pyarrow and DuckDB read them, against the inputs as the same programs read them.
+//!
+//! These tests need both; `.ci/run` installs them and says where by `READERS_PYTHON`.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::loaded::parquet_fixtures;
+use crate::support::program::Sandbox;
+
+#[test]
+#[ignore = "needs pyarrow and duckdb; .ci/run installs them"]
+fn other_readers_find_the_flights_of_a_full_reload_after_every_change() {
+    let sandbox = Sandbox::new();
+    sandbox.copy_fixtures("flights");
+    let check = || {
+        sandbox.succeed(&["run", "fixtures/flights", "out", "--settle", "0s"]);
+        read(&sandbox, "csv", &["fixtures/flights", "out"])
+    };
+    assert_eq!(check(), "duckdb 3614\npyarrow 3614\n");
+
+    let first = "fixtures/flights/dt=2013-01-01/flights.csv";
+    let text = fs::read_to_string(sandbox.path(first)).unwrap();
+    let half: String = text
+        .lines()
+        .take(400)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    sandbox.write(first, half);
+    fs::remove_file(sandbox.path("fixtures/flights/dt=2013-01-02/flights.csv")).unwrap();
+    sandbox.write(
+        "fixtures/flights/dt=2013-01-05/late.csv",
+        late_flights(&text),
+    );
+    assert_eq!(check(), "duckdb 2233\npyarrow 2233\n");
+    read(&sandbox, "footers", &["out"]);
+}
+
+/// Returns five flights with one column more and one that is no number any more.
+fn late_flights(text: &str) -> String {
+    let (header, rows) = text.split_once('\n').unwrap();
+    let rows = rows
+        .lines()
+        .take(5)
+        .map(|row| format!("{},late\n", row.replacen("2013", "MMXIII", 1)));
+    format!("{header},remark\n{}", rows.collect::<String>())
+}
+
+#[test]
+#[ignore = "needs pyarrow and duckdb; .ci/run installs them"]
+fn other_readers_find_the_same_flights_partitioned_by_columns() {
+    let sandbox = Sandbox::new();
+    sandbox.copy_fixtures("flights");
+    let by = ["--partition-by", "origin,carrier", "--include", "*.csv*"];
+    let words = [&["run", "fixtures/flights", "out"][..], &by[..]].concat();
+    sandbox.succeed(&words);
+    read(&sandbox, "footers", &["out"]);
+    assert_eq!(
+        read(&sandbox, "csv", &["fixtures/flights", "out"]),
+        "duckdb 3614\npyarrow 3614\n"
+    );
+}
+
+#[test]
+#[ignore = "needs pyarrow and duckdb; .ci/run installs them"]
+fn other_readers_find_the_weather_as_it_was() {
+    let sandbox = Sandbox::new();
+    sandbox.copy_fixtures("weather");
+    sandbox.succeed(&["run", "fixtures/weather", "out"]);
+    let source = "fixtures/weather/2013-01.ndjson";
+    assert_eq!(read(&sandbox, "ndjson", &[source, "out"]), "duckdb 283\n");
+    read(&sandbox, "footers", &["out"]);
+}
+
+#[test]
+#[ignore = "needs pyarrow and duckdb; .ci/run installs them"]
+fn other_readers_find_the_rows_that_each_parquet_writer_wrote() {
+    for path in parquet_fixtures() {
+        let sandbox = Sandbox::new();
+        sandbox.write("in/a.parquet", fs::read(&path).unwrap());
+        sandbox.succeed(&["run", "in", "out"]);
+        if sandbox.path("out").read_dir().unwrap().count() == 1 {
+            assert!(
+                path.ends_with("pyarrow-no-rows.parquet"),
+                "{path:?} has no output"
+            );
+            continue;
+        }
+        assert_eq!(
+            read(&sandbox, "parquet", &["in/a.parquet", "out"]),
+            "pyarrow 52\nduckdb 52\n"
+        );
+    }
+}
+
+fn read(sandbox: &Sandbox, what: &str, words: &[&str]) -> String {
+    let python = std::env::var("READERS_PYTHON").expect("READERS_PYTHON, as .ci/run sets it");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/format/readers.py");
+    let mut command = Command::new(python);
+    sandbox.seal(&mut command);
+    let output = command.arg(script).arg(what).args(words).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{what} {words:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+#[ignore = "needs pyarrow and duckdb; .ci/run installs them"]
+fn the_query_of_the_readme_finds_the_flights_of_the_tour() {
+    let (sandbox, sql) = crate::readme::after_the_tour();
+    assert_eq!(
+        read(&sandbox, "sql", &[&sql]),
+        "2013-01-01 842\n2013-01-02 943\n2013-01-03 914\n2013-01-04 915\n"
+    );
+}

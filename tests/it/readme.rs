@@ -1,0 +1,164 @@
+//! The README is true: every command in it is run, in its order, and says what is shown there.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::program::Sandbox;
+use crate::support::redact::redacted;
+
+/// A fenced block: its language and its lines.
+struct Block {
+    language: String,
+    text: String,
+}
+
+#[test]
+fn every_console_session_of_the_readme_goes_as_shown() {
+    let sandbox = sandbox();
+    for block in blocks().iter().filter(|block| block.language == "console") {
+        for session in sessions(&block.text) {
+            let said = sandbox.shell(session.command);
+            assert_eq!(
+                redacted(&said),
+                redacted(&session.shown),
+                "README.md: $ {}\nreally says:\n{said}",
+                session.command
+            );
+        }
+    }
+}
+
+#[test]
+fn the_commands_for_a_fresh_clone_are_those_of_the_gate_or_run_as_they_stand() {
+    let gate = fs::read_to_string(root().join(".ci/run")).unwrap();
+    let sandbox = sandbox();
+    let mut mains = 0;
+    for block in blocks().iter().filter(|block| block.language == "sh") {
+        for line in block.text.lines() {
+            if let Some(words) = line.strip_prefix("cargo run --release -- ") {
+                sandbox.shell(&format!("strandline {words}"));
+                assert!(gate.contains(words.split(" out").next().unwrap()), "{line}");
+                mains += 1;
+            } else {
+                assert!(
+                    gate.contains(&format!("{line} --locked\n")),
+                    "the gate does not run: {line}"
+                );
+            }
+        }
+    }
+    assert_eq!(mains, 1);
+    let rows = sandbox.shell("strandline --json status out/flights");
+    assert!(rows.contains("\"rows\":3614,"), "{rows}");
+}
+
+#[test]
+fn every_block_of_the_readme_is_of_a_kind_that_is_checked() {
+    // A unit file of systemd has nothing that could be run here, and the SQL is run by a test of `format`.
+    for block in blocks() {
+        assert!(
+            ["console", "sh", "sql", "ini"].contains(&block.language.as_str()),
+            "a block of {:?}",
+            block.language
+        );
+    }
+}
+
+#[test]
+fn every_command_and_every_exit_code_is_in_the_readme() {
+    let readme = readme();
+    let help = Sandbox::new().shell("strandline --help");
+    let commands = help.split("Commands:\n").nth(1).unwrap();
+    for line in commands.lines().take_while(|line| !line.is_empty()) {
+        let command = line.split_whitespace().next().unwrap();
+        if line.starts_with("  ") && !line.starts_with("   ") && command != "help" {
+            assert!(readme.contains(&format!("`{command}")), "{command}");
+        }
+    }
+    for code in [
+        "| 0 |",
+        "| 1 |",
+        "| 2 |",
+        "| 3 |",
+        "| 4 |",
+        "| 5 |",
+        "| 130, 143 |",
+    ] {
+        assert!(readme.contains(code), "{code}");
+    }
+}
+
+/// Does all that the console sessions do, and returns the SQL that is shown after them.
+pub(crate) fn after_the_tour() -> (Sandbox, String) {
+    let sandbox = sandbox();
+    let mut sql = String::new();
+    for block in blocks() {
+        match block.language.as_str() {
+            "console" => sessions(&block.text).iter().for_each(|session| {
+                sandbox.shell(session.command);
+            }),
+            "sql" => sql.push_str(&block.text),
+            _ => {}
+        }
+    }
+    (sandbox, sql)
+}
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.copy_fixtures("flights");
+    sandbox
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+fn readme() -> String {
+    fs::read_to_string(root().join("README.md")).unwrap()
+}
+
+fn blocks() -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut open: Option<Block> = None;
+    for line in readme().lines() {
+        match (line.strip_prefix("```"), open.as_mut()) {
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (Some(language), None) => {
+                open = Some(Block {
+                    language: language.to_owned(),
+                    text: String::new(),
+                });
+            }
+            (None, Some(block)) => writeln!(block.text, "{line}").unwrap(),
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "a block without an end");
+    blocks
+}
+
+/// A command, and what the README shows after it.
+struct Session<'a> {
+    command: &'a str,
+    shown: String,
+}
+
+fn sessions(text: &str) -> Vec<Session<'_>> {
+    let mut sessions: Vec<Session<'_>> = Vec::new();
+    for line in text.lines() {
+        if let Some(command) = line.strip_prefix("$ ") {
+            sessions.push(Session {
+                command,
+                shown: String::new(),
+            });
+        } else {
+            let session = sessions
+                .last_mut()
+                .expect("a session begins with a command");
+            writeln!(session.shown, "{line}").unwrap();
+        }
+    }
+    sessions
+}

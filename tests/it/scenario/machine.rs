@@ -1,0 +1,343 @@
+//! The machine: carries out operations, and the property that no history breaks the promises.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestError, TestRunner};
+use strandline::clock::Clock;
+use strandline::config::{OnDelete, OnModify, SameContent};
+use strandline::durable::Disk;
+use strandline::engine::RunError;
+use strandline::model::{ByteSize, KeyRange};
+use strandline::source::Moment;
+
+use super::operation::{Operation, Place, Recipe, Which, operation};
+use super::rows::is_csv;
+use super::world::{Setup, TARGET, World, partition_by};
+
+impl World {
+    /// Carries out one operation.
+    pub(crate) fn apply(&mut self, operation: &Operation) {
+        use Operation as O;
+        match *operation {
+            O::Add(place, recipe) => {
+                let extension = place.extension();
+                let bytes = self.content(recipe, extension);
+                self.source.replace(&place.path(extension), bytes);
+            }
+            O::Edit(which, recipe) => self.with(which, |world, path| {
+                let bytes = world.content(recipe, extension_of(path));
+                world.source.write(path, bytes);
+            }),
+            O::SameSizeEdit(which) => self.with(which, Self::edit_in_place),
+            O::Append(which, recipe) => self.with(which, |world, path| world.append(path, recipe)),
+            O::Truncate(which) => self.with(which, Self::truncate),
+            O::Empty(which) => self.with(which, |world, path| world.source.write(path, "")),
+            O::Touch(which) => self.with(which, |world, path| world.source.touch(path)),
+            O::SetBack(which) => self.with(which, |world, path| {
+                let past = world.clock.now().minus(Duration::from_hours(24));
+                world.source.set_modified_at(path, past);
+            }),
+            O::SetAhead(which) => self.with(which, |world, path| {
+                let ahead = world.clock.now().plus(Duration::from_hours(24));
+                world.source.set_modified_at(path, ahead);
+            }),
+            O::Rename(which, place) => self.with(which, |world, path| {
+                world.source.rename(path, &place.path(extension_of(path)));
+            }),
+            O::Disguise(which) => self.with(which, |world, path| {
+                if let (Some(stem), true) = (path.strip_suffix(".csv"), world.may_spoil()) {
+                    world.source.rename(path, &format!("{stem}.ndjson"));
+                }
+            }),
+            O::Swap(a, b) => self.swap(a, b),
+            O::Copy(which, place) => self.with(which, |world, path| {
+                let bytes = world.source.contents().remove(path).unwrap();
+                world.source.replace(&place.path(extension_of(path)), bytes);
+            }),
+            O::Delete(which) => self.with(which, |world, path| world.source.remove(path)),
+            O::SwapDirs(a, b) => self.swap_dirs(a, b),
+            O::Spoil(which) => self.with(which, |world, path| {
+                if world.may_spoil() {
+                    world.next_id += 1;
+                    let id = u8::try_from(world.next_id % 200).unwrap();
+                    world.source.write(path, vec![b'a', b'\n', 0xff, id]);
+                }
+            }),
+            ref other => self.apply_trouble(other),
+        }
+    }
+
+    fn apply_trouble(&mut self, operation: &Operation) {
+        use Operation as O;
+        match *operation {
+            O::ChangeWhileRead(which, recipe) => self.with(which, |world, path| {
+                let bytes = world.content(recipe, extension_of(path));
+                world.change_while_read(path, bytes);
+            }),
+            O::FailRead(which) => self.with(which, |world, path| {
+                world
+                    .faulty
+                    .fail(path, Moment::Reading, std::io::ErrorKind::TimedOut, 1);
+            }),
+            O::HideListing(dir) => {
+                let range = KeyRange::below(Place::DIRS[usize::from(dir)]);
+                self.faulty
+                    .hide(range.clone(), std::io::ErrorKind::PermissionDenied);
+                self.hidden.push(range);
+            }
+            O::PartitionBy(on) => self.definition.partition_by = partition_by(on),
+            O::FileSize(small) => {
+                self.definition.target_file_size = ByteSize(if small { 600 } else { 256 << 20 });
+            }
+            O::Run => self.run_or_recover(),
+            O::CrashRun(after, survive) => {
+                // It may be over before the power goes.
+                self.crash_run(usize::from(after), survive).ok();
+            }
+            O::Crash(survive) => self.crash(survive),
+            O::LoseLedger => {
+                if self.setup.is_plain() {
+                    self.lose_ledger();
+                }
+            }
+            O::LoseOutput(which) => self.harm(which, |_| None),
+            O::DamageOutput(which) => self.harm(which, |mut bytes| {
+                let middle = bytes.len() / 2;
+                bytes[middle] ^= 0x55;
+                Some(bytes)
+            }),
+            O::Advance(step) => self.clock.advance(match step % 4 {
+                0 => Duration::from_millis(1),
+                1 => Duration::from_millis(500),
+                2 => Duration::from_secs(3),
+                _ => Duration::from_mins(2),
+            }),
+            O::Idle => {
+                self.heal();
+                self.check_idle();
+            }
+            _ => unreachable!("carried out before"),
+        }
+    }
+
+    fn content(&mut self, recipe: Recipe, extension: &str) -> Vec<u8> {
+        recipe.content(extension, &mut self.next_id)
+    }
+
+    fn with(&mut self, which: Which, act: impl FnOnce(&mut Self, &str)) {
+        let paths = self.paths();
+        if !paths.is_empty() {
+            act(self, &paths[usize::from(which) % paths.len()]);
+        }
+    }
+
+    /// With `skip` a bad file may stand for good ones of the same bytes: left out of the model.
+    fn may_spoil(&self) -> bool {
+        self.setup.same_content != SameContent::Skip
+    }
+
+    fn edit_in_place(&mut self, path: &str) {
+        let mut bytes = self.source.contents().remove(path).unwrap();
+        // The ids have a leading zero; a nine for it keeps everything else as it is.
+        let digit = bytes
+            .windows(2)
+            .position(|pair| pair[0] == b'0' && pair[1] == b'0');
+        if let Some(at) = digit {
+            bytes[at] = b'9';
+            self.source.write(path, bytes);
+        }
+    }
+
+    fn append(&mut self, path: &str, recipe: Recipe) {
+        let bytes = self.source.contents().remove(path).unwrap();
+        let extension = extension_of(path);
+        let columns = recipe.content(extension, &mut 0).into_iter();
+        let header: Vec<u8> = columns.take_while(|byte| *byte != b'\n').collect();
+        if extension == "csv" && !bytes.starts_with(&[&header[..], b"\n"].concat()) {
+            return;
+        }
+        self.next_id += 1;
+        let mut text = String::new();
+        recipe.row(extension, self.next_id, &mut text);
+        self.source.append(path, text.as_bytes());
+    }
+
+    fn truncate(&mut self, path: &str) {
+        let bytes = self.source.contents().remove(path).unwrap();
+        let body = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        let end = body
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
+        self.source.write(path, &bytes[..end]);
+    }
+
+    fn swap(&mut self, a: Which, b: Which) {
+        let paths = self.paths();
+        if paths.is_empty() {
+            return;
+        }
+        let (a, b) = (
+            &paths[usize::from(a) % paths.len()],
+            &paths[usize::from(b) % paths.len()],
+        );
+        if a != b && extension_of(a) == extension_of(b) {
+            self.source.rename(a, "swap");
+            self.source.rename(b, a);
+            self.source.rename("swap", b);
+        }
+    }
+
+    fn swap_dirs(&mut self, a: u8, b: u8) {
+        let (a, b) = (Place::DIRS[usize::from(a)], Place::DIRS[usize::from(b)]);
+        if a.is_empty() || b.is_empty() || a == b {
+            return;
+        }
+        let paths = self.paths();
+        let moved = |from: &str, to: &str, way: &str| -> Vec<(String, String)> {
+            let inside = paths
+                .iter()
+                .filter_map(|path| Some((path, path.strip_prefix(from)?)));
+            inside
+                .map(|(path, name)| (path.clone(), format!("{way}{to}{name}")))
+                .collect()
+        };
+        for (from, to) in moved(a, b, "swap/").into_iter().chain(moved(b, a, "swap/")) {
+            self.source.rename(&from, &to);
+        }
+        for path in self.paths() {
+            if let Some(to) = path.strip_prefix("swap/") {
+                self.source.rename(&path, to);
+            }
+        }
+    }
+
+    fn change_while_read(&mut self, path: &str, bytes: Vec<u8>) {
+        let before = self.source.contents().remove(path).unwrap();
+        let (source, name, written) = (self.source.clone(), path.to_owned(), bytes.clone());
+        self.faulty
+            .once(path, Moment::Reading, move || source.write(&name, written));
+        self.coming.push((path.to_owned(), before));
+        self.coming.push((path.to_owned(), bytes));
+    }
+
+    fn run_or_recover(&mut self) {
+        match self.run() {
+            Ok(_) | Err(RunError::Source(..)) => {}
+            Err(RunError::LedgerMissing { .. }) => self.recover(),
+            Err(error) => panic!("the run failed: {error:?}"),
+        }
+    }
+
+    /// Does something to an output and lets `verify` find it.
+    fn harm(&mut self, which: Which, harm: impl Fn(Vec<u8>) -> Option<Vec<u8>>) {
+        // Rows that are only in the output cannot be had again.
+        if !self.setup.is_plain() || self.has_bad_files() {
+            return;
+        }
+        let outputs: Vec<_> = self
+            .disk
+            .files()
+            .into_iter()
+            .filter(|(path, _)| {
+                let is_output = path.extension().is_some_and(|end| end == "parquet");
+                is_output && path.starts_with(TARGET)
+            })
+            .collect();
+        if outputs.is_empty() {
+            return;
+        }
+        let (path, bytes) = outputs[usize::from(which) % outputs.len()].clone();
+        match harm(bytes) {
+            None => self.disk.remove_file(&path).unwrap(),
+            Some(bytes) => {
+                let mut file = self.disk.create(&path).unwrap();
+                std::io::Write::write_all(&mut file, &bytes).unwrap();
+                file.finish().unwrap();
+            }
+        }
+        self.verify();
+        // Before it is mended no file may turn bad, for the same reason.
+        self.heal();
+        self.clock.advance(Duration::from_hours(1));
+        self.run_to_the_end();
+    }
+}
+
+fn extension_of(path: &str) -> &'static str {
+    if is_csv(path) { "csv" } else { "ndjson" }
+}
+
+/// Lets a history happen in a world, with what must hold at its end.
+pub(crate) fn play(setup: Setup, operations: &[Operation]) {
+    let mut world = World::new(setup);
+    for operation in operations {
+        world.apply(operation);
+    }
+    world.heal();
+    world.check_fresh();
+    world.check_idle();
+}
+
+fn setup() -> impl Strategy<Value = Setup> {
+    let policies = prop_oneof![
+        6 => Just((OnDelete::Remove, OnModify::Replace, SameContent::Load)),
+        1 => Just((OnDelete::Retain, OnModify::Replace, SameContent::Load)),
+        1 => Just((OnDelete::Remove, OnModify::Ignore, SameContent::Load)),
+        1 => Just((OnDelete::Remove, OnModify::Replace, SameContent::Skip)),
+    ];
+    let sizes = (
+        200u64..4000,
+        1usize..10,
+        prop_oneof![Just(512u64), Just(1 << 20)],
+        1usize..4,
+    );
+    let max_files = prop_oneof![4 => Just(None), 1 => (1u64..4).prop_map(Some)];
+    (any::<bool>(), policies, sizes, max_files, any::<bool>()).prop_map(
+        |(settle, (on_delete, on_modify, same_content), sizes, max_files, partition_by)| Setup {
+            settle: Duration::from_secs(if settle && same_content != SameContent::Skip {
+                2
+            } else {
+                0
+            }),
+            on_delete,
+            on_modify,
+            same_content,
+            max_files,
+            unit_size: sizes.0,
+            unit_files: sizes.1,
+            memory: sizes.2,
+            threads: sizes.3,
+            partition_by,
+        },
+    )
+}
+
+#[test]
+fn no_history_of_a_source_breaks_the_promises() {
+    let nightly = std::env::var_os("NIGHTLY").is_some();
+    let cases = std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let config = Config {
+        cases: cases.unwrap_or(if nightly { 5000 } else { 150 }),
+        max_shrink_iters: 3000,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let length = if nightly { 1..80 } else { 1..30 };
+    let histories = (setup(), proptest::collection::vec(operation(), length));
+    let mut runner = TestRunner::new(config);
+    if let Err(error) = runner.run(&histories, |(setup, operations)| {
+        play(setup, &operations);
+        Ok(())
+    }) {
+        match error {
+            TestError::Fail(why, (setup, operations)) => {
+                panic!("{why}\nplay it again with\n{setup:?}\n{operations:?}")
+            }
+            TestError::Abort(why) => panic!("{why}"),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The engine against a model: random histories of a source, with crashes, and named stories.
+
+mod machine;
+mod model;
+mod operation;
+mod read_back;
+mod regressions;
+mod rows;
+mod stories;
+mod world;

@@ -1,0 +1,120 @@
+//! What stands in a target: rows by source file, and whether target and ledger agree.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use arrow::record_batch::RecordBatch;
+use arrow::util::display::array_value_to_string;
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use strandline::durable::{Disk, MemoryDisk};
+use strandline::ledger;
+use strandline::model::OutputPath;
+use strandline::sink::{DiskSink, Sink};
+
+use super::rows::{Row, Rows, normal, partitions};
+use super::world::{STATE, TARGET};
+
+/// What stands in a target.
+#[derive(Default, PartialEq, Eq)]
+pub(crate) struct Contents {
+    /// Rows by the source file that the ledger says they are of.
+    pub(crate) by_file: BTreeMap<String, Rows>,
+    /// Types of the columns that are stored in the files; two types would be one too many.
+    pub(crate) types: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Contents {
+    /// All rows, in order.
+    pub(crate) fn rows(&self) -> Rows {
+        let mut rows: Rows = self.by_file.values().flatten().cloned().collect();
+        rows.sort();
+        rows
+    }
+}
+
+/// Reads everything back, checking that outputs and ledger say the same.
+pub(crate) fn read_back(disk: &MemoryDisk) -> Contents {
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let view = ledger::snapshot(Arc::clone(&shared), Path::new(STATE)).expect("the ledger opens");
+    let sink = DiskSink::new(shared, TARGET.into());
+    let mut contents = Contents::default();
+    let mut owned = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    for unit in view.units().unwrap() {
+        let (id, unit) = unit.unwrap();
+        for member in &unit.members {
+            let path = member.path.to_string();
+            assert!(seen.insert(path.clone()), "{path} is in two units");
+            let record = view.file(&path).unwrap();
+            let record = record.unwrap_or_else(|| panic!("{path} is in unit {id}, without record"));
+            assert_eq!(record.unit, Some(id), "{path}: {record:?}");
+        }
+        for output in &unit.outputs {
+            assert!(
+                owned.insert(output.path.clone()),
+                "{} is owned twice",
+                output.path
+            );
+            let mut rows = read_output(&sink, &output.path, &mut contents.types).into_iter();
+            for (member, count) in unit.members.iter().zip(&output.member_rows) {
+                let own = contents.by_file.entry(member.path.to_string()).or_default();
+                own.extend(rows.by_ref().take(usize::try_from(*count).unwrap()));
+            }
+            assert_eq!(rows.count(), 0, "{} holds rows of nobody", output.path);
+        }
+    }
+    let standing: BTreeSet<OutputPath> = sink.outputs().unwrap().into_iter().collect();
+    assert_eq!(
+        standing, owned,
+        "outputs in the target, and outputs of units"
+    );
+    let staging = format!("{TARGET}/_strandline/staging");
+    assert_eq!(
+        disk.list(Path::new(&staging)).unwrap(),
+        [],
+        "left in staging"
+    );
+    contents.by_file.values_mut().for_each(|rows| rows.sort());
+    contents
+}
+
+fn read_output(
+    sink: &DiskSink,
+    output: &OutputPath,
+    types: &mut BTreeMap<String, BTreeSet<String>>,
+) -> Rows {
+    let file = sink.open(output).expect("an output of the ledger stands");
+    let mut bytes = vec![0; usize::try_from(file.len()).unwrap()];
+    file.read_exact_at(0, &mut bytes).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)).unwrap();
+    let mut rows = Vec::new();
+    for batch in reader.build().unwrap() {
+        let batch = batch.unwrap();
+        for field in batch.schema().fields() {
+            let name = match field.data_type() {
+                DataType::Timestamp(..) => "Timestamp".to_owned(),
+                other => other.to_string(),
+            };
+            types.entry(field.name().clone()).or_default().insert(name);
+        }
+        rows.extend((0..batch.num_rows()).map(|index| row(&batch, index, output)));
+    }
+    rows
+}
+
+fn row(batch: &RecordBatch, index: usize, output: &OutputPath) -> Row {
+    let schema = batch.schema();
+    let cells = schema.fields().iter().zip(batch.columns());
+    let mut row: Row = cells
+        .filter(|(_, column)| column.is_valid(index))
+        .map(|(field, column)| {
+            let text = array_value_to_string(column, index).unwrap();
+            (field.name().clone(), normal(&text))
+        })
+        .collect();
+    row.extend(partitions(output));
+    row
+}

@@ -1,0 +1,205 @@
+//! Histories that once broke a promise, shrunk, each with what went wrong.
+
+use std::time::Duration;
+
+use strandline::config::{OnModify, SameContent};
+
+use super::machine::play;
+use super::operation::Operation::{
+    self, Add, Advance, ChangeWhileRead, Copy, Delete, Edit, LoseLedger, LoseOutput, PartitionBy,
+    Run,
+};
+use super::operation::{Place, Recipe, Survive};
+use super::world::{Setup, World};
+
+#[test]
+fn a_frozen_file_keeps_its_rows() {
+    let setup = Setup {
+        settle: Duration::ZERO,
+        on_modify: OnModify::Ignore,
+        unit_size: 200,
+        unit_files: 1,
+        memory: 512,
+        threads: 1,
+        ..Setup::default()
+    };
+    let rows = |rows| Recipe { rows, flavour: 0 };
+    play(
+        setup,
+        &[
+            Add(Place(0), rows(1)),
+            Run,
+            Edit(0, rows(0)),
+            Add(Place(1), rows(0)),
+            Add(Place(0), rows(0)),
+            Run,
+        ],
+    );
+}
+
+/// Lets a run lose power at one change after the other (some of them, but for the nightly set) between `before` and
+/// `after`.
+fn at_every_crash(setup: &Setup, before: &[Operation], after: &[Operation]) {
+    let step = if std::env::var_os("NIGHTLY").is_some() {
+        1
+    } else {
+        9
+    };
+    for number in (0..).step_by(step) {
+        let mut world = World::new(setup.clone());
+        for operation in before {
+            world.apply(operation);
+        }
+        let over = world.crash_run(number, Survive::All).is_ok();
+        for operation in after {
+            world.apply(operation);
+        }
+        world.check_fresh();
+        world.check_idle();
+        if over {
+            break;
+        }
+    }
+}
+
+#[test]
+fn outputs_of_two_makings_are_not_taken_for_a_whole_unit_by_recover() {
+    let setup = Setup {
+        partition_by: true,
+        threads: 1,
+        ..Setup::default()
+    };
+    let rows = Recipe {
+        rows: 4,
+        flavour: 0,
+    };
+    let before = [
+        Add(Place(1), rows),
+        Advance(3),
+        Run,
+        Edit(0, rows),
+        Advance(3),
+    ];
+    at_every_crash(&setup, &before, &[LoseLedger, Run]);
+}
+
+#[test]
+fn a_change_in_a_unit_that_an_interrupted_run_was_absorbing_is_built_once() {
+    let setup = Setup {
+        unit_files: 9,
+        unit_size: 4000,
+        threads: 1,
+        ..Setup::default()
+    };
+    let rows = Recipe {
+        rows: 1,
+        flavour: 0,
+    };
+    let before = [
+        Add(Place(1), rows),
+        Add(Place(8), rows),
+        Add(Place(15), rows),
+        Advance(3),
+        Run,
+        Add(Place(22), rows),
+        Advance(3),
+        Run,
+        Add(Place(29), rows),
+        Advance(3),
+    ];
+    for after in [
+        vec![Edit(3, rows), Advance(3), Run],
+        vec![Edit(0, rows), Advance(3), Run],
+        vec![Delete(0), Run],
+        vec![Delete(3), Run],
+        vec![Delete(4), Run],
+        vec![PartitionBy(true), Run],
+        vec![LoseLedger, Run],
+        vec![LoseOutput(0), LoseOutput(1), Run],
+    ] {
+        at_every_crash(&setup, &before, &after);
+    }
+}
+
+#[test]
+fn a_unit_that_waits_for_an_unsettled_member_does_not_keep_narrower_types() {
+    let setup = Setup {
+        settle: Duration::ZERO,
+        threads: 1,
+        ..Setup::default()
+    };
+    let (narrow, wide) = (
+        Recipe {
+            rows: 2,
+            flavour: 0,
+        },
+        Recipe {
+            rows: 2,
+            flavour: 7,
+        },
+    );
+    play(
+        setup,
+        &[
+            Add(Place(1), narrow),
+            Add(Place(5), narrow),
+            Advance(3),
+            Run,
+            Edit(0, narrow),
+            ChangeWhileRead(0, narrow),
+            Add(Place(6), wide),
+            Run,
+        ],
+    );
+}
+
+#[test]
+fn with_skip_a_name_whose_stamps_were_too_fresh_steps_back_for_an_earlier_one() {
+    let setup = Setup {
+        settle: Duration::ZERO,
+        same_content: SameContent::Skip,
+        ..Setup::default()
+    };
+    let rows = Recipe {
+        rows: 1,
+        flavour: 0,
+    };
+    play(setup, &[Add(Place(8), rows), Run, Copy(0, Place(1)), Run]);
+}
+
+#[test]
+fn with_skip_an_interrupted_run_does_not_load_the_same_bytes_twice() {
+    let setup = Setup {
+        settle: Duration::ZERO,
+        same_content: SameContent::Skip,
+        threads: 1,
+        ..Setup::default()
+    };
+    let rows = Recipe {
+        rows: 1,
+        flavour: 0,
+    };
+    let before = [Add(Place(8), rows), Run, Copy(0, Place(1))];
+    at_every_crash(&setup, &before, &[Run]);
+}
+
+#[test]
+fn an_output_that_is_lost_after_an_interrupted_run_is_published_again() {
+    let setup = Setup {
+        threads: 1,
+        ..Setup::default()
+    };
+    let rows = Recipe {
+        rows: 1,
+        flavour: 0,
+    };
+    let before = [
+        Add(Place(1), rows),
+        Advance(3),
+        Run,
+        Add(Place(8), rows),
+        Advance(3),
+    ];
+    // The file that was to join is gone again, so the unit comes out as it was recorded.
+    at_every_crash(&setup, &before, &[Delete(1), LoseOutput(0)]);
+}

@@ -1,0 +1,394 @@
+//! A source, a disk with target and ledger, a clock, and the model of what the target must hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use strandline::clock::{Clock, ManualClock};
+use strandline::config::{Definition, Limits, OnDelete, OnModify, Policies, SameContent};
+use strandline::durable::{Action, Disk, FaultyDisk, MemoryDisk, Survivors};
+use strandline::engine::{self, Control, Depth, Pipeline, RunError, Target};
+use strandline::ledger::OpenError;
+use strandline::model::{ByteSize, KeyRange, RunReport, RunStatus, SourcePath, Timestamp};
+use strandline::sink::DiskSink;
+use strandline::source::{CountingSource, FaultySource, MemorySource, Source};
+
+use super::model::{Found, Model, Progress, Rules};
+use super::operation::Survive;
+use super::read_back::{Contents, read_back};
+use super::rows::rows_of;
+
+pub(crate) const TARGET: &str = "/out";
+pub(crate) const STATE: &str = "/out/_strandline";
+
+/// How a pipeline is set up.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    pub(crate) settle: Duration,
+    pub(crate) on_delete: OnDelete,
+    pub(crate) on_modify: OnModify,
+    pub(crate) same_content: SameContent,
+    pub(crate) max_files: Option<u64>,
+    pub(crate) unit_size: u64,
+    pub(crate) unit_files: usize,
+    pub(crate) memory: u64,
+    pub(crate) threads: usize,
+    pub(crate) partition_by: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            settle: Duration::from_secs(2),
+            on_delete: OnDelete::Remove,
+            on_modify: OnModify::Replace,
+            same_content: SameContent::Load,
+            max_files: None,
+            unit_size: 600,
+            unit_files: 3,
+            memory: 4096,
+            threads: 2,
+            partition_by: false,
+        }
+    }
+}
+
+impl Setup {
+    /// Tells whether a fresh run over the source has to come to the same.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.on_delete == OnDelete::Remove && self.on_modify == OnModify::Replace
+    }
+}
+
+/// Everything that a case is made of.
+pub(crate) struct World {
+    pub(crate) setup: Setup,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) source: MemorySource,
+    pub(crate) faulty: FaultySource,
+    pub(crate) counting: CountingSource,
+    pub(crate) disk: MemoryDisk,
+    pub(crate) faulty_disk: FaultyDisk,
+    pub(crate) definition: Definition,
+    pub(crate) model: Model,
+    pub(crate) hidden: Vec<KeyRange>,
+    /// Versions that a file may be given while the next run reads it.
+    pub(crate) coming: Vec<(String, Vec<u8>)>,
+    pub(crate) next_id: u64,
+}
+
+impl World {
+    pub(crate) fn new(setup: Setup) -> Self {
+        let clock = Arc::new(ManualClock::new(Timestamp(1_700_000_000_123_456_789)));
+        let source = MemorySource::with_span_files(clock.clone(), 3);
+        let faulty = FaultySource::new(Arc::new(source.clone()));
+        let counting = CountingSource::new(Arc::new(faulty.clone()));
+        let disk = MemoryDisk::new();
+        let definition = Definition {
+            partition_by: partition_by(setup.partition_by),
+            ..Definition::default()
+        };
+        Self {
+            faulty_disk: FaultyDisk::new(Arc::new(disk.clone())),
+            clock,
+            source,
+            faulty,
+            counting,
+            disk,
+            definition,
+            setup,
+            model: Model::default(),
+            hidden: Vec::new(),
+            coming: Vec::new(),
+            next_id: 0,
+        }
+    }
+
+    pub(crate) fn pipeline(&self) -> Pipeline {
+        Pipeline {
+            source: Arc::new(self.counting.clone()),
+            target: self.target(),
+            definition: self.definition.clone(),
+            policies: Policies {
+                on_delete: self.setup.on_delete,
+                on_modify: self.setup.on_modify,
+                same_content: self.setup.same_content,
+                settle: self.setup.settle,
+                ..Policies::default()
+            },
+            limits: Limits {
+                threads: self.setup.threads,
+                memory: ByteSize(self.setup.memory),
+                max_files: self.setup.max_files,
+                unit_size: ByteSize(self.setup.unit_size),
+                unit_files: self.setup.unit_files,
+                ..Limits::default()
+            },
+        }
+    }
+
+    pub(crate) fn target(&self) -> Target {
+        let disk: Arc<dyn Disk> = Arc::new(self.faulty_disk.clone());
+        Target {
+            sink: Arc::new(DiskSink::new(Arc::clone(&disk), PathBuf::from(TARGET))),
+            disk,
+            clock: self.clock.clone(),
+            state: PathBuf::from(STATE),
+            holder: "scenario".to_owned(),
+        }
+    }
+
+    /// The source's files, in order.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.source.contents().into_keys().collect()
+    }
+
+    /// Runs, and compares what stands in the target with the model.
+    pub(crate) fn run(&mut self) -> Result<RunReport, RunError> {
+        let result = engine::run(&self.pipeline(), &Control::default());
+        self.learn(&result);
+        // A unit that could not be built keeps its outputs as they are, damaged ones included.
+        if result.as_ref().is_ok_and(|report| report.units.failed == 0) {
+            self.check();
+        }
+        result
+    }
+
+    /// Runs until nothing is left to do; everything has to be well by then.
+    pub(crate) fn run_to_the_end(&mut self) -> RunReport {
+        for _ in 0..20 {
+            let report = match self.run() {
+                Ok(report) => report,
+                Err(RunError::LedgerMissing { .. }) => {
+                    self.recover();
+                    continue;
+                }
+                Err(error) => panic!("the run failed: {error:?}"),
+            };
+            if is_complete(&report) {
+                return report;
+            }
+        }
+        panic!("20 runs were not enough: {:?}", self.run());
+    }
+
+    /// Lets the power go at the change with this number, counted from now; then what survives is opened again.
+    pub(crate) fn crash_run(
+        &mut self,
+        after: usize,
+        survive: Survive,
+    ) -> Result<RunReport, RunError> {
+        self.faulty_disk.cut_at(self.faulty_disk.changes() + after);
+        let result = engine::run(&self.pipeline(), &Control::default());
+        self.learn(&result);
+        self.crash(survive);
+        result
+    }
+
+    pub(crate) fn crash(&mut self, survive: Survive) {
+        let survivors = match survive {
+            Survive::All => Survivors::All,
+            Survive::Synced => Survivors::Synced,
+            Survive::Some(seed) => Survivors::Some { seed },
+        };
+        self.disk = self.disk.crash(survivors);
+        self.faulty_disk = FaultyDisk::new(Arc::new(self.disk.clone()));
+    }
+
+    /// The ledger is lost; what its outputs tell must be enough.
+    pub(crate) fn recover(&mut self) {
+        engine::recover(&self.target()).expect("outputs tell enough");
+    }
+
+    pub(crate) fn lose_ledger(&mut self) {
+        self.disk
+            .remove_file(&Path::new(STATE).join("ledger.redb"))
+            .unwrap();
+    }
+
+    /// Looks for damage; the next run mends it.
+    pub(crate) fn verify(&self) {
+        let source: &dyn Source = &self.counting;
+        match engine::verify(
+            &self.target(),
+            Some(source),
+            Depth::Deep,
+            &Control::default(),
+        ) {
+            Ok(_) | Err(RunError::Open(OpenError::Missing)) => {}
+            Err(error) => panic!("verify failed: {error:?}"),
+        }
+    }
+
+    /// An idle run reads no input and changes no output.
+    pub(crate) fn check_idle(&mut self) {
+        self.clock.advance(Duration::from_hours(1));
+        self.run_to_the_end();
+        self.clock.advance(Duration::from_hours(1));
+        self.run_to_the_end();
+        let (opens, steps) = (self.counting.opens(), self.faulty_disk.changes());
+        let report = self.run().expect("an idle run succeeds");
+        assert_eq!(
+            self.counting.opens(),
+            opens,
+            "an idle run opens nothing: {report:?}"
+        );
+        for step in &self.faulty_disk.history()[steps..] {
+            let is_output = step.path.extension().is_some_and(|end| end == "parquet");
+            assert!(
+                !is_output && !matches!(step.action, Action::Rename | Action::RemoveFile),
+                "an idle run did {step:?}"
+            );
+        }
+    }
+
+    /// A fresh run over the same source comes to the same rows, and to the same types unless they were wider once.
+    pub(crate) fn check_fresh(&mut self) {
+        self.clock.advance(Duration::from_hours(1));
+        self.run_to_the_end();
+        if !self.setup.is_plain() || self.has_bad_files() {
+            return;
+        }
+        let mut fresh = World::new(Setup {
+            max_files: None,
+            ..self.setup.clone()
+        });
+        fresh
+            .clock
+            .set(self.clock.now().plus(Duration::from_hours(1)));
+        fresh.counting = CountingSource::new(Arc::new(self.source.clone()));
+        fresh.definition = self.definition.clone();
+        engine::run(&fresh.pipeline(), &Control::default()).expect("a fresh run succeeds");
+        let (fresh, own) = (read_back(&fresh.disk), read_back(&self.disk));
+        assert_eq!(
+            fresh.rows(),
+            own.rows(),
+            "rows of a fresh run, and of this one"
+        );
+        check_types(&fresh, &own);
+    }
+
+    pub(crate) fn has_bad_files(&self) -> bool {
+        let contents = self.source.contents();
+        contents
+            .iter()
+            .any(|(path, bytes)| rows_of(path, bytes).is_none())
+    }
+
+    fn check(&mut self) {
+        let contents = read_back(&self.disk);
+        self.model.settle(&contents.by_file);
+        for (column, types) in &contents.types {
+            assert_eq!(types.len(), 1, "types of {column}: {types:?}");
+        }
+    }
+
+    /// Tells the model what a run has seen.
+    fn learn(&mut self, result: &Result<RunReport, RunError>) {
+        let progress = match result {
+            Ok(report) if is_complete(report) => Progress::Complete,
+            // Nothing was begun.
+            Err(RunError::LedgerMissing { .. }) => return,
+            Ok(_) | Err(_) => Progress::Partly,
+        };
+        let rules = Rules {
+            retain: self.setup.on_delete == OnDelete::Retain,
+            ignore: self.setup.on_modify == OnModify::Ignore,
+        };
+        let found = self.find();
+        for (path, found) in &found {
+            self.model.meet(path, found, rules, progress);
+        }
+        for (path, bytes) in std::mem::take(&mut self.coming) {
+            if let Some(rows) = rows_of(&path, &bytes) {
+                self.model.may_hold(&path, Some(rows));
+            }
+        }
+        if progress == Progress::Partly && self.setup.same_content == SameContent::Skip {
+            // Where the first name cannot be read or has to wait, the next one may count for the time being.
+            for (path, bytes) in self.source.contents() {
+                self.model.may_hold(&path, rows_of(&path, &bytes));
+                self.model.may_hold(&path, None);
+            }
+        }
+        self.heal();
+    }
+
+    /// Takes back what is to go wrong in the next run.
+    pub(crate) fn heal(&mut self) {
+        self.faulty.heal();
+        self.hidden.clear();
+        self.coming.clear();
+    }
+
+    /// How a run finds every path that the source or the model knows.
+    fn find(&self) -> BTreeMap<String, Found> {
+        let mut contents = self.source.contents();
+        // What was written in the middle of the run counted as it was before.
+        let now = self.clock.now();
+        let mut first_names: BTreeMap<Vec<u8>, String> = BTreeMap::new();
+        if self.setup.same_content == SameContent::Skip {
+            for (path, bytes) in &contents {
+                first_names
+                    .entry(bytes.clone())
+                    .or_insert_with(|| path.clone());
+            }
+            contents.retain(|path, bytes| first_names[bytes] == *path);
+        }
+        let paths: BTreeSet<String> = contents
+            .keys()
+            .chain(self.model.versions.keys())
+            .cloned()
+            .collect();
+        let find = |path: String| {
+            let found = match contents.get(&path) {
+                _ if self.hidden.iter().any(|range| range.contains(&path)) => Found::Unclear,
+                None if self.setup.on_delete == OnDelete::Retain => Found::Moved,
+                None => Found::Gone,
+                Some(_) if self.is_young(&path, now) => Found::Unclear,
+                Some(bytes) => rows_of(&path, bytes).map_or(Found::Unclear, Found::Rows),
+            };
+            (path, found)
+        };
+        paths.into_iter().map(find).collect()
+    }
+
+    fn is_young(&self, path: &str, now: Timestamp) -> bool {
+        let Ok(Some(seen)) = self.source.look(&SourcePath::from(path)) else {
+            return false;
+        };
+        let stamps = [Some(seen.modified_at), seen.changed_at];
+        let stamp = stamps.into_iter().flatten().find(|stamp| *stamp <= now);
+        stamp.is_some_and(|stamp| now.since(stamp) < self.setup.settle)
+    }
+}
+
+fn is_complete(report: &RunReport) -> bool {
+    matches!(report.status, RunStatus::Done | RunStatus::Quarantined)
+        && report.files.deferred == 0
+        && report.files.unsettled == 0
+}
+
+pub(crate) fn partition_by(on: bool) -> Vec<String> {
+    if on { vec!["k".to_owned()] } else { Vec::new() }
+}
+
+fn check_types(fresh: &Contents, own: &Contents) {
+    for (column, types) in &fresh.types {
+        let wider = ["Int64 Float64", "Date32 Timestamp"];
+        for (now, was) in types
+            .iter()
+            .zip(own.types.get(column).into_iter().flatten())
+        {
+            let may_be = now == was
+                || was == "Utf8"
+                || now == "Utf8" // a column that never held a value is written as text
+                || wider.contains(&format!("{now} {was}").as_str());
+            assert!(
+                may_be,
+                "{column} is {was}, where a fresh run makes it {now}"
+            );
+        }
+    }
+}
