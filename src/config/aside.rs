@@ -65,11 +65,15 @@ fn unfinished(name: &str) -> Option<&'static str> {
         .find(|ending| ends_with(name, ending))
 }
 
+/// Asked for every listed name, and nearly always told by the last byte.
 fn ends_with(name: &str, ending: &str) -> bool {
-    name.len()
-        .checked_sub(ending.len())
-        .and_then(|start| name.get(start..))
-        .is_some_and(|tail| tail.eq_ignore_ascii_case(ending))
+    let (name, ending) = (name.as_bytes(), ending.as_bytes());
+    let last = |text: &[u8]| text.last().map(u8::to_ascii_lowercase);
+    last(name) == last(ending)
+        && name
+            .len()
+            .checked_sub(ending.len())
+            .is_some_and(|start| name[start..].eq_ignore_ascii_case(ending))
 }
 
 #[cfg(test)]
