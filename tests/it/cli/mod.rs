@@ -40,7 +40,9 @@ fn seen(output: &Output) -> String {
     let mut text = format!("exit code {code}\n");
     for (name, bytes) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
         if !bytes.is_empty() {
-            text.push_str(&format!("-- {name}\n"));
+            text.push_str("-- ");
+            text.push_str(name);
+            text.push('\n');
             text.push_str(&redacted(std::str::from_utf8(bytes).unwrap()));
         }
     }

@@ -22,11 +22,7 @@ fn other_readers_find_the_flights_of_a_full_reload_after_every_change() {
 
     let first = "fixtures/flights/dt=2013-01-01/flights.csv";
     let text = fs::read_to_string(sandbox.path(first)).unwrap();
-    let half: String = text
-        .lines()
-        .take(400)
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let half: String = text.split_inclusive('\n').take(400).collect();
     sandbox.write(first, half);
     fs::remove_file(sandbox.path("fixtures/flights/dt=2013-01-02/flights.csv")).unwrap();
     sandbox.write(

@@ -5,10 +5,12 @@
 /// Spaces before a placeholder are drawn together, since they depend on its width; the line on which a run tells
 /// where its time went is left out, since it is not there where no stage took long.
 pub(crate) fn redacted(text: &str) -> String {
-    let lines = text.lines().filter(|line| !line.starts_with("  time     "));
-    lines
-        .map(|line| format!("{}\n", redacted_line(line)))
-        .collect()
+    let mut all = String::new();
+    for line in text.lines().filter(|line| !line.starts_with("  time     ")) {
+        all.push_str(&redacted_line(line));
+        all.push('\n');
+    }
+    all
 }
 
 fn redacted_line(line: &str) -> String {
