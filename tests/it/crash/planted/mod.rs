@@ -101,13 +101,14 @@ fn in_peace(disk_fault: DiskFault, fault: SinkFault) -> Vec<String> {
 fn under_power_cuts(disk_fault: DiskFault, fault: SinkFault) -> Vec<String> {
     let stage = Stage::of(1);
     let world = &stage.world;
-    for cut in (0..stage.operations + 40).step_by(4) {
+    let mut complaints = Vec::new();
+    for cut in (0..stage.operations + 40).step_by(2) {
         let memory = stage.before.crash(Survivors::All);
         let faulty = FaultyDisk::new(as_disk(&memory));
         faulty.cut_at(cut);
         let pipeline = faulty_pipeline(world, Arc::new(faulty), disk_fault, fault);
         engine::run(&pipeline, &Control::default()).ok();
-        let survivors = if cut % 8 == 0 {
+        let survivors = if cut % 4 == 0 {
             Survivors::Synced
         } else {
             Survivors::All
@@ -115,18 +116,17 @@ fn under_power_cuts(disk_fault: DiskFault, fault: SinkFault) -> Vec<String> {
         let wreck = memory.crash(survivors);
         let found = check::between(&wreck);
         if !found.is_empty() {
-            return found;
+            complaints.extend(found);
+            continue;
         }
         let pipeline = faulty_pipeline(world, as_disk(&wreck), disk_fault, fault);
         if let Err(error) = engine::run(&pipeline, &Control::default()) {
-            return vec![format!("cut at {cut}, the next run: {}", chain(&error))];
+            complaints.push(format!("cut at {cut}, the next run: {}", chain(&error)));
+            continue;
         }
-        let found = Ending::of(&wreck).complaints(&stage.expected);
-        if !found.is_empty() {
-            return found;
-        }
+        complaints.extend(Ending::of(&wreck).complaints(&stage.expected));
     }
-    Vec::new()
+    complaints
 }
 
 /// A world that is looked at through a source with a fault, and by a clock of its own.
