@@ -53,8 +53,7 @@ pub(super) fn hash(
     expected: &Fingerprint,
 ) -> Result<ContentHash, Trouble> {
     let mut input = open(source, path, expected)?;
-    let hash = hash_rest(&mut *input, blake3::Hasher::new(), expected.size)
-        .map_err(|error| unreadable(path, error))?;
+    let hash = hash_rest(path, &mut *input, blake3::Hasher::new(), expected.size)?;
     confirm(source, path, expected)?;
     Ok(hash)
 }
@@ -93,7 +92,7 @@ fn try_read(
     let size = file.expected.size;
     let mut input = open(source, file.path, file.expected)?;
     let (decoded, hash) = if file.how.wants_random_access() {
-        let hash = hash_rest(&mut *input, blake3::Hasher::new(), size).map_err(failed)?;
+        let hash = hash_rest(file.path, &mut *input, blake3::Hasher::new(), size)?;
         let bytes = Bytes::Random(input.random_access().map_err(failed)?);
         (decode::decode(bytes, file.how, shape, emit), hash)
     } else {
@@ -106,10 +105,7 @@ fn try_read(
             return Ok(Reading::Stopped);
         }
         let hasher = tee.hasher;
-        (
-            decoded,
-            hash_rest(&mut *input, hasher, size).map_err(failed)?,
-        )
+        (decoded, hash_rest(file.path, &mut *input, hasher, size)?)
     };
     let version = Carried {
         size: file.expected.size,
@@ -166,22 +162,27 @@ fn unreadable(path: &SourcePath, error: io::Error) -> Trouble {
     Trouble::Unreadable(format!("cannot read {path}: {error}"))
 }
 
-/// Hashes what is left of a file of `size` bytes.
+/// Hashes what is left of a file of `size` bytes. What ends too early, or goes on too long, is not the file that was
+/// listed, whatever its stamps say.
 fn hash_rest(
+    path: &SourcePath,
     input: &mut dyn Input,
     mut hasher: blake3::Hasher,
     size: u64,
-) -> io::Result<ContentHash> {
+) -> Result<ContentHash, Trouble> {
     let left = size.saturating_sub(hasher.count());
     let mut buffer = vec![0; usize::try_from(left.clamp(64, 256 << 10)).unwrap_or(256 << 10)];
     loop {
         match input.read(&mut buffer) {
-            Ok(0) => return Ok(ContentHash(*hasher.finalize().as_bytes())),
+            Ok(0) if hasher.count() == size => {
+                return Ok(ContentHash(*hasher.finalize().as_bytes()));
+            }
+            Ok(0) => return Err(Trouble::Unsettled),
             Ok(count) => {
                 hasher.update(&buffer[..count]);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err(unreadable(path, error)),
         }
     }
 }
