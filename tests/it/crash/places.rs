@@ -117,25 +117,41 @@ fn a_file_that_is_bad_only_while_it_is_written_is_never_quarantined() {
     a_file_under_the_reader(half, whole);
 }
 
-/// Takes everything below `place` away.
+/// Takes `place` away with everything below it, also with what workers write there meanwhile.
 fn wipe(disk: &MemoryDisk, place: &str) {
     let on = as_disk(disk);
-    for (path, _) in disk.files() {
-        if path.starts_with(place) {
-            on.remove_file(&path).unwrap();
+    while is_there(disk, Path::new(place)) {
+        for (path, _) in disk.files() {
+            if path.starts_with(place) {
+                // A worker may have renamed or removed it since.
+                let _ = on.remove_file(&path);
+            }
+        }
+        for directory in directories_below(disk, place).iter().rev() {
+            // One that has been filled again goes in the next round.
+            let _ = on.remove_empty_dir(directory);
         }
     }
-    let mut directories = vec![PathBuf::from(place)];
-    let mut todo = directories.clone();
+}
+
+fn is_there(disk: &MemoryDisk, place: &Path) -> bool {
+    let around = as_disk(disk).list(place.parent().unwrap()).unwrap();
+    let name = place.file_name().unwrap();
+    around.iter().any(|entry| name == entry.name.as_str())
+}
+
+/// Returns `place` and the directories below it, each before those within it.
+fn directories_below(disk: &MemoryDisk, place: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut todo = vec![PathBuf::from(place)];
     while let Some(directory) = todo.pop() {
-        for entry in on.list(&directory).unwrap() {
-            todo.push(directory.join(&entry.name));
-            directories.push(directory.join(entry.name));
+        // What is no directory, or none any more, cannot be listed.
+        if let Ok(entries) = as_disk(disk).list(&directory) {
+            todo.extend(entries.iter().map(|entry| directory.join(&entry.name)));
+            found.push(directory);
         }
     }
-    for directory in directories.iter().rev() {
-        on.remove_empty_dir(directory).unwrap();
-    }
+    found
 }
 
 #[test]

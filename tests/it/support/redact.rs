@@ -70,12 +70,12 @@ fn placeholder(word: &str, before: &str) -> Option<&'static str> {
     ([12, 16, 32, 64].contains(&word.len()) && is_hex(word)).then_some("[HASH]")
 }
 
-/// Tells whether a word is a duration such as `<1ms`, `0.2s` or `3d4h5m6s`.
+/// Tells whether a word is a duration such as `<1ms`, `0.2s`, `3d4h5m6s` or `3d4h`.
 fn is_duration(word: &str) -> bool {
     let word = word.trim_start_matches('<');
     let of_duration = |b: u8| b.is_ascii_digit() || b".dhms".contains(&b);
     word.starts_with(|c: char| c.is_ascii_digit())
-        && word.ends_with('s')
+        && word.ends_with(['s', 'm', 'h', 'd'])
         && word.bytes().all(of_duration)
 }
 

@@ -1,0 +1,654 @@
+//! `--help`: what, when, default and an example.
+
+use super::{beside_run, help, own};
+
+#[test]
+fn long_help_of_the_program() {
+    insta::assert_snapshot!(help("--help"), @r#"
+    exit code 0
+    -- stdout
+    Keep Parquet partitions equal to a full reload of a pile of files
+
+    strandline finds what changed in a directory since last time and brings exactly that into a set of
+    Parquet files, so that they hold what a full reload would have produced.
+
+    Usage: strandline [OPTIONS] <COMMAND>
+
+    Commands:
+      run          Bring what changed in SOURCE into TARGET
+      plan         Show what a run would do, and why
+      status       Show how a pipeline stands
+      history      List past runs, the latest first
+      files        List the recorded source files
+      explain      Explain what became of one source file
+      verify       Check outputs against the ledger
+      reset        Mark files for reprocessing by the next run
+      recover      Rebuild a lost ledger from the outputs
+      quarantine   List or retry the files that were set aside
+      init         Write a commented strandline.toml
+      config       Show the settings that count
+      completions  Write completions for a shell to stdout
+      help         Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    General:
+      -c, --config <FILE>
+              Read settings from FILE
+
+              Default: ./strandline.toml, where it is there and no SOURCE and no TARGET is given.
+              Relative paths in the file are relative to the file. Example: -c
+              /etc/strandline/orders.toml
+
+          --json
+              Write results to stdout as one JSON document
+
+              The document has a version and may only grow. Default: text for people.
+
+      -q, --quiet
+              Say nothing but errors
+
+              Results that were asked for still go to stdout.
+
+      -v, --verbose
+              Leave nothing out of lists
+
+              Without it, long lists of changes and troubles end in "… and N more".
+
+          --progress <WHEN>
+              Show how far a run is
+
+              Default: auto, which shows it where stderr is a terminal.
+
+              Possible values:
+              - auto:   Where people can see it
+              - always: Always
+              - never:  Never
+
+    Example:
+      strandline run ./in ./out       load ./in into ./out; do it again and only changes are worked on
+      strandline status ./out         see how things stand
+
+    Exit codes:
+      0 done, also with nothing to do      4 another run holds the pipeline
+      1 failed, safe to run again          5 stopped by the removal brake
+      2 wrong usage or settings            130, 143 interrupted, safe to run again
+      3 done, some inputs quarantined
+    "#);
+}
+
+#[test]
+fn long_help_of_run() {
+    insta::assert_snapshot!(own("run --help"), @r#"
+    exit code 0
+    -- stdout
+    Bring what changed in SOURCE into TARGET
+
+    One pass: list SOURCE, work out what changed since the last run, rebuild what that concerns, publish
+    it. Safe to kill at any moment and to run again. Example: strandline run ./in ./out
+
+    Usage: strandline run [OPTIONS] [SOURCE] [TARGET]
+
+    Arguments:
+      [SOURCE]
+              Directory (or file:// URL) that holds the files
+
+      [TARGET]
+              Directory (or file:// URL) for the Parquet files
+
+    Inputs:
+          --format <FORMAT>
+              Read files as this format
+
+              Default: auto, which goes by the extension of each file and leaves unknown ones out.
+
+              [possible values: auto, csv, tsv, ndjson, parquet]
+
+          --include <GLOB>
+              Take only files that match GLOB; may be repeated
+
+              `*` stays within a name, `**` crosses directories, {a,b} is either. A pattern without "/"
+              is about names at any depth. {name} alone captures a directory or a name as a partition.
+              Default: every file of a known format. Example: --include '{dt}/{hour}/*.csv'
+
+          --exclude <GLOB>
+              Leave out files and directories that match GLOB; may be repeated
+
+              Wins over --include. Example: --exclude 'archive/'
+
+          --hidden[=<BOOL>]
+              Also take names that begin with "." or "_"
+
+              Names of unfinished files (*.tmp, *.part, …) are still left out unless an --include spells
+              them out.
+
+          --follow-symlinks[=<BOOL>]
+              Follow symbolic links
+
+              What a link leads to counts as if it stood in its place. Default: links are skipped.
+
+          --settle <DUR>
+              Leave a file for the next run until nobody has written to it for DUR
+
+              Set it to 0 where files appear whole, for example by a rename. Default: 2s. Example:
+              --settle [TIME]
+
+    Outputs:
+          --partition-by <COL[,COL]>
+              Make directories COL=value/ from the values of these columns
+
+              They come after partitions that the paths of source files bring. Example: --partition-by
+              country,day
+
+          --target-file-size <SIZE>
+              Split an output that grows beyond SIZE
+
+              Default: 256MiB. Example: --target-file-size 64MiB
+
+    State:
+          --state <DIR>
+              Keep the ledger in DIR
+
+              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+
+    Behaviour:
+          --allow-removals[=<BOOL>]
+              Go on however many files have vanished
+
+              Without it, a run stops before it removes anything if more than half of the files, and
+              more than 100, are gone: that is more often a missing mount than a wish.
+
+          --on-delete <WHAT>
+              Choose what becomes of the rows of a vanished file
+
+              remove takes them out (default). retain keeps them: for a landing zone that somebody
+              purges.
+
+              [possible values: remove, retain]
+
+          --on-modify <WHAT>
+              Choose what becomes of the rows of a changed file
+
+              replace brings in the new content (default), ignore keeps what was loaded first, fail
+              stops the run.
+
+              [possible values: replace, ignore, fail]
+
+          --same-content <WHAT>
+              Choose what the same bytes under two names mean
+
+              load takes both (default), warn takes both and says so, skip takes only the first name in
+              path order.
+
+              [possible values: load, warn, skip]
+
+          --dry-run
+              Show what would be done, as `plan` does, and change nothing
+
+    Resources:
+          --threads <N>
+              Work with N threads
+
+              Default: as many as there are processors.
+
+          --memory <SIZE>
+              Keep the rows in flight below SIZE, over all threads
+
+              Default: 512MiB.
+
+          --max-files <N>
+              Take at most N new and changed files; the next run takes the rest
+
+              Default: any number.
+
+          --max-bytes <SIZE>
+              Take at most SIZE of new and changed files; the next run takes the rest
+
+              Default: any size. Example: --max-bytes 10GiB
+
+    Every option can also be set in strandline.toml (`strandline init` writes one) or as a variable such
+    as STRANDLINE_FORMAT. A flag wins over a variable, a variable over the file. ./strandline.toml is
+    read where no SOURCE and no TARGET is given.
+    "#);
+}
+
+#[test]
+fn long_help_of_plan() {
+    insta::assert_snapshot!(beside_run("plan --help"), @"
+    exit code 0
+    -- stdout
+    Show what a run would do, and why
+
+    Reads what a run would read to decide, and changes nothing. Example: strandline plan ./in ./out
+
+    Usage: strandline plan [OPTIONS] [SOURCE] [TARGET]
+
+    Arguments:
+      [SOURCE]
+              Directory (or file:// URL) that holds the files
+
+      [TARGET]
+              Directory (or file:// URL) for the Parquet files
+
+    Every option can also be set in strandline.toml (`strandline init` writes one) or as a variable such
+    as STRANDLINE_FORMAT. A flag wins over a variable, a variable over the file. ./strandline.toml is
+    read where no SOURCE and no TARGET is given.
+    ");
+}
+
+#[test]
+fn long_help_of_status() {
+    insta::assert_snapshot!(own("status --help"), @"
+    exit code 0
+    -- stdout
+    Show how a pipeline stands
+
+    Asks the ledger, also while a run is going on. Example: strandline status ./out
+
+    Usage: strandline status [OPTIONS] [TARGET]
+
+    Arguments:
+      [TARGET]
+              The target
+
+              Default: the one of the settings file.
+
+    State:
+          --state <DIR>
+              Keep the ledger in DIR
+
+              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+    ");
+}
+
+#[test]
+fn long_help_of_history() {
+    insta::assert_snapshot!(own("history --help"), @"
+    exit code 0
+    -- stdout
+    List past runs, the latest first
+
+    Example: strandline history ./out -n 50
+
+    Usage: strandline history [OPTIONS] [TARGET]
+
+    Arguments:
+      [TARGET]
+              The target
+
+              Default: the one of the settings file.
+
+    State:
+          --state <DIR>
+              Keep the ledger in DIR
+
+              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+
+    Selection:
+      -n, --limit <N>
+              Show the latest N runs
+
+              Default: 20.
+    ");
+}
+
+#[test]
+fn long_help_of_files() {
+    insta::assert_snapshot!(own("files --help"), @"
+    exit code 0
+    -- stdout
+    List the recorded source files
+
+    Example: strandline files ./out --standing quarantined
+
+    Usage: strandline files [OPTIONS] [TARGET]
+
+    Arguments:
+      [TARGET]
+              The target
+
+              Default: the one of the settings file.
+
+    State:
+          --state <DIR>
+              Keep the ledger in DIR
+
+              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+
+    Selection:
+          --standing <STANDING>
+              Show only files that stand like this; may be repeated
+
+              pending: planned, not built yet. loaded: its rows are in the outputs. quarantined: cannot
+              be decoded. outlived: cannot be decoded any more, rows of an earlier version are in the
+              outputs. retained: gone, rows kept. frozen: changed, rows of the first version kept.
+              duplicate: same bytes as an earlier name, not loaded.
+    ");
+}
+
+#[test]
+fn long_help_of_explain() {
+    insta::assert_snapshot!(own("explain --help"), @"
+    exit code 0
+    -- stdout
+    Explain what became of one source file
+
+    Tells the last decision about it with its reason, its record, its unit and the outputs of that.
+    Example: strandline explain 2026/01/orders.csv ./out
+
+    Usage: strandline explain [OPTIONS] <PATH> [TARGET]
+
+    Arguments:
+      <PATH>
+              The source file, relative to the source
+
+      [TARGET]
+              The target
+
+              Default: the one of the settings file.
+
+    State:
+          --state <DIR>
+              Keep the ledger in DIR
+
+              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+    ");
+}
+
+#[test]
+fn long_help_of_verify() {
+    insta::assert_snapshot!(own("verify --help"), @r#"
+    exit code 0
+    -- stdout
+    Check outputs against the ledger
+
+    Looks whether every output is there with its size, with --deep also whether its bytes are the
+    recorded ones. Where SOURCE is known (--source or a settings file), its files are compared with the
+    ledger too. What does not match its record is built again by the next run. Example: strandline
+    verify ./out --deep
+
+    Usage: strandline verify [OPTIONS] [TARGET]
+
+    Arguments:
+      [TARGET]
+              The target
+
+              Default: the one of the settings file.
+
+    State:
+          --state <DIR>
+              Keep the ledger in DIR
+
+              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+
+    Depth:
+          --deep
+              Read every output and compare its hash
+
+          --source <SOURCE>
+              Compare the files of SOURCE with the ledger, too
+
+              Default: the one of the settings file, else none.
+
+    Inputs:
+          --format <FORMAT>
+              Read files as this format
+
+              Default: auto, which goes by the extension of each file and leaves unknown ones out.
+
+              [possible values: auto, csv, tsv, ndjson, parquet]
+
+          --include <GLOB>
+              Take only files that match GLOB; may be repeated
+
+              `*` stays within a name, `**` crosses directories, {a,b} is either. A pattern without "/"
+              is about names at any depth. {name} alone captures a directory or a name as a partition.
+              Default: every file of a known format. Example: --include '{dt}/{hour}/*.csv'
+
+          --exclude <GLOB>
+              Leave out files and directories that match GLOB; may be repeated
+
+              Wins over --include. Example: --exclude 'archive/'
+
+          --hidden[=<BOOL>]
+              Also take names that begin with "." or "_"
+
+              Names of unfinished files (*.tmp, *.part, …) are still left out unless an --include spells
+              them out.
+
+          --follow-symlinks[=<BOOL>]
+              Follow symbolic links
+
+              What a link leads to counts as if it stood in its place. Default: links are skipped.
+
+          --settle <DUR>
+              Leave a file for the next run until nobody has written to it for DUR
+
+              Set it to 0 where files appear whole, for example by a rename. Default: 2s. Example:
+              --settle [TIME]
+    "#);
+}
+
+#[test]
+fn long_help_of_reset() {
+    insta::assert_snapshot!(own("reset --help"), @"
+    exit code 0
+    -- stdout
+    Mark files for reprocessing by the next run
+
+    The outputs stay until the next run replaces them. Example: strandline reset ./out --path
+    'day=2026-01-*/**'
+
+    Usage: strandline reset [OPTIONS] <--path <GLOB>|--since <T>|--all> [TARGET]
+
+    Arguments:
+      [TARGET]
+              The target
+
+              Default: the one of the settings file.
+
+    State:
+          --state <DIR>
+              Keep the ledger in DIR
+
+              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+
+    Selection:
+          --path <GLOB>
+              Only files whose paths match GLOB
+
+          --since <T>
+              Only files modified at T or later
+
+              T is a date or an instant, in UTC where it has no zone. Example: --since 2026-01-31T10:00Z
+
+          --until <T>
+              Only files modified before T
+
+          --all
+              Every file
+    ");
+}
+
+#[test]
+fn long_help_of_recover() {
+    insta::assert_snapshot!(own("recover --help"), @"
+    exit code 0
+    -- stdout
+    Rebuild a lost ledger from the outputs
+
+    Reads the footers of the outputs, which tell what they were made of. Example: strandline recover
+    ./out
+
+    Usage: strandline recover [OPTIONS] [TARGET]
+
+    Arguments:
+      [TARGET]
+              The target
+
+              Default: the one of the settings file.
+
+    State:
+          --state <DIR>
+              Keep the ledger in DIR
+
+              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+    ");
+}
+
+#[test]
+fn long_help_of_quarantine() {
+    insta::assert_snapshot!(own("quarantine --help"), @"
+    exit code 0
+    -- stdout
+    List or retry the files that were set aside
+
+    A file that cannot be decoded is set aside with its reason and tried again when its bytes change.
+
+    Usage: strandline quarantine [OPTIONS] <COMMAND>
+
+    Commands:
+      list   List the files that were set aside, with their reasons
+      retry  Try files again in the next run although their bytes are the same
+      help   Print this message or the help of the given subcommand(s)
+    ");
+}
+
+#[test]
+fn long_help_of_quarantine_list() {
+    insta::assert_snapshot!(own("quarantine list --help"), @"
+    exit code 0
+    -- stdout
+    List the files that were set aside, with their reasons
+
+    Example: strandline quarantine list ./out
+
+    Usage: strandline quarantine list [OPTIONS] [TARGET]
+
+    Arguments:
+      [TARGET]
+              The target
+
+              Default: the one of the settings file.
+
+    State:
+          --state <DIR>
+              Keep the ledger in DIR
+
+              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+    ");
+}
+
+#[test]
+fn long_help_of_quarantine_retry() {
+    insta::assert_snapshot!(own("quarantine retry --help"), @"
+    exit code 0
+    -- stdout
+    Try files again in the next run although their bytes are the same
+
+    Example: strandline quarantine retry ./out --path 'day=2026-01-*/**'
+
+    Usage: strandline quarantine retry [OPTIONS] [TARGET]
+
+    Arguments:
+      [TARGET]
+              The target
+
+              Default: the one of the settings file.
+
+    State:
+          --state <DIR>
+              Keep the ledger in DIR
+
+              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+
+    Selection:
+          --path <GLOB>
+              Only files whose paths match GLOB
+
+              Default: all that were set aside.
+    ");
+}
+
+#[test]
+fn long_help_of_init() {
+    insta::assert_snapshot!(own("init --help"), @"
+    exit code 0
+    -- stdout
+    Write a commented strandline.toml
+
+    Refuses to overwrite a file. Example: strandline init ./in ./out
+
+    Usage: strandline init [OPTIONS] [SOURCE] [TARGET]
+
+    Arguments:
+      [SOURCE]
+              The source to write into it
+
+      [TARGET]
+              The target to write into it
+    ");
+}
+
+#[test]
+fn long_help_of_config() {
+    insta::assert_snapshot!(own("config --help"), @"
+    exit code 0
+    -- stdout
+    Show the settings that count
+
+    Usage: strandline config [OPTIONS] <COMMAND>
+
+    Commands:
+      show  Show every setting with its value and where that comes from
+      help  Print this message or the help of the given subcommand(s)
+    ");
+}
+
+#[test]
+fn long_help_of_config_show() {
+    insta::assert_snapshot!(beside_run("config show --help"), @"
+    exit code 0
+    -- stdout
+    Show every setting with its value and where that comes from
+
+    Takes the same arguments as `run`. Example: strandline config show -c strandline.toml
+
+    Usage: strandline config show [OPTIONS] [SOURCE] [TARGET]
+
+    Arguments:
+      [SOURCE]
+              Directory (or file:// URL) that holds the files
+
+      [TARGET]
+              Directory (or file:// URL) for the Parquet files
+
+    Every option can also be set in strandline.toml (`strandline init` writes one) or as a variable such
+    as STRANDLINE_FORMAT. A flag wins over a variable, a variable over the file. ./strandline.toml is
+    read where no SOURCE and no TARGET is given.
+    ");
+}
+
+#[test]
+fn long_help_of_completions() {
+    insta::assert_snapshot!(own("completions --help"), @"
+    exit code 0
+    -- stdout
+    Write completions for a shell to stdout
+
+    Example: strandline completions bash > ~/.local/share/bash-completion/completions/strandline
+
+    Usage: strandline completions [OPTIONS] <SHELL>
+
+    Arguments:
+      <SHELL>
+              The shell
+
+              [possible values: bash, elvish, fish, powershell, zsh]
+    ");
+}

@@ -1,0 +1,362 @@
+//! `-h`: a line for each option.
+
+use super::{beside_run, help, own};
+
+#[test]
+fn short_help_of_the_program() {
+    insta::assert_snapshot!(help("-h"), @"
+    exit code 0
+    -- stdout
+    Keep Parquet partitions equal to a full reload of a pile of files
+
+    Usage: strandline [OPTIONS] <COMMAND>
+
+    Commands:
+      run          Bring what changed in SOURCE into TARGET
+      plan         Show what a run would do, and why
+      status       Show how a pipeline stands
+      history      List past runs, the latest first
+      files        List the recorded source files
+      explain      Explain what became of one source file
+      verify       Check outputs against the ledger
+      reset        Mark files for reprocessing by the next run
+      recover      Rebuild a lost ledger from the outputs
+      quarantine   List or retry the files that were set aside
+      init         Write a commented strandline.toml
+      config       Show the settings that count
+      completions  Write completions for a shell to stdout
+      help         Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help     Print help (see more with '--help')
+      -V, --version  Print version
+
+    General:
+      -c, --config <FILE>    Read settings from FILE
+          --json             Write results to stdout as one JSON document
+      -q, --quiet            Say nothing but errors
+      -v, --verbose          Leave nothing out of lists
+          --progress <WHEN>  Show how far a run is [possible values: auto, always, never]
+    ");
+}
+
+#[test]
+fn short_help_of_run() {
+    insta::assert_snapshot!(own("run -h"), @r#"
+    exit code 0
+    -- stdout
+    Bring what changed in SOURCE into TARGET
+
+    Usage: strandline run [OPTIONS] [SOURCE] [TARGET]
+
+    Arguments:
+      [SOURCE]  Directory (or file:// URL) that holds the files
+      [TARGET]  Directory (or file:// URL) for the Parquet files
+
+    Inputs:
+          --format <FORMAT>           Read files as this format [possible values: auto, csv, tsv,
+                                      ndjson, parquet]
+          --include <GLOB>            Take only files that match GLOB; may be repeated
+          --exclude <GLOB>            Leave out files and directories that match GLOB; may be repeated
+          --hidden[=<BOOL>]           Also take names that begin with "." or "_"
+          --follow-symlinks[=<BOOL>]  Follow symbolic links
+          --settle <DUR>              Leave a file for the next run until nobody has written to it for
+                                      DUR
+
+    Outputs:
+          --partition-by <COL[,COL]>  Make directories COL=value/ from the values of these columns
+          --target-file-size <SIZE>   Split an output that grows beyond SIZE
+
+    State:
+          --state <DIR>  Keep the ledger in DIR
+
+    Behaviour:
+          --allow-removals[=<BOOL>]  Go on however many files have vanished
+          --on-delete <WHAT>         Choose what becomes of the rows of a vanished file [possible
+                                     values: remove, retain]
+          --on-modify <WHAT>         Choose what becomes of the rows of a changed file [possible values:
+                                     replace, ignore, fail]
+          --same-content <WHAT>      Choose what the same bytes under two names mean [possible values:
+                                     load, warn, skip]
+          --dry-run                  Show what would be done, as `plan` does, and change nothing
+
+    Resources:
+          --threads <N>       Work with N threads
+          --memory <SIZE>     Keep the rows in flight below SIZE, over all threads
+          --max-files <N>     Take at most N new and changed files; the next run takes the rest
+          --max-bytes <SIZE>  Take at most SIZE of new and changed files; the next run takes the rest
+    "#);
+}
+
+#[test]
+fn short_help_of_plan() {
+    insta::assert_snapshot!(beside_run("plan -h"), @"
+    exit code 0
+    -- stdout
+    Show what a run would do, and why
+
+    Usage: strandline plan [OPTIONS] [SOURCE] [TARGET]
+
+    Arguments:
+      [SOURCE]  Directory (or file:// URL) that holds the files
+      [TARGET]  Directory (or file:// URL) for the Parquet files
+    ");
+}
+
+#[test]
+fn short_help_of_status() {
+    insta::assert_snapshot!(own("status -h"), @"
+    exit code 0
+    -- stdout
+    Show how a pipeline stands
+
+    Usage: strandline status [OPTIONS] [TARGET]
+
+    Arguments:
+      [TARGET]  The target
+
+    State:
+          --state <DIR>  Keep the ledger in DIR
+    ");
+}
+
+#[test]
+fn short_help_of_history() {
+    insta::assert_snapshot!(own("history -h"), @"
+    exit code 0
+    -- stdout
+    List past runs, the latest first
+
+    Usage: strandline history [OPTIONS] [TARGET]
+
+    Arguments:
+      [TARGET]  The target
+
+    State:
+          --state <DIR>  Keep the ledger in DIR
+
+    Selection:
+      -n, --limit <N>  Show the latest N runs
+    ");
+}
+
+#[test]
+fn short_help_of_files() {
+    insta::assert_snapshot!(own("files -h"), @"
+    exit code 0
+    -- stdout
+    List the recorded source files
+
+    Usage: strandline files [OPTIONS] [TARGET]
+
+    Arguments:
+      [TARGET]  The target
+
+    State:
+          --state <DIR>  Keep the ledger in DIR
+
+    Selection:
+          --standing <STANDING>  Show only files that stand like this; may be repeated
+    ");
+}
+
+#[test]
+fn short_help_of_explain() {
+    insta::assert_snapshot!(own("explain -h"), @"
+    exit code 0
+    -- stdout
+    Explain what became of one source file
+
+    Usage: strandline explain [OPTIONS] <PATH> [TARGET]
+
+    Arguments:
+      <PATH>    The source file, relative to the source
+      [TARGET]  The target
+
+    State:
+          --state <DIR>  Keep the ledger in DIR
+    ");
+}
+
+#[test]
+fn short_help_of_verify() {
+    insta::assert_snapshot!(own("verify -h"), @r#"
+    exit code 0
+    -- stdout
+    Check outputs against the ledger
+
+    Usage: strandline verify [OPTIONS] [TARGET]
+
+    Arguments:
+      [TARGET]  The target
+
+    State:
+          --state <DIR>  Keep the ledger in DIR
+
+    Depth:
+          --deep             Read every output and compare its hash
+          --source <SOURCE>  Compare the files of SOURCE with the ledger, too
+
+    Inputs:
+          --format <FORMAT>           Read files as this format [possible values: auto, csv, tsv,
+                                      ndjson, parquet]
+          --include <GLOB>            Take only files that match GLOB; may be repeated
+          --exclude <GLOB>            Leave out files and directories that match GLOB; may be repeated
+          --hidden[=<BOOL>]           Also take names that begin with "." or "_"
+          --follow-symlinks[=<BOOL>]  Follow symbolic links
+          --settle <DUR>              Leave a file for the next run until nobody has written to it for
+                                      DUR
+    "#);
+}
+
+#[test]
+fn short_help_of_reset() {
+    insta::assert_snapshot!(own("reset -h"), @"
+    exit code 0
+    -- stdout
+    Mark files for reprocessing by the next run
+
+    Usage: strandline reset [OPTIONS] <--path <GLOB>|--since <T>|--all> [TARGET]
+
+    Arguments:
+      [TARGET]  The target
+
+    State:
+          --state <DIR>  Keep the ledger in DIR
+
+    Selection:
+          --path <GLOB>  Only files whose paths match GLOB
+          --since <T>    Only files modified at T or later
+          --until <T>    Only files modified before T
+          --all          Every file
+    ");
+}
+
+#[test]
+fn short_help_of_recover() {
+    insta::assert_snapshot!(own("recover -h"), @"
+    exit code 0
+    -- stdout
+    Rebuild a lost ledger from the outputs
+
+    Usage: strandline recover [OPTIONS] [TARGET]
+
+    Arguments:
+      [TARGET]  The target
+
+    State:
+          --state <DIR>  Keep the ledger in DIR
+    ");
+}
+
+#[test]
+fn short_help_of_quarantine() {
+    insta::assert_snapshot!(own("quarantine -h"), @"
+    exit code 0
+    -- stdout
+    List or retry the files that were set aside
+
+    Usage: strandline quarantine [OPTIONS] <COMMAND>
+
+    Commands:
+      list   List the files that were set aside, with their reasons
+      retry  Try files again in the next run although their bytes are the same
+      help   Print this message or the help of the given subcommand(s)
+    ");
+}
+
+#[test]
+fn short_help_of_quarantine_list() {
+    insta::assert_snapshot!(own("quarantine list -h"), @"
+    exit code 0
+    -- stdout
+    List the files that were set aside, with their reasons
+
+    Usage: strandline quarantine list [OPTIONS] [TARGET]
+
+    Arguments:
+      [TARGET]  The target
+
+    State:
+          --state <DIR>  Keep the ledger in DIR
+    ");
+}
+
+#[test]
+fn short_help_of_quarantine_retry() {
+    insta::assert_snapshot!(own("quarantine retry -h"), @"
+    exit code 0
+    -- stdout
+    Try files again in the next run although their bytes are the same
+
+    Usage: strandline quarantine retry [OPTIONS] [TARGET]
+
+    Arguments:
+      [TARGET]  The target
+
+    State:
+          --state <DIR>  Keep the ledger in DIR
+
+    Selection:
+          --path <GLOB>  Only files whose paths match GLOB
+    ");
+}
+
+#[test]
+fn short_help_of_init() {
+    insta::assert_snapshot!(own("init -h"), @"
+    exit code 0
+    -- stdout
+    Write a commented strandline.toml
+
+    Usage: strandline init [OPTIONS] [SOURCE] [TARGET]
+
+    Arguments:
+      [SOURCE]  The source to write into it
+      [TARGET]  The target to write into it
+    ");
+}
+
+#[test]
+fn short_help_of_config() {
+    insta::assert_snapshot!(own("config -h"), @"
+    exit code 0
+    -- stdout
+    Show the settings that count
+
+    Usage: strandline config [OPTIONS] <COMMAND>
+
+    Commands:
+      show  Show every setting with its value and where that comes from
+      help  Print this message or the help of the given subcommand(s)
+    ");
+}
+
+#[test]
+fn short_help_of_config_show() {
+    insta::assert_snapshot!(beside_run("config show -h"), @"
+    exit code 0
+    -- stdout
+    Show every setting with its value and where that comes from
+
+    Usage: strandline config show [OPTIONS] [SOURCE] [TARGET]
+
+    Arguments:
+      [SOURCE]  Directory (or file:// URL) that holds the files
+      [TARGET]  Directory (or file:// URL) for the Parquet files
+    ");
+}
+
+#[test]
+fn short_help_of_completions() {
+    insta::assert_snapshot!(own("completions -h"), @"
+    exit code 0
+    -- stdout
+    Write completions for a shell to stdout
+
+    Usage: strandline completions [OPTIONS] <SHELL>
+
+    Arguments:
+      <SHELL>  The shell [possible values: bash, elvish, fish, powershell, zsh]
+    ");
+}
