@@ -84,8 +84,8 @@ pub fn preview(pipeline: &Pipeline, control: &Control) -> Result<PlanReport, Run
     }
     let found = pass.look(&view)?;
     let changes = list(&found);
-    let prepared = pass.prepare(&view, found, &dirty)?;
-    let plan = pass.plan(&view, &prepared, dirty)?;
+    let mut prepared = pass.prepare(&view, found, &dirty)?;
+    let plan = pass.plan(&view, &mut prepared, dirty)?;
     let mut report = PlanReport {
         version: 1,
         pipeline: fingerprint,

@@ -134,9 +134,9 @@ impl<'a> Pass<'a> {
             return self.end(ledger, BTreeSet::new());
         }
         let dirty = view.dirty()?;
-        let prepared = self.prepare(&view, changes, &dirty)?;
-        let plan = self.plan(&view, &prepared, dirty)?;
-        self.record(ledger, &view, &prepared, &plan)?;
+        let mut prepared = self.prepare(&view, changes, &dirty)?;
+        let plan = self.plan(&view, &mut prepared, dirty)?;
+        self.record(ledger, &view, &mut prepared, &plan)?;
         drop(view);
         let collected = self.build(ledger, plan, &prepared)?;
         self.end(ledger, collected)
@@ -247,10 +247,10 @@ impl<'a> Pass<'a> {
     pub(super) fn plan(
         &self,
         view: &View,
-        prepared: &Prepared,
+        prepared: &mut Prepared,
         dirty: Vec<(UnitId, DirtyReason)>,
     ) -> Result<Plan, RunError> {
-        let mut inputs = prepared.inputs.clone();
+        let mut inputs = std::mem::take(&mut prepared.inputs);
         inputs.next_unit = view.meta()?.next_unit;
         inputs.dirty = dirty;
         let places: BTreeSet<&String> = inputs
@@ -282,10 +282,10 @@ impl<'a> Pass<'a> {
         &self,
         ledger: &Ledger,
         view: &View,
-        prepared: &Prepared,
+        prepared: &mut Prepared,
         plan: &Plan,
     ) -> Result<(), RunError> {
-        let mut batch = prepared.batch.clone();
+        let mut batch = std::mem::take(&mut prepared.batch);
         let mut known = BTreeSet::new();
         for id in plan.units.keys() {
             if view.unit(*id)?.is_some() {
