@@ -309,12 +309,12 @@ pub(super) struct ResourceArgs {
     pub(super) memory: Option<String>,
     /// Take at most N new and changed files; the next run takes the rest
     ///
-    /// Default: any number.
+    /// A changed file whose unit is built for another reason is taken beyond that. Default: any number.
     #[arg(long, value_name = "N")]
     pub(super) max_files: Option<String>,
     /// Take at most SIZE of new and changed files; the next run takes the rest
     ///
-    /// Default: any size. Example: --max-bytes 10GiB
+    /// A changed file whose unit is built for another reason is taken beyond that. Default: any size. Example: --max-bytes 10GiB
     #[arg(long, value_name = "SIZE")]
     pub(super) max_bytes: Option<String>,
 }

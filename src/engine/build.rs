@@ -36,7 +36,7 @@ impl Pass<'_> {
         &mut self,
         ledger: &Ledger,
         first: Plan,
-        prepared: &Prepared,
+        prepared: &mut Prepared,
     ) -> Result<BTreeSet<OutputPath>, RunError> {
         self.control.progress().enter(Phase::Work);
         let mut collected = BTreeSet::new();
@@ -54,6 +54,7 @@ impl Pass<'_> {
             let stale = dirty.filter(|(_, why)| matches!(why, DirtyReason::SchemaWidened { .. }));
             let inputs = plan::Inputs {
                 dirty: stale.collect(),
+                deferred: prepared.members_left(),
                 ..plan::Inputs::default()
             };
             plan = plan::plan(
@@ -63,6 +64,7 @@ impl Pass<'_> {
                     members: 0,
                 },
             );
+            self.report.files.deferred -= prepared.take_along(&plan);
         }
         self.report.units.failed = failed.len() as u64;
         Ok(collected)

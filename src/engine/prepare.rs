@@ -28,8 +28,39 @@ pub(super) struct Prepared {
     pub(super) current: HashMap<SourcePath, Fingerprint>,
     /// How many new and changed files are left for the next run.
     pub(super) deferred: u64,
+    /// Those of them that are members of a unit: they come in if it is built anyway.
+    pub(super) left: BTreeMap<SourcePath, Left>,
     /// Units with members that belong elsewhere and could not be moved yet: they stay dirty.
     pub(super) waiting: BTreeSet<UnitId>,
+}
+
+/// A changed member that is left for the next run.
+#[derive(Debug)]
+pub(super) struct Left {
+    unit: UnitId,
+    verdict: Verdict,
+}
+
+impl Prepared {
+    /// Returns the members that are left, as the planner wants to know them.
+    pub(super) fn members_left(&self) -> Vec<plan::Changed> {
+        let left = self.left.iter().map(|(path, left)| plan::Changed {
+            unit: left.unit,
+            path: path.clone(),
+        });
+        left.collect()
+    }
+
+    /// Notes which of the members that were left come in with `plan`. Returns how many.
+    pub(super) fn take_along(&mut self, plan: &plan::Plan) -> u64 {
+        let before = self.left.len();
+        for path in plan.units.values().flat_map(|unit| &unit.modified) {
+            if let Some(left) = self.left.remove(path) {
+                keep_reason(&mut self.batch, path, &left.verdict);
+            }
+        }
+        (before - self.left.len()) as u64
+    }
 }
 
 /// What verdicts are turned into rows with.
@@ -61,12 +92,21 @@ impl Preparation<'_> {
             .files
             .into_iter()
             .partition(|file| matches!(file.verdict.change, Change::Added | Change::Modified));
+        // Freezing costs nothing, so no limit holds it back.
+        let (ignored, work): (Vec<_>, Vec<_>) =
+            work.into_iter().partition(|file| self.is_ignored(file));
+        for file in ignored {
+            self.freeze(file, &mut prepared.batch, &mut members);
+        }
         let size = |file: &Changed| file.seen.as_ref().map_or(0, |seen| seen.size);
         let taken = take_within(work, size, self.budget);
-        prepared.deferred = taken.deferred;
+        prepared.deferred = taken.deferred.len() as u64;
+        for file in taken.deferred {
+            leave(file, &mut prepared);
+        }
         let places = Places::of(self.view, &taken.taken)?;
         for file in taken.taken {
-            self.take_in(file, &mut prepared, &mut members, &places);
+            self.take_in(file, &mut prepared, &places);
         }
         for file in rest {
             self.note(file, &mut prepared);
@@ -126,47 +166,27 @@ impl Preparation<'_> {
     }
 
     /// A file that is new, or has other bytes.
-    fn take_in(
-        &self,
-        file: Changed,
-        prepared: &mut Prepared,
-        members: &mut MemberEdits,
-        places: &Places,
-    ) {
+    fn take_in(&self, file: Changed, prepared: &mut Prepared, places: &Places) {
         let Some(seen) = file.seen.clone() else {
             return;
         };
-        let ignored = self.policies.on_modify == OnModify::Ignore
-            && matches!(&file.record, Some(record) if record.hash.is_some()
-                && matches!(record.standing, Standing::Loaded | Standing::Frozen));
-        if file.verdict.change == Change::Modified && ignored {
-            self.freeze(file, seen, &mut prepared.batch, members);
-            return;
-        }
         keep_reason(&mut prepared.batch, &file.path, &file.verdict);
         prepared.current.insert(file.path.clone(), seen.clone());
-        match file.record {
-            Some(FileRecord {
-                unit: Some(unit),
-                standing,
-                ..
-            }) if standing != Standing::Pending => {
-                prepared.inputs.modified.push(plan::Changed {
-                    unit,
-                    path: file.path,
-                });
-            }
-            record => {
-                let partition = partition_dir(&self.partitions.of(&file.path));
-                let assigned = record.and_then(|record| record.unit);
-                prepared.inputs.arrivals.push(Arrival {
-                    assigned: assigned.filter(|unit| places.is(*unit, &partition)),
-                    partition,
-                    size: seen.size,
-                    path: file.path,
-                });
-            }
+        if let Some(unit) = member_of(&file) {
+            prepared.inputs.modified.push(plan::Changed {
+                unit,
+                path: file.path,
+            });
+            return;
         }
+        let partition = partition_dir(&self.partitions.of(&file.path));
+        let assigned = file.record.and_then(|record| record.unit);
+        prepared.inputs.arrivals.push(Arrival {
+            assigned: assigned.filter(|unit| places.is(*unit, &partition)),
+            partition,
+            size: seen.size,
+            path: file.path,
+        });
     }
 
     /// The same bytes count under an earlier name: this one contributes no row, or no longer.
@@ -202,15 +222,17 @@ impl Preparation<'_> {
         batch.files.insert(file.path, Some(duplicate));
     }
 
+    /// Tells whether the policy keeps the rows of the version that was loaded.
+    fn is_ignored(&self, file: &Changed) -> bool {
+        self.policies.on_modify == OnModify::Ignore
+            && file.verdict.change == Change::Modified
+            && matches!(&file.record, Some(record) if record.hash.is_some()
+                && matches!(record.standing, Standing::Loaded | Standing::Frozen))
+    }
+
     /// The policy keeps the rows of the version that was loaded.
-    fn freeze(
-        &self,
-        file: Changed,
-        seen: Fingerprint,
-        batch: &mut Batch,
-        members: &mut MemberEdits,
-    ) {
-        let Some(record) = file.record else {
+    fn freeze(&self, file: Changed, batch: &mut Batch, members: &mut MemberEdits) {
+        let (Some(record), Some(seen)) = (file.record, file.seen) else {
             return;
         };
         if let (Standing::Loaded, Some(unit), Some(hash)) =
@@ -270,6 +292,21 @@ impl Preparation<'_> {
         record.run = self.run;
         record
     }
+}
+
+/// A file that this run does not take. Where it is a member, it may have to be taken with its unit after all.
+fn leave(file: Changed, prepared: &mut Prepared) {
+    if let (Some(unit), Some(seen)) = (member_of(&file), file.seen) {
+        prepared.current.insert(file.path.clone(), seen);
+        let verdict = file.verdict;
+        prepared.left.insert(file.path, Left { unit, verdict });
+    }
+}
+
+/// Returns the unit that the file is a member of.
+fn member_of(file: &Changed) -> Option<UnitId> {
+    let record = file.record.as_ref()?;
+    record.unit.filter(|_| record.standing != Standing::Pending)
 }
 
 /// Tells whether outputs hold rows of the file.

@@ -138,7 +138,7 @@ impl<'a> Pass<'a> {
         let plan = self.plan(&view, &mut prepared, dirty)?;
         self.record(ledger, &view, &mut prepared, &plan)?;
         drop(view);
-        let collected = self.build(ledger, plan, &prepared)?;
+        let collected = self.build(ledger, plan, &mut prepared)?;
         self.end(ledger, collected)
     }
 
@@ -245,7 +245,7 @@ impl<'a> Pass<'a> {
     }
 
     pub(super) fn plan(
-        &self,
+        &mut self,
         view: &View,
         prepared: &mut Prepared,
         dirty: Vec<(UnitId, DirtyReason)>,
@@ -253,6 +253,7 @@ impl<'a> Pass<'a> {
         let mut inputs = std::mem::take(&mut prepared.inputs);
         inputs.next_unit = view.meta()?.next_unit;
         inputs.dirty = dirty;
+        inputs.deferred = prepared.members_left();
         let places: BTreeSet<&String> = inputs
             .arrivals
             .iter()
@@ -274,7 +275,9 @@ impl<'a> Pass<'a> {
             bytes: limits.unit_size.0,
             members: limits.unit_files as u64,
         };
-        Ok(plan::plan(inputs, bounds))
+        let plan = plan::plan(inputs, bounds);
+        self.report.files.deferred -= prepared.take_along(&plan);
+        Ok(plan)
     }
 
     /// Records what needs no work, and the plan for what does: both before work begins.

@@ -9,13 +9,13 @@ pub struct Budget {
     pub bytes: Option<u64>,
 }
 
-/// What a run takes on, and how much it leaves.
+/// What a run takes on, and what it leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken<T> {
     /// What is taken, in the order given.
     pub taken: Vec<T>,
-    /// How many are left for the next run.
-    pub deferred: u64,
+    /// What is left for the next run.
+    pub deferred: Vec<T>,
 }
 
 /// Takes from the front while the budget lasts. The first item is always taken, so that a run makes progress even
@@ -35,8 +35,7 @@ pub fn take_within<T>(items: Vec<T>, size: impl Fn(&T) -> u64, budget: Budget) -
         count += 1;
     }
     let mut taken = items;
-    let deferred = (taken.len() - count) as u64;
-    taken.truncate(count);
+    let deferred = taken.split_off(count);
     Taken { taken, deferred }
 }
 
@@ -57,7 +56,7 @@ mod tests {
         ] {
             let result = take_within(sizes.clone(), |size| *size, Budget { files, bytes });
             assert_eq!(result.taken, sizes[..taken]);
-            assert_eq!(result.deferred, 4 - taken as u64);
+            assert_eq!(result.deferred, sizes[taken..]);
         }
     }
 }
