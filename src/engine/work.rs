@@ -23,7 +23,7 @@ use super::control::{Control, Progress};
 use super::member::{self, Reading, ToRead, Trouble};
 use super::order::{Carry, OrderMember, OrderRead, Outcome, Receipt, StagedOutput, WorkOrder};
 use super::recover::is_whole;
-use super::rows::{Outputs, UnitFiles};
+use super::rows::{self, Outputs, UnitFiles};
 use crate::decode::{self, DecodeError};
 use crate::encode::EncodeError;
 use crate::model::{Carried, Column, OutputPath, ReadAt, Shape};
@@ -73,7 +73,9 @@ impl WorkError {
     fn is_of_the_rows(&self) -> bool {
         matches!(
             self,
-            Self::TooLong { .. } | Self::Transform(TransformError::Unroutable { .. })
+            Self::TooLong { .. }
+                | Self::Transform(TransformError::Unroutable { .. })
+                | Self::Encode(EncodeError::NoColumns)
         )
     }
 }
@@ -217,12 +219,7 @@ impl<'a> Building<'a> {
                 .shape
                 .columns
                 .iter()
-                .filter(|column| {
-                    !order
-                        .partition_values
-                        .iter()
-                        .any(|(name, _)| *name == column.name)
-                })
+                .filter(|column| !order.is_in_path(&column.name))
                 .map(|column| Column {
                     name: column.name.clone(),
                     data_type: written_type(&column.data_type),
@@ -327,6 +324,11 @@ impl<'a> Building<'a> {
         let known = &mut self.known[index];
         match reading {
             Reading::Rows { version, decoded } => {
+                let misfit = rows::misfit(self.order, &decoded.observed);
+                if let Some(reason) = misfit.filter(|_| decoded.rows > 0) {
+                    known.trouble = Some(Trouble::Bad { version, reason });
+                    return false;
+                }
                 self.rows_read += decoded.rows;
                 known.version = Some(version);
                 known.observed = Some(decoded.observed);

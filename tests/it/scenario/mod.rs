@@ -7,4 +7,5 @@ mod read_back;
 mod regressions;
 mod rows;
 mod stories;
+mod unwritable;
 mod world;
