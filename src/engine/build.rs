@@ -173,9 +173,13 @@ fn receive(
                 (_, Err(WorkError::Interrupted)) => {}
                 (order, Err(error)) => {
                     failed.insert(order.unit);
+                    let (path, kind) = match error.lost_member() {
+                        Some(member) => (member.to_string(), ErrorKind::RowsLost),
+                        None => (order.unit.to_string(), ErrorKind::Unit),
+                    };
                     committer.errors.push(ReportedError {
-                        path: order.unit.to_string(),
-                        kind: ErrorKind::Unit,
+                        path,
+                        kind,
                         message: format!(
                             "cannot build unit {}: {}",
                             order.unit,
