@@ -4,9 +4,10 @@
 //! - Nothing here touches the source, the target or the ledger; what it returns is written in one transaction.
 //! - A file that leaves no trace in any output (touched, renamed, retained, frozen) causes no work.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::error::RunError;
+use super::same_content::{Duplicate, Skipped};
 use super::verify::{Changed, Changes, Renamed};
 use crate::config::{OnDelete, OnModify, PathPartitions, Policies};
 use crate::detect::{self, Change, Verdict};
@@ -77,11 +78,12 @@ pub(super) struct Preparation<'a> {
 impl Preparation<'_> {
     /// # Errors
     /// [`RunError::Braked`] and [`RunError::ModifiedForbidden`] before anything is changed; [`LedgerError`].
-    pub(super) fn prepare(
-        &self,
-        changes: Changes,
-        duplicates: Vec<Changed>,
-    ) -> Result<Prepared, RunError> {
+    pub(super) fn prepare(&self, skipped: Skipped) -> Result<Prepared, RunError> {
+        let Skipped {
+            changes,
+            duplicates,
+            bound,
+        } = skipped;
         self.check_policies(&changes)?;
         let mut prepared = Prepared::default();
         let mut members = MemberEdits::default();
@@ -93,29 +95,51 @@ impl Preparation<'_> {
             .into_iter()
             .partition(|file| matches!(file.verdict.change, Change::Added | Change::Modified));
         // Freezing costs nothing, so no limit holds it back.
-        let (ignored, work): (Vec<_>, Vec<_>) =
-            work.into_iter().partition(|file| self.is_ignored(file));
+        let (ignored, work): (Vec<_>, Vec<_>) = work
+            .into_iter()
+            .partition(|file| is_ignored(self.policies, file));
         for file in ignored {
             self.freeze(file, &mut prepared.batch, &mut members);
         }
-        let size = |file: &Changed| file.seen.as_ref().map_or(0, |seen| seen.size);
-        let taken = take_within(work, size, self.budget);
-        prepared.deferred = taken.deferred.len() as u64;
-        for file in taken.deferred {
-            leave(file, &mut prepared);
-        }
-        let places = Places::of(self.view, &taken.taken)?;
-        for file in taken.taken {
-            self.take_in(file, &mut prepared, &places);
-        }
+        let waiting = self.take_portion(work, &bound, &mut prepared)?;
         for file in rest {
             self.note(file, &mut prepared);
         }
-        for file in duplicates {
-            self.set_aside(file, &mut prepared);
+        for Duplicate { file, of } in duplicates {
+            if waiting.contains(&of) {
+                prepared.deferred += 1;
+            } else {
+                self.set_aside(file, &mut prepared);
+            }
         }
         members.apply(self.view, &mut prepared.batch)?;
         Ok(prepared)
+    }
+
+    /// Takes in as much as the budget allows, and returns what is left for the next run.
+    fn take_portion(
+        &self,
+        work: Vec<Changed>,
+        bound: &HashSet<SourcePath>,
+        prepared: &mut Prepared,
+    ) -> Result<BTreeSet<SourcePath>, RunError> {
+        let (mut taken, free): (Vec<_>, Vec<_>) = work
+            .into_iter()
+            .partition(|file| bound.contains(&file.path));
+        let size = |file: &Changed| file.seen.as_ref().map_or(0, |seen| seen.size);
+        let portion = take_within(free, size, self.budget);
+        taken.extend(portion.taken);
+        let places = Places::of(self.view, &taken)?;
+        for file in taken {
+            self.take_in(file, prepared, &places);
+        }
+        let waiting = portion.deferred.iter().map(|file| file.path.clone());
+        let waiting: BTreeSet<SourcePath> = waiting.collect();
+        prepared.deferred = waiting.len() as u64;
+        for file in portion.deferred {
+            leave(file, prepared);
+        }
+        Ok(waiting)
     }
 
     fn check_policies(&self, changes: &Changes) -> Result<(), RunError> {
@@ -222,14 +246,6 @@ impl Preparation<'_> {
         batch.files.insert(file.path, Some(duplicate));
     }
 
-    /// Tells whether the policy keeps the rows of the version that was loaded.
-    fn is_ignored(&self, file: &Changed) -> bool {
-        self.policies.on_modify == OnModify::Ignore
-            && file.verdict.change == Change::Modified
-            && matches!(&file.record, Some(record) if record.hash.is_some()
-                && matches!(record.standing, Standing::Loaded | Standing::Frozen))
-    }
-
     /// The policy keeps the rows of the version that was loaded.
     fn freeze(&self, file: Changed, batch: &mut Batch, members: &mut MemberEdits) {
         let (Some(record), Some(seen)) = (file.record, file.seen) else {
@@ -309,8 +325,16 @@ fn member_of(file: &Changed) -> Option<UnitId> {
     record.unit.filter(|_| record.standing != Standing::Pending)
 }
 
+/// Tells whether the policy keeps the rows of the version that was loaded.
+pub(super) fn is_ignored(policies: Policies, file: &Changed) -> bool {
+    policies.on_modify == OnModify::Ignore
+        && file.verdict.change == Change::Modified
+        && matches!(&file.record, Some(record) if record.hash.is_some()
+            && matches!(record.standing, Standing::Loaded | Standing::Frozen))
+}
+
 /// Tells whether outputs hold rows of the file.
-fn has_rows(record: &FileRecord) -> bool {
+pub(super) fn has_rows(record: &FileRecord) -> bool {
     !matches!(
         record.standing,
         Standing::Pending | Standing::Quarantined | Standing::Duplicate

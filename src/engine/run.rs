@@ -208,17 +208,14 @@ impl<'a> Pass<'a> {
         changes: Changes,
         dirty: &[(UnitId, DirtyReason)],
     ) -> Result<Prepared, RunError> {
-        let Skipped {
-            changes,
-            duplicates,
-        } = match self.pipeline.policies.same_content {
-            SameContent::Skip => same_content::skip(view, changes)?,
+        let skipped = match self.pipeline.policies.same_content {
+            SameContent::Skip => same_content::skip(view, changes, self.pipeline.policies)?,
             SameContent::Load | SameContent::Warn => Skipped {
                 changes,
-                duplicates: Vec::new(),
+                ..Skipped::default()
             },
         };
-        let mut prepared = self.preparation(view).prepare(changes, duplicates)?;
+        let mut prepared = self.preparation(view).prepare(skipped)?;
         let current = &prepared.current;
         self.seen
             .doubtful

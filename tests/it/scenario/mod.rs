@@ -7,6 +7,7 @@ mod operation;
 mod read_back;
 mod regressions;
 mod rows;
+mod same_content;
 mod stories;
 mod unwritable;
 mod world;
