@@ -97,7 +97,7 @@ pub(super) struct Pass<'a> {
     pub(super) run: RunId,
     pub(super) report: RunReport,
     pub(super) errors: Vec<ReportedError>,
-    seen: definition::Seen,
+    pub(super) seen: definition::Seen,
     newest: Option<Timestamp>,
     started: Duration,
 }
