@@ -72,11 +72,16 @@ pub(super) fn discover(
         look,
         control,
     }
-    .span(&*root)
+    .span(&*root, &mut None)
 }
 
 impl Pass<'_> {
-    fn span(&self, span: &dyn Span) -> Result<Discovery, LedgerError> {
+    /// `records` is where an earlier range left off in the ledger: the next one mostly begins there.
+    fn span(
+        &self,
+        span: &dyn Span,
+        records: &mut Option<FileCursor>,
+    ) -> Result<Discovery, LedgerError> {
         if self.control.is_interrupted() {
             return Ok(Discovery::default());
         }
@@ -88,14 +93,14 @@ impl Pass<'_> {
             Ok(Expansion::Spans(spans)) => {
                 let parts: Result<Vec<Discovery>, LedgerError> = spans
                     .into_par_iter()
-                    .map(|span| self.span(&*span))
+                    .map_init(|| None, |records, span| self.span(&*span, records))
                     .collect();
                 let mut whole = Discovery::default();
                 parts?.into_iter().for_each(|part| whole.append(part));
                 Ok(whole)
             }
             Ok(Expansion::Entries(entries)) => {
-                let joined = match self.join(span.range(), entries)? {
+                let joined = match self.join(span.range(), entries, records)? {
                     Ordered::Yes(joined) => joined,
                     Ordered::No => self.sorted(span)?,
                 };
@@ -106,9 +111,21 @@ impl Pass<'_> {
         }
     }
 
-    fn join(&self, range: &KeyRange, entries: Box<dyn Entries>) -> Result<Ordered, LedgerError> {
+    fn join(
+        &self,
+        range: &KeyRange,
+        entries: Box<dyn Entries>,
+        records: &mut Option<FileCursor>,
+    ) -> Result<Ordered, LedgerError> {
         let mut join = Join::new(&self.look, range, entries);
-        match join.merge(&mut self.view.files(range)?) {
+        let gone_on = records.take().map(|cursor| cursor.go_on(range));
+        let mut cursor = match gone_on.transpose()?.flatten() {
+            Some(cursor) => cursor,
+            None => self.view.files(range)?,
+        };
+        let merged = join.merge(&mut cursor);
+        *records = Some(cursor);
+        match merged {
             Ok(()) => Ok(Ordered::Yes(join.out)),
             Err(Stop::Disorder) => Ok(Ordered::No),
             Err(Stop::Ledger(error)) => Err(error),
@@ -119,7 +136,7 @@ impl Pass<'_> {
     fn sorted(&self, span: &dyn Span) -> Result<Discovery, LedgerError> {
         let mut entries = match span.expand() {
             Ok(Expansion::Entries(entries)) => source::collect(entries),
-            Ok(Expansion::Spans(_)) => return self.span(span),
+            Ok(Expansion::Spans(_)) => return self.span(span, &mut None),
             Err(unknown) => vec![("".into(), Entry::Unknown(unknown))],
         };
         // Trouble first, so that what it hides is known before anything could be missed.
@@ -129,7 +146,8 @@ impl Pass<'_> {
         };
         entries.sort_by_cached_key(key);
         entries.dedup_by(|a, b| key(a).is_some() && key(a) == key(b));
-        match self.join(span.range(), Box::new(ReadyEntries::from(entries)))? {
+        let entries = Box::new(ReadyEntries::from(entries));
+        match self.join(span.range(), entries, &mut None)? {
             Ordered::Yes(joined) => Ok(joined),
             Ordered::No => Ok(Discovery {
                 unknown: vec![out_of_range(span.range())],
