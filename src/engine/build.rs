@@ -17,11 +17,11 @@ use super::error::RunError;
 use super::order::{OrderDesk, Receipt, WorkOrder};
 use super::prepare::Prepared;
 use super::report;
-use super::run::Pass;
+use super::run::{Built, Pass};
 use super::work::{WorkError, Workshop, work};
 use crate::clock::Clock;
 use crate::ledger::Ledger;
-use crate::model::{DirtyReason, ErrorKind, OutputPath, ReportedError, UnitId};
+use crate::model::{DirtyReason, ErrorKind, ReportedError, UnitId};
 use crate::plan::{self, Plan, UnitBounds};
 
 /// Units that one group of a commit takes at the most; what is finished sooner is committed sooner.
@@ -31,24 +31,24 @@ const GROUP: usize = 64;
 const ROUNDS: usize = 8;
 
 impl Pass<'_> {
-    /// Builds and commits what is planned, then what that made stale. Returns the garbage that was collected.
+    /// Builds and commits what is planned, then what that made stale.
     pub(super) fn build(
         &mut self,
         ledger: &Ledger,
         first: Plan,
         prepared: &Prepared,
-    ) -> Result<BTreeSet<OutputPath>, RunError> {
+        built: &mut Built,
+    ) -> Result<(), RunError> {
         self.control.progress().enter(Phase::Work);
-        let mut collected = BTreeSet::new();
         let mut plan = first;
-        let mut failed = BTreeSet::new();
         for _ in 0..ROUNDS {
-            plan.units.retain(|id, _| !failed.contains(id));
+            plan.units.retain(|id, _| !built.failed.contains(id));
             if plan.units.is_empty() || self.control.is_interrupted() {
                 break;
             }
             self.report.units.planned += plan.units.len() as u64;
-            self.round(ledger, &plan, prepared, &mut collected, &mut failed)?;
+            built.planned.extend(plan.units.keys());
+            self.round(ledger, &plan, prepared, built)?;
             let view = ledger.view()?;
             let dirty = view.dirty()?.into_iter();
             let stale = dirty.filter(|(_, why)| matches!(why, DirtyReason::SchemaWidened { .. }));
@@ -64,8 +64,7 @@ impl Pass<'_> {
                 },
             );
         }
-        self.report.units.failed = failed.len() as u64;
-        Ok(collected)
+        Ok(())
     }
 
     /// Lets the workers build the units of `plan` while this thread commits what they finish.
@@ -74,8 +73,7 @@ impl Pass<'_> {
         ledger: &Ledger,
         plan: &Plan,
         prepared: &Prepared,
-        collected: &mut BTreeSet<OutputPath>,
-        failed: &mut BTreeSet<UnitId>,
+        built: &mut Built,
     ) -> Result<(), RunError> {
         let view = ledger.view()?;
         let target = &self.pipeline.target;
@@ -90,10 +88,11 @@ impl Pass<'_> {
             looked_at: self.looked_at,
             definition: self.pipeline.definition.fingerprint(),
             waiting: &prepared.waiting,
+            last: prepared.last.as_ref(),
             schema: view.schema()?,
             report: &mut self.report,
             errors: &mut self.errors,
-            collected: std::mem::take(collected),
+            collected: std::mem::take(&mut built.collected),
             groups: 0,
         };
         let desk = OrderDesk {
@@ -133,14 +132,20 @@ impl Pass<'_> {
                         sender.send(finished).ok();
                     });
             });
-            let result = receive(&receiver, &mut committer, failed, clock, &mut publishing);
+            let result = receive(
+                &receiver,
+                &mut committer,
+                &mut built.failed,
+                clock,
+                &mut publishing,
+            );
             if result.is_err() {
                 stop.store(true, Ordering::Relaxed);
                 while receiver.recv().is_ok() {}
             }
             result
         });
-        *collected = committer.collected;
+        built.collected = committer.collected;
         let total = clock.monotonic().saturating_sub(begun);
         self.report.seconds.publish += publishing.as_secs_f64();
         self.report.seconds.work += total.saturating_sub(publishing).as_secs_f64();

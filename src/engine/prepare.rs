@@ -28,6 +28,12 @@ pub(super) struct Prepared {
     pub(super) current: HashMap<SourcePath, Fingerprint>,
     /// How many new and changed files are left for the next run.
     pub(super) deferred: u64,
+    /// What they leave of the budget.
+    pub(super) budget: Budget,
+    /// How many files are gone whose rows go with them.
+    pub(super) vanished: u64,
+    /// The last path of the portion, where another comes.
+    pub(super) last: Option<SourcePath>,
     /// Units with members that belong elsewhere and could not be moved yet: they stay dirty.
     pub(super) waiting: BTreeSet<UnitId>,
 }
@@ -41,6 +47,18 @@ pub(super) struct Preparation<'a> {
     pub(super) looked_at: Timestamp,
     pub(super) run: RunId,
     pub(super) budget: Budget,
+    pub(super) vanished: Vanished,
+}
+
+/// What the removal brake judges besides the files at hand.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Vanished {
+    /// Files that the run has removed already.
+    pub(super) before: u64,
+    /// Vanished files that a later portion takes up.
+    pub(super) beyond: u64,
+    /// Files that were live when the run began.
+    pub(super) live: u64,
 }
 
 impl Preparation<'_> {
@@ -51,8 +69,11 @@ impl Preparation<'_> {
         changes: Changes,
         duplicates: Vec<Changed>,
     ) -> Result<Prepared, RunError> {
-        self.check_policies(&changes)?;
-        let mut prepared = Prepared::default();
+        let mut prepared = Prepared {
+            vanished: self.check_policies(&changes)?,
+            last: changes.last.clone(),
+            ..Prepared::default()
+        };
         let mut members = MemberEdits::default();
         for renamed in changes.renames {
             self.rename(renamed, &mut prepared.batch, &mut members);
@@ -64,6 +85,7 @@ impl Preparation<'_> {
         let size = |file: &Changed| file.seen.as_ref().map_or(0, |seen| seen.size);
         let taken = take_within(work, size, self.budget);
         prepared.deferred = taken.deferred;
+        prepared.budget = taken.left;
         let places = Places::of(self.view, &taken.taken)?;
         for file in taken.taken {
             self.take_in(file, &mut prepared, &mut members, &places);
@@ -78,16 +100,22 @@ impl Preparation<'_> {
         Ok(prepared)
     }
 
-    fn check_policies(&self, changes: &Changes) -> Result<(), RunError> {
+    /// Returns how many files are gone whose rows go with them.
+    fn check_policies(&self, changes: &Changes) -> Result<u64, RunError> {
         let loses_rows = |file: &&Changed| {
             file.verdict.change == Change::Removed
                 && self.policies.on_delete == OnDelete::Remove
-                && file.record.as_ref().is_some_and(has_rows)
+                && file
+                    .record
+                    .as_ref()
+                    .is_some_and(|record| record.standing.has_rows())
         };
         let vanished = changes.files.iter().filter(loses_rows).count() as u64;
-        if self.policies.removals == crate::config::Removals::Braked {
-            let live = self.view.meta()?.files;
-            if let Some(brake) = removal_brake(vanished, live) {
+        if self.policies.removals == crate::config::Removals::Braked
+            && self.policies.on_delete == OnDelete::Remove
+        {
+            let vanished = self.vanished.before + vanished + self.vanished.beyond;
+            if let Some(brake) = removal_brake(vanished, self.vanished.live) {
                 return Err(RunError::Braked(brake));
             }
         }
@@ -105,7 +133,7 @@ impl Preparation<'_> {
                 });
             }
         }
-        Ok(())
+        Ok(vanished)
     }
 
     /// The record moves to the new name; the unit's outputs stay as they are.
@@ -241,25 +269,27 @@ impl Preparation<'_> {
                 let touched = self.seen_again(record, seen);
                 batch.files.insert(file.path, Some(touched));
             }
-            (Change::Removed, Some(record), _) => match record.unit.filter(|_| has_rows(&record)) {
-                None => forget(batch, file.path),
-                Some(_) if self.policies.on_delete == OnDelete::Retain => {
-                    keep_reason(batch, &file.path, &file.verdict);
-                    batch.quarantine.insert(file.path.clone(), None);
-                    let retained = FileRecord {
-                        standing: Standing::Retained,
-                        run: self.run,
-                        ..record
-                    };
-                    batch.files.insert(file.path, Some(retained));
+            (Change::Removed, Some(record), _) => {
+                match record.unit.filter(|_| record.standing.has_rows()) {
+                    None => forget(batch, file.path),
+                    Some(_) if self.policies.on_delete == OnDelete::Retain => {
+                        keep_reason(batch, &file.path, &file.verdict);
+                        batch.quarantine.insert(file.path.clone(), None);
+                        let retained = FileRecord {
+                            standing: Standing::Retained,
+                            run: self.run,
+                            ..record
+                        };
+                        batch.files.insert(file.path, Some(retained));
+                    }
+                    Some(unit) => {
+                        prepared.inputs.removed.push(plan::Changed {
+                            unit,
+                            path: file.path,
+                        });
+                    }
                 }
-                Some(unit) => {
-                    prepared.inputs.removed.push(plan::Changed {
-                        unit,
-                        path: file.path,
-                    });
-                }
-            },
+            }
             _ => {}
         }
     }
@@ -270,14 +300,6 @@ impl Preparation<'_> {
         record.run = self.run;
         record
     }
-}
-
-/// Tells whether outputs hold rows of the file.
-fn has_rows(record: &FileRecord) -> bool {
-    !matches!(
-        record.standing,
-        Standing::Pending | Standing::Quarantined | Standing::Duplicate
-    )
 }
 
 /// The path partitions of the units that an unfinished run gave to files. Where a changed definition puts a file

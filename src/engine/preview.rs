@@ -8,6 +8,7 @@ use super::control::Control;
 use super::definition;
 use super::error::RunError;
 use super::pipeline::Pipeline;
+use super::portion::Portion;
 use super::run::{Pass, pool};
 use super::verify::Changes;
 use crate::detect::{Change, Reason, Verdict};
@@ -82,7 +83,7 @@ pub fn preview(pipeline: &Pipeline, control: &Control) -> Result<PlanReport, Run
     if view.meta()?.definition.as_deref() != Some(fingerprint.as_str()) {
         dirty.extend(definition::outdated(&view, &fingerprint)?);
     }
-    let found = pass.look(&view)?;
+    let found = pass.look(&view, &Portion::whole())?;
     let changes = list(&found);
     let mut prepared = pass.prepare(&view, found, &dirty)?;
     let plan = pass.plan(&view, &mut prepared, dirty)?;

@@ -3,6 +3,7 @@
 mod machine;
 mod model;
 mod operation;
+mod portions;
 mod read_back;
 mod regressions;
 mod rows;
