@@ -19,11 +19,11 @@ use super::order::{OrderDesk, Receipt, WorkOrder};
 use super::pipeline::Pipeline;
 use super::prepare::Prepared;
 use super::report;
-use super::run::Pass;
+use super::run::{Built, Pass};
 use super::work::{WorkError, Workshop, work};
 use crate::clock::Clock;
 use crate::ledger::{Ledger, SchemaVersion};
-use crate::model::{DirtyReason, ErrorKind, OutputPath, ReportedError, UnitId};
+use crate::model::{DirtyReason, ErrorKind, ReportedError, UnitId};
 use crate::plan::{self, Plan, UnitBounds};
 
 /// Units that one group of a commit takes at the most; what is finished sooner is committed sooner.
@@ -33,24 +33,24 @@ const GROUP: usize = 64;
 const ROUNDS: usize = 8;
 
 impl Pass<'_> {
-    /// Builds and commits what is planned, then what that made stale. Returns the garbage that was collected.
+    /// Builds and commits what is planned, then what that made stale.
     pub(super) fn build(
         &mut self,
         ledger: &Ledger,
         first: Plan,
         prepared: &mut Prepared,
-    ) -> Result<BTreeSet<OutputPath>, RunError> {
+        built: &mut Built,
+    ) -> Result<(), RunError> {
         self.control.progress().enter(Phase::Work);
-        let mut collected = BTreeSet::new();
         let mut plan = first;
-        let mut failed = BTreeSet::new();
         for _ in 0..ROUNDS {
-            plan.units.retain(|id, _| !failed.contains(id));
+            plan.units.retain(|id, _| !built.failed.contains(id));
             if plan.units.is_empty() || self.control.is_interrupted() {
                 break;
             }
             self.report.units.planned += plan.units.len() as u64;
-            self.round(ledger, &plan, prepared, &mut collected, &mut failed)?;
+            built.planned.extend(plan.units.keys());
+            self.round(ledger, &plan, prepared, built)?;
             let view = ledger.view()?;
             let dirty = view.dirty()?.into_iter();
             let stale = dirty.filter(|(_, why)| matches!(why, DirtyReason::SchemaWidened { .. }));
@@ -68,8 +68,7 @@ impl Pass<'_> {
             );
             self.report.files.deferred -= prepared.take_along(&plan);
         }
-        self.report.units.failed = failed.len() as u64;
-        Ok(collected)
+        Ok(())
     }
 
     /// Lets the workers build the units of `plan` while this thread commits what they finish.
@@ -78,8 +77,7 @@ impl Pass<'_> {
         ledger: &Ledger,
         plan: &Plan,
         prepared: &Prepared,
-        collected: &mut BTreeSet<OutputPath>,
-        failed: &mut BTreeSet<UnitId>,
+        built: &mut Built,
     ) -> Result<(), RunError> {
         let view = ledger.view()?;
         let (pipeline, pool) = (self.pipeline, self.pool);
@@ -88,7 +86,7 @@ impl Pass<'_> {
         note_plan(self.control.progress(), plan);
         let shop = workshop(pipeline, self.control, pool);
         let mut committer = self.committer(ledger, prepared, view.schema()?);
-        committer.collected = std::mem::take(collected);
+        committer.collected = std::mem::take(&mut built.collected);
         let bench = Bench {
             desk: OrderDesk {
                 view: &view,
@@ -104,6 +102,7 @@ impl Pass<'_> {
         let outcome = pool.in_place_scope(|scope| {
             let bench = &bench;
             scope.spawn(move |_| bench.build(plan, sender));
+            let failed = &mut built.failed;
             let result = receive(&receiver, &mut committer, failed, clock, &mut publishing);
             if result.is_err() {
                 bench.stop.store(true, Ordering::Relaxed);
@@ -111,7 +110,7 @@ impl Pass<'_> {
             }
             result
         });
-        *collected = committer.collected;
+        built.collected = committer.collected;
         let total = clock.monotonic().saturating_sub(begun);
         self.report.seconds.publish += publishing.as_secs_f64();
         self.report.seconds.work += total.saturating_sub(publishing).as_secs_f64();
@@ -133,6 +132,7 @@ impl Pass<'_> {
             looked_at: self.looked_at,
             definition: self.pipeline.definition.fingerprint(),
             waiting: &prepared.waiting,
+            last: prepared.last.as_ref(),
             schema,
             report: &mut self.report,
             errors: &mut self.errors,

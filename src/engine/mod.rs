@@ -33,6 +33,7 @@ mod member;
 mod order;
 mod outcome;
 mod pipeline;
+mod portion;
 mod prepare;
 mod preview;
 mod rebuild;

@@ -31,6 +31,12 @@ pub(super) struct Prepared {
     pub(super) deferred: u64,
     /// Those of them that are members of a unit: they come in if it is built anyway.
     pub(super) left: BTreeMap<SourcePath, Left>,
+    /// What they leave of the budget.
+    pub(super) budget: Budget,
+    /// How many files are gone whose rows go with them.
+    pub(super) vanished: u64,
+    /// The last path of the portion, where another comes.
+    pub(super) last: Option<SourcePath>,
     /// Units with members that belong elsewhere and could not be moved yet: they stay dirty.
     pub(super) waiting: BTreeSet<UnitId>,
 }
@@ -40,9 +46,16 @@ pub(super) struct Prepared {
 pub(super) struct Left {
     unit: UnitId,
     verdict: Verdict,
+    seen: Fingerprint,
 }
 
 impl Prepared {
+    /// Keeps in mind a member that is left, in this portion or an earlier one.
+    pub(super) fn leave(&mut self, path: SourcePath, left: Left) {
+        self.current.insert(path.clone(), left.seen.clone());
+        self.left.insert(path, left);
+    }
+
     /// Returns the members that are left, as the planner wants to know them.
     pub(super) fn members_left(&self) -> Vec<plan::Changed> {
         let left = self.left.iter().map(|(path, left)| plan::Changed {
@@ -73,6 +86,18 @@ pub(super) struct Preparation<'a> {
     pub(super) looked_at: Timestamp,
     pub(super) run: RunId,
     pub(super) budget: Budget,
+    pub(super) vanished: Vanished,
+}
+
+/// What the removal brake judges besides the files at hand.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Vanished {
+    /// Files that the run has removed already.
+    pub(super) before: u64,
+    /// Vanished files that a later portion takes up.
+    pub(super) beyond: u64,
+    /// Files that were live when the run began.
+    pub(super) live: u64,
 }
 
 impl Preparation<'_> {
@@ -84,8 +109,11 @@ impl Preparation<'_> {
             duplicates,
             bound,
         } = skipped;
-        self.check_policies(&changes)?;
-        let mut prepared = Prepared::default();
+        let mut prepared = Prepared {
+            vanished: self.check_policies(&changes)?,
+            last: changes.last.clone(),
+            ..Prepared::default()
+        };
         let mut members = MemberEdits::default();
         for renamed in changes.renames {
             self.rename(renamed, &mut prepared.batch, &mut members);
@@ -128,6 +156,7 @@ impl Preparation<'_> {
             .partition(|file| bound.contains(&file.path));
         let size = |file: &Changed| file.seen.as_ref().map_or(0, |seen| seen.size);
         let portion = take_within(free, size, self.budget);
+        prepared.budget = portion.left;
         taken.extend(portion.taken);
         let places = Places::of(self.view, &taken)?;
         for file in taken {
@@ -142,16 +171,22 @@ impl Preparation<'_> {
         Ok(waiting)
     }
 
-    fn check_policies(&self, changes: &Changes) -> Result<(), RunError> {
+    /// Returns how many files are gone whose rows go with them.
+    fn check_policies(&self, changes: &Changes) -> Result<u64, RunError> {
         let loses_rows = |file: &&Changed| {
             file.verdict.change == Change::Removed
                 && self.policies.on_delete == OnDelete::Remove
-                && file.record.as_ref().is_some_and(has_rows)
+                && file
+                    .record
+                    .as_ref()
+                    .is_some_and(|record| record.standing.has_rows())
         };
         let vanished = changes.files.iter().filter(loses_rows).count() as u64;
-        if self.policies.removals == crate::config::Removals::Braked {
-            let live = self.view.meta()?.files;
-            if let Some(brake) = removal_brake(vanished, live) {
+        if self.policies.removals == crate::config::Removals::Braked
+            && self.policies.on_delete == OnDelete::Remove
+        {
+            let vanished = self.vanished.before + vanished + self.vanished.beyond;
+            if let Some(brake) = removal_brake(vanished, self.vanished.live) {
                 return Err(RunError::Braked(brake));
             }
         }
@@ -169,7 +204,7 @@ impl Preparation<'_> {
                 });
             }
         }
-        Ok(())
+        Ok(vanished)
     }
 
     /// The record moves to the new name; the unit's outputs stay as they are.
@@ -279,25 +314,27 @@ impl Preparation<'_> {
                 let touched = self.seen_again(record, seen);
                 batch.files.insert(file.path, Some(touched));
             }
-            (Change::Removed, Some(record), _) => match record.unit.filter(|_| has_rows(&record)) {
-                None => forget(batch, file.path),
-                Some(_) if self.policies.on_delete == OnDelete::Retain => {
-                    keep_reason(batch, &file.path, &file.verdict);
-                    batch.quarantine.insert(file.path.clone(), None);
-                    let retained = FileRecord {
-                        standing: Standing::Retained,
-                        run: self.run,
-                        ..record
-                    };
-                    batch.files.insert(file.path, Some(retained));
+            (Change::Removed, Some(record), _) => {
+                match record.unit.filter(|_| record.standing.has_rows()) {
+                    None => forget(batch, file.path),
+                    Some(_) if self.policies.on_delete == OnDelete::Retain => {
+                        keep_reason(batch, &file.path, &file.verdict);
+                        batch.quarantine.insert(file.path.clone(), None);
+                        let retained = FileRecord {
+                            standing: Standing::Retained,
+                            run: self.run,
+                            ..record
+                        };
+                        batch.files.insert(file.path, Some(retained));
+                    }
+                    Some(unit) => {
+                        prepared.inputs.removed.push(plan::Changed {
+                            unit,
+                            path: file.path,
+                        });
+                    }
                 }
-                Some(unit) => {
-                    prepared.inputs.removed.push(plan::Changed {
-                        unit,
-                        path: file.path,
-                    });
-                }
-            },
+            }
             _ => {}
         }
     }
@@ -313,9 +350,13 @@ impl Preparation<'_> {
 /// A file that this run does not take. Where it is a member, it may have to be taken with its unit after all.
 fn leave(file: Changed, prepared: &mut Prepared) {
     if let (Some(unit), Some(seen)) = (member_of(&file), file.seen) {
-        prepared.current.insert(file.path.clone(), seen);
         let verdict = file.verdict;
-        prepared.left.insert(file.path, Left { unit, verdict });
+        let left = Left {
+            unit,
+            verdict,
+            seen,
+        };
+        prepared.leave(file.path, left);
     }
 }
 
@@ -331,14 +372,6 @@ pub(super) fn is_ignored(policies: Policies, file: &Changed) -> bool {
         && file.verdict.change == Change::Modified
         && matches!(&file.record, Some(record) if record.hash.is_some()
             && matches!(record.standing, Standing::Loaded | Standing::Frozen))
-}
-
-/// Tells whether outputs hold rows of the file.
-pub(super) fn has_rows(record: &FileRecord) -> bool {
-    !matches!(
-        record.standing,
-        Standing::Pending | Standing::Quarantined | Standing::Duplicate
-    )
 }
 
 /// The path partitions of the units that an unfinished run gave to files. Where a changed definition puts a file

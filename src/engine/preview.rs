@@ -8,6 +8,7 @@ use super::control::Control;
 use super::definition;
 use super::error::RunError;
 use super::pipeline::Pipeline;
+use super::portion::Portion;
 use super::prepare::Prepared;
 use super::run::{Pass, pool};
 use super::verify::{Changed, Changes};
@@ -87,7 +88,7 @@ pub fn preview(pipeline: &Pipeline, control: &Control) -> Result<PlanReport, Run
     if is_new {
         dirty.extend(definition::outdated(&view, &fingerprint)?);
     }
-    let mut found = pass.look(&view)?;
+    let mut found = pass.look(&view, &Portion::whole())?;
     if control.is_interrupted() {
         return Err(RunError::Interrupted);
     }

@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::prepare::{has_rows, is_ignored};
+use super::prepare::is_ignored;
 use super::verify::{Changed, Changes, Renamed};
 use crate::config::{OnDelete, Policies};
 use crate::detect::{Change, Reason, Verdict};
@@ -202,7 +202,8 @@ impl<'a> Names<'a> {
             Change::Added => false,
             Change::Modified => is_ignored(self.policies, file),
             Change::Removed => {
-                self.policies.on_delete == OnDelete::Retain && record.is_some_and(has_rows)
+                self.policies.on_delete == OnDelete::Retain
+                    && record.is_some_and(|record| record.standing.has_rows())
             }
             _ => record.is_some_and(|record| record.standing.is_carried()),
         };

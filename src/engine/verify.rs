@@ -38,6 +38,8 @@ pub(super) struct Changes {
     pub(super) unreadable: Vec<(SourcePath, String)>,
     /// Bytes read for hashing.
     pub(super) bytes_read: u64,
+    /// The last path of this portion, where more lies behind it.
+    pub(super) last: Option<SourcePath>,
 }
 
 impl Changes {

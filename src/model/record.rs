@@ -59,6 +59,12 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// Tells whether outputs hold rows of the file.
+    #[must_use]
+    pub fn has_rows(self) -> bool {
+        !matches!(self, Self::Pending | Self::Quarantined | Self::Duplicate)
+    }
+
     /// Tells whether the unit's outputs hold rows of the file that its present bytes cannot reproduce.
     #[must_use]
     pub fn is_carried(self) -> bool {
