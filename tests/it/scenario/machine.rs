@@ -12,7 +12,7 @@ use strandline::model::{ByteSize, KeyRange};
 use strandline::source::Moment;
 
 use super::operation::{Operation, Place, Recipe, Which, operation};
-use super::rows::is_csv;
+use super::rows::{CAPTURES, is_csv};
 use super::world::{Setup, TARGET, World, partition_by};
 
 impl World {
@@ -90,6 +90,25 @@ impl World {
             O::FileSize(small) => {
                 self.definition.target_file_size = ByteSize(if small { 600 } else { 256 << 20 });
             }
+            O::Captures(on) => {
+                let captures = on.then(|| CAPTURES.to_owned());
+                self.definition.captures = captures.into_iter().collect();
+            }
+            O::Retain(on) if self.may_change_policies() => {
+                self.setup.on_delete = if on {
+                    OnDelete::Retain
+                } else {
+                    OnDelete::Remove
+                };
+            }
+            O::Ignore(on) if self.may_change_policies() => {
+                self.setup.on_modify = if on {
+                    OnModify::Ignore
+                } else {
+                    OnModify::Replace
+                };
+            }
+            O::Retain(_) | O::Ignore(_) => {}
             O::Run => self.run_or_recover(),
             O::CrashRun(after, survive) => {
                 // It may be over before the power goes.
@@ -134,6 +153,11 @@ impl World {
 
     /// With `skip` a bad file may stand for good ones of the same bytes: left out of the model.
     fn may_spoil(&self) -> bool {
+        self.setup.same_content != SameContent::Skip
+    }
+
+    /// With `skip` the other policies have a say in which name counts: that has its own scenarios.
+    fn may_change_policies(&self) -> bool {
         self.setup.same_content != SameContent::Skip
     }
 
