@@ -13,9 +13,7 @@ use super::pipeline::Target;
 use super::recover::hash_of;
 use super::session::{self, Absent};
 use crate::ledger::{Batch, Ledger, View};
-use crate::model::{
-    DirtyReason, FileRecord, KeyRange, OutputPath, SourcePath, Standing, UnitId, UnitRecord,
-};
+use crate::model::{DirtyReason, FileRecord, KeyRange, OutputPath, SourcePath, Standing, UnitId};
 use crate::source::Source;
 
 /// How closely to look.
@@ -204,7 +202,7 @@ impl Audit<'_> {
                 self.report.findings.push(finding);
                 damaged.push(output.path.clone());
             }
-            self.mark(id, unit, &damaged, dirty.contains(&id));
+            self.mark(id, &damaged, dirty.contains(&id));
         }
         let unknown = unknown
             .into_iter()
@@ -213,17 +211,14 @@ impl Audit<'_> {
         Ok(())
     }
 
-    /// A unit that is to be built anyway keeps its reason, which may say more than how; that its outputs are not what
-    /// they were is told by records that no bytes will equal.
-    fn mark(&mut self, id: UnitId, unit: UnitRecord, damaged: &[OutputPath], is_dirty: bool) {
+    /// A unit that is to be built anyway keeps its reason, which may say more than why. What its record says of its
+    /// outputs stays: they may be brought back.
+    fn mark(&mut self, id: UnitId, damaged: &[OutputPath], is_dirty: bool) {
         let Some(first) = damaged.first() else {
             return;
         };
         self.report.units_marked += 1;
-        if is_dirty {
-            let doubted = unit.doubting(|output| damaged.contains(output));
-            self.marks.units.insert(id, Some(doubted));
-        } else {
+        if !is_dirty {
             let output = first.to_string();
             let reason = DirtyReason::Damaged { output };
             self.marks.dirty.insert(id, Some(reason));

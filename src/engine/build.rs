@@ -36,7 +36,7 @@ impl Pass<'_> {
         &mut self,
         ledger: &Ledger,
         first: Plan,
-        prepared: &Prepared,
+        prepared: &mut Prepared,
         built: &mut Built,
     ) -> Result<(), RunError> {
         self.control.progress().enter(Phase::Work);
@@ -54,6 +54,7 @@ impl Pass<'_> {
             let stale = dirty.filter(|(_, why)| matches!(why, DirtyReason::SchemaWidened { .. }));
             let inputs = plan::Inputs {
                 dirty: stale.collect(),
+                deferred: prepared.members_left(),
                 ..plan::Inputs::default()
             };
             plan = plan::plan(
@@ -63,6 +64,7 @@ impl Pass<'_> {
                     members: 0,
                 },
             );
+            self.report.files.deferred -= prepared.take_along(&plan);
         }
         Ok(())
     }
@@ -176,9 +178,13 @@ fn receive(
                 (_, Err(WorkError::Interrupted)) => {}
                 (order, Err(error)) => {
                     failed.insert(order.unit);
+                    let (path, kind) = match error.lost_member() {
+                        Some(member) => (member.to_string(), ErrorKind::RowsLost),
+                        None => (order.unit.to_string(), ErrorKind::Unit),
+                    };
                     committer.errors.push(ReportedError {
-                        path: order.unit.to_string(),
-                        kind: ErrorKind::Unit,
+                        path,
+                        kind,
                         message: format!(
                             "cannot build unit {}: {}",
                             order.unit,

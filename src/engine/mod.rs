@@ -21,6 +21,7 @@
 
 mod audit;
 mod build;
+mod carry;
 mod commit;
 mod control;
 mod definition;

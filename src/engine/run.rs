@@ -10,7 +10,7 @@ use super::discover::{Discovery, discover};
 use super::error::RunError;
 use super::pipeline::Pipeline;
 use super::portion::Portion;
-use super::prepare::{Preparation, Prepared, Vanished, record_plan};
+use super::prepare::{Left, Preparation, Prepared, Vanished, record_plan};
 use super::same_content::{self, Skipped};
 use super::session::{self, Absent};
 use super::verify::{Changes, HashAdded, verify};
@@ -20,8 +20,8 @@ use crate::decode::recognise;
 use crate::detect::Look;
 use crate::ledger::{Batch, Garbage, Ledger, Meta, MetaChange, View};
 use crate::model::{
-    DirtyReason, ErrorKind, OutputPath, ReportedError, RunId, RunReport, RunStatus, Timestamp,
-    UnitId,
+    DirtyReason, ErrorKind, OutputPath, ReportedError, RunId, RunReport, RunStatus, SourcePath,
+    Timestamp, UnitId,
 };
 use crate::plan::{self, Budget, OpenUnit, Plan, UnitBounds};
 
@@ -103,6 +103,8 @@ pub(super) struct Pass<'a> {
     vanished: Vanished,
     /// What is left of the run's budget.
     budget: Budget,
+    /// Members that the budget kept earlier portions from taking.
+    left: BTreeMap<SourcePath, Left>,
     /// What could not be looked at, as far as it is told already.
     told: BTreeSet<String>,
     started: Duration,
@@ -148,6 +150,7 @@ impl<'a> Pass<'a> {
                 bytes: pipeline.limits.max_bytes.map(|size| size.0),
                 is_begun: false,
             },
+            left: BTreeMap::new(),
             told: BTreeSet::new(),
             started: pipeline.target.clock.monotonic(),
         })
@@ -194,7 +197,9 @@ impl<'a> Pass<'a> {
         let plan = self.plan(&view, &mut prepared, dirty)?;
         self.record(ledger, &view, &mut prepared, &plan)?;
         drop(view);
-        self.build(ledger, plan, &prepared, built)
+        self.build(ledger, plan, &mut prepared, built)?;
+        self.left = prepared.left;
+        Ok(())
     }
 
     /// Discovers and verifies.
@@ -271,23 +276,21 @@ impl<'a> Pass<'a> {
         changes: Changes,
         dirty: &[(UnitId, DirtyReason)],
     ) -> Result<Prepared, RunError> {
-        let Skipped {
-            changes,
-            duplicates,
-        } = match self.pipeline.policies.same_content {
-            SameContent::Skip => same_content::skip(view, changes)?,
+        let skipped = match self.pipeline.policies.same_content {
+            SameContent::Skip => same_content::skip(view, changes, self.pipeline.policies)?,
             SameContent::Load | SameContent::Warn => Skipped {
                 changes,
-                duplicates: Vec::new(),
+                ..Skipped::default()
             },
         };
-        let mut prepared = self.preparation(view).prepare(changes, duplicates)?;
+        let mut prepared = self.preparation(view).prepare(skipped)?;
         let current = &prepared.current;
         self.seen
             .doubtful
             .retain(|path| !current.contains_key(path));
         let misplaced = definition::misplaced(view, dirty, &self.partitions)?;
         misplaced.move_into(&mut prepared, &self.seen, &self.partitions);
+        prepared.inherit(std::mem::take(&mut self.left));
         self.report.files.deferred += prepared.deferred;
         self.budget = prepared.budget;
         self.vanished.before += prepared.vanished;
@@ -307,7 +310,7 @@ impl<'a> Pass<'a> {
     }
 
     pub(super) fn plan(
-        &self,
+        &mut self,
         view: &View,
         prepared: &mut Prepared,
         dirty: Vec<(UnitId, DirtyReason)>,
@@ -315,6 +318,7 @@ impl<'a> Pass<'a> {
         let mut inputs = std::mem::take(&mut prepared.inputs);
         inputs.next_unit = view.meta()?.next_unit;
         inputs.dirty = dirty;
+        inputs.deferred = prepared.members_left();
         let places: BTreeSet<&String> = inputs
             .arrivals
             .iter()
@@ -336,7 +340,9 @@ impl<'a> Pass<'a> {
             bytes: limits.unit_size.0,
             members: limits.unit_files as u64,
         };
-        Ok(plan::plan(inputs, bounds))
+        let plan = plan::plan(inputs, bounds);
+        self.report.files.deferred -= prepared.take_along(&plan);
+        Ok(plan)
     }
 
     /// Records what needs no work, and the plan for what does: both before work begins.

@@ -110,9 +110,9 @@ struct Decided {
     bytes_read: u64,
 }
 
-/// New, or planned by a run that did not get to it.
+/// To be read whatever its bytes are: new, planned by a run that did not get to it, back, or no longer frozen.
 fn comes(glance: &Glance) -> bool {
-    matches!(glance, Glance::Decided(verdict) if verdict.change == Change::Added)
+    matches!(glance, Glance::Decided(verdict) if matches!(verdict.change, Change::Added | Change::Modified))
 }
 
 /// New, and not known to any run.

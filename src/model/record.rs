@@ -156,20 +156,6 @@ pub struct UnitRecord {
     pub bytes: u64,
 }
 
-impl UnitRecord {
-    /// Returns the record with the hashes of those outputs made void of which `is_doubtful` holds: whatever is built
-    /// next is unlike them and is published.
-    #[must_use]
-    pub fn doubting(mut self, is_doubtful: impl Fn(&OutputPath) -> bool) -> Self {
-        for output in &mut self.outputs {
-            if is_doubtful(&output.path) {
-                output.hash = ContentHash([0; 32]);
-            }
-        }
-        self
-    }
-}
-
 /// Why a file is set aside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuarantineRecord {

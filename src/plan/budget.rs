@@ -11,13 +11,13 @@ pub struct Budget {
     pub is_begun: bool,
 }
 
-/// What a run takes on, and how much it leaves.
+/// What a run takes on, and what it leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken<T> {
     /// What is taken, in the order given.
     pub taken: Vec<T>,
-    /// How many are left for the next run.
-    pub deferred: u64,
+    /// What is left for the next run.
+    pub deferred: Vec<T>,
     /// What is left of the budget: nothing once something was deferred.
     pub left: Budget,
 }
@@ -43,8 +43,7 @@ pub fn take_within<T>(items: Vec<T>, size: impl Fn(&T) -> u64, budget: Budget) -
         count += 1;
     }
     let mut taken = items;
-    let deferred = (taken.len() - count) as u64;
-    taken.truncate(count);
+    let deferred = taken.split_off(count);
     Taken {
         taken,
         deferred,
@@ -75,13 +74,17 @@ mod tests {
             };
             let result = take_within(sizes.clone(), |size| *size, budget);
             assert_eq!(result.taken, sizes[..taken]);
-            assert_eq!(result.deferred, 4 - taken as u64);
+            assert_eq!(result.deferred, sizes[taken..]);
             for cut in 0..=4 {
                 let first = take_within(sizes[..cut].to_vec(), |size| *size, budget);
                 let second = take_within(sizes[cut..].to_vec(), |size| *size, first.left);
-                let both = [first.taken, second.taken].concat();
-                assert_eq!(both, result.taken, "cut at {cut}");
-                assert_eq!(first.deferred + second.deferred, result.deferred);
+                assert_eq!(
+                    [first.taken, second.taken].concat(),
+                    result.taken,
+                    "cut at {cut}"
+                );
+                let deferred = [first.deferred, second.deferred].concat();
+                assert_eq!(deferred, result.deferred, "cut at {cut}");
             }
         }
     }

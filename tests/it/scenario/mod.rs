@@ -1,5 +1,6 @@
 //! The engine against a model: random histories of a source, with crashes, and named stories.
 
+mod lost_rows;
 mod machine;
 mod model;
 mod operation;
@@ -7,5 +8,7 @@ mod portions;
 mod read_back;
 mod regressions;
 mod rows;
+mod same_content;
 mod stories;
+mod unwritable;
 mod world;
