@@ -13,7 +13,9 @@ use super::pipeline::Target;
 use super::recover::hash_of;
 use super::session::{self, Absent};
 use crate::ledger::{Batch, Ledger, View};
-use crate::model::{DirtyReason, FileRecord, KeyRange, OutputPath, SourcePath, Standing, UnitId};
+use crate::model::{
+    DirtyReason, FileRecord, Fingerprint, KeyRange, OutputPath, SourcePath, Standing, UnitId,
+};
 use crate::source::Source;
 
 /// How closely to look.
@@ -249,13 +251,32 @@ impl Audit<'_> {
                     continue;
                 }
             };
-            if !row.seen_equals(&seen) {
+            let record = row.record();
+            if record.seen.is_unseen() && record.seen.size == seen.size {
+                self.never_seen(source, path, &seen, &record);
+            } else if record.seen != seen {
                 self.report.findings.push(Finding::SourceMoved { path });
             } else if self.depth == Depth::Deep {
-                self.content(source, path, row.record());
+                self.content(source, path, record);
             }
         }
         Ok(())
+    }
+
+    /// A record that `recover` made holds no stamps, so only the content can tell whether the file moved.
+    fn never_seen(
+        &mut self,
+        source: &dyn Source,
+        path: SourcePath,
+        seen: &Fingerprint,
+        record: &FileRecord,
+    ) {
+        let finding = match member::hash(source, &path, seen) {
+            Ok(hash) if record.hash == Some(hash) => return,
+            Err(Trouble::Unreadable(_)) => Finding::SourceUnreadable { path },
+            _ => Finding::SourceMoved { path },
+        };
+        self.report.findings.push(finding);
     }
 
     /// A record whose bytes differ under the same stamps is made racy, so that the next run hashes the file.

@@ -9,18 +9,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use super::commit::Committer;
-use super::control::{Phase, Progress};
+use super::control::{Control, Phase, Progress};
 use super::error::RunError;
 use super::order::{OrderDesk, Receipt, WorkOrder};
+use super::pipeline::Pipeline;
 use super::prepare::Prepared;
 use super::report;
 use super::run::{Built, Pass};
 use super::work::{WorkError, Workshop, work};
 use crate::clock::Clock;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, SchemaVersion};
 use crate::model::{DirtyReason, ErrorKind, ReportedError, UnitId};
 use crate::plan::{self, Plan, UnitBounds};
 
@@ -78,62 +80,28 @@ impl Pass<'_> {
         built: &mut Built,
     ) -> Result<(), RunError> {
         let view = ledger.view()?;
-        let target = &self.pipeline.target;
-        let clock = &*target.clock;
+        let (pipeline, pool) = (self.pipeline, self.pool);
+        let clock = &*pipeline.target.clock;
         let begun = clock.monotonic();
-        let mut publishing = Duration::ZERO;
-        let mut committer = Committer {
-            ledger,
-            sink: &*target.sink,
-            clock,
-            run: self.run,
-            looked_at: self.looked_at,
-            definition: self.pipeline.definition.fingerprint(),
-            waiting: &prepared.waiting,
-            last: prepared.last.as_ref(),
-            schema: view.schema()?,
-            report: &mut self.report,
-            errors: &mut self.errors,
-            collected: std::mem::take(&mut built.collected),
-            groups: 0,
-        };
-        let desk = OrderDesk {
-            view: &view,
-            definition: Arc::new(self.pipeline.definition.clone()),
-            known: committer.shape(),
-            current: &prepared.current,
-        };
-        let threads = self.pool.current_num_threads();
-        let shop = Workshop {
-            source: &*self.pipeline.source,
-            sink: &*target.sink,
-            control: self.control,
-            memory: usize::try_from(self.pipeline.limits.memory.0).unwrap_or(usize::MAX)
-                / (2 * threads),
-        };
         note_plan(self.control.progress(), plan);
-        let stop = AtomicBool::new(false);
-        let (sender, receiver) = mpsc::sync_channel::<Finished>(2 * threads);
-        let outcome = self.pool.in_place_scope(|scope| {
-            let (stop, desk, shop) = (&stop, &desk, &shop);
-            scope.spawn(move |_| {
-                plan.units
-                    .par_iter()
-                    .for_each_with(sender, |sender, (id, planned)| {
-                        if stop.load(Ordering::Relaxed) || shop.control.is_interrupted() {
-                            return;
-                        }
-                        let finished =
-                            desk.write(*id, planned)
-                                .map_err(RunError::from)
-                                .map(|order| {
-                                    let receipt = work(&order, shop);
-                                    (order, receipt)
-                                });
-                        // The receiver goes only after a failure that ends the run.
-                        sender.send(finished).ok();
-                    });
-            });
+        let shop = workshop(pipeline, self.control, pool);
+        let mut committer = self.committer(ledger, prepared, view.schema()?);
+        committer.collected = std::mem::take(&mut built.collected);
+        let bench = Bench {
+            desk: OrderDesk {
+                view: &view,
+                definition: Arc::new(pipeline.definition.clone()),
+                known: committer.shape(),
+                current: &prepared.current,
+            },
+            shop,
+            stop: AtomicBool::new(false),
+        };
+        let mut publishing = Duration::ZERO;
+        let (sender, receiver) = mpsc::sync_channel(2 * pool.current_num_threads());
+        let outcome = pool.in_place_scope(|scope| {
+            let bench = &bench;
+            scope.spawn(move |_| bench.build(plan, sender));
             let result = receive(
                 &receiver,
                 &mut committer,
@@ -142,7 +110,7 @@ impl Pass<'_> {
                 &mut publishing,
             );
             if result.is_err() {
-                stop.store(true, Ordering::Relaxed);
+                bench.stop.store(true, Ordering::Relaxed);
                 while receiver.recv().is_ok() {}
             }
             result
@@ -152,6 +120,67 @@ impl Pass<'_> {
         self.report.seconds.publish += publishing.as_secs_f64();
         self.report.seconds.work += total.saturating_sub(publishing).as_secs_f64();
         outcome
+    }
+
+    fn committer<'c>(
+        &'c mut self,
+        ledger: &'c Ledger,
+        prepared: &'c Prepared,
+        schema: Option<SchemaVersion>,
+    ) -> Committer<'c> {
+        let target = &self.pipeline.target;
+        Committer {
+            ledger,
+            sink: &*target.sink,
+            clock: &*target.clock,
+            run: self.run,
+            looked_at: self.looked_at,
+            definition: self.pipeline.definition.fingerprint(),
+            waiting: &prepared.waiting,
+            last: prepared.last.as_ref(),
+            schema,
+            report: &mut self.report,
+            errors: &mut self.errors,
+            collected: BTreeSet::new(),
+            groups: 0,
+        }
+    }
+}
+
+/// What the workers of a round share.
+struct Bench<'a> {
+    desk: OrderDesk<'a>,
+    shop: Workshop<'a>,
+    /// Set once nothing can be committed any more.
+    stop: AtomicBool,
+}
+
+impl Bench<'_> {
+    /// Builds the units of `plan` side by side and sends what is finished. Call it inside the pool of workers.
+    fn build(&self, plan: &Plan, sender: mpsc::SyncSender<Finished>) {
+        let units = plan.units.par_iter();
+        units.for_each_with(sender, |sender, (id, planned)| {
+            if self.stop.load(Ordering::Relaxed) || self.shop.control.is_interrupted() {
+                return;
+            }
+            let order = self.desk.write(*id, planned).map_err(RunError::from);
+            let finished = order.map(|order| {
+                let receipt = work(&order, &self.shop);
+                (order, receipt)
+            });
+            // The receiver goes only after a failure that ends the run.
+            sender.send(finished).ok();
+        });
+    }
+}
+
+fn workshop<'a>(pipeline: &'a Pipeline, control: &'a Control, pool: &ThreadPool) -> Workshop<'a> {
+    let memory = usize::try_from(pipeline.limits.memory.0).unwrap_or(usize::MAX);
+    Workshop {
+        source: &*pipeline.source,
+        sink: &*pipeline.target.sink,
+        control,
+        memory: memory / (2 * pool.current_num_threads()),
     }
 }
 

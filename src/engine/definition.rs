@@ -110,7 +110,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    fn is_plainly_there(&self, path: &SourcePath) -> bool {
+    pub(super) fn is_plainly_there(&self, path: &SourcePath) -> bool {
         !self.doubtful.contains(path) && !self.hidden.iter().any(|range| range.contains(path))
     }
 }

@@ -98,7 +98,7 @@ pub(super) struct Pass<'a> {
     pub(super) run: RunId,
     pub(super) report: RunReport,
     pub(super) errors: Vec<ReportedError>,
-    seen: definition::Seen,
+    pub(super) seen: definition::Seen,
     newest: Option<Timestamp>,
     vanished: Vanished,
     /// What is left of the run's budget.

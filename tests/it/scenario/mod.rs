@@ -5,6 +5,7 @@ mod machine;
 mod model;
 mod operation;
 mod portions;
+mod questions;
 mod read_back;
 mod regressions;
 mod rows;
