@@ -15,7 +15,7 @@ use crate::model::{
     Carried, FileRecord, Fingerprint, RunId, SourcePath, Standing, Timestamp, UnitId, UnitRecord,
     partition_dir,
 };
-use crate::plan::{self, Arrival, Budget, removal_brake, take_within};
+use crate::plan::{self, Arrival, Budget, Taken, removal_brake, take_within};
 
 /// What a run is about to do.
 #[derive(Debug, Default)]
@@ -61,8 +61,7 @@ impl Preparation<'_> {
             .files
             .into_iter()
             .partition(|file| matches!(file.verdict.change, Change::Added | Change::Modified));
-        let size = |file: &Changed| file.seen.as_ref().map_or(0, |seen| seen.size);
-        let taken = take_within(work, size, self.budget);
+        let taken = self.take(work)?;
         prepared.deferred = taken.deferred;
         let places = Places::of(self.view, &taken.taken)?;
         for file in taken.taken {
@@ -76,6 +75,24 @@ impl Preparation<'_> {
         }
         members.apply(self.view, &mut prepared.batch)?;
         Ok(prepared)
+    }
+
+    /// Takes what the budget allows. Changed files of units that are built again anyway do not count: their rows may
+    /// be nowhere to carry over from, and while one waits no other could be taken.
+    fn take(&self, work: Vec<Changed>) -> Result<Taken<Changed>, LedgerError> {
+        let dirty = self.view.dirty()?.into_iter();
+        let dirty: BTreeSet<UnitId> = dirty.map(|(unit, _)| unit).collect();
+        let is_due = |file: &Changed| {
+            let record = file.record.as_ref().filter(|record| has_rows(record));
+            let unit = record.and_then(|record| record.unit);
+            unit.is_some_and(|unit| dirty.contains(&unit))
+        };
+        let (mut due, rest): (Vec<_>, Vec<_>) = work.into_iter().partition(is_due);
+        let size = |file: &Changed| file.seen.as_ref().map_or(0, |seen| seen.size);
+        let mut all = take_within(rest, size, self.budget);
+        all.taken.append(&mut due);
+        all.taken.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(all)
     }
 
     fn check_policies(&self, changes: &Changes) -> Result<(), RunError> {

@@ -6,8 +6,8 @@ use strandline::config::{OnModify, SameContent};
 
 use super::machine::play;
 use super::operation::Operation::{
-    self, Add, Advance, ChangeWhileRead, Copy, Delete, Edit, LoseLedger, LoseOutput, PartitionBy,
-    Run,
+    self, Add, Advance, ChangeWhileRead, Copy, Delete, Edit, Idle, LoseLedger, LoseOutput,
+    PartitionBy, Run,
 };
 use super::operation::{Place, Recipe, Survive};
 use super::world::{Setup, World};
@@ -202,4 +202,27 @@ fn an_output_that_is_lost_after_an_interrupted_run_is_published_again() {
     ];
     // The file that was to join is gone again, so the unit comes out as it was recorded.
     at_every_crash(&setup, &before, &[Delete(1), LoseOutput(0)]);
+}
+
+#[test]
+fn a_damaged_unit_with_more_changed_files_than_a_run_may_take_is_mended() {
+    let setup = Setup {
+        max_files: Some(1),
+        ..Setup::default()
+    };
+    let rows = Recipe {
+        rows: 1,
+        flavour: 0,
+    };
+    play(
+        setup,
+        &[
+            Add(Place(1), rows),
+            Add(Place(8), rows),
+            Idle,
+            Edit(0, rows),
+            Edit(1, rows),
+            LoseOutput(0),
+        ],
+    );
 }
