@@ -102,11 +102,17 @@ impl World {
                 }
             }
             O::LoseOutput(which) => self.harm(which, |_| None),
-            O::DamageOutput(which) => self.harm(which, |mut bytes| {
-                let middle = bytes.len() / 2;
-                bytes[middle] ^= 0x55;
-                Some(bytes)
-            }),
+            O::DamageOutput(which) => {
+                // What an output held is known by the ledger alone.
+                if self.ledger_is_lost() {
+                    self.recover();
+                }
+                self.harm(which, |mut bytes| {
+                    let middle = bytes.len() / 2;
+                    bytes[middle] ^= 0x55;
+                    Some(bytes)
+                });
+            }
             O::Advance(step) => self.clock.advance(match step % 4 {
                 0 => Duration::from_millis(1),
                 1 => Duration::from_millis(500),

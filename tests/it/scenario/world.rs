@@ -207,6 +207,12 @@ impl World {
             .unwrap();
     }
 
+    /// Tells whether outputs stand without the ledger that knows them.
+    pub(crate) fn ledger_is_lost(&self) -> bool {
+        let ledger = self.disk.look(&Path::new(STATE).join("ledger.redb"));
+        ledger.unwrap().is_none() && !self.target().sink.outputs().unwrap().is_empty()
+    }
+
     /// Looks for damage; the next run mends it.
     pub(crate) fn verify(&self) {
         let source: &dyn Source = &self.counting;
