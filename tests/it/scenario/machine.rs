@@ -14,6 +14,7 @@ use strandline::source::Moment;
 use super::operation::{Operation, Place, Recipe, Which, operation};
 use super::rows::is_csv;
 use super::world::{Setup, TARGET, World, partition_by};
+use crate::support::is_nightly;
 
 impl World {
     /// Carries out one operation.
@@ -322,7 +323,7 @@ fn setup() -> impl Strategy<Value = Setup> {
 
 #[test]
 fn no_history_of_a_source_breaks_the_promises() {
-    let nightly = std::env::var_os("NIGHTLY").is_some();
+    let nightly = is_nightly();
     let cases = std::env::var("PROPTEST_CASES")
         .ok()
         .and_then(|text| text.parse().ok());

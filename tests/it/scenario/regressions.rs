@@ -11,6 +11,7 @@ use super::operation::Operation::{
 };
 use super::operation::{Place, Recipe, Survive};
 use super::world::{Setup, World};
+use crate::support::is_nightly;
 
 #[test]
 fn a_frozen_file_keeps_its_rows() {
@@ -40,11 +41,7 @@ fn a_frozen_file_keeps_its_rows() {
 /// Lets a run lose power at one change after the other (some of them, but for the nightly set) between `before` and
 /// `after`.
 fn at_every_crash(setup: &Setup, before: &[Operation], after: &[Operation]) {
-    let step = if std::env::var_os("NIGHTLY").is_some() {
-        1
-    } else {
-        9
-    };
+    let step = if is_nightly() { 1 } else { 9 };
     for number in (0..).step_by(step) {
         let mut world = World::new(setup.clone());
         for operation in before {
