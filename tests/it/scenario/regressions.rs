@@ -6,8 +6,8 @@ use strandline::config::{OnModify, SameContent};
 
 use super::machine::play;
 use super::operation::Operation::{
-    self, Add, Advance, ChangeWhileRead, Copy, Delete, Edit, Idle, LoseLedger, LoseOutput,
-    PartitionBy, Run,
+    self, Add, Advance, ChangeWhileRead, Copy, Delete, Edit, HideListing, Idle, LoseLedger,
+    LoseOutput, PartitionBy, Rename, Run, Spoil,
 };
 use super::operation::{Place, Recipe, Survive};
 use super::world::{Setup, World};
@@ -199,6 +199,45 @@ fn an_output_that_is_lost_after_an_interrupted_run_is_published_again() {
     ];
     // The file that was to join is gone again, so the unit comes out as it was recorded.
     at_every_crash(&setup, &before, &[Delete(1), LoseOutput(0)]);
+}
+
+#[test]
+fn with_skip_a_hidden_file_steps_back_for_an_earlier_name_of_its_bytes() {
+    let setup = Setup {
+        settle: Duration::ZERO,
+        same_content: SameContent::Skip,
+        ..Setup::default()
+    };
+    let rows = Recipe {
+        rows: 1,
+        flavour: 0,
+    };
+    let hidden = HideListing(1);
+    play(
+        setup,
+        &[Add(Place(1), rows), Run, hidden, Rename(0, Place(7)), Run],
+    );
+}
+
+#[test]
+fn recovery_knows_files_by_the_names_that_they_were_written_under() {
+    let rows = Recipe {
+        rows: 1,
+        flavour: 0,
+    };
+    for turns_bad in [None, Some(Spoil(0))] {
+        let renamed = [
+            Add(Place(1), rows),
+            Advance(3),
+            Run,
+            Rename(0, Place(8)),
+            Advance(3),
+            Run,
+            LoseLedger,
+        ];
+        let operations: Vec<_> = renamed.into_iter().chain(turns_bad).collect();
+        play(Setup::default(), &operations);
+    }
 }
 
 #[test]
