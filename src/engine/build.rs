@@ -102,8 +102,13 @@ impl Pass<'_> {
         let outcome = pool.in_place_scope(|scope| {
             let bench = &bench;
             scope.spawn(move |_| bench.build(plan, sender));
-            let failed = &mut built.failed;
-            let result = receive(&receiver, &mut committer, failed, clock, &mut publishing);
+            let result = receive(
+                &receiver,
+                &mut committer,
+                &mut built.failed,
+                clock,
+                &mut publishing,
+            );
             if result.is_err() {
                 bench.stop.store(true, Ordering::Relaxed);
                 while receiver.recv().is_ok() {}

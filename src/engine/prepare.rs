@@ -29,14 +29,14 @@ pub(super) struct Prepared {
     pub(super) current: HashMap<SourcePath, Fingerprint>,
     /// How many new and changed files are left for the next run.
     pub(super) deferred: u64,
-    /// Those of them that are members of a unit: they come in if it is built anyway.
-    pub(super) left: BTreeMap<SourcePath, Left>,
     /// What they leave of the budget.
     pub(super) budget: Budget,
     /// How many files are gone whose rows go with them.
     pub(super) vanished: u64,
     /// The last path of the portion, where another comes.
     pub(super) last: Option<SourcePath>,
+    /// Those of them that are members of a unit: they come in if it is built anyway.
+    pub(super) left: BTreeMap<SourcePath, Left>,
     /// Units with members that belong elsewhere and could not be moved yet: they stay dirty.
     pub(super) waiting: BTreeSet<UnitId>,
 }
@@ -50,10 +50,12 @@ pub(super) struct Left {
 }
 
 impl Prepared {
-    /// Keeps in mind a member that is left, in this portion or an earlier one.
-    pub(super) fn leave(&mut self, path: SourcePath, left: Left) {
-        self.current.insert(path.clone(), left.seen.clone());
-        self.left.insert(path, left);
+    /// Takes over what an earlier portion left: a unit of this one may take it along.
+    pub(super) fn inherit(&mut self, left: BTreeMap<SourcePath, Left>) {
+        for (path, left) in left {
+            self.current.insert(path.clone(), left.seen.clone());
+            self.left.insert(path, left);
+        }
     }
 
     /// Returns the members that are left, as the planner wants to know them.
@@ -129,7 +131,7 @@ impl Preparation<'_> {
         for file in ignored {
             self.freeze(file, &mut prepared.batch, &mut members);
         }
-        let waiting = self.take_portion(work, &bound, &mut prepared)?;
+        let waiting = self.take_work(work, &bound, &mut prepared)?;
         for file in rest {
             self.note(file, &mut prepared);
         }
@@ -145,7 +147,7 @@ impl Preparation<'_> {
     }
 
     /// Takes in as much as the budget allows, and returns what is left for the next run.
-    fn take_portion(
+    fn take_work(
         &self,
         work: Vec<Changed>,
         bound: &HashSet<SourcePath>,
@@ -155,17 +157,17 @@ impl Preparation<'_> {
             .into_iter()
             .partition(|file| bound.contains(&file.path));
         let size = |file: &Changed| file.seen.as_ref().map_or(0, |seen| seen.size);
-        let portion = take_within(free, size, self.budget);
-        prepared.budget = portion.left;
-        taken.extend(portion.taken);
+        let within = take_within(free, size, self.budget);
+        prepared.budget = within.left;
+        taken.extend(within.taken);
         let places = Places::of(self.view, &taken)?;
         for file in taken {
             self.take_in(file, prepared, &places);
         }
-        let waiting = portion.deferred.iter().map(|file| file.path.clone());
+        let waiting = within.deferred.iter().map(|file| file.path.clone());
         let waiting: BTreeSet<SourcePath> = waiting.collect();
         prepared.deferred = waiting.len() as u64;
-        for file in portion.deferred {
+        for file in within.deferred {
             leave(file, prepared);
         }
         Ok(waiting)
@@ -350,13 +352,13 @@ impl Preparation<'_> {
 /// A file that this run does not take. Where it is a member, it may have to be taken with its unit after all.
 fn leave(file: Changed, prepared: &mut Prepared) {
     if let (Some(unit), Some(seen)) = (member_of(&file), file.seen) {
-        let verdict = file.verdict;
+        prepared.current.insert(file.path.clone(), seen.clone());
         let left = Left {
             unit,
-            verdict,
+            verdict: file.verdict,
             seen,
         };
-        prepared.leave(file.path, left);
+        prepared.left.insert(file.path, left);
     }
 }
 

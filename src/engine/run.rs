@@ -103,7 +103,7 @@ pub(super) struct Pass<'a> {
     vanished: Vanished,
     /// What is left of the run's budget.
     budget: Budget,
-    /// Changed members that no portion has taken so far.
+    /// Members that the budget kept earlier portions from taking.
     left: BTreeMap<SourcePath, Left>,
     /// What could not be looked at, as far as it is told already.
     told: BTreeSet<String>,
@@ -284,15 +284,13 @@ impl<'a> Pass<'a> {
             },
         };
         let mut prepared = self.preparation(view).prepare(skipped)?;
-        for (path, left) in std::mem::take(&mut self.left) {
-            prepared.leave(path, left);
-        }
         let current = &prepared.current;
         self.seen
             .doubtful
             .retain(|path| !current.contains_key(path));
         let misplaced = definition::misplaced(view, dirty, &self.partitions)?;
         misplaced.move_into(&mut prepared, &self.seen, &self.partitions);
+        prepared.inherit(std::mem::take(&mut self.left));
         self.report.files.deferred += prepared.deferred;
         self.budget = prepared.budget;
         self.vanished.before += prepared.vanished;

@@ -78,10 +78,13 @@ mod tests {
             for cut in 0..=4 {
                 let first = take_within(sizes[..cut].to_vec(), |size| *size, budget);
                 let second = take_within(sizes[cut..].to_vec(), |size| *size, first.left);
-                let both = [first.taken, second.taken].concat();
-                assert_eq!(both, result.taken, "cut at {cut}");
-                let both = [first.deferred, second.deferred].concat();
-                assert_eq!(both, result.deferred);
+                assert_eq!(
+                    [first.taken, second.taken].concat(),
+                    result.taken,
+                    "cut at {cut}"
+                );
+                let deferred = [first.deferred, second.deferred].concat();
+                assert_eq!(deferred, result.deferred, "cut at {cut}");
             }
         }
     }

@@ -9,8 +9,9 @@ use strandline::config::{OnDelete, Policies};
 use strandline::durable::{MemoryDisk, Survivors};
 
 use super::check::{self, Ending};
-use super::cut::{Stage, Wreck, is_nightly, sampled};
+use super::cut::{Stage, Wreck, sampled};
 use super::world::{HISTORY, STATE, World, as_disk};
+use crate::support::is_nightly;
 
 /// Returns wrecks without anything staged: of every cut at night, else of about `sample` during publication.
 fn without_staging(stage: &Stage, sample: usize) -> Vec<(usize, Wreck)> {
