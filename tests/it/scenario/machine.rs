@@ -103,14 +103,7 @@ impl World {
                     OnDelete::Remove
                 };
             }
-            O::Ignore(on) if self.may_change_policies() => {
-                self.setup.on_modify = if on {
-                    OnModify::Ignore
-                } else {
-                    OnModify::Replace
-                };
-            }
-            O::Captures(_) | O::Retain(_) | O::Ignore(_) => {}
+            O::Captures(_) | O::Retain(_) => {}
             O::Run => self.run_or_recover(),
             O::CrashRun(after, survive) => {
                 // It may be over before the power goes.
