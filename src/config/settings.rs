@@ -10,7 +10,7 @@ use super::duration::{ParseDurationError, parse_duration};
 use super::key::{FORMATS, Key, ON_DELETE, ON_MODIFY, SAME_CONTENT};
 use super::layer::{Layers, Origin, Value};
 use super::pattern::PatternError;
-use super::place::{PlaceError, parse_place};
+use super::place::{PlaceError, parse_place, without_secrets};
 use super::selection::{PathPartitions, Recognises, Selection, capturing};
 use super::{
     Definition, Format, Limits, Links, OnDelete, OnModify, Policies, Removals, SameContent,
@@ -251,7 +251,7 @@ impl Reading<'_> {
             Some((Value::One(text), origin)) => {
                 read(text).map(Some).map_err(|source| SettingError {
                     place: origin.place(key),
-                    value: text.clone(),
+                    value: without_secrets(text),
                     source,
                 })
             }
@@ -405,6 +405,17 @@ mod tests {
                 assert_eq!(value.unwrap(), *word);
             }
         }
+    }
+
+    #[test]
+    fn a_refused_url_is_shown_without_its_secrets() {
+        let layer = layer(Origin::Flag, &[(Key::Target, "s3://me:pw@b/k?sig=pw")]);
+        let error = resolve(vec![layer]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "TARGET is \"s3://b/k\", which it cannot be"
+        );
+        assert!(!format!("{error:?}").contains("pw"));
     }
 
     #[test]
