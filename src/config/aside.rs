@@ -32,7 +32,7 @@ const UNFINISHED: [&str; 8] = [
 const LOCK: &str = ".~lock";
 
 /// Tells whether the name of a file or directory is set aside.
-pub(super) fn is_aside(name: &str, hidden: Hidden) -> bool {
+pub(super) fn is_aside(name: &[u8], hidden: Hidden) -> bool {
     is_hidden(name, hidden) || unfinished(name).is_some()
 }
 
@@ -40,40 +40,53 @@ pub(super) fn is_aside(name: &str, hidden: Hidden) -> bool {
 /// sets the name aside.
 pub(super) fn names_outright(pattern: &str, name: &str, hidden: Hidden) -> bool {
     let pattern = pattern.strip_prefix('\\').unwrap_or(pattern);
-    let head = !is_hidden(name, hidden) || pattern.chars().next() == name.chars().next();
-    let tail = match unfinished(name) {
+    let head = !is_hidden(name.as_bytes(), hidden) || pattern.chars().next() == name.chars().next();
+    let tail = match unfinished(name.as_bytes()) {
         None => true,
         Some(LOCK) => pattern.starts_with(LOCK),
-        Some(ending) => ends_with(pattern, ending),
+        Some(ending) => ends_with(pattern.as_bytes(), ending),
     };
     head && tail
 }
 
-fn is_hidden(name: &str, hidden: Hidden) -> bool {
+fn is_hidden(name: &[u8], hidden: Hidden) -> bool {
     match hidden {
-        Hidden::Aside => name.starts_with(['.', '_']),
-        Hidden::Taken => name == STATE,
+        Hidden::Aside => matches!(name.first(), Some(b'.' | b'_')),
+        Hidden::Taken => name == STATE.as_bytes(),
     }
 }
 
-fn unfinished(name: &str) -> Option<&'static str> {
-    if name.starts_with(LOCK) {
+fn unfinished(name: &[u8]) -> Option<&'static str> {
+    if name.starts_with(LOCK.as_bytes()) {
         return Some(LOCK);
+    }
+    // Asked for every listed name, and nearly always told by its last byte.
+    if !LAST_BYTES[usize::from(*name.last()?)] {
+        return None;
     }
     UNFINISHED
         .into_iter()
         .find(|ending| ends_with(name, ending))
 }
 
-/// Asked for every listed name, and nearly always told by the last byte.
-fn ends_with(name: &str, ending: &str) -> bool {
-    let (name, ending) = (name.as_bytes(), ending.as_bytes());
-    let last = |text: &[u8]| text.last().map(u8::to_ascii_lowercase);
-    last(name) == last(ending)
-        && name
-            .len()
-            .checked_sub(ending.len())
-            .is_some_and(|start| name[start..].eq_ignore_ascii_case(ending))
+/// The bytes, in both cases, that the names of unfinished files end in.
+const LAST_BYTES: [bool; 256] = {
+    let mut bytes = [false; 256];
+    let mut index = 0;
+    while index < UNFINISHED.len() {
+        let ending = UNFINISHED[index].as_bytes();
+        let last = ending[ending.len() - 1];
+        bytes[last as usize] = true;
+        bytes[last.to_ascii_uppercase() as usize] = true;
+        index += 1;
+    }
+    bytes
+};
+
+fn ends_with(name: &[u8], ending: &str) -> bool {
+    name.len()
+        .checked_sub(ending.len())
+        .is_some_and(|start| name[start..].eq_ignore_ascii_case(ending.as_bytes()))
 }
 
 #[cfg(test)]
@@ -96,20 +109,20 @@ mod tests {
             "a.csv._COPYING_",
             ".~lock.a.csv#",
         ] {
-            assert!(is_aside(name, Hidden::Aside), "{name}");
+            assert!(is_aside(name.as_bytes(), Hidden::Aside), "{name}");
         }
         for name in ["a.csv", "a_b", "a.b", "tmp", "part", "a.tmp.csv", "é"] {
-            assert!(!is_aside(name, Hidden::Aside), "{name}");
+            assert!(!is_aside(name.as_bytes(), Hidden::Aside), "{name}");
         }
     }
 
     #[test]
     fn taking_hidden_names_takes_neither_unfinished_ones_nor_the_state() {
-        assert!(!is_aside(".hidden", Hidden::Taken));
-        assert!(!is_aside("_x", Hidden::Taken));
-        assert!(is_aside("_strandline", Hidden::Taken));
-        assert!(is_aside("a.tmp", Hidden::Taken));
-        assert!(is_aside(".~lock.a", Hidden::Taken));
+        assert!(!is_aside(b".hidden", Hidden::Taken));
+        assert!(!is_aside(b"_x", Hidden::Taken));
+        assert!(is_aside(b"_strandline", Hidden::Taken));
+        assert!(is_aside(b"a.tmp", Hidden::Taken));
+        assert!(is_aside(b".~lock.a", Hidden::Taken));
     }
 
     #[test]

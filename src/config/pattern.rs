@@ -204,7 +204,7 @@ fn walk<'a>(
     };
     match first {
         Segment::Deep => {
-            let passes = hidden.is_none_or(|hidden| !is_aside(name, hidden));
+            let passes = hidden.is_none_or(|hidden| !is_aside(name.as_bytes(), hidden));
             let last = more.is_empty() && goal != Goal::Below;
             (!more.is_empty() && walk(more, path, goal, hidden, found))
                 || (passes && last && rest.is_empty())
@@ -212,8 +212,9 @@ fn walk<'a>(
         }
         Segment::Name { text, matcher } => {
             let mark = found.len();
-            let outright = hidden
-                .is_none_or(|hidden| !is_aside(name, hidden) || names_outright(text, name, hidden));
+            let outright = hidden.is_none_or(|hidden| {
+                !is_aside(name.as_bytes(), hidden) || names_outright(text, name, hidden)
+            });
             let matched = outright
                 && matcher.matches(text, name, found)
                 && walk(more, rest, goal, hidden, found);

@@ -47,14 +47,18 @@ impl Selection {
         self.partitions.of(path)
     }
 
-    /// Tells whether a path is taken where no include speaks of it: its segments, from the name upwards.
-    fn takes_by_name<'a>(&self, mut upwards: impl Iterator<Item = &'a str>) -> bool {
+    /// Tells whether a path is taken where no include speaks of it.
+    fn takes_by_name(&self, path: &str) -> bool {
+        // Bytes, since the directories need not be texts: this is asked for every file that is listed.
+        let mut upwards = path.as_bytes().rsplit(|byte| *byte == b'/');
         let Some(name) = upwards.next() else {
             return false;
         };
-        self.recognises.is_none_or(|recognises| recognises(name))
-            && !is_aside(name, self.hidden)
+        !is_aside(name, self.hidden)
             && !upwards.any(|directory| is_aside(directory, self.hidden))
+            && self
+                .recognises
+                .is_none_or(|recognises| recognises(&path[path.len() - name.len()..]))
     }
 }
 
@@ -68,7 +72,9 @@ impl Select for Selection {
             return false;
         }
         if self.include.is_empty() {
-            return !dir.iter().any(|name| is_aside(name, self.hidden));
+            return !dir
+                .iter()
+                .any(|name| is_aside(name.as_bytes(), self.hidden));
         }
         self.include
             .iter()
@@ -77,18 +83,18 @@ impl Select for Selection {
 
     fn admits(&self, path: &str) -> bool {
         if self.include.is_empty() && self.exclude.is_empty() {
-            return self.takes_by_name(path.rsplit('/'));
+            return self.takes_by_name(path);
         }
-        let path: Vec<&str> = path.split('/').collect();
-        if self.exclude.iter().any(|pattern| pattern.covers(&path)) {
+        let segments: Vec<&str> = path.split('/').collect();
+        if self.exclude.iter().any(|pattern| pattern.covers(&segments)) {
             return false;
         }
         if self.include.is_empty() {
-            return self.takes_by_name(path.into_iter().rev());
+            return self.takes_by_name(path);
         }
         self.include
             .iter()
-            .any(|pattern| pattern.takes(&path, self.hidden))
+            .any(|pattern| pattern.takes(&segments, self.hidden))
     }
 }
 

@@ -179,9 +179,11 @@ impl Reading<'_> {
     fn limits(&self, processors: usize) -> Result<Limits, SettingError> {
         let default = Limits::default();
         let threads = self.one(Key::Threads, threads)?;
+        let memory = self.size(Key::Memory)?.unwrap_or(default.memory);
         Ok(Limits {
             threads: threads.unwrap_or(processors.max(1)),
-            memory: self.size(Key::Memory)?.unwrap_or(default.memory),
+            portion_files: Limits::portion_within(memory),
+            memory,
             max_files: self.count(Key::MaxFiles)?,
             max_bytes: self.size(Key::MaxBytes)?,
             ..default

@@ -48,21 +48,21 @@ impl fmt::Display for Compression {
 }
 
 const COMPRESSIONS: [(&str, Compression); 4] = [
-    (".gz", Compression::Gzip),
-    (".gzip", Compression::Gzip),
-    (".zst", Compression::Zstd),
-    (".zstd", Compression::Zstd),
+    ("gz", Compression::Gzip),
+    ("gzip", Compression::Gzip),
+    ("zst", Compression::Zstd),
+    ("zstd", Compression::Zstd),
 ];
 
 const KINDS: [(&str, Kind); 8] = [
-    (".csv", Kind::Csv),
-    (".tsv", Kind::Tsv),
-    (".tab", Kind::Tsv),
-    (".ndjson", Kind::Ndjson),
-    (".jsonl", Kind::Ndjson),
-    (".jsonlines", Kind::Ndjson),
-    (".parquet", Kind::Parquet),
-    (".pq", Kind::Parquet),
+    ("csv", Kind::Csv),
+    ("tsv", Kind::Tsv),
+    ("tab", Kind::Tsv),
+    ("ndjson", Kind::Ndjson),
+    ("jsonl", Kind::Ndjson),
+    ("jsonlines", Kind::Ndjson),
+    ("parquet", Kind::Parquet),
+    ("pq", Kind::Parquet),
 ];
 
 /// Recognises a file by its name; `None` where it is not ours.
@@ -71,28 +71,27 @@ const KINDS: [(&str, Kind); 8] = [
 /// compression is told by the extension.
 #[must_use]
 pub fn recognise(path: &str, format: Format) -> Option<Recognised> {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let (name, compression) = COMPRESSIONS
-        .iter()
-        .find_map(|(ending, compression)| Some((without(name, ending)?, *compression)))
-        .unwrap_or((name, Compression::None));
+    let slash = path.bytes().rposition(|byte| byte == b'/');
+    let name = &path[slash.map_or(0, |slash| slash + 1)..];
+    let (name, compression) = known(name, &COMPRESSIONS).unwrap_or((name, Compression::None));
     let kind = match format {
         Format::Csv => Kind::Csv,
         Format::Tsv => Kind::Tsv,
         Format::Ndjson => Kind::Ndjson,
         Format::Parquet => Kind::Parquet,
-        Format::Auto => {
-            let mut kinds = KINDS.iter();
-            kinds.find(|(ending, _)| without(name, ending).is_some())?.1
-        }
+        Format::Auto => known(name, &KINDS)?.1,
     };
     Some(Recognised { kind, compression })
 }
 
-/// Returns what stands before `ending`, whatever its case; it is asked for every listed file.
-fn without<'a>(name: &'a str, ending: &str) -> Option<&'a str> {
-    let (head, tail) = name.split_at_checked(name.len().checked_sub(ending.len())?)?;
-    tail.eq_ignore_ascii_case(ending).then_some(head)
+/// Returns the name without its extension and what the extension means, in any case; asked for every listed file.
+fn known<'a, T: Copy>(name: &'a str, meanings: &[(&str, T)]) -> Option<(&'a str, T)> {
+    let dot = name.bytes().rposition(|byte| byte == b'.')?;
+    let extension = &name[dot + 1..];
+    let (_, meaning) = meanings
+        .iter()
+        .find(|(known, _)| extension.eq_ignore_ascii_case(known))?;
+    Some((&name[..dot], *meaning))
 }
 
 #[cfg(test)]

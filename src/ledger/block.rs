@@ -77,6 +77,11 @@ impl<'a> FileRow<'a> {
         }
     }
 
+    fn at(self, path: &'a [u8]) -> Result<Self, Malformed> {
+        let path = std::str::from_utf8(path).map_err(|_| Malformed("path"))?;
+        Ok(Self { path, ..self })
+    }
+
     /// Tells whether the file looked then as `now`.
     #[must_use]
     pub fn seen_equals(&self, now: &Fingerprint) -> bool {
@@ -233,6 +238,8 @@ pub(super) struct BlockCursor {
     path: Vec<u8>,
     base: Base,
     started: bool,
+    /// Where the last row's fields begin, and what they are differences from.
+    last: (usize, Base),
 }
 
 impl BlockCursor {
@@ -242,6 +249,7 @@ impl BlockCursor {
         self.base = Base::default();
         self.path.clear();
         self.started = false;
+        self.last = (0, Base::default());
     }
 
     /// Tells whether [`Self::next`] has anything left to read.
@@ -265,10 +273,17 @@ impl BlockCursor {
             return Ok(None);
         }
         self.advance(&mut reader)?;
-        let row = self.fields(&mut reader)?;
+        self.last = (block.len() - reader.remaining(), self.base);
+        let row = self.base.fields(&mut reader)?;
         self.offset = block.len() - reader.remaining();
-        let path = std::str::from_utf8(&self.path).map_err(|_| Malformed("path"))?;
-        Ok(Some(FileRow { path, ..row }))
+        Ok(Some(row.at(&self.path)?))
+    }
+
+    /// Returns the last row of `block` once more; there must have been one.
+    pub(super) fn again<'a>(&'a self, block: &'a [u8]) -> Result<FileRow<'a>, Malformed> {
+        let (offset, mut base) = self.last;
+        let mut reader = Reader::new(block.get(offset..).unwrap_or_default());
+        base.fields(&mut reader)?.at(&self.path)
     }
 
     /// Moves on to the next path, which must be larger than the one before.
@@ -287,7 +302,10 @@ impl BlockCursor {
         self.started = true;
         Ok(())
     }
+}
 
+impl Base {
+    /// Reads what comes behind a path.
     fn fields<'a>(&mut self, reader: &mut Reader<'a>) -> Result<FileRow<'a>, Malformed> {
         let flags = reader.varint()?;
         if flags & !KNOWN != 0 {
@@ -297,7 +315,7 @@ impl BlockCursor {
             .ok()
             .and_then(|index| STANDINGS.get(index))
             .ok_or(Malformed("standing of a file"))?;
-        let base = &mut self.base;
+        let base = self;
         let size = reader.varint()?;
         base.modified_at = base.modified_at.wrapping_add(reader.zigzag()?);
         let changed_at = when(flags, CHANGED_AT, || reader.zigzag())?

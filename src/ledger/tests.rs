@@ -38,6 +38,32 @@ pub(super) fn scan(view: &View, range: &KeyRange) -> Vec<(String, FileRecord)> {
     files
 }
 
+/// Walks with one cursor over the ranges between `cuts`, up to as many files in each as the cut says.
+fn going_on(
+    view: &View,
+    cuts: &BTreeMap<String, usize>,
+) -> Vec<(KeyRange, Vec<(String, FileRecord)>)> {
+    let mut found = Vec::new();
+    let mut cursor = None;
+    let mut start = String::new();
+    for (end, at_most) in cuts {
+        let range = KeyRange::new(start, Some(end.clone()));
+        let gone_on = cursor.map(|cursor: FileCursor| cursor.go_on(&range).unwrap().unwrap());
+        let mut here = gone_on.unwrap_or_else(|| view.files(&range).unwrap());
+        let mut files = Vec::new();
+        while files.len() < *at_most {
+            let Some(row) = here.next().unwrap() else {
+                break;
+            };
+            files.push((row.path.to_owned(), row.record()));
+        }
+        found.push((range, files));
+        cursor = Some(here);
+        start = end.clone();
+    }
+    found
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
@@ -46,6 +72,7 @@ proptest! {
         batches in vec((btree_map(path(), option::of(record()), 0..60), any::<bool>()), 1..8),
         start in path(),
         end in option::of(path()),
+        cuts in vec((path(), 0_usize..20), 0..6),
     ) {
         let disk = MemoryDisk::new();
         let mut ledger = open(&disk).unwrap();
@@ -73,6 +100,12 @@ proptest! {
         let expected = model.clone().into_iter().filter(|(path, _)| range.contains(path));
         prop_assert_eq!(scan(&view, &range), expected.collect::<Vec<_>>());
         prop_assert_eq!(view.file(&start).unwrap(), model.get(&start).cloned());
+        let cuts: BTreeMap<String, usize> = cuts.into_iter().collect();
+        for (range, found) in going_on(&view, &cuts) {
+            let expected = model.clone().into_iter().filter(|(path, _)| range.contains(path));
+            let at_most = cuts[range.end.as_deref().unwrap()];
+            prop_assert_eq!(found, expected.take(at_most).collect::<Vec<_>>(), "{:?}", range);
+        }
     }
 }
 

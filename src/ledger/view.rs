@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::ops::Bound;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -115,22 +114,12 @@ impl View {
     pub fn files(&self, range: &KeyRange) -> Result<FileCursor, LedgerError> {
         self.ask(|| {
             let first = block_key(&self.files, &range.start)?.unwrap_or_default();
-            let end = match range.end.as_deref() {
-                // A range that ends before it begins is empty, and the storage would rather not be asked for it.
-                Some(end) if end.as_bytes() <= first.as_slice() => {
-                    Bound::Excluded(first.as_slice())
-                }
-                Some(end) => Bound::Excluded(end.as_bytes()),
-                None => Bound::Unbounded,
-            };
-            let blocks = self
-                .files
-                .range_owned::<&[u8]>((Bound::Included(first.as_slice()), end))?;
             let mut cursor = FileCursor {
-                blocks,
+                blocks: self.files.range_owned::<&[u8]>(first.as_slice()..)?,
                 range: range.clone(),
                 block: Vec::new(),
                 rows: BlockCursor::default(),
+                is_held: false,
                 path: Arc::clone(&self.path),
             };
             cursor.skip_to_start()?;
@@ -381,12 +370,15 @@ fn text(body: &[u8]) -> Result<String, Malformed> {
     Ok(text.to_owned())
 }
 
-/// Walks through the files of a range; it owns what it needs and can be sent to another thread.
+/// Walks through the files of a range, and of ranges behind it; it owns what it needs and can be sent to another
+/// thread.
 pub struct FileCursor {
     blocks: OwnedRange<Bytes, Bytes>,
     range: KeyRange,
     block: Vec<u8>,
     rows: BlockCursor,
+    /// The last row lies in no range yet: it comes next.
+    is_held: bool,
     path: Arc<Path>,
 }
 
@@ -406,14 +398,35 @@ impl FileCursor {
         reason = "a row borrows from the cursor, which an iterator's items cannot"
     )]
     pub fn next(&mut self) -> Result<Option<FileRow<'_>>, LedgerError> {
-        while self.rows.is_behind(&self.block) {
+        while !self.is_held && self.rows.is_behind(&self.block) {
             if !self.load().map_err(|fault| fault.at(&self.path))? {
                 return Ok(None);
             }
         }
-        let row = self.rows.next(&self.block);
+        let row = if std::mem::take(&mut self.is_held) {
+            self.rows.again(&self.block).map(Some)
+        } else {
+            self.rows.next(&self.block)
+        };
         let row = row.map_err(|malformed| Fault::from(malformed).at(&self.path))?;
-        Ok(row.filter(|row| self.range.end.as_deref().is_none_or(|end| row.path < end)))
+        let end = self.range.end.as_deref();
+        self.is_held = row.is_some_and(|row| end.is_some_and(|end| end <= row.path));
+        Ok(row.filter(|_| !self.is_held))
+    }
+
+    /// Goes on with `range` if it begins where the last one ended, which costs less than a new cursor; `None` where
+    /// it does not.
+    ///
+    /// # Errors
+    /// Where the ledger is damaged or cannot be read.
+    pub fn go_on(mut self, range: &KeyRange) -> Result<Option<Self>, LedgerError> {
+        if self.range.end.as_deref() != Some(&*range.start) {
+            return Ok(None);
+        }
+        // Not all of the last range need have been asked for.
+        while self.next()?.is_some() {}
+        self.range = range.clone();
+        Ok(Some(self))
     }
 
     /// Moves on to the next block; false where there is none.
@@ -442,16 +455,12 @@ impl FileCursor {
         if !self.load()? {
             return Ok(());
         }
-        loop {
-            let before = self.rows.clone();
-            match self.rows.next(&self.block)? {
-                Some(row) if *row.path < *self.range.start => {}
-                Some(_) => {
-                    self.rows = before;
-                    return Ok(());
-                }
-                None => return Ok(()),
+        while let Some(row) = self.rows.next(&self.block)? {
+            if *self.range.start <= *row.path {
+                self.is_held = true;
+                break;
             }
         }
+        Ok(())
     }
 }

@@ -8,8 +8,9 @@ use strandline::durable::{Disk, FaultyDisk, MemoryDisk, Survivors};
 use strandline::engine::{self, Control, Depth, RunError};
 
 use super::check::{self, Ending};
-use super::cut::{Stage, is_nightly, sampled, tell};
+use super::cut::{Stage, sampled, tell};
 use super::world::{HISTORY, STATE, World, as_disk};
+use crate::support::is_nightly;
 
 /// Opens the pipeline as a run does, recovery included, and does no work.
 fn recover(world: &World, disk: &Arc<dyn Disk>) -> Result<(), RunError> {

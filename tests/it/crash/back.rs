@@ -9,8 +9,9 @@ use strandline::config::{OnDelete, Policies};
 use strandline::durable::{MemoryDisk, Survivors};
 
 use super::check::{self, Ending};
-use super::cut::{Stage, Wreck, is_nightly, sampled};
+use super::cut::{Stage, Wreck, sampled};
 use super::world::{HISTORY, STATE, World, as_disk};
+use crate::support::is_nightly;
 
 /// Returns wrecks without anything staged: of every cut at night, else of about `sample` during publication.
 fn without_staging(stage: &Stage, sample: usize) -> Vec<(usize, Wreck)> {
@@ -140,7 +141,7 @@ fn rows_are_never_carried_over_from_an_output_that_is_not_the_recorded_one() {
     let report = world.run(&disk).unwrap();
     let said = &report.errors[0].message;
     assert!(
-        said.contains("day=1/kind=x/u000000.parquet: it is not what was recorded"),
+        said.contains("day=1/kind=x/u000000.parquet is not what was recorded"),
         "{said}"
     );
     write(&disk, &output, &recorded);

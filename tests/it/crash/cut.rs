@@ -15,6 +15,7 @@ use strandline::model::ByteSize;
 
 use super::check::{self, Ending};
 use super::world::{HISTORY, World, as_disk};
+use crate::support::is_nightly;
 
 /// A run about to be cut: the source as it is, the disk before it, and where it has to end.
 pub(crate) struct Stage {
@@ -147,10 +148,6 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 #[expect(clippy::print_stdout, reason = "the log of a test is its stdout")]
 pub(crate) fn tell(text: &str) {
     println!("{text}");
-}
-
-pub(crate) fn is_nightly() -> bool {
-    std::env::var_os("NIGHTLY").is_some_and(|value| value == "1")
 }
 
 /// Returns the numbers below `count` that are tried: all of them at night, else about `sample`, evenly spread.

@@ -111,6 +111,17 @@ fn a_file_that_changes_while_it_is_read_counts_with_its_new_content() {
 }
 
 #[test]
+fn a_file_that_changes_in_place_while_it_is_read_counts_with_its_new_content() {
+    let same_size = |source: &MemorySource| {
+        let mut bytes = source.contents().remove(VICTIM).unwrap();
+        let digit = bytes.iter().rposition(u8::is_ascii_digit).unwrap();
+        bytes[digit] = if bytes[digit] == b'7' { b'8' } else { b'7' };
+        source.write(VICTIM, bytes);
+    };
+    a_file_under_the_reader(same_size, |_| ());
+}
+
+#[test]
 fn a_file_that_is_bad_only_while_it_is_written_is_never_quarantined() {
     let half = |source: &MemorySource| source.write(VICTIM, b"id,kind,v\n1,\"".to_vec());
     let whole = |source: &MemorySource| source.write(VICTIM, b"id,kind,v\n1,\"x\",3\n".to_vec());

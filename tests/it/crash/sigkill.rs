@@ -7,8 +7,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::check::row_complaints;
-use super::cut::{is_nightly, tell};
+use super::cut::tell;
 use super::program::Place;
+use crate::support::is_nightly;
 
 /// Numbers that are the same on every machine.
 struct Dice(u64);

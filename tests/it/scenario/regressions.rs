@@ -6,11 +6,12 @@ use strandline::config::{OnModify, SameContent};
 
 use super::machine::play;
 use super::operation::Operation::{
-    self, Add, Advance, ChangeWhileRead, Copy, Delete, Edit, LoseLedger, LoseOutput, PartitionBy,
-    Run,
+    self, Add, Advance, Append, ChangeWhileRead, Copy, Delete, Edit, HideListing, Idle, LoseLedger,
+    LoseOutput, PartitionBy, Rename, Run, SameSizeEdit, Spoil,
 };
 use super::operation::{Place, Recipe, Survive};
 use super::world::{Setup, World};
+use crate::support::is_nightly;
 
 #[test]
 fn a_frozen_file_keeps_its_rows() {
@@ -40,11 +41,7 @@ fn a_frozen_file_keeps_its_rows() {
 /// Lets a run lose power at one change after the other (some of them, but for the nightly set) between `before` and
 /// `after`.
 fn at_every_crash(setup: &Setup, before: &[Operation], after: &[Operation]) {
-    let step = if std::env::var_os("NIGHTLY").is_some() {
-        1
-    } else {
-        9
-    };
+    let step = if is_nightly() { 1 } else { 9 };
     for number in (0..).step_by(step) {
         let mut world = World::new(setup.clone());
         for operation in before {
@@ -202,4 +199,93 @@ fn an_output_that_is_lost_after_an_interrupted_run_is_published_again() {
     ];
     // The file that was to join is gone again, so the unit comes out as it was recorded.
     at_every_crash(&setup, &before, &[Delete(1), LoseOutput(0)]);
+}
+
+#[test]
+fn a_hidden_file_that_was_edited_in_the_tick_of_the_last_look_may_count_with_its_new_bytes() {
+    let setup = Setup {
+        settle: Duration::ZERO,
+        unit_size: 200,
+        unit_files: 1,
+        memory: 512,
+        threads: 1,
+        ..Setup::default()
+    };
+    let recipe = |rows, flavour| Recipe { rows, flavour };
+    play(
+        setup,
+        &[
+            Add(Place(20), recipe(1, 64)),
+            Run,
+            Copy(0, Place(0)),
+            HideListing(3),
+            Add(Place(0), recipe(0, 0)),
+            SameSizeEdit(101),
+            Copy(0, Place(1)),
+            Append(4, recipe(0, 205)),
+            Run,
+        ],
+    );
+}
+
+#[test]
+fn with_skip_a_hidden_file_steps_back_for_an_earlier_name_of_its_bytes() {
+    let setup = Setup {
+        settle: Duration::ZERO,
+        same_content: SameContent::Skip,
+        ..Setup::default()
+    };
+    let rows = Recipe {
+        rows: 1,
+        flavour: 0,
+    };
+    let hidden = HideListing(1);
+    play(
+        setup,
+        &[Add(Place(1), rows), Run, hidden, Rename(0, Place(7)), Run],
+    );
+}
+
+#[test]
+fn recovery_knows_files_by_the_names_that_they_were_written_under() {
+    let rows = Recipe {
+        rows: 1,
+        flavour: 0,
+    };
+    for turns_bad in [None, Some(Spoil(0))] {
+        let renamed = [
+            Add(Place(1), rows),
+            Advance(3),
+            Run,
+            Rename(0, Place(8)),
+            Advance(3),
+            Run,
+            LoseLedger,
+        ];
+        let operations: Vec<_> = renamed.into_iter().chain(turns_bad).collect();
+        play(Setup::default(), &operations);
+    }
+}
+
+#[test]
+fn a_damaged_unit_with_more_changed_files_than_a_run_may_take_is_mended() {
+    let setup = Setup {
+        max_files: Some(1),
+        ..Setup::default()
+    };
+    let rows = Recipe {
+        rows: 1,
+        flavour: 0,
+    };
+    play(
+        setup,
+        &[
+            Add(Place(1), rows),
+            Add(Place(8), rows),
+            Idle,
+            Edit(0, rows),
+            Edit(1, rows),
+            LoseOutput(0),
+        ],
+    );
 }

@@ -9,7 +9,7 @@ use strandline::clock::{Clock, ManualClock};
 use strandline::config::{Definition, Limits, OnDelete, OnModify, Policies, SameContent};
 use strandline::durable::{Action, Disk, FaultyDisk, MemoryDisk, Survivors};
 use strandline::engine::{self, Control, Depth, Pipeline, RunError, Target};
-use strandline::ledger::OpenError;
+use strandline::ledger::{self, OpenError};
 use strandline::model::{ByteSize, KeyRange, RunReport, RunStatus, SourcePath, Timestamp};
 use strandline::sink::DiskSink;
 use strandline::source::{CountingSource, FaultySource, MemorySource, Source};
@@ -32,6 +32,7 @@ pub(crate) struct Setup {
     pub(crate) max_files: Option<u64>,
     pub(crate) unit_size: u64,
     pub(crate) unit_files: usize,
+    pub(crate) portion_files: usize,
     pub(crate) memory: u64,
     pub(crate) threads: usize,
     pub(crate) partition_by: bool,
@@ -47,6 +48,7 @@ impl Default for Setup {
             max_files: None,
             unit_size: 600,
             unit_files: 3,
+            portion_files: 1000,
             memory: 4096,
             threads: 2,
             partition_by: false,
@@ -123,6 +125,7 @@ impl World {
                 max_files: self.setup.max_files,
                 unit_size: ByteSize(self.setup.unit_size),
                 unit_files: self.setup.unit_files,
+                portion_files: self.setup.portion_files,
                 ..Limits::default()
             },
         }
@@ -199,12 +202,29 @@ impl World {
     /// The ledger is lost; what its outputs tell must be enough.
     pub(crate) fn recover(&mut self) {
         engine::recover(&self.target()).expect("outputs tell enough");
+        // They tell the names that files had when their rows were written. What was renamed since is loaded anew,
+        // if it is still good.
+        let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
+        let view = ledger::snapshot(disk, Path::new(STATE)).expect("the ledger opens");
+        let paths = self.model.versions.keys().cloned();
+        let unknown: Vec<String> = paths
+            .filter(|path| view.file(path).unwrap().is_none())
+            .collect();
+        for path in unknown {
+            self.model.may_hold(&path, None);
+        }
     }
 
     pub(crate) fn lose_ledger(&mut self) {
         self.disk
             .remove_file(&Path::new(STATE).join("ledger.redb"))
             .unwrap();
+    }
+
+    /// Tells whether outputs stand without the ledger that knows them.
+    pub(crate) fn ledger_is_lost(&self) -> bool {
+        let ledger = self.disk.look(&Path::new(STATE).join("ledger.redb"));
+        ledger.unwrap().is_none() && !self.target().sink.outputs().unwrap().is_empty()
     }
 
     /// Looks for damage; the next run mends it.
@@ -300,6 +320,15 @@ impl World {
         for (path, found) in &found {
             self.model.meet(path, found, rules, progress);
         }
+        // A file that the listing hides is read where its unit is built again, and an edit in the tick of the last
+        // look shows in no stamp.
+        let mut hidden = self.source.contents();
+        hidden.retain(|path, _| self.hidden.iter().any(|range| range.contains(path)));
+        for (path, bytes) in hidden {
+            if self.model.of(&path).iter().any(Option::is_some) {
+                self.coming.push((path, bytes));
+            }
+        }
         for (path, bytes) in std::mem::take(&mut self.coming) {
             if let Some(rows) = rows_of(&path, &bytes) {
                 self.model.may_hold(&path, Some(rows));
@@ -307,9 +336,18 @@ impl World {
         }
         if progress == Progress::Partly && self.setup.same_content == SameContent::Skip {
             // Where the first name cannot be read or has to wait, the next one may count for the time being.
-            for (path, bytes) in self.source.contents() {
-                self.model.may_hold(&path, rows_of(&path, &bytes));
-                self.model.may_hold(&path, None);
+            let contents = self.source.contents();
+            for (path, bytes) in &contents {
+                self.model.may_hold(path, rows_of(path, bytes));
+                self.model.may_hold(path, None);
+            }
+            // A file that is hidden may have stepped back for an earlier name of its bytes, whether it is there or not.
+            for path in self.model.versions.keys().cloned().collect::<Vec<_>>() {
+                let known = self.model.of(&path);
+                let is_known = |bytes: &Vec<u8>| known.contains(&rows_of(&path, bytes));
+                if contents.values().any(is_known) {
+                    self.model.may_hold(&path, None);
+                }
             }
         }
         self.heal();

@@ -3,3 +3,8 @@
 pub(crate) mod listing;
 pub(crate) mod program;
 pub(crate) mod redact;
+
+/// Tells whether the complete sets are wanted, where on each push a sample has to do.
+pub(crate) fn is_nightly() -> bool {
+    std::env::var_os("NIGHTLY").is_some_and(|value| value == "1")
+}
