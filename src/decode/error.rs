@@ -104,6 +104,20 @@ pub enum Malformed {
         /// The decompressor's own words.
         detail: String,
     },
+    /// Bytes behind the last member of a compressed file.
+    #[error("the {compression} data is followed by something else")]
+    Trailing {
+        /// How the file is compressed.
+        compression: Compression,
+    },
+    /// A compressed file that grows beyond all measure.
+    #[error("the {compression} data expands to more than {limit} times its size")]
+    Expands {
+        /// How it is compressed.
+        compression: Compression,
+        /// The limit.
+        limit: u64,
+    },
     /// A file that can only be decoded in memory and is too large for that.
     #[error(
         "a compressed Parquet file may hold up to {limit} (store it without outer compression)"

@@ -31,9 +31,13 @@
 //!   A row with another number of fields than the header is malformed.
 //! - **NDJSON**: one object a line; blank lines are skipped. A column appears with its first key, so a later batch
 //!   may have more columns than an earlier one.
-//! - **Parquet**: read at random where it lies uncompressed; inside gzip or zstd it is decompressed to memory,
+//! - **Parquet**: read at random where it lies uncompressed; compressed as a whole it is decompressed to memory,
 //!   up to a limit.
-//! - A byte order mark is skipped. gzip files may have several members and zstd files several frames.
+//! - A byte order mark is skipped.
+//! - **Compressed**: gzip, zstd, bzip2, xz, lz4 (frames) and snappy (framed), told by the extension. Where the format
+//!   is told by the extension too, the first bytes have the last word: a `.csv` that is a gzip file is read as one.
+//!   Any number of members, frames or streams; something else behind the last of them is an error. A file that
+//!   expands to more than 1000 times its size is refused once 64 MiB have come out of it.
 //!
 //! # Invariants
 //! - Batches have the file's columns in the file's order, with the types of the shape.
@@ -65,7 +69,7 @@ use crate::model::{ByteSize, ReadAt, ReadAtCursor, Shape};
 
 pub use cast::cast_batch;
 pub use error::{DecodeError, JsonFault, Malformed};
-pub use recognise::{Compression, Kind, Recognised, recognise};
+pub use recognise::{Compression, Kind, Magic, Recognised, recognise};
 
 /// Rows of a batch, at most.
 const BATCH_ROWS: usize = 8192;
@@ -115,9 +119,9 @@ impl Recognised {
 /// [`DecodeError::Read`], and [`DecodeError::Malformed`] for what has no readable footer.
 pub fn sniff(bytes: Bytes<'_>, how: Recognised) -> Result<Shape, DecodeError> {
     if how.kind == Kind::Parquet {
-        return with_random_access(bytes, how.compression, parquet::sniff);
+        return with_random_access(bytes, how, parquet::sniff);
     }
-    let looked = with_text(bytes, how.compression, &mut |text| {
+    let looked = with_text(bytes, how, &mut |text| {
         let mut head = Vec::new();
         text.take(SNIFF_BYTES)
             .read_to_end(&mut head)
@@ -147,20 +151,13 @@ pub fn decode(
     shape: &Shape,
     emit: &mut Emit<'_>,
 ) -> Result<Decoded, DecodeError> {
-    let compression = how.compression;
     match how.kind {
-        Kind::Csv => with_text(bytes, compression, &mut |text| {
-            csv::decode(text, b',', shape, emit)
-        }),
-        Kind::Tsv => with_text(bytes, compression, &mut |text| {
+        Kind::Csv => with_text(bytes, how, &mut |text| csv::decode(text, b',', shape, emit)),
+        Kind::Tsv => with_text(bytes, how, &mut |text| {
             csv::decode(text, b'\t', shape, emit)
         }),
-        Kind::Ndjson => with_text(bytes, compression, &mut |text| {
-            ndjson::decode(text, shape, emit)
-        }),
-        Kind::Parquet => with_random_access(bytes, compression, |file| {
-            parquet::decode(file, shape, emit)
-        }),
+        Kind::Ndjson => with_text(bytes, how, &mut |text| ndjson::decode(text, shape, emit)),
+        Kind::Parquet => with_random_access(bytes, how, |file| parquet::decode(file, shape, emit)),
     }
 }
 
@@ -180,7 +177,7 @@ type Work<'w, T> = dyn FnMut(&mut dyn Read) -> Result<T, DecodeError> + 'w;
 
 fn with_text<T>(
     bytes: Bytes<'_>,
-    compression: Compression,
+    how: Recognised,
     work: &mut Work<'_, T>,
 ) -> Result<T, DecodeError> {
     let mut cursor;
@@ -192,24 +189,25 @@ fn with_text<T>(
         }
     };
     let fault = compression::Fault::default();
-    let result = compression::open(raw, compression, &fault)
+    let result = compression::open(raw, how, &fault)
         .map_err(DecodeError::Read)
         .and_then(|mut text| work(&mut *text));
-    result.map_err(|error| fault.judge(error, compression))
+    result.map_err(|error| fault.judge(error))
 }
 
 fn with_random_access<T>(
     bytes: Bytes<'_>,
-    compression: Compression,
+    how: Recognised,
     work: impl FnOnce(Arc<dyn ReadAt>) -> Result<T, DecodeError>,
 ) -> Result<T, DecodeError> {
-    match bytes {
-        Bytes::Random(file) if compression == Compression::None => work(file),
-        bytes => {
-            let whole = with_text(bytes, compression, &mut |text| into_memory(text))?;
-            work(Arc::new(whole))
+    if let Bytes::Random(file) = &bytes {
+        let compression = compression::look(&**file, how).map_err(DecodeError::Read)?;
+        if compression == Compression::None {
+            return work(Arc::clone(file));
         }
     }
+    let whole = with_text(bytes, how, &mut |text| into_memory(text))?;
+    work(Arc::new(whole))
 }
 
 fn into_memory(text: &mut dyn Read) -> Result<Vec<u8>, DecodeError> {

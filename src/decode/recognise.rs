@@ -11,6 +11,17 @@ pub struct Recognised {
     pub kind: Kind,
     /// What is around it.
     pub compression: Compression,
+    /// What the first bytes have to say about that.
+    pub magic: Magic,
+}
+
+/// Whether a file's first bytes may tell another compression than its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Magic {
+    /// They may.
+    Heeded,
+    /// They are data like all others.
+    Ignored,
 }
 
 /// A format of rows.
@@ -27,14 +38,23 @@ pub enum Kind {
 }
 
 /// What a file is compressed with as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Compression {
     /// Nothing.
+    #[default]
     None,
     /// gzip.
     Gzip,
     /// Zstandard.
     Zstd,
+    /// bzip2.
+    Bzip2,
+    /// xz.
+    Xz,
+    /// The frame format of LZ4.
+    Lz4,
+    /// The framing format of Snappy.
+    Snappy,
 }
 
 impl fmt::Display for Compression {
@@ -43,15 +63,24 @@ impl fmt::Display for Compression {
             Self::None => "uncompressed",
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
+            Self::Bzip2 => "bzip2",
+            Self::Xz => "xz",
+            Self::Lz4 => "lz4",
+            Self::Snappy => "snappy",
         })
     }
 }
 
-const COMPRESSIONS: [(&str, Compression); 4] = [
+const COMPRESSIONS: [(&str, Compression); 9] = [
     ("gz", Compression::Gzip),
     ("gzip", Compression::Gzip),
     ("zst", Compression::Zstd),
     ("zstd", Compression::Zstd),
+    ("bz2", Compression::Bzip2),
+    ("xz", Compression::Xz),
+    ("lz4", Compression::Lz4),
+    ("sz", Compression::Snappy),
+    ("snappy", Compression::Snappy),
 ];
 
 const KINDS: [(&str, Kind); 8] = [
@@ -67,8 +96,9 @@ const KINDS: [(&str, Kind); 8] = [
 
 /// Recognises a file by its name; `None` where it is not ours.
 ///
-/// [`Format::Auto`] goes by the extension (in any case); any other format takes every name, and only the
-/// compression is told by the extension.
+/// [`Format::Auto`] goes by the extension (in any case), and heeds the first bytes of a file that is compressed
+/// otherwise than its name says; any other format takes every name, and only the compression is told by the
+/// extension.
 #[must_use]
 pub fn recognise(path: &str, format: Format) -> Option<Recognised> {
     let slash = path.bytes().rposition(|byte| byte == b'/');
@@ -81,7 +111,15 @@ pub fn recognise(path: &str, format: Format) -> Option<Recognised> {
         Format::Parquet => Kind::Parquet,
         Format::Auto => known(name, &KINDS)?.1,
     };
-    Some(Recognised { kind, compression })
+    let magic = match format {
+        Format::Auto => Magic::Heeded,
+        _ => Magic::Ignored,
+    };
+    Some(Recognised {
+        kind,
+        compression,
+        magic,
+    })
 }
 
 /// Returns the name without its extension and what the extension means, in any case; asked for every listed file.
@@ -108,11 +146,21 @@ mod tests {
             ("a.jsonl.gz", Kind::Ndjson, Compression::Gzip),
             ("a.parquet", Kind::Parquet, Compression::None),
             ("a.pq.gz", Kind::Parquet, Compression::Gzip),
+            ("a.csv.bz2", Kind::Csv, Compression::Bzip2),
+            ("a.csv.xz", Kind::Csv, Compression::Xz),
+            ("a.csv.lz4", Kind::Csv, Compression::Lz4),
+            ("a.csv.sz", Kind::Csv, Compression::Snappy),
+            ("a.csv.snappy", Kind::Csv, Compression::Snappy),
         ] {
-            let expected = Some(Recognised { kind, compression });
+            let magic = Magic::Heeded;
+            let expected = Some(Recognised {
+                kind,
+                compression,
+                magic,
+            });
             assert_eq!(recognise(path, Format::Auto), expected, "{path}");
         }
-        for foreign in ["a", "a.txt", "a.gz", "a.csv/readme", "a.csv.bz2", "", "csv"] {
+        for foreign in ["a", "a.txt", "a.gz", "a.csv/readme", "a.csv.Z", "", "csv"] {
             assert_eq!(recognise(foreign, Format::Auto), None, "{foreign}");
         }
     }
