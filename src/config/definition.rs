@@ -31,6 +31,8 @@ pub enum Format {
     Tsv,
     /// One JSON object a line.
     Ndjson,
+    /// One JSON object, several, or an array of them.
+    Json,
     /// Parquet.
     Parquet,
 }

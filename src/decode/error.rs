@@ -137,6 +137,12 @@ pub enum Malformed {
 /// What is wrong with a line of JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JsonFault {
+    /// What stands in the place of a row is some other JSON value.
+    #[error("expected an object, or an array of objects")]
+    NotAnElement,
+    /// The file ends within a value.
+    #[error("the file ends within a value")]
+    FileEnds,
     /// The line is some other JSON value.
     #[error("expected an object, one on each line")]
     NotAnObject,

@@ -18,7 +18,7 @@
 //! | `Timestamp(µs, UTC)` | the same with `Z`, `+HH:MM` or `-HH:MM` |
 //! | `Utf8` | everything else: `007`, `+5`, `1_000`, `NaN`, `2024-02-30`, ` 1`, `1e999` |
 //!
-//! In NDJSON, numbers follow the two number rows; `true` and `false` are `Boolean`; a string is `Utf8` whatever is
+//! In NDJSON and JSON, numbers follow the two number rows; `true` and `false` are `Boolean`; a string is `Utf8` whatever is
 //! in it; arrays are lists and objects are structs, whose fields are sorted by name. `{}` is a struct without
 //! fields. Where a `Utf8` column meets another value, it keeps the value's JSON text: a scalar's digit for digit,
 //! a nested one's without the spaces between its tokens.
@@ -31,6 +31,8 @@
 //!   A row with another number of fields than the header is malformed.
 //! - **NDJSON**: one object a line; blank lines are skipped. A column appears with its first key, so a later batch
 //!   may have more columns than an earlier one.
+//! - **JSON**: one object, several behind one another, or one array of objects; the first byte tells. Otherwise like
+//!   NDJSON, and as with lines, one row is held at a time and not the file.
 //! - **Parquet**: read at random where it lies uncompressed; compressed as a whole it is decompressed to memory,
 //!   up to a limit.
 //! - A byte order mark is skipped.
@@ -66,6 +68,8 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 
 use crate::model::{ByteSize, ReadAt, ReadAtCursor, Shape};
+
+use ndjson::Framing;
 
 pub use cast::cast_batch;
 pub use error::{DecodeError, JsonFault, Malformed};
@@ -137,7 +141,8 @@ pub fn sniff(bytes: Bytes<'_>, how: Recognised) -> Result<Shape, DecodeError> {
     Ok(match how.kind {
         Kind::Csv => csv::sniff(&head, whole, b','),
         Kind::Tsv => csv::sniff(&head, whole, b'\t'),
-        Kind::Ndjson | Kind::Parquet => ndjson::sniff(&head, whole),
+        Kind::Ndjson | Kind::Parquet => ndjson::sniff(&head, Framing::Lines, whole),
+        Kind::Json => ndjson::sniff(&head, Framing::Values, whole),
     })
 }
 
@@ -156,7 +161,12 @@ pub fn decode(
         Kind::Tsv => with_text(bytes, how, &mut |text| {
             csv::decode(text, b'\t', shape, emit)
         }),
-        Kind::Ndjson => with_text(bytes, how, &mut |text| ndjson::decode(text, shape, emit)),
+        Kind::Ndjson => with_text(bytes, how, &mut |text| {
+            ndjson::decode(text, Framing::Lines, shape, emit)
+        }),
+        Kind::Json => with_text(bytes, how, &mut |text| {
+            ndjson::decode(text, Framing::Values, shape, emit)
+        }),
         Kind::Parquet => with_random_access(bytes, how, |file| parquet::decode(file, shape, emit)),
     }
 }

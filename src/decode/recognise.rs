@@ -33,6 +33,8 @@ pub enum Kind {
     Tsv,
     /// One JSON object a line.
     Ndjson,
+    /// One JSON object, several, or an array of them.
+    Json,
     /// Parquet.
     Parquet,
 }
@@ -83,13 +85,14 @@ const COMPRESSIONS: [(&str, Compression); 9] = [
     ("snappy", Compression::Snappy),
 ];
 
-const KINDS: [(&str, Kind); 8] = [
+const KINDS: [(&str, Kind); 9] = [
     ("csv", Kind::Csv),
     ("tsv", Kind::Tsv),
     ("tab", Kind::Tsv),
     ("ndjson", Kind::Ndjson),
     ("jsonl", Kind::Ndjson),
     ("jsonlines", Kind::Ndjson),
+    ("json", Kind::Json),
     ("parquet", Kind::Parquet),
     ("pq", Kind::Parquet),
 ];
@@ -108,6 +111,7 @@ pub fn recognise(path: &str, format: Format) -> Option<Recognised> {
         Format::Csv => Kind::Csv,
         Format::Tsv => Kind::Tsv,
         Format::Ndjson => Kind::Ndjson,
+        Format::Json => Kind::Json,
         Format::Parquet => Kind::Parquet,
         Format::Auto => known(name, &KINDS)?.1,
     };
@@ -144,6 +148,7 @@ mod tests {
             ("a.tsv.zst", Kind::Tsv, Compression::Zstd),
             ("a.ndjson", Kind::Ndjson, Compression::None),
             ("a.jsonl.gz", Kind::Ndjson, Compression::Gzip),
+            ("a.json", Kind::Json, Compression::None),
             ("a.parquet", Kind::Parquet, Compression::None),
             ("a.pq.gz", Kind::Parquet, Compression::Gzip),
             ("a.csv.bz2", Kind::Csv, Compression::Bzip2),

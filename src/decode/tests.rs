@@ -212,7 +212,7 @@ fn a_file_that_expands_without_measure_is_refused() {
 
 #[test]
 fn a_read_that_fails_is_never_a_verdict_about_the_file() {
-    for kind in [Kind::Csv, Kind::Ndjson, Kind::Parquet] {
+    for kind in [Kind::Csv, Kind::Ndjson, Kind::Json, Kind::Parquet] {
         for compression in EVERY {
             for fails in [
                 io::ErrorKind::UnexpectedEof,
@@ -486,7 +486,7 @@ proptest! {
     fn random_bytes_are_never_worse_than_malformed(
         bytes in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"\",\n\r{}[]:1a\\".to_vec())], 0..200)
     ) {
-        for kind in [Kind::Csv, Kind::Tsv, Kind::Ndjson, Kind::Parquet] {
+        for kind in [Kind::Csv, Kind::Tsv, Kind::Ndjson, Kind::Json, Kind::Parquet] {
             for compression in EVERY {
                 survives(&bytes, how(kind, compression))?;
             }
@@ -496,11 +496,12 @@ proptest! {
     #[test]
     fn damaged_files_are_never_worse_than_malformed(
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
-        which in 0usize..3,
+        which in 0usize..4,
         from_end in any::<bool>(),
     ) {
         let (kind, bytes) = match which {
             0 => (Kind::Csv, b"a,b\n1,\"x\ny\"\n2,z\n".repeat(5)),
+            2 => (Kind::Json, b"[{\"a\":1,\n\"b\":[{\"c\":\"\\u00e9\"}]},{\"a\":2}]\n".to_vec()),
             1 => (Kind::Ndjson, b"{\"a\":1,\"b\":[{\"c\":\"\\u00e9\"}]}\n".repeat(5)),
             _ => (Kind::Parquet, written(&sample(), 50)),
         };

@@ -32,6 +32,16 @@ fn every_compression_holds_the_same_rows() {
 }
 
 #[test]
+fn json_holds_the_same_rows_however_it_is_written() {
+    let mut expected = columns(&loaded("weather.csv.gz"));
+    // In JSON an instant is a text.
+    expected[0] = expected[0].replace("Timestamp(µs, \"UTC\")", "Utf8");
+    for name in ["array.json", "array-indented.json", "lines.json"] {
+        assert_eq!(columns(&loaded(name)), expected, "{name}");
+    }
+}
+
+#[test]
 fn garbage_behind_compressed_data_sets_the_file_aside_and_says_so() {
     let sandbox = Sandbox::new();
     let mut bytes = fs::read(fixtures().join("formats/weather.csv.bz2")).unwrap();
