@@ -35,6 +35,8 @@ pub enum Format {
     Json,
     /// Parquet.
     Parquet,
+    /// The file or the stream format of Arrow.
+    Arrow,
 }
 
 /// Version of the bytes that an equal definition produces: raised when encoding changes.

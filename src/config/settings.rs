@@ -143,6 +143,7 @@ impl Reading<'_> {
             Format::Ndjson,
             Format::Json,
             Format::Parquet,
+            Format::Arrow,
         ];
         Ok(Definition {
             format: self.choice(Key::Format, FORMATS, &formats)?,
@@ -432,7 +433,7 @@ mod tests {
             (
                 layer(Origin::Environment, &[(Key::Format, "xml")]),
                 "STRANDLINE_FORMAT is \"xml\", which it cannot be",
-                "it must be one of auto, csv, tsv, ndjson, json, parquet",
+                "it must be one of auto, csv, tsv, ndjson, json, parquet, arrow",
             ),
             (
                 file("[run]\nmemory = '1 parsec'"),

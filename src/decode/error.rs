@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::Compression;
+use super::{Compression, Kind};
 use crate::model::{ByteSize, Shape};
 
 /// Why a file could not be decoded.
@@ -126,9 +126,11 @@ pub enum Malformed {
         /// The limit.
         limit: ByteSize,
     },
-    /// A Parquet file that cannot be decoded.
-    #[error("the Parquet data is corrupt: {detail}")]
-    Parquet {
+    /// A file with types of its own that cannot be decoded.
+    #[error("the {kind} data is corrupt: {detail}")]
+    Content {
+        /// What it should be.
+        kind: Kind,
         /// The reader's own words.
         detail: String,
     },

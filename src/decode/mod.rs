@@ -23,7 +23,7 @@
 //! fields. Where a `Utf8` column meets another value, it keeps the value's JSON text: a scalar's digit for digit,
 //! a nested one's without the spaces between its tokens.
 //!
-//! Parquet brings its own types, in the form that [`canonical`](crate::schema::canonical) gives them.
+//! Parquet and Arrow bring their own types, in the form that [`canonical`](crate::schema::canonical) gives them.
 //!
 //! # Formats
 //! - **CSV, TSV**: a header is required. A duplicate name gets the suffix `_2`, `_3`, …; an empty one becomes
@@ -35,6 +35,7 @@
 //!   NDJSON, and as with lines, one row is held at a time and not the file.
 //! - **Parquet**: read at random where it lies uncompressed; compressed as a whole it is decompressed to memory,
 //!   up to a limit.
+//! - **Arrow**: the file format and the stream format, with or without compressed bodies; read from front to back.
 //! - A byte order mark is skipped.
 //! - **Compressed**: gzip, zstd, bzip2, xz, lz4 (frames) and snappy (framed), told by the extension. Where the format
 //!   is told by the extension too, the first bytes have the last word: a `.csv` that is a gzip file is read as one.
@@ -44,7 +45,7 @@
 //! # Invariants
 //! - Batches have the file's columns in the file's order, with the types of the shape.
 //! - `observed` is the smallest shape that holds the file's own values; the shape decoded under never shows in
-//!   it. (Of a Parquet file it is what the file declares.)
+//!   it. (Of a Parquet or Arrow file it is what the file declares.)
 //! - A file is [`Malformed`] whatever shape it is decoded under, and that verdict wins over a misfit.
 //! - An error of the input itself is [`DecodeError::Read`], never a verdict about the bytes.
 //! - Memory is bounded for any input: batches by rows and bytes, records and columns by limits.
@@ -54,11 +55,13 @@ mod cast;
 mod compression;
 mod csv;
 mod error;
+mod ipc;
 mod json_text;
 mod leaf;
 mod ndjson;
 mod parquet;
 mod recognise;
+mod typed;
 
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -116,14 +119,16 @@ impl Recognised {
     }
 }
 
-/// Guesses the columns from the beginning (or a Parquet file's footer). What is wrong with text is left for
+/// Guesses the columns from the beginning (of a Parquet file, its end). What is wrong with text is left for
 /// [`decode`] to find.
 ///
 /// # Errors
 /// [`DecodeError::Read`], and [`DecodeError::Malformed`] for what has no readable footer.
 pub fn sniff(bytes: Bytes<'_>, how: Recognised) -> Result<Shape, DecodeError> {
-    if how.kind == Kind::Parquet {
-        return with_random_access(bytes, how, parquet::sniff);
+    match how.kind {
+        Kind::Parquet => return with_random_access(bytes, how, parquet::sniff),
+        Kind::Arrow => return with_text(bytes, how, &mut |file| ipc::sniff(file)),
+        Kind::Csv | Kind::Tsv | Kind::Ndjson | Kind::Json => {}
     }
     let looked = with_text(bytes, how, &mut |text| {
         let mut head = Vec::new();
@@ -141,8 +146,8 @@ pub fn sniff(bytes: Bytes<'_>, how: Recognised) -> Result<Shape, DecodeError> {
     Ok(match how.kind {
         Kind::Csv => csv::sniff(&head, whole, b','),
         Kind::Tsv => csv::sniff(&head, whole, b'\t'),
-        Kind::Ndjson | Kind::Parquet => ndjson::sniff(&head, Framing::Lines, whole),
         Kind::Json => ndjson::sniff(&head, Framing::Values, whole),
+        Kind::Ndjson | Kind::Parquet | Kind::Arrow => ndjson::sniff(&head, Framing::Lines, whole),
     })
 }
 
@@ -167,6 +172,7 @@ pub fn decode(
         Kind::Json => with_text(bytes, how, &mut |text| {
             ndjson::decode(text, Framing::Values, shape, emit)
         }),
+        Kind::Arrow => with_text(bytes, how, &mut |file| ipc::decode(file, shape, emit)),
         Kind::Parquet => with_random_access(bytes, how, |file| parquet::decode(file, shape, emit)),
     }
 }

@@ -37,6 +37,21 @@ pub enum Kind {
     Json,
     /// Parquet.
     Parquet,
+    /// The file or the stream format of Arrow.
+    Arrow,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Csv => "CSV",
+            Self::Tsv => "TSV",
+            Self::Ndjson => "NDJSON",
+            Self::Json => "JSON",
+            Self::Parquet => "Parquet",
+            Self::Arrow => "Arrow",
+        })
+    }
 }
 
 /// What a file is compressed with as a whole.
@@ -85,7 +100,7 @@ const COMPRESSIONS: [(&str, Compression); 9] = [
     ("snappy", Compression::Snappy),
 ];
 
-const KINDS: [(&str, Kind); 9] = [
+const KINDS: [(&str, Kind); 13] = [
     ("csv", Kind::Csv),
     ("tsv", Kind::Tsv),
     ("tab", Kind::Tsv),
@@ -95,6 +110,10 @@ const KINDS: [(&str, Kind); 9] = [
     ("json", Kind::Json),
     ("parquet", Kind::Parquet),
     ("pq", Kind::Parquet),
+    ("arrow", Kind::Arrow),
+    ("feather", Kind::Arrow),
+    ("arrows", Kind::Arrow),
+    ("ipc", Kind::Arrow),
 ];
 
 /// Recognises a file by its name; `None` where it is not ours.
@@ -113,6 +132,7 @@ pub fn recognise(path: &str, format: Format) -> Option<Recognised> {
         Format::Ndjson => Kind::Ndjson,
         Format::Json => Kind::Json,
         Format::Parquet => Kind::Parquet,
+        Format::Arrow => Kind::Arrow,
         Format::Auto => known(name, &KINDS)?.1,
     };
     let magic = match format {
@@ -151,6 +171,7 @@ mod tests {
             ("a.json", Kind::Json, Compression::None),
             ("a.parquet", Kind::Parquet, Compression::None),
             ("a.pq.gz", Kind::Parquet, Compression::Gzip),
+            ("a.feather", Kind::Arrow, Compression::None),
             ("a.csv.bz2", Kind::Csv, Compression::Bzip2),
             ("a.csv.xz", Kind::Csv, Compression::Xz),
             ("a.csv.lz4", Kind::Csv, Compression::Lz4),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, new_null_array};
 use arrow::datatypes::{DataType, Field, TimeUnit};
+use arrow::ipc::CompressionType;
 use proptest::prelude::*;
 
 use super::parquet::tests::{sample, written};
@@ -486,7 +487,7 @@ proptest! {
     fn random_bytes_are_never_worse_than_malformed(
         bytes in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"\",\n\r{}[]:1a\\".to_vec())], 0..200)
     ) {
-        for kind in [Kind::Csv, Kind::Tsv, Kind::Ndjson, Kind::Json, Kind::Parquet] {
+        for kind in [Kind::Csv, Kind::Tsv, Kind::Ndjson, Kind::Json, Kind::Parquet, Kind::Arrow] {
             for compression in EVERY {
                 survives(&bytes, how(kind, compression))?;
             }
@@ -496,13 +497,16 @@ proptest! {
     #[test]
     fn damaged_files_are_never_worse_than_malformed(
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
-        which in 0usize..4,
+        which in 0usize..7,
         from_end in any::<bool>(),
     ) {
         let (kind, bytes) = match which {
             0 => (Kind::Csv, b"a,b\n1,\"x\ny\"\n2,z\n".repeat(5)),
             2 => (Kind::Json, b"[{\"a\":1,\n\"b\":[{\"c\":\"\\u00e9\"}]},{\"a\":2}]\n".to_vec()),
             1 => (Kind::Ndjson, b"{\"a\":1,\"b\":[{\"c\":\"\\u00e9\"}]}\n".repeat(5)),
+            3 => (Kind::Arrow, ipc::tests::written(&[ipc::tests::mixed()], None)),
+            4 => (Kind::Arrow, ipc::tests::written(&[sample()], Some(CompressionType::ZSTD))),
+            5 => (Kind::Arrow, ipc::tests::written(&[sample()], Some(CompressionType::LZ4_FRAME))),
             _ => (Kind::Parquet, written(&sample(), 50)),
         };
         for compression in EVERY {

@@ -42,6 +42,20 @@ fn json_holds_the_same_rows_however_it_is_written() {
 }
 
 #[test]
+fn arrow_holds_the_same_rows_as_file_and_stream() {
+    let expected = columns(&loaded("weather.csv.gz"));
+    for name in [
+        "file.arrow",
+        "lz4.feather",
+        "zstd.arrow",
+        "stream.arrows",
+        "stream-zstd.ipc",
+    ] {
+        assert_eq!(columns(&loaded(name)), expected, "{name}");
+    }
+}
+
+#[test]
 fn garbage_behind_compressed_data_sets_the_file_aside_and_says_so() {
     let sandbox = Sandbox::new();
     let mut bytes = fs::read(fixtures().join("formats/weather.csv.bz2")).unwrap();
