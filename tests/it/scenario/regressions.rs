@@ -241,6 +241,25 @@ fn recovery_knows_files_by_the_names_that_they_were_written_under() {
 }
 
 #[test]
+fn units_that_were_yet_to_be_widened_when_the_ledger_was_lost_are_widened_behind_recovery() {
+    let setup = Setup {
+        threads: 1,
+        ..Setup::default()
+    };
+    let (floats, texts) = (5, 7);
+    let rows = |flavour| Recipe { rows: 2, flavour };
+    let before = [
+        Add(Place(1), rows(floats)),
+        Add(Place(5), rows(floats)),
+        Advance(3),
+        Run,
+        Edit(1, rows(texts)),
+        Advance(3),
+    ];
+    at_every_crash(&setup, &before, &[LoseLedger]);
+}
+
+#[test]
 fn a_damaged_unit_with_more_changed_files_than_a_run_may_take_is_mended() {
     let setup = Setup {
         max_files: Some(1),
