@@ -309,12 +309,12 @@ pub(super) struct ResourceArgs {
     pub(super) memory: Option<String>,
     /// Take at most N new and changed files; the next run takes the rest
     ///
-    /// Default: any number.
+    /// A changed file whose unit is built for another reason is taken beyond that. Default: any number.
     #[arg(long, value_name = "N")]
     pub(super) max_files: Option<String>,
     /// Take at most SIZE of new and changed files; the next run takes the rest
     ///
-    /// Default: any size. Example: --max-bytes 10GiB
+    /// A changed file whose unit is built for another reason is taken beyond that. Default: any size. Example: --max-bytes 10GiB
     #[arg(long, value_name = "SIZE")]
     pub(super) max_bytes: Option<String>,
 }
@@ -399,7 +399,7 @@ pub(super) struct VerifyArgs {
 
 /// What `reset` takes.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["path", "since", "all"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["path", "since", "all", "lost"]))]
 pub(super) struct ResetArgs {
     /// The target.
     #[command(flatten)]
@@ -428,6 +428,13 @@ pub(super) struct ResetArgs {
     /// Every file
     #[arg(help_heading = "Selection", long)]
     pub(super) all: bool,
+    /// Forget files whose rows stood in a missing or damaged output
+    ///
+    /// The next run loads those again that are in the source. Rows that it cannot give again (of retained or frozen
+    /// files, or of files that have become undecodable) are given up: without this, their unit fails until the
+    /// output is back.
+    #[arg(help_heading = "Selection", long, conflicts_with = "all")]
+    pub(super) lost: bool,
 }
 
 /// What `recover` takes.

@@ -105,7 +105,7 @@ fn of_run(error: &RunError) -> Option<&'static str> {
             Some("`strandline run --help` tells about patterns, under --include")
         }
         RunError::Workers { .. } => Some("try fewer with --threads"),
-        RunError::Interrupted => Some("run the same command again: it goes on from here"),
+        RunError::Interrupted => Some("run the same command again; nothing was changed"),
         RunError::Source(..) => {
             Some("look whether SOURCE is there and can be read, then run again")
         }

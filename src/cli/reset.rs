@@ -16,11 +16,17 @@ pub(super) fn reset(args: &ResetArgs, session: &Session<'_>) -> anyhow::Result<E
         path: args.path.clone(),
         since: args.since,
         until: args.until,
+        lost: args.lost,
     };
     let report = engine::reset(&target, &filter)?;
     session.talk.result(&report, || {
+        let what = if args.lost {
+            "forgotten: the next run loads again what the source still has"
+        } else {
+            "marked: the next run builds them again"
+        };
         format!(
-            "{} in {} marked: the next run builds them again\n",
+            "{} in {} {what}\n",
             count(report.files, "file"),
             count(report.units, "unit")
         )

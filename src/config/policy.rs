@@ -107,17 +107,39 @@ pub struct Limits {
     pub unit_size: ByteSize,
     /// Source files that a unit may grow to.
     pub unit_files: usize,
+    /// New, changed and vanished files that are taken up at once; where there are more, the run goes through them
+    /// in portions.
+    pub portion_files: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             threads: 1,
-            memory: ByteSize(512 << 20),
+            memory: MEMORY,
             max_files: None,
             max_bytes: None,
             unit_size: ByteSize(128 << 20),
             unit_files: 1000,
+            portion_files: Self::portion_within(MEMORY),
         }
     }
 }
+
+impl Limits {
+    /// Returns how many changes fit into `memory` at once.
+    #[must_use]
+    pub fn portion_within(memory: ByteSize) -> usize {
+        let files = usize::try_from(memory.0 / CHANGE_BYTES).unwrap_or(usize::MAX);
+        files.max(LEAST_PORTION)
+    }
+}
+
+/// What workers may hold where nobody says otherwise.
+const MEMORY: ByteSize = ByteSize(512 << 20);
+
+/// What a changed file costs, generously, from the moment it is found until it is planned and recorded.
+const CHANGE_BYTES: u64 = 2048;
+
+/// Below this a run would rather list the source over and over than work.
+const LEAST_PORTION: usize = 4096;

@@ -174,9 +174,11 @@ impl Reading<'_> {
         let default = Limits::default();
         let threads = self.count(Key::Threads)?;
         let threads = threads.and_then(|count| usize::try_from(count).ok());
+        let memory = self.size(Key::Memory)?.unwrap_or(default.memory);
         Ok(Limits {
             threads: threads.unwrap_or(processors.max(1)),
-            memory: self.size(Key::Memory)?.unwrap_or(default.memory),
+            portion_files: Limits::portion_within(memory),
+            memory,
             max_files: self.count(Key::MaxFiles)?,
             max_bytes: self.size(Key::MaxBytes)?,
             ..default

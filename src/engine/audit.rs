@@ -14,7 +14,7 @@ use super::recover::hash_of;
 use super::session::{self, Absent};
 use crate::ledger::{Batch, Ledger, View};
 use crate::model::{
-    DirtyReason, FileRecord, KeyRange, OutputPath, SourcePath, Standing, UnitId, UnitRecord,
+    DirtyReason, FileRecord, Fingerprint, KeyRange, OutputPath, SourcePath, Standing, UnitId,
 };
 use crate::source::Source;
 
@@ -204,7 +204,7 @@ impl Audit<'_> {
                 self.report.findings.push(finding);
                 damaged.push(output.path.clone());
             }
-            self.mark(id, unit, &damaged, dirty.contains(&id));
+            self.mark(id, &damaged, dirty.contains(&id));
         }
         let unknown = unknown
             .into_iter()
@@ -213,17 +213,14 @@ impl Audit<'_> {
         Ok(())
     }
 
-    /// A unit that is to be built anyway keeps its reason, which may say more than how; that its outputs are not what
-    /// they were is told by records that no bytes will equal.
-    fn mark(&mut self, id: UnitId, unit: UnitRecord, damaged: &[OutputPath], is_dirty: bool) {
+    /// A unit that is to be built anyway keeps its reason, which may say more than why. What its record says of its
+    /// outputs stays: they may be brought back.
+    fn mark(&mut self, id: UnitId, damaged: &[OutputPath], is_dirty: bool) {
         let Some(first) = damaged.first() else {
             return;
         };
         self.report.units_marked += 1;
-        if is_dirty {
-            let doubted = unit.doubting(|output| damaged.contains(output));
-            self.marks.units.insert(id, Some(doubted));
-        } else {
+        if !is_dirty {
             let output = first.to_string();
             let reason = DirtyReason::Damaged { output };
             self.marks.dirty.insert(id, Some(reason));
@@ -254,13 +251,32 @@ impl Audit<'_> {
                     continue;
                 }
             };
-            if !row.seen_equals(&seen) {
+            let record = row.record();
+            if record.seen.is_unseen() && record.seen.size == seen.size {
+                self.never_seen(source, path, &seen, &record);
+            } else if record.seen != seen {
                 self.report.findings.push(Finding::SourceMoved { path });
             } else if self.depth == Depth::Deep {
-                self.content(source, path, row.record());
+                self.content(source, path, record);
             }
         }
         Ok(())
+    }
+
+    /// A record that `recover` made holds no stamps, so only the content can tell whether the file moved.
+    fn never_seen(
+        &mut self,
+        source: &dyn Source,
+        path: SourcePath,
+        seen: &Fingerprint,
+        record: &FileRecord,
+    ) {
+        let finding = match member::hash(source, &path, seen) {
+            Ok(hash) if record.hash == Some(hash) => return,
+            Err(Trouble::Unreadable(_)) => Finding::SourceUnreadable { path },
+            _ => Finding::SourceMoved { path },
+        };
+        self.report.findings.push(finding);
     }
 
     /// A record whose bytes differ under the same stamps is made racy, so that the next run hashes the file.

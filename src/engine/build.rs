@@ -9,19 +9,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use super::commit::Committer;
-use super::control::{Phase, Progress};
+use super::control::{Control, Phase, Progress};
 use super::error::RunError;
 use super::order::{OrderDesk, Receipt, WorkOrder};
+use super::pipeline::Pipeline;
 use super::prepare::Prepared;
 use super::report;
-use super::run::Pass;
+use super::run::{Built, Pass};
 use super::work::{WorkError, Workshop, work};
 use crate::clock::Clock;
-use crate::ledger::Ledger;
-use crate::model::{DirtyReason, ErrorKind, OutputPath, ReportedError, UnitId};
+use crate::ledger::{Ledger, SchemaVersion};
+use crate::model::{DirtyReason, ErrorKind, ReportedError, UnitId};
 use crate::plan::{self, Plan, UnitBounds};
 
 /// Units that one group of a commit takes at the most; what is finished sooner is committed sooner.
@@ -31,29 +33,30 @@ const GROUP: usize = 64;
 const ROUNDS: usize = 8;
 
 impl Pass<'_> {
-    /// Builds and commits what is planned, then what that made stale. Returns the garbage that was collected.
+    /// Builds and commits what is planned, then what that made stale.
     pub(super) fn build(
         &mut self,
         ledger: &Ledger,
         first: Plan,
-        prepared: &Prepared,
-    ) -> Result<BTreeSet<OutputPath>, RunError> {
+        prepared: &mut Prepared,
+        built: &mut Built,
+    ) -> Result<(), RunError> {
         self.control.progress().enter(Phase::Work);
-        let mut collected = BTreeSet::new();
         let mut plan = first;
-        let mut failed = BTreeSet::new();
         for _ in 0..ROUNDS {
-            plan.units.retain(|id, _| !failed.contains(id));
+            plan.units.retain(|id, _| !built.failed.contains(id));
             if plan.units.is_empty() || self.control.is_interrupted() {
                 break;
             }
             self.report.units.planned += plan.units.len() as u64;
-            self.round(ledger, &plan, prepared, &mut collected, &mut failed)?;
+            built.planned.extend(plan.units.keys());
+            self.round(ledger, &plan, prepared, built)?;
             let view = ledger.view()?;
             let dirty = view.dirty()?.into_iter();
             let stale = dirty.filter(|(_, why)| matches!(why, DirtyReason::SchemaWidened { .. }));
             let inputs = plan::Inputs {
                 dirty: stale.collect(),
+                deferred: prepared.members_left(),
                 ..plan::Inputs::default()
             };
             plan = plan::plan(
@@ -63,9 +66,9 @@ impl Pass<'_> {
                     members: 0,
                 },
             );
+            self.report.files.deferred -= prepared.take_along(&plan);
         }
-        self.report.units.failed = failed.len() as u64;
-        Ok(collected)
+        Ok(())
     }
 
     /// Lets the workers build the units of `plan` while this thread commits what they finish.
@@ -74,77 +77,110 @@ impl Pass<'_> {
         ledger: &Ledger,
         plan: &Plan,
         prepared: &Prepared,
-        collected: &mut BTreeSet<OutputPath>,
-        failed: &mut BTreeSet<UnitId>,
+        built: &mut Built,
     ) -> Result<(), RunError> {
         let view = ledger.view()?;
-        let target = &self.pipeline.target;
-        let clock = &*target.clock;
+        let (pipeline, pool) = (self.pipeline, self.pool);
+        let clock = &*pipeline.target.clock;
         let begun = clock.monotonic();
-        let mut publishing = Duration::ZERO;
-        let mut committer = Committer {
-            ledger,
-            sink: &*target.sink,
-            clock,
-            run: self.run,
-            looked_at: self.looked_at,
-            definition: self.pipeline.definition.fingerprint(),
-            waiting: &prepared.waiting,
-            schema: view.schema()?,
-            report: &mut self.report,
-            errors: &mut self.errors,
-            collected: std::mem::take(collected),
-            groups: 0,
-        };
-        let desk = OrderDesk {
-            view: &view,
-            definition: Arc::new(self.pipeline.definition.clone()),
-            known: committer.shape(),
-            current: &prepared.current,
-        };
-        let threads = self.pool.current_num_threads();
-        let shop = Workshop {
-            source: &*self.pipeline.source,
-            sink: &*target.sink,
-            control: self.control,
-            memory: usize::try_from(self.pipeline.limits.memory.0).unwrap_or(usize::MAX)
-                / (2 * threads),
-        };
         note_plan(self.control.progress(), plan);
-        let stop = AtomicBool::new(false);
-        let (sender, receiver) = mpsc::sync_channel::<Finished>(2 * threads);
-        let outcome = self.pool.in_place_scope(|scope| {
-            let (stop, desk, shop) = (&stop, &desk, &shop);
-            scope.spawn(move |_| {
-                plan.units
-                    .par_iter()
-                    .for_each_with(sender, |sender, (id, planned)| {
-                        if stop.load(Ordering::Relaxed) || shop.control.is_interrupted() {
-                            return;
-                        }
-                        let finished =
-                            desk.write(*id, planned)
-                                .map_err(RunError::from)
-                                .map(|order| {
-                                    let receipt = work(&order, shop);
-                                    (order, receipt)
-                                });
-                        // The receiver goes only after a failure that ends the run.
-                        sender.send(finished).ok();
-                    });
-            });
-            let result = receive(&receiver, &mut committer, failed, clock, &mut publishing);
+        let shop = workshop(pipeline, self.control, pool);
+        let mut committer = self.committer(ledger, prepared, view.schema()?);
+        committer.collected = std::mem::take(&mut built.collected);
+        let bench = Bench {
+            desk: OrderDesk {
+                view: &view,
+                definition: Arc::new(pipeline.definition.clone()),
+                known: committer.shape(),
+                current: &prepared.current,
+            },
+            shop,
+            stop: AtomicBool::new(false),
+        };
+        let mut publishing = Duration::ZERO;
+        let (sender, receiver) = mpsc::sync_channel(2 * pool.current_num_threads());
+        let outcome = pool.in_place_scope(|scope| {
+            let bench = &bench;
+            scope.spawn(move |_| bench.build(plan, sender));
+            let result = receive(
+                &receiver,
+                &mut committer,
+                &mut built.failed,
+                clock,
+                &mut publishing,
+            );
             if result.is_err() {
-                stop.store(true, Ordering::Relaxed);
+                bench.stop.store(true, Ordering::Relaxed);
                 while receiver.recv().is_ok() {}
             }
             result
         });
-        *collected = committer.collected;
+        built.collected = committer.collected;
         let total = clock.monotonic().saturating_sub(begun);
         self.report.seconds.publish += publishing.as_secs_f64();
         self.report.seconds.work += total.saturating_sub(publishing).as_secs_f64();
         outcome
+    }
+
+    fn committer<'c>(
+        &'c mut self,
+        ledger: &'c Ledger,
+        prepared: &'c Prepared,
+        schema: Option<SchemaVersion>,
+    ) -> Committer<'c> {
+        let target = &self.pipeline.target;
+        Committer {
+            ledger,
+            sink: &*target.sink,
+            clock: &*target.clock,
+            run: self.run,
+            looked_at: self.looked_at,
+            definition: self.pipeline.definition.fingerprint(),
+            waiting: &prepared.waiting,
+            last: prepared.last.as_ref(),
+            schema,
+            report: &mut self.report,
+            errors: &mut self.errors,
+            collected: BTreeSet::new(),
+            groups: 0,
+        }
+    }
+}
+
+/// What the workers of a round share.
+struct Bench<'a> {
+    desk: OrderDesk<'a>,
+    shop: Workshop<'a>,
+    /// Set once nothing can be committed any more.
+    stop: AtomicBool,
+}
+
+impl Bench<'_> {
+    /// Builds the units of `plan` side by side and sends what is finished. Call it inside the pool of workers.
+    fn build(&self, plan: &Plan, sender: mpsc::SyncSender<Finished>) {
+        let units = plan.units.par_iter();
+        units.for_each_with(sender, |sender, (id, planned)| {
+            if self.stop.load(Ordering::Relaxed) || self.shop.control.is_interrupted() {
+                return;
+            }
+            let order = self.desk.write(*id, planned).map_err(RunError::from);
+            let finished = order.map(|order| {
+                let receipt = work(&order, &self.shop);
+                (order, receipt)
+            });
+            // The receiver goes only after a failure that ends the run.
+            sender.send(finished).ok();
+        });
+    }
+}
+
+fn workshop<'a>(pipeline: &'a Pipeline, control: &'a Control, pool: &ThreadPool) -> Workshop<'a> {
+    let memory = usize::try_from(pipeline.limits.memory.0).unwrap_or(usize::MAX);
+    Workshop {
+        source: &*pipeline.source,
+        sink: &*pipeline.target.sink,
+        control,
+        memory: memory / (2 * pool.current_num_threads()),
     }
 }
 
@@ -171,9 +207,13 @@ fn receive(
                 (_, Err(WorkError::Interrupted)) => {}
                 (order, Err(error)) => {
                     failed.insert(order.unit);
+                    let (path, kind) = match error.lost_member() {
+                        Some(member) => (member.to_string(), ErrorKind::RowsLost),
+                        None => (order.unit.to_string(), ErrorKind::Unit),
+                    };
                     committer.errors.push(ReportedError {
-                        path: order.unit.to_string(),
-                        kind: ErrorKind::Unit,
+                        path,
+                        kind,
                         message: format!(
                             "cannot build unit {}: {}",
                             order.unit,

@@ -110,7 +110,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    fn is_plainly_there(&self, path: &SourcePath) -> bool {
+    pub(super) fn is_plainly_there(&self, path: &SourcePath) -> bool {
         !self.doubtful.contains(path) && !self.hidden.iter().any(|range| range.contains(path))
     }
 }
@@ -127,10 +127,12 @@ impl Misplaced {
     ) {
         let mut moving = BTreeSet::new();
         for (unit, path, file) in self.0 {
-            let deferred = prepared.deferred > 0 && !prepared.current.contains_key(&path);
-            if deferred || !seen.is_plainly_there(&path) {
+            if !seen.is_plainly_there(&path) {
                 prepared.waiting.insert(unit);
                 continue;
+            }
+            if prepared.left.remove(&path).is_some() {
+                prepared.deferred -= 1;
             }
             let fingerprint = prepared.current.entry(path.clone()).or_insert(file.seen);
             prepared.inputs.arrivals.push(Arrival {

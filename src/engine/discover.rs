@@ -1,15 +1,18 @@
 //! Joins the listing with the ledger: two streams in byte order of the path, range by range, side by side.
 //!
 //! # Invariants
-//! - What is unchanged costs a comparison and leaves nothing behind; memory grows with the change only.
+//! - What is unchanged costs a comparison and leaves nothing behind; memory grows with the change only, and no
+//!   further than a [`Portion`] of it.
 //! - A range whose entries turn out not to be in order is listed again, sorted, and joined anew.
 //! - A record is missed only where the listing of its range is complete; what an [`Unknown`] hides is left alone.
 
 use std::cmp::Ordering;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
 
 use super::control::{Control, Progress};
+use super::portion::{Beyond, Portion, Shelf};
 use crate::detect::{self, Change, Glance, Look};
 use crate::ledger::{FileCursor, FileRow, LedgerError, View};
 use crate::model::{FileRecord, Fingerprint, KeyRange, SourcePath, Timestamp};
@@ -30,6 +33,8 @@ pub(super) struct Found {
 pub(super) struct Discovery {
     /// In byte order of the paths.
     pub(super) found: Vec<Found>,
+    /// What was found and is left to a later portion.
+    pub(super) beyond: Beyond,
     pub(super) unknown: Vec<Unknown>,
     pub(super) listed: u64,
     pub(super) unchanged: u64,
@@ -40,7 +45,6 @@ pub(super) struct Discovery {
 
 impl Discovery {
     fn append(&mut self, mut later: Self) {
-        self.found.append(&mut later.found);
         self.unknown.append(&mut later.unknown);
         self.listed += later.listed;
         self.unchanged += later.unchanged;
@@ -53,10 +57,13 @@ impl Discovery {
 struct Pass<'a> {
     view: &'a View,
     look: Look,
+    portion: &'a Portion,
+    shelf: Mutex<Shelf>,
     control: &'a Control,
 }
 
-/// Lists the source and compares it with the ledger. Call it inside the pool of workers.
+/// Lists the source and compares it with the ledger, for the changes of one portion. Call it inside the pool of
+/// workers.
 ///
 /// # Errors
 /// [`LedgerError`] where the ledger cannot be read. Trouble with the source is part of the result.
@@ -64,15 +71,25 @@ pub(super) fn discover(
     source: &dyn Source,
     view: &View,
     look: Look,
+    portion: &Portion,
     control: &Control,
 ) -> Result<Discovery, LedgerError> {
     let root = source.root();
-    Pass {
+    let pass = Pass {
         view,
         look,
+        portion,
+        shelf: Mutex::new(Shelf::new(portion)),
         control,
-    }
-    .span(&*root, &mut None)
+    };
+    let discovery = pass.span(&*root, &mut None)?;
+    let shelf = pass.shelf.into_inner();
+    let (found, beyond) = shelf.unwrap_or_else(PoisonError::into_inner).into_found();
+    Ok(Discovery {
+        found,
+        beyond,
+        ..discovery
+    })
 }
 
 impl Pass<'_> {
@@ -82,7 +99,7 @@ impl Pass<'_> {
         span: &dyn Span,
         records: &mut Option<FileCursor>,
     ) -> Result<Discovery, LedgerError> {
-        if self.control.is_interrupted() {
+        if self.control.is_interrupted() || self.portion.is_behind(span.range()) {
             return Ok(Discovery::default());
         }
         match span.expand() {
@@ -100,15 +117,25 @@ impl Pass<'_> {
                 Ok(whole)
             }
             Ok(Expansion::Entries(entries)) => {
-                let joined = match self.join(span.range(), entries, records)? {
+                let mut joined = match self.join(span.range(), entries, records)? {
                     Ordered::Yes(joined) => joined,
                     Ordered::No => self.sorted(span)?,
                 };
-                let listed = &self.control.progress().files_listed;
-                Progress::add(listed, joined.listed);
+                if self.portion.is_first() {
+                    let listed = &self.control.progress().files_listed;
+                    Progress::add(listed, joined.listed);
+                }
+                let found = std::mem::take(&mut joined.found);
+                if joined.beyond.files > 0 || !found.is_empty() {
+                    self.shelf().put(span.range(), found, joined.beyond);
+                }
                 Ok(joined)
             }
         }
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn join(
@@ -117,7 +144,7 @@ impl Pass<'_> {
         entries: Box<dyn Entries>,
         records: &mut Option<FileCursor>,
     ) -> Result<Ordered, LedgerError> {
-        let mut join = Join::new(&self.look, range, entries);
+        let mut join = Join::new(self, range, entries);
         let gone_on = records.take().map(|cursor| cursor.go_on(range));
         let mut cursor = match gone_on.transpose()?.flatten() {
             Some(cursor) => cursor,
@@ -191,6 +218,9 @@ impl From<LedgerError> for Stop {
 /// The merge join of one range.
 struct Join<'a> {
     look: &'a Look,
+    portion: &'a Portion,
+    /// How many findings are kept.
+    room: usize,
     range: &'a KeyRange,
     entries: Box<dyn Entries>,
     /// The listed file that comes next, and has not been judged yet.
@@ -202,9 +232,11 @@ struct Join<'a> {
 }
 
 impl<'a> Join<'a> {
-    fn new(look: &'a Look, range: &'a KeyRange, entries: Box<dyn Entries>) -> Self {
+    fn new(pass: &'a Pass<'_>, range: &'a KeyRange, entries: Box<dyn Entries>) -> Self {
         Self {
-            look,
+            look: &pass.look,
+            portion: pass.portion,
+            room: pass.shelf().room(range),
             range,
             entries,
             next: None,
@@ -296,12 +328,23 @@ impl<'a> Join<'a> {
     fn judge(&mut self, record: Option<FileRecord>) {
         let Some(seen) = self.next.take() else { return };
         let glance = detect::glance(&seen, record.as_ref(), self.look);
-        self.out.found.push(Found {
+        self.keep(Found {
             path: SourcePath::from(self.path.as_str()),
             seen: Some(seen),
             record,
             glance,
         });
+    }
+
+    fn keep(&mut self, found: Found) {
+        if self.portion.is_past(&found.path) {
+            return;
+        }
+        if self.out.found.len() < self.room {
+            self.out.found.push(found);
+        } else {
+            self.out.beyond.count(&found);
+        }
     }
 
     /// A record that is not listed.
@@ -313,7 +356,7 @@ impl<'a> Join<'a> {
         let record = row.record();
         let verdict = detect::missing(&record, self.look);
         if verdict.change != Change::Unchanged {
-            self.out.found.push(Found {
+            self.keep(Found {
                 path: SourcePath::new(row.path),
                 seen: None,
                 glance: Glance::Decided(verdict),

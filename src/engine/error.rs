@@ -87,8 +87,8 @@ pub enum RunError {
     /// There is a ledger, and it opens.
     #[error("the ledger is there and opens, so there is nothing to recover")]
     NothingToRecover,
-    /// A signal stopped the run before it had begun to work.
-    #[error("interrupted")]
+    /// A signal stopped a preview before all was looked at.
+    #[error("interrupted before it was known what there is to do")]
     Interrupted,
 }
 

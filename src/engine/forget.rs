@@ -1,13 +1,18 @@
 //! `reset` and `quarantine retry`: marks things for the next run.
 
+use std::collections::BTreeSet;
+
 use globset::{GlobBuilder, GlobMatcher};
 use serde::Serialize;
 
 use super::error::RunError;
 use super::pipeline::Target;
+use super::prepare::forget;
+use super::recover::is_whole;
 use super::session::{self, Absent};
-use crate::ledger::{Batch, SchemaVersion};
+use crate::ledger::{Batch, SchemaVersion, View};
 use crate::model::{DirtyReason, FileRecord, KeyRange, Shape, SourcePath, Standing, Timestamp};
+use crate::sink::Sink;
 
 /// What to reset. Conditions that are given must all hold; with none given nothing is chosen but by `all`.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +25,9 @@ pub struct ResetFilter {
     pub since: Option<Timestamp>,
     /// Files modified before this moment.
     pub until: Option<Timestamp>,
+    /// Of these, only files whose rows stood in an output that is missing or damaged. What is recorded of them is
+    /// forgotten: rows that the source cannot give again are given up.
+    pub lost: bool,
 }
 
 /// What was marked.
@@ -46,12 +54,18 @@ pub fn reset(target: &Target, filter: &ResetFilter) -> Result<ResetReport, RunEr
         version: 1,
         ..ResetReport::default()
     };
+    let lost = if filter.lost {
+        Some(lost(&view, &*target.sink)?)
+    } else {
+        None
+    };
     let mut rows = view.files(&KeyRange::all())?;
     while let Some(row) = rows.next()? {
         let matches = filter.all
             || (glob.as_ref().is_none_or(|glob| glob.is_match(row.path))
                 && filter.since.is_none_or(|since| row.modified_at() >= since)
-                && filter.until.is_none_or(|until| row.modified_at() < until));
+                && filter.until.is_none_or(|until| row.modified_at() < until)
+                && lost.as_ref().is_none_or(|lost| lost.contains(row.path)));
         if !matches {
             continue;
         }
@@ -59,7 +73,11 @@ pub fn reset(target: &Target, filter: &ResetFilter) -> Result<ResetReport, RunEr
         if let Some(unit) = row.unit() {
             batch.dirty.insert(unit, Some(DirtyReason::Reset));
         }
-        ask_again(&mut batch, row.path, row.record());
+        if filter.lost {
+            forget(&mut batch, SourcePath::new(row.path));
+        } else {
+            ask_again(&mut batch, row.path, row.record());
+        }
     }
     for (id, why) in view.dirty()? {
         if matches!(why, DirtyReason::Unfinished { .. }) {
@@ -81,6 +99,23 @@ pub fn reset(target: &Target, filter: &ResetFilter) -> Result<ResetReport, RunEr
     ledger.write(&batch)?;
     ledger.close()?;
     Ok(report)
+}
+
+/// Finds the files whose rows stood in an output that is missing or damaged.
+fn lost(view: &View, sink: &dyn Sink) -> Result<BTreeSet<SourcePath>, RunError> {
+    let mut lost = BTreeSet::new();
+    for unit in view.units()? {
+        let (_, unit) = unit?;
+        for output in unit.outputs {
+            if is_whole(sink.open(&output.path), output.size, output.hash)? {
+                continue;
+            }
+            let members = unit.members.iter().zip(&output.member_rows);
+            let with_rows = members.filter(|(_, rows)| **rows > 0);
+            lost.extend(with_rows.map(|(member, _)| member.path.clone()));
+        }
+    }
+    Ok(lost)
 }
 
 /// Lets the next run try quarantined files again although their bytes are the same. Returns how many.

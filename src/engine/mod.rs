@@ -21,6 +21,7 @@
 
 mod audit;
 mod build;
+mod carry;
 mod commit;
 mod control;
 mod definition;
@@ -32,6 +33,7 @@ mod member;
 mod order;
 mod outcome;
 mod pipeline;
+mod portion;
 mod prepare;
 mod preview;
 mod rebuild;

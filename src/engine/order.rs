@@ -37,6 +37,14 @@ pub(super) struct WorkOrder {
     pub(super) leaves: Vec<SourcePath>,
 }
 
+impl WorkOrder {
+    /// Tells whether the column is a partition column whose value stands in the path.
+    pub(super) fn is_in_path(&self, column: &str) -> bool {
+        let mut names = self.partition_values.iter();
+        names.any(|(name, _)| name == column)
+    }
+}
+
 /// One member of a unit to build.
 #[derive(Debug, Clone)]
 pub(super) struct OrderMember {

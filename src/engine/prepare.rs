@@ -4,9 +4,10 @@
 //! - Nothing here touches the source, the target or the ledger; what it returns is written in one transaction.
 //! - A file that leaves no trace in any output (touched, renamed, retained, frozen) causes no work.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::error::RunError;
+use super::same_content::{Duplicate, Skipped};
 use super::verify::{Changed, Changes, Renamed};
 use crate::config::{OnDelete, OnModify, PathPartitions, Policies};
 use crate::detect::{self, Change, Verdict};
@@ -15,7 +16,7 @@ use crate::model::{
     Carried, FileRecord, Fingerprint, RunId, SourcePath, Standing, Timestamp, UnitId, UnitRecord,
     partition_dir,
 };
-use crate::plan::{self, Arrival, Budget, Taken, removal_brake, take_within};
+use crate::plan::{self, Arrival, Budget, removal_brake, take_within};
 
 /// What a run is about to do.
 #[derive(Debug, Default)]
@@ -28,8 +29,54 @@ pub(super) struct Prepared {
     pub(super) current: HashMap<SourcePath, Fingerprint>,
     /// How many new and changed files are left for the next run.
     pub(super) deferred: u64,
+    /// What they leave of the budget.
+    pub(super) budget: Budget,
+    /// How many files are gone whose rows go with them.
+    pub(super) vanished: u64,
+    /// The last path of the portion, where another comes.
+    pub(super) last: Option<SourcePath>,
+    /// Those of them that are members of a unit: they come in if it is built anyway.
+    pub(super) left: BTreeMap<SourcePath, Left>,
     /// Units with members that belong elsewhere and could not be moved yet: they stay dirty.
     pub(super) waiting: BTreeSet<UnitId>,
+}
+
+/// A changed member that is left for the next run.
+#[derive(Debug)]
+pub(super) struct Left {
+    unit: UnitId,
+    verdict: Verdict,
+    seen: Fingerprint,
+}
+
+impl Prepared {
+    /// Takes over what an earlier portion left: a unit of this one may take it along.
+    pub(super) fn inherit(&mut self, left: BTreeMap<SourcePath, Left>) {
+        for (path, left) in left {
+            self.current.insert(path.clone(), left.seen.clone());
+            self.left.insert(path, left);
+        }
+    }
+
+    /// Returns the members that are left, as the planner wants to know them.
+    pub(super) fn members_left(&self) -> Vec<plan::Changed> {
+        let left = self.left.iter().map(|(path, left)| plan::Changed {
+            unit: left.unit,
+            path: path.clone(),
+        });
+        left.collect()
+    }
+
+    /// Notes which of the members that were left come in with `plan`. Returns how many.
+    pub(super) fn take_along(&mut self, plan: &plan::Plan) -> u64 {
+        let before = self.left.len();
+        for path in plan.units.values().flat_map(|unit| &unit.modified) {
+            if let Some(left) = self.left.remove(path) {
+                keep_reason(&mut self.batch, path, &left.verdict);
+            }
+        }
+        (before - self.left.len()) as u64
+    }
 }
 
 /// What verdicts are turned into rows with.
@@ -41,18 +88,34 @@ pub(super) struct Preparation<'a> {
     pub(super) looked_at: Timestamp,
     pub(super) run: RunId,
     pub(super) budget: Budget,
+    pub(super) vanished: Vanished,
+}
+
+/// What the removal brake judges besides the files at hand.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Vanished {
+    /// Files that the run has removed already.
+    pub(super) before: u64,
+    /// Vanished files that a later portion takes up.
+    pub(super) beyond: u64,
+    /// Files that were live when the run began.
+    pub(super) live: u64,
 }
 
 impl Preparation<'_> {
     /// # Errors
     /// [`RunError::Braked`] and [`RunError::ModifiedForbidden`] before anything is changed; [`LedgerError`].
-    pub(super) fn prepare(
-        &self,
-        changes: Changes,
-        duplicates: Vec<Changed>,
-    ) -> Result<Prepared, RunError> {
-        self.check_policies(&changes)?;
-        let mut prepared = Prepared::default();
+    pub(super) fn prepare(&self, skipped: Skipped) -> Result<Prepared, RunError> {
+        let Skipped {
+            changes,
+            duplicates,
+            bound,
+        } = skipped;
+        let mut prepared = Prepared {
+            vanished: self.check_policies(&changes)?,
+            last: changes.last.clone(),
+            ..Prepared::default()
+        };
         let mut members = MemberEdits::default();
         for renamed in changes.renames {
             self.rename(renamed, &mut prepared.batch, &mut members);
@@ -61,50 +124,71 @@ impl Preparation<'_> {
             .files
             .into_iter()
             .partition(|file| matches!(file.verdict.change, Change::Added | Change::Modified));
-        let taken = self.take(work)?;
-        prepared.deferred = taken.deferred;
-        let places = Places::of(self.view, &taken.taken)?;
-        for file in taken.taken {
-            self.take_in(file, &mut prepared, &mut members, &places);
+        // Freezing costs nothing, so no limit holds it back.
+        let (ignored, work): (Vec<_>, Vec<_>) = work
+            .into_iter()
+            .partition(|file| is_ignored(self.policies, file));
+        for file in ignored {
+            self.freeze(file, &mut prepared.batch, &mut members);
         }
+        let waiting = self.take_work(work, &bound, &mut prepared)?;
         for file in rest {
             self.note(file, &mut prepared);
         }
-        for file in duplicates {
-            self.set_aside(file, &mut prepared);
+        for Duplicate { file, of } in duplicates {
+            if waiting.contains(&of) {
+                prepared.deferred += 1;
+            } else {
+                self.set_aside(file, &mut prepared);
+            }
         }
         members.apply(self.view, &mut prepared.batch)?;
         Ok(prepared)
     }
 
-    /// Takes what the budget allows. Changed files of units that are built again anyway do not count: their rows may
-    /// be nowhere to carry over from, and while one waits no other could be taken.
-    fn take(&self, work: Vec<Changed>) -> Result<Taken<Changed>, LedgerError> {
-        let dirty = self.view.dirty()?.into_iter();
-        let dirty: BTreeSet<UnitId> = dirty.map(|(unit, _)| unit).collect();
-        let is_due = |file: &Changed| {
-            let record = file.record.as_ref().filter(|record| has_rows(record));
-            let unit = record.and_then(|record| record.unit);
-            unit.is_some_and(|unit| dirty.contains(&unit))
-        };
-        let (mut due, rest): (Vec<_>, Vec<_>) = work.into_iter().partition(is_due);
+    /// Takes in as much as the budget allows, and returns what is left for the next run.
+    fn take_work(
+        &self,
+        work: Vec<Changed>,
+        bound: &HashSet<SourcePath>,
+        prepared: &mut Prepared,
+    ) -> Result<BTreeSet<SourcePath>, RunError> {
+        let (mut taken, free): (Vec<_>, Vec<_>) = work
+            .into_iter()
+            .partition(|file| bound.contains(&file.path));
         let size = |file: &Changed| file.seen.as_ref().map_or(0, |seen| seen.size);
-        let mut all = take_within(rest, size, self.budget);
-        all.taken.append(&mut due);
-        all.taken.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(all)
+        let within = take_within(free, size, self.budget);
+        prepared.budget = within.left;
+        taken.extend(within.taken);
+        let places = Places::of(self.view, &taken)?;
+        for file in taken {
+            self.take_in(file, prepared, &places);
+        }
+        let waiting = within.deferred.iter().map(|file| file.path.clone());
+        let waiting: BTreeSet<SourcePath> = waiting.collect();
+        prepared.deferred = waiting.len() as u64;
+        for file in within.deferred {
+            leave(file, prepared);
+        }
+        Ok(waiting)
     }
 
-    fn check_policies(&self, changes: &Changes) -> Result<(), RunError> {
+    /// Returns how many files are gone whose rows go with them.
+    fn check_policies(&self, changes: &Changes) -> Result<u64, RunError> {
         let loses_rows = |file: &&Changed| {
             file.verdict.change == Change::Removed
                 && self.policies.on_delete == OnDelete::Remove
-                && file.record.as_ref().is_some_and(has_rows)
+                && file
+                    .record
+                    .as_ref()
+                    .is_some_and(|record| record.standing.has_rows())
         };
         let vanished = changes.files.iter().filter(loses_rows).count() as u64;
-        if self.policies.removals == crate::config::Removals::Braked {
-            let live = self.view.meta()?.files;
-            if let Some(brake) = removal_brake(vanished, live) {
+        if self.policies.removals == crate::config::Removals::Braked
+            && self.policies.on_delete == OnDelete::Remove
+        {
+            let vanished = self.vanished.before + vanished + self.vanished.beyond;
+            if let Some(brake) = removal_brake(vanished, self.vanished.live) {
                 return Err(RunError::Braked(brake));
             }
         }
@@ -122,7 +206,7 @@ impl Preparation<'_> {
                 });
             }
         }
-        Ok(())
+        Ok(vanished)
     }
 
     /// The record moves to the new name; the unit's outputs stay as they are.
@@ -143,47 +227,27 @@ impl Preparation<'_> {
     }
 
     /// A file that is new, or has other bytes.
-    fn take_in(
-        &self,
-        file: Changed,
-        prepared: &mut Prepared,
-        members: &mut MemberEdits,
-        places: &Places,
-    ) {
+    fn take_in(&self, file: Changed, prepared: &mut Prepared, places: &Places) {
         let Some(seen) = file.seen.clone() else {
             return;
         };
-        let ignored = self.policies.on_modify == OnModify::Ignore
-            && matches!(&file.record, Some(record) if record.hash.is_some()
-                && matches!(record.standing, Standing::Loaded | Standing::Frozen));
-        if file.verdict.change == Change::Modified && ignored {
-            self.freeze(file, seen, &mut prepared.batch, members);
-            return;
-        }
         keep_reason(&mut prepared.batch, &file.path, &file.verdict);
         prepared.current.insert(file.path.clone(), seen.clone());
-        match file.record {
-            Some(FileRecord {
-                unit: Some(unit),
-                standing,
-                ..
-            }) if standing != Standing::Pending => {
-                prepared.inputs.modified.push(plan::Changed {
-                    unit,
-                    path: file.path,
-                });
-            }
-            record => {
-                let partition = partition_dir(&self.partitions.of(&file.path));
-                let assigned = record.and_then(|record| record.unit);
-                prepared.inputs.arrivals.push(Arrival {
-                    assigned: assigned.filter(|unit| places.is(*unit, &partition)),
-                    partition,
-                    size: seen.size,
-                    path: file.path,
-                });
-            }
+        if let Some(unit) = member_of(&file) {
+            prepared.inputs.modified.push(plan::Changed {
+                unit,
+                path: file.path,
+            });
+            return;
         }
+        let partition = partition_dir(&self.partitions.of(&file.path));
+        let assigned = file.record.and_then(|record| record.unit);
+        prepared.inputs.arrivals.push(Arrival {
+            assigned: assigned.filter(|unit| places.is(*unit, &partition)),
+            partition,
+            size: seen.size,
+            path: file.path,
+        });
     }
 
     /// The same bytes count under an earlier name: this one contributes no row, or no longer.
@@ -220,14 +284,8 @@ impl Preparation<'_> {
     }
 
     /// The policy keeps the rows of the version that was loaded.
-    fn freeze(
-        &self,
-        file: Changed,
-        seen: Fingerprint,
-        batch: &mut Batch,
-        members: &mut MemberEdits,
-    ) {
-        let Some(record) = file.record else {
+    fn freeze(&self, file: Changed, batch: &mut Batch, members: &mut MemberEdits) {
+        let (Some(record), Some(seen)) = (file.record, file.seen) else {
             return;
         };
         if let (Standing::Loaded, Some(unit), Some(hash)) =
@@ -258,25 +316,27 @@ impl Preparation<'_> {
                 let touched = self.seen_again(record, seen);
                 batch.files.insert(file.path, Some(touched));
             }
-            (Change::Removed, Some(record), _) => match record.unit.filter(|_| has_rows(&record)) {
-                None => forget(batch, file.path),
-                Some(_) if self.policies.on_delete == OnDelete::Retain => {
-                    keep_reason(batch, &file.path, &file.verdict);
-                    batch.quarantine.insert(file.path.clone(), None);
-                    let retained = FileRecord {
-                        standing: Standing::Retained,
-                        run: self.run,
-                        ..record
-                    };
-                    batch.files.insert(file.path, Some(retained));
+            (Change::Removed, Some(record), _) => {
+                match record.unit.filter(|_| record.standing.has_rows()) {
+                    None => forget(batch, file.path),
+                    Some(_) if self.policies.on_delete == OnDelete::Retain => {
+                        keep_reason(batch, &file.path, &file.verdict);
+                        batch.quarantine.insert(file.path.clone(), None);
+                        let retained = FileRecord {
+                            standing: Standing::Retained,
+                            run: self.run,
+                            ..record
+                        };
+                        batch.files.insert(file.path, Some(retained));
+                    }
+                    Some(unit) => {
+                        prepared.inputs.removed.push(plan::Changed {
+                            unit,
+                            path: file.path,
+                        });
+                    }
                 }
-                Some(unit) => {
-                    prepared.inputs.removed.push(plan::Changed {
-                        unit,
-                        path: file.path,
-                    });
-                }
-            },
+            }
             _ => {}
         }
     }
@@ -289,12 +349,31 @@ impl Preparation<'_> {
     }
 }
 
-/// Tells whether outputs hold rows of the file.
-fn has_rows(record: &FileRecord) -> bool {
-    !matches!(
-        record.standing,
-        Standing::Pending | Standing::Quarantined | Standing::Duplicate
-    )
+/// A file that this run does not take. Where it is a member, it may have to be taken with its unit after all.
+fn leave(file: Changed, prepared: &mut Prepared) {
+    if let (Some(unit), Some(seen)) = (member_of(&file), file.seen) {
+        prepared.current.insert(file.path.clone(), seen.clone());
+        let left = Left {
+            unit,
+            verdict: file.verdict,
+            seen,
+        };
+        prepared.left.insert(file.path, left);
+    }
+}
+
+/// Returns the unit that the file is a member of.
+fn member_of(file: &Changed) -> Option<UnitId> {
+    let record = file.record.as_ref()?;
+    record.unit.filter(|_| record.standing != Standing::Pending)
+}
+
+/// Tells whether the policy keeps the rows of the version that was loaded.
+pub(super) fn is_ignored(policies: Policies, file: &Changed) -> bool {
+    policies.on_modify == OnModify::Ignore
+        && file.verdict.change == Change::Modified
+        && matches!(&file.record, Some(record) if record.hash.is_some()
+            && matches!(record.standing, Standing::Loaded | Standing::Frozen))
 }
 
 /// The path partitions of the units that an unfinished run gave to files. Where a changed definition puts a file

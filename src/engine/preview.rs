@@ -8,12 +8,16 @@ use super::control::Control;
 use super::definition;
 use super::error::RunError;
 use super::pipeline::Pipeline;
+use super::portion::Portion;
+use super::prepare::Prepared;
 use super::run::{Pass, pool};
-use super::verify::Changes;
+use super::verify::{Changed, Changes};
 use crate::detect::{Change, Reason, Verdict};
 use crate::durable::MemoryDisk;
 use crate::ledger::{self, Ledger, OpenError, View};
-use crate::model::{FileCounts, LedgerId, ReportedError, SourcePath, UnitId};
+use crate::model::{
+    FileCounts, FileRecord, LedgerId, ReportedError, SourcePath, UnitId, UnitRecord,
+};
 use crate::plan::{Plan, PlannedUnit, Why};
 
 /// What a run would do.
@@ -73,16 +77,24 @@ pub struct UnitPreview {
 ///
 /// # Errors
 /// As a run, but for what only writing can bring; a pipeline that is held by a run can be previewed.
+/// [`RunError::Interrupted`], since half a preview would look like a whole one.
 pub fn preview(pipeline: &Pipeline, control: &Control) -> Result<PlanReport, RunError> {
     let view = view(pipeline)?;
     let pool = pool(pipeline)?;
     let mut pass = Pass::new(pipeline, control, &pool, &view.meta()?)?;
     let mut dirty = view.dirty()?;
     let fingerprint = pipeline.definition.fingerprint();
-    if view.meta()?.definition.as_deref() != Some(fingerprint.as_str()) {
+    let is_new = view.meta()?.definition.as_deref() != Some(fingerprint.as_str());
+    if is_new {
         dirty.extend(definition::outdated(&view, &fingerprint)?);
     }
-    let found = pass.look(&view)?;
+    let mut found = pass.look(&view, &Portion::whole())?;
+    if control.is_interrupted() {
+        return Err(RunError::Interrupted);
+    }
+    if is_new {
+        try_again(&view, &mut pass, &mut found)?;
+    }
     let changes = list(&found);
     let mut prepared = pass.prepare(&view, found, &dirty)?;
     let plan = pass.plan(&view, &mut prepared, dirty)?;
@@ -97,7 +109,7 @@ pub fn preview(pipeline: &Pipeline, control: &Control) -> Result<PlanReport, Run
         carried_members: 0,
         errors: pass.errors,
     };
-    describe_units(&view, &plan, &mut report)?;
+    describe_units(&view, &plan, &prepared, &mut report)?;
     report.files.quarantined = view.quarantine()?.len() as u64;
     Ok(report)
 }
@@ -123,6 +135,34 @@ fn view(pipeline: &Pipeline) -> Result<View, RunError> {
     }
 }
 
+/// Adds the quarantined files that nothing happened to: a run under a new definition tries them again.
+fn try_again(view: &View, pass: &mut Pass<'_>, changes: &mut Changes) -> Result<(), RunError> {
+    for (path, quarantined) in view.quarantine()? {
+        let Some(record) = view.file(&path)? else {
+            continue;
+        };
+        if !pass.seen.is_plainly_there(&path) {
+            continue;
+        }
+        let files = &mut pass.report.files;
+        files.unchanged = files.unchanged.saturating_sub(1);
+        files.modified += 1;
+        let hash = quarantined.hash;
+        changes.files.push(Changed {
+            path,
+            verdict: Verdict::new(Change::Modified, Reason::TriedAgain { hash }),
+            seen: Some(record.seen.clone()),
+            hash: Some(hash),
+            record: Some(FileRecord {
+                hash: None,
+                ..record
+            }),
+        });
+    }
+    changes.files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(())
+}
+
 fn list(changes: &Changes) -> Vec<PlannedChange> {
     let renamed = changes
         .renames
@@ -140,44 +180,73 @@ fn list(changes: &Changes) -> Vec<PlannedChange> {
     list
 }
 
-fn describe_units(view: &View, plan: &Plan, report: &mut PlanReport) -> Result<(), RunError> {
+fn describe_units(
+    view: &View,
+    plan: &Plan,
+    prepared: &Prepared,
+    report: &mut PlanReport,
+) -> Result<(), RunError> {
     for (id, planned) in &plan.units {
-        let mut members = planned.joins.len() as u64;
-        let mut bytes = planned.joined_bytes;
+        let mut sums = Sums {
+            members: planned.joins.len() as u64,
+            bytes: planned.joined_bytes,
+            carried: 0,
+        };
         let mut partition = planned.partition.clone().unwrap_or_default();
         for recorded in std::iter::once(id).chain(&planned.absorbs) {
             if let Some(unit) = view.unit(*recorded)? {
-                members += unit.members.len() as u64;
-                bytes += unit.bytes;
-                report.carried_members += carried(view, &unit, planned)?;
+                sums.add(view, &unit, planned, prepared)?;
                 partition = unit.partition;
             }
         }
+        report.carried_members += sums.carried;
         let details = planned.why();
         report.units.push(UnitPreview {
             unit: *id,
             partition,
             why: details.iter().map(ToString::to_string).collect(),
             details,
-            members: members.saturating_sub(planned.leaves.len() as u64),
-            bytes,
+            members: sums.members,
+            bytes: sums.bytes,
         });
     }
     Ok(())
 }
 
-fn carried(
-    view: &View,
-    unit: &crate::model::UnitRecord,
-    planned: &PlannedUnit,
-) -> Result<u64, RunError> {
-    let mut count = 0;
-    for member in &unit.members {
-        let file = view.file(&member.path)?;
-        let is_carried = file.is_some_and(|file| file.standing.is_carried());
-        if is_carried && planned.modified.binary_search(&member.path).is_err() {
-            count += 1;
+/// What a unit to build comes to.
+struct Sums {
+    members: u64,
+    /// Of the files to read.
+    bytes: u64,
+    /// Members that are carried over.
+    carried: u64,
+}
+
+impl Sums {
+    /// Adds the members of a recorded unit that stay.
+    fn add(
+        &mut self,
+        view: &View,
+        unit: &UnitRecord,
+        planned: &PlannedUnit,
+        prepared: &Prepared,
+    ) -> Result<(), RunError> {
+        for member in &unit.members {
+            if planned.leaves.binary_search(&member.path).is_ok() {
+                continue;
+            }
+            let Some(file) = view.file(&member.path)? else {
+                continue;
+            };
+            self.members += 1;
+            let is_modified = planned.modified.binary_search(&member.path).is_ok();
+            if file.standing.is_carried() && !is_modified {
+                self.carried += 1;
+            } else {
+                let now = prepared.current.get(&member.path);
+                self.bytes += now.unwrap_or(&file.seen).size;
+            }
         }
+        Ok(())
     }
-    Ok(count)
 }

@@ -23,7 +23,7 @@ use crate::encode::{Footer, FooterError, FooterInput, read_footer};
 use crate::ledger::{self, Batch, OpenError, SchemaVersion, View};
 use crate::model::{
     DirtyReason, FileRecord, Fingerprint, Member, OutputPath, OutputRecord, RunId, Shape,
-    SourcePath, Standing, Timestamp, UnitId, UnitRecord,
+    SourcePath, Standing, UnitId, UnitRecord,
 };
 use crate::schema::join_shapes;
 use crate::sink::SinkError;
@@ -284,13 +284,7 @@ fn unit_record(outputs: Vec<Read>) -> Option<UnitRecord> {
 fn file_record(member: &Member, unit: UnitId) -> Option<FileRecord> {
     let version = member.carried?;
     Some(FileRecord {
-        seen: Fingerprint {
-            size: version.size,
-            modified_at: Timestamp(0),
-            changed_at: None,
-            inode: None,
-            validator: None,
-        },
+        seen: Fingerprint::unseen(version.size),
         racy: true,
         hash: Some(version.hash),
         standing: Standing::Loaded,

@@ -117,10 +117,6 @@ fn roll_back(view: &View, intent: &Intent) -> Result<Batch, RunError> {
     for id in intent.then.units.keys() {
         if let Some(unit) = view.unit(*id)? {
             owned.extend(unit.outputs.iter().map(|output| output.path.clone()));
-            // Some of them may have been written over already.
-            let doubted = unit
-                .doubting(|output| intent.moves.iter().any(|planned| planned.output == *output));
-            batch.units.insert(*id, Some(doubted));
         }
         if intent.then.units.get(id).is_some_and(Option::is_some) && !dirty.contains(id) {
             batch.dirty.insert(*id, Some(DirtyReason::RolledBack));

@@ -40,16 +40,20 @@ pub(super) fn begin(
     }
 }
 
-/// Counts what a pass over the source found.
-pub(super) fn discovered(
-    report: &mut RunReport,
-    errors: &mut Vec<ReportedError>,
-    discovery: &Discovery,
-) {
+/// Counts what a pass over the source saw.
+pub(super) fn listed(report: &mut RunReport, discovery: &Discovery) {
     report.files.listed = discovery.listed;
     report.files.unchanged = discovery.unchanged;
-    report.files.skipped = discovery.skipped;
-    for unknown in &discovery.unknown {
+    report.files.skipped += discovery.skipped;
+}
+
+/// Counts what could not be looked at.
+pub(super) fn unknown<'a>(
+    report: &mut RunReport,
+    errors: &mut Vec<ReportedError>,
+    unknown: impl Iterator<Item = &'a Unknown>,
+) {
+    for unknown in unknown {
         // A name that cannot be recorded, or a link in a circle, will be there next time as well: it is told every
         // time and does not make a run incomplete. What could not be read may come back.
         match unknown.kind {
@@ -87,7 +91,7 @@ pub(super) fn verified(
         });
     }
     let files = &mut report.files;
-    files.renamed = changes.renames.len() as u64;
+    files.renamed += changes.renames.len() as u64;
     for file in &changes.files {
         match file.verdict.change {
             Change::Added => files.added += 1,

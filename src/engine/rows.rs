@@ -10,12 +10,16 @@ use arrow::record_batch::RecordBatch;
 use super::order::{StagedOutput, WorkOrder};
 use super::work::WorkError;
 use crate::config::FORMAT_VERSION;
-use crate::encode::{EncodeOptions, EncodeSink, Footer, FooterInput, PartitionEncoder};
+use crate::encode::{
+    EncodeError, EncodeOptions, EncodeSink, Footer, FooterInput, PartitionEncoder,
+};
 use crate::model::{
     Carried, ContentHash, OutputPath, PartitionValues, ReadAt, Shape, UnitId, partition_dir,
 };
 use crate::sink::{Discard, Sink, SinkError, StageName, Staging};
-use crate::transform::{PartitionRows, Shuffle, SpillFile, SpillStore, route};
+use crate::transform::{
+    PartitionRows, Shuffle, SpillFile, SpillStore, TransformError, is_routable, route,
+};
 
 /// Takes rows of a member, by its place among those that are in.
 pub(super) type Push<'a> = dyn FnMut(usize, &RecordBatch) -> Result<(), WorkError> + 'a;
@@ -82,28 +86,13 @@ impl Outputs<'_> {
         memory: usize,
         feed: &mut Feed<'_>,
     ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
-        let columns = self.data_columns();
+        let columns = data_columns(self.order);
         let outputs = if columns.is_empty() {
             self.write_partition(&Vec::new(), schema, feed)?
         } else {
             self.write_shuffled(&columns, schema, memory, feed)?
         };
         Ok(outputs.filter(|_| !self.incomplete.get()))
-    }
-
-    /// The partition columns that the path does not give already.
-    fn data_columns(&self) -> Vec<String> {
-        let in_path = |column: &&String| {
-            let mut names = self.order.partition_values.iter();
-            !names.any(|(name, _)| name == *column)
-        };
-        self.order
-            .definition
-            .partition_by
-            .iter()
-            .filter(in_path)
-            .cloned()
-            .collect()
     }
 
     fn write_shuffled(
@@ -229,6 +218,35 @@ impl Outputs<'_> {
             file_number: number,
         }
     }
+}
+
+/// Returns the partition columns that the path does not give already.
+fn data_columns(order: &WorkOrder) -> Vec<String> {
+    let by_rows = |column: &&String| !order.is_in_path(column);
+    let columns = order.definition.partition_by.iter();
+    columns.filter(by_rows).cloned().collect()
+}
+
+/// Returns why the rows of a file with these columns cannot be written, where they cannot.
+///
+/// Only the file's own columns count. Beside other members, or under the pipeline's types, they might well pass; but
+/// then the target's rows would depend on which files happen to share a unit.
+pub(super) fn misfit(order: &WorkOrder, own: &Shape) -> Option<String> {
+    let by_rows = data_columns(order);
+    let unroutable = own
+        .columns
+        .iter()
+        .find(|column| by_rows.contains(&column.name) && !is_routable(&column.data_type));
+    if let Some(column) = unroutable {
+        let error = TransformError::Unroutable {
+            column: column.name.clone(),
+            data_type: column.data_type.clone(),
+        };
+        return Some(error.to_string());
+    }
+    let mut names = own.columns.iter().map(|column| &column.name);
+    let is_stored = |name: &String| !by_rows.contains(name) && !order.is_in_path(name);
+    (!names.any(is_stored)).then(|| EncodeError::NoColumns.to_string())
 }
 
 /// What a directory's name may be long on every file system that matters.

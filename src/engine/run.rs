@@ -9,18 +9,19 @@ use super::control::{Control, Phase};
 use super::discover::{Discovery, discover};
 use super::error::RunError;
 use super::pipeline::Pipeline;
-use super::prepare::{Preparation, Prepared, record_plan};
+use super::portion::Portion;
+use super::prepare::{Left, Preparation, Prepared, Vanished, record_plan};
 use super::same_content::{self, Skipped};
 use super::session::{self, Absent};
 use super::verify::{Changes, HashAdded, verify};
 use super::{definition, report};
-use crate::config::{PathPartitions, SameContent};
+use crate::config::{OnModify, PathPartitions, SameContent};
 use crate::decode::recognise;
 use crate::detect::Look;
 use crate::ledger::{Batch, Garbage, Ledger, Meta, MetaChange, View};
 use crate::model::{
-    DirtyReason, ErrorKind, OutputPath, ReportedError, RunId, RunReport, RunStatus, Timestamp,
-    UnitId,
+    DirtyReason, ErrorKind, OutputPath, ReportedError, RunId, RunReport, RunStatus, SourcePath,
+    Timestamp, UnitId,
 };
 use crate::plan::{self, Budget, OpenUnit, Plan, UnitBounds};
 
@@ -97,9 +98,27 @@ pub(super) struct Pass<'a> {
     pub(super) run: RunId,
     pub(super) report: RunReport,
     pub(super) errors: Vec<ReportedError>,
-    seen: definition::Seen,
+    pub(super) seen: definition::Seen,
     newest: Option<Timestamp>,
+    vanished: Vanished,
+    /// What is left of the run's budget.
+    budget: Budget,
+    /// Members that the budget kept earlier portions from taking.
+    left: BTreeMap<SourcePath, Left>,
+    /// What could not be looked at, as far as it is told already.
+    told: BTreeSet<String>,
     started: Duration,
+}
+
+/// What the portions of a run have done to units and outputs.
+#[derive(Default)]
+pub(super) struct Built {
+    /// Obsolete outputs that are removed, and still listed as garbage.
+    pub(super) collected: BTreeSet<OutputPath>,
+    /// Units that were planned, whatever became of them.
+    pub(super) planned: BTreeSet<UnitId>,
+    /// Units that could not be built.
+    pub(super) failed: BTreeSet<UnitId>,
 }
 
 impl<'a> Pass<'a> {
@@ -122,28 +141,69 @@ impl<'a> Pass<'a> {
             errors: Vec::new(),
             seen: definition::Seen::default(),
             newest: None,
+            vanished: Vanished {
+                live: meta.files,
+                ..Vanished::default()
+            },
+            budget: Budget {
+                files: pipeline.limits.max_files,
+                bytes: pipeline.limits.max_bytes.map(|size| size.0),
+                is_begun: false,
+            },
+            left: BTreeMap::new(),
+            told: BTreeSet::new(),
             started: pipeline.target.clock.monotonic(),
         })
     }
 
     fn run(mut self, ledger: &Ledger) -> Result<RunReport, RunError> {
         definition::adopt(ledger, &self.pipeline.definition)?;
-        let view = ledger.view()?;
-        let changes = self.look(&view)?;
-        if self.control.is_interrupted() {
-            return self.end(ledger, BTreeSet::new());
+        let mut built = Built::default();
+        let mut next = Some(self.first_portion());
+        while let Some(portion) = next.take() {
+            let view = ledger.view()?;
+            let changes = self.look(&view, &portion)?;
+            if self.control.is_interrupted() {
+                break;
+            }
+            next = changes.last.clone().map(|last| portion.behind(last));
+            self.take_up(ledger, view, changes, &mut built)?;
         }
-        let dirty = view.dirty()?;
+        self.end(ledger, built)
+    }
+
+    fn first_portion(&self) -> Portion {
+        match self.pipeline.policies.on_modify {
+            // Whether a file was modified must be known of all of them before anything is changed.
+            OnModify::Fail => Portion::whole(),
+            OnModify::Replace | OnModify::Ignore => {
+                Portion::first(self.pipeline.limits.portion_files)
+            }
+        }
+    }
+
+    /// Plans, records and builds what was found.
+    fn take_up(
+        &mut self,
+        ledger: &Ledger,
+        view: View,
+        changes: Changes,
+        built: &mut Built,
+    ) -> Result<(), RunError> {
+        let mut dirty = view.dirty()?;
         let mut prepared = self.prepare(&view, changes, &dirty)?;
+        // What is dirty although an earlier portion built it is left to the next run.
+        dirty.retain(|(unit, _)| !built.planned.contains(unit));
         let plan = self.plan(&view, &mut prepared, dirty)?;
         self.record(ledger, &view, &mut prepared, &plan)?;
         drop(view);
-        let collected = self.build(ledger, plan, &prepared)?;
-        self.end(ledger, collected)
+        self.build(ledger, plan, &mut prepared, built)?;
+        self.left = prepared.left;
+        Ok(())
     }
 
     /// Discovers and verifies.
-    pub(super) fn look(&mut self, view: &View) -> Result<Changes, RunError> {
+    pub(super) fn look(&mut self, view: &View, portion: &Portion) -> Result<Changes, RunError> {
         let clock = &self.pipeline.target.clock;
         let progress = self.control.progress();
         progress.enter(Phase::Discover);
@@ -159,29 +219,36 @@ impl<'a> Pass<'a> {
         let begun = clock.monotonic();
         let discovery = self
             .pool
-            .install(|| discover(source, view, look, self.control))?;
+            .install(|| discover(source, view, look, portion, self.control))?;
         let found = clock.monotonic();
         progress.enter(Phase::Verify);
-        let changes = self.verify(discovery)?;
-        self.report.seconds.discover = found.saturating_sub(begun).as_secs_f64();
-        self.report.seconds.verify = clock.monotonic().saturating_sub(found).as_secs_f64();
+        let changes = self.verify(discovery, portion)?;
+        self.report.seconds.discover += found.saturating_sub(begun).as_secs_f64();
+        self.report.seconds.verify += clock.monotonic().saturating_sub(found).as_secs_f64();
         Ok(changes)
     }
 
-    fn verify(&mut self, discovery: Discovery) -> Result<Changes, RunError> {
-        report::discovered(&mut self.report, &mut self.errors, &discovery);
+    fn verify(&mut self, discovery: Discovery, portion: &Portion) -> Result<Changes, RunError> {
+        if portion.is_first() {
+            report::listed(&mut self.report, &discovery);
+            self.newest = discovery.newest;
+        }
+        let told = &mut self.told;
+        let untold = discovery.unknown.iter();
+        let untold = untold.filter(|unknown| told.insert(unknown.path.clone()));
+        report::unknown(&mut self.report, &mut self.errors, untold);
         if discovery.listed == 0
             && let Some(root) = report::lost_root(&discovery)
         {
             let source = std::io::Error::new(root.source.kind(), root.source.to_string());
             return Err(RunError::Source(self.pipeline.source.describe(), source));
         }
-        self.newest = discovery.newest;
-        let hidden = discovery
-            .unknown
-            .iter()
-            .filter_map(|unknown| unknown.hides.clone());
-        self.seen.hidden = hidden.collect();
+        let last = discovery.found.last().map(|found| found.path.clone());
+        let last = last.filter(|_| discovery.beyond.files > 0);
+        let hidden = discovery.unknown.into_iter();
+        let hidden = hidden.filter_map(|unknown| unknown.hides);
+        self.seen.hidden = hidden.chain(portion.outside(last.as_ref())).collect();
+        self.vanished.beyond = discovery.beyond.lost;
         let format = self.pipeline.definition.format;
         let partitions = &self.partitions;
         let interchangeable = |from: &str, to: &str| {
@@ -198,6 +265,7 @@ impl<'a> Pass<'a> {
             .pool
             .install(|| verify(source, found, hash_added, &interchangeable, self.control));
         self.seen.doubtful = changes.paths().cloned().collect();
+        changes.last = last;
         report::verified(&mut self.report, &mut self.errors, &mut changes);
         Ok(changes)
     }
@@ -208,44 +276,41 @@ impl<'a> Pass<'a> {
         changes: Changes,
         dirty: &[(UnitId, DirtyReason)],
     ) -> Result<Prepared, RunError> {
-        let Skipped {
-            changes,
-            duplicates,
-        } = match self.pipeline.policies.same_content {
-            SameContent::Skip => same_content::skip(view, changes)?,
+        let skipped = match self.pipeline.policies.same_content {
+            SameContent::Skip => same_content::skip(view, changes, self.pipeline.policies)?,
             SameContent::Load | SameContent::Warn => Skipped {
                 changes,
-                duplicates: Vec::new(),
+                ..Skipped::default()
             },
         };
-        let mut prepared = self.preparation(view).prepare(changes, duplicates)?;
+        let mut prepared = self.preparation(view).prepare(skipped)?;
         let current = &prepared.current;
         self.seen
             .doubtful
             .retain(|path| !current.contains_key(path));
         let misplaced = definition::misplaced(view, dirty, &self.partitions)?;
         misplaced.move_into(&mut prepared, &self.seen, &self.partitions);
-        self.report.files.deferred = prepared.deferred;
+        prepared.inherit(std::mem::take(&mut self.left));
+        self.report.files.deferred += prepared.deferred;
+        self.budget = prepared.budget;
+        self.vanished.before += prepared.vanished;
         Ok(prepared)
     }
 
     fn preparation<'v>(&'v self, view: &'v View) -> Preparation<'v> {
-        let limits = self.pipeline.limits;
         Preparation {
             view,
             policies: self.pipeline.policies,
             partitions: &self.partitions,
             looked_at: self.looked_at,
             run: self.run,
-            budget: Budget {
-                files: limits.max_files,
-                bytes: limits.max_bytes.map(|size| size.0),
-            },
+            budget: self.budget,
+            vanished: self.vanished,
         }
     }
 
     pub(super) fn plan(
-        &self,
+        &mut self,
         view: &View,
         prepared: &mut Prepared,
         dirty: Vec<(UnitId, DirtyReason)>,
@@ -253,6 +318,7 @@ impl<'a> Pass<'a> {
         let mut inputs = std::mem::take(&mut prepared.inputs);
         inputs.next_unit = view.meta()?.next_unit;
         inputs.dirty = dirty;
+        inputs.deferred = prepared.members_left();
         let places: BTreeSet<&String> = inputs
             .arrivals
             .iter()
@@ -274,7 +340,9 @@ impl<'a> Pass<'a> {
             bytes: limits.unit_size.0,
             members: limits.unit_files as u64,
         };
-        Ok(plan::plan(inputs, bounds))
+        let plan = plan::plan(inputs, bounds);
+        self.report.files.deferred -= prepared.take_along(&plan);
+        Ok(plan)
     }
 
     /// Records what needs no work, and the plan for what does: both before work begins.
@@ -304,17 +372,14 @@ impl<'a> Pass<'a> {
     }
 
     /// Writes the report, the checkpoint and the watermark.
-    fn end(
-        mut self,
-        ledger: &Ledger,
-        collected: BTreeSet<OutputPath>,
-    ) -> Result<RunReport, RunError> {
+    fn end(mut self, ledger: &Ledger, built: Built) -> Result<RunReport, RunError> {
         let view = ledger.view()?;
         if self.pipeline.policies.same_content == SameContent::Warn && self.report.units.written > 0
         {
             self.errors.extend(same_content::doubles(&view, self.run)?);
         }
         self.report.files.quarantined = view.quarantine()?.len() as u64;
+        self.report.units.failed = built.failed.len() as u64;
         let interrupted = self.control.is_interrupted();
         report::finish(
             &mut self.report,
@@ -327,7 +392,8 @@ impl<'a> Pass<'a> {
         let clock = &self.pipeline.target.clock;
         self.report.seconds.total = clock.monotonic().saturating_sub(self.started).as_secs_f64();
         ledger.write(&Batch {
-            garbage: collected
+            garbage: built
+                .collected
                 .into_iter()
                 .map(|output| (output, Garbage::Collected))
                 .collect(),

@@ -3,137 +3,281 @@
 //! With `skip`, of all live names with the same bytes only the first in byte order counts. Which one that is can
 //! change with every file that comes or goes, so the names of each hash that a change touches are looked at
 //! together: the ledger's, less what vanished, plus what is new.
+//!
+//! # Other policies
+//! - A name whose rows only the outputs hold (retained, frozen, outlived) counts before all others, with the bytes
+//!   that its rows are of: nothing may take the place of rows that cannot be had again.
+//! - What is left by `--max-files` must not change which name counts. New names of new bytes wait together; where
+//!   recorded names are in competition, none of them is held back.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::verify::{Changed, Changes};
+use super::prepare::is_ignored;
+use super::verify::{Changed, Changes, Renamed};
+use crate::config::{OnDelete, Policies};
 use crate::detect::{Change, Reason, Verdict};
 use crate::ledger::{LedgerError, View};
 use crate::model::{
     ContentHash, ErrorKind, FileRecord, KeyRange, ReportedError, RunId, SourcePath, Standing,
+    UnitId, UnitRecord,
 };
 
 /// What `skip` makes of the changes.
+#[derive(Default)]
 pub(super) struct Skipped {
     /// The changes that count.
     pub(super) changes: Changes,
-    /// Files that hold the same bytes as an earlier name, and are to contribute no row.
-    pub(super) duplicates: Vec<Changed>,
+    /// Files that are to contribute no row.
+    pub(super) duplicates: Vec<Duplicate>,
+    /// Files that decide which recorded name counts: no limit may hold them back.
+    pub(super) bound: HashSet<SourcePath>,
+}
+
+/// A file that holds the same bytes as another name, which counts.
+pub(super) struct Duplicate {
+    pub(super) file: Changed,
+    /// The name that counts.
+    pub(super) of: SourcePath,
 }
 
 /// Finds, for each hash that a change touches, the one name that counts.
 ///
 /// # Errors
 /// [`LedgerError`] where the ledger cannot be read.
-pub(super) fn skip(view: &View, mut changes: Changes) -> Result<Skipped, LedgerError> {
-    // A rename is a name that went and one that came; with names in competition it has to be seen as such.
-    for renamed in std::mem::take(&mut changes.renames) {
-        changes.files.push(renamed.from);
-        let verdict = Verdict::new(Change::Added, Reason::NoRecord);
-        changes.files.push(Changed {
-            verdict,
-            ..renamed.to
-        });
+pub(super) fn skip(
+    view: &View,
+    mut changes: Changes,
+    policies: Policies,
+) -> Result<Skipped, LedgerError> {
+    let renames = split_renames(&mut changes);
+    let mut names = Names::new(view, policies);
+    for file in &changes.files {
+        names.add_changed(file)?;
     }
-    let mut names = Names::of_changes(&changes);
-    names.add_recorded(view)?;
+    names.add_recorded()?;
+    let mut skipped = Skipped::default();
     let mut files: BTreeMap<SourcePath, Changed> = changes
         .files
         .into_iter()
         .map(|file| (file.path.clone(), file))
         .collect();
-    let mut duplicates = Vec::new();
-    for (hash, live) in names.live {
-        for (place, (path, record)) in live.into_iter().enumerate() {
-            let counts = record
-                .as_ref()
-                .is_some_and(|record| record.standing != Standing::Duplicate);
-            // What is still being written counts as it was last time, and keeps its own verdict.
-            let changed = files.get(&path).is_some_and(has_settled);
-            let file = changed.then(|| files.remove(&path)).flatten();
-            let next = match (place, file) {
-                (0, Some(file)) if is_touched(&file) && !counts => Some(first(file, hash)),
-                (0, Some(file)) => Some(file),
-                (0, None) if counts => None,
-                (0, None) => steps_in(path, record, hash),
-                (_, Some(file)) if is_touched(&file) && !counts => Some(file),
-                (_, Some(file)) if is_touched(&file) => {
-                    duplicates.push(double(file, hash));
-                    None
-                }
-                (_, Some(file)) => {
-                    duplicates.push(file);
-                    None
-                }
-                (_, None) => {
-                    duplicates.extend(steps_back(path, record, hash).filter(|_| counts));
-                    None
-                }
-            };
-            files.extend(next.map(|file| (file.path.clone(), file)));
+    for renamed in renames {
+        if names.take_alone(&renamed) {
+            files.remove(&renamed.from.path);
+            files.remove(&renamed.to.path);
+            changes.renames.push(renamed);
         }
     }
+    let left: HashSet<ContentHash> = names.of.values().copied().collect();
+    let mut contested = HashSet::new();
+    for (hash, group) in std::mem::take(&mut names.groups) {
+        let in_competition = group.len() > 1;
+        let is_known = left.contains(&hash) || group.values().any(Option::is_some);
+        let stepped_in = settle(hash, group, &mut files, &mut skipped.duplicates);
+        if is_known && (in_competition || stepped_in) {
+            contested.insert(hash);
+        }
+    }
+    let is_bound = |(path, file): &(&SourcePath, &Changed)| {
+        let of_rows = names.of.get(*path);
+        let mut hashes = of_rows.into_iter().chain(&file.hash);
+        hashes.any(|hash| contested.contains(hash))
+    };
+    let bound = files.iter().filter(is_bound);
+    skipped.bound = bound.map(|(path, _)| path.clone()).collect();
     changes.files = files.into_values().collect();
-    Ok(Skipped {
-        changes,
-        duplicates,
-    })
+    skipped.changes = changes;
+    Ok(skipped)
 }
 
-/// Live names by content.
-struct Names {
+/// A rename is a name that went and one that came; with names in competition it has to be seen as such.
+fn split_renames(changes: &mut Changes) -> Vec<Renamed> {
+    let renames = std::mem::take(&mut changes.renames);
+    for renamed in &renames {
+        changes.files.push(renamed.from.clone());
+        changes.files.push(Changed {
+            verdict: Verdict::new(Change::Added, Reason::NoRecord),
+            ..renamed.to.clone()
+        });
+    }
+    renames
+}
+
+/// Lets the first name of a group count and the others not. Returns whether a name steps in that did not count.
+fn settle(
+    hash: ContentHash,
+    group: Group,
+    files: &mut BTreeMap<SourcePath, Changed>,
+    duplicates: &mut Vec<Duplicate>,
+) -> bool {
+    let Some(((_, first), _)) = group.first_key_value() else {
+        return false;
+    };
+    let first = first.clone();
+    let mut stepped_in = false;
+    for ((rank, path), record) in group {
+        if rank == Rank::Held {
+            continue;
+        }
+        let is_first = path == first;
+        let counts = record
+            .as_ref()
+            .is_some_and(|record| record.standing != Standing::Duplicate);
+        // What is still being written counts as it was last time, and keeps its own verdict.
+        let changed = files.get(&path).is_some_and(has_settled);
+        let file = changed.then(|| files.remove(&path)).flatten();
+        let touched = file.as_ref().is_some_and(is_touched);
+        let next = match file {
+            Some(file) if touched && is_first != counts => Some(judged(file, is_first, hash)),
+            None if is_first != counts => {
+                record.map(|record| judged(unchanged(path, record), is_first, hash))
+            }
+            other => other,
+        };
+        let Some(file) = next else { continue };
+        stepped_in |= is_first && matches!(file.verdict.reason, Reason::FirstOfItsContent { .. });
+        if is_first || (touched && !counts) {
+            files.insert(file.path.clone(), file);
+        } else {
+            let of = first.clone();
+            duplicates.push(Duplicate { file, of });
+        }
+    }
+    stepped_in
+}
+
+/// A name's claim to be the one that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// Its rows cannot be had again.
+    Held,
+    /// It lies in the source.
+    Live,
+}
+
+/// Names of the same bytes, the one that counts first.
+type Group = BTreeMap<(Rank, SourcePath), Option<FileRecord>>;
+
+/// Names by content.
+struct Names<'a> {
+    view: &'a View,
+    policies: Policies,
+    /// What the rows of changed files are of.
+    of: HashMap<SourcePath, ContentHash>,
     touched: HashSet<ContentHash>,
     changed: HashSet<SourcePath>,
-    live: HashMap<ContentHash, BTreeMap<SourcePath, Option<FileRecord>>>,
+    groups: HashMap<ContentHash, Group>,
+    /// The unit that was asked last: neighbours often share one.
+    unit: Option<(UnitId, UnitRecord)>,
 }
 
-impl Names {
-    fn of_changes(changes: &Changes) -> Self {
-        let mut names = Self {
+impl<'a> Names<'a> {
+    fn new(view: &'a View, policies: Policies) -> Self {
+        Self {
+            view,
+            policies,
+            of: HashMap::new(),
             touched: HashSet::new(),
             changed: HashSet::new(),
-            live: HashMap::new(),
-        };
-        for file in &changes.files {
-            if has_settled(file) {
-                names.changed.insert(file.path.clone());
-            }
-            names
-                .touched
-                .extend(file.record.as_ref().and_then(|record| record.hash));
-            names.touched.extend(file.hash);
-            let comes = match file.verdict.change {
-                Change::Added | Change::Modified => true,
-                Change::Touched => file
-                    .record
-                    .as_ref()
-                    .is_some_and(|record| stands(record.standing)),
-                _ => false,
-            };
-            if let Some(hash) = file.hash.filter(|_| comes) {
-                let live = names.live.entry(hash).or_default();
-                live.insert(file.path.clone(), file.record.clone());
-            }
+            groups: HashMap::new(),
+            unit: None,
         }
-        names
+    }
+
+    fn add_changed(&mut self, file: &Changed) -> Result<(), LedgerError> {
+        let record = file.record.as_ref();
+        let loaded = match record {
+            Some(record) => self.loaded(&file.path, record)?,
+            None => None,
+        };
+        let recorded = record.and_then(|record| record.hash);
+        self.of.extend(loaded.map(|hash| (file.path.clone(), hash)));
+        self.touched
+            .extend([loaded, recorded, file.hash].into_iter().flatten());
+        if !has_settled(file) {
+            return Ok(());
+        }
+        self.changed.insert(file.path.clone());
+        let held = match file.verdict.change {
+            Change::Added => false,
+            Change::Modified => is_ignored(self.policies, file),
+            Change::Removed => {
+                self.policies.on_delete == OnDelete::Retain
+                    && record.is_some_and(|record| record.standing.has_rows())
+            }
+            _ => record.is_some_and(|record| record.standing.is_carried()),
+        };
+        let comes = match file.verdict.change {
+            Change::Added | Change::Modified => true,
+            Change::Touched => record.is_some_and(|record| stands(record.standing)),
+            _ => false,
+        };
+        let claim = if held {
+            loaded.map(|hash| (Rank::Held, hash))
+        } else {
+            file.hash.filter(|_| comes).map(|hash| (Rank::Live, hash))
+        };
+        if let Some((rank, hash)) = claim {
+            let group = self.groups.entry(hash).or_default();
+            group.insert((rank, file.path.clone()), file.record.clone());
+        }
+        Ok(())
     }
 
     /// Adds the names of the same content that did not change.
-    fn add_recorded(&mut self, view: &View) -> Result<(), LedgerError> {
+    fn add_recorded(&mut self) -> Result<(), LedgerError> {
         if self.touched.is_empty() {
             return Ok(());
         }
-        let mut rows = view.files(&KeyRange::all())?;
+        let mut rows = self.view.files(&KeyRange::all())?;
         while let Some(row) = rows.next()? {
-            let Some(hash) = row.hash().filter(|hash| self.touched.contains(hash)) else {
+            let held = row.standing().is_carried();
+            if self.changed.contains(row.path) || !(held || stands(row.standing())) {
                 continue;
+            }
+            let (rank, hash) = if held {
+                (Rank::Held, self.loaded(row.path, &row.record())?)
+            } else {
+                (Rank::Live, row.hash())
             };
-            if stands(row.standing()) && !self.changed.contains(row.path) {
-                let live = self.live.entry(hash).or_default();
-                live.insert(SourcePath::new(row.path), Some(row.record()));
+            if let Some(hash) = hash.filter(|hash| self.touched.contains(hash)) {
+                let group = self.groups.entry(hash).or_default();
+                group.insert((rank, SourcePath::new(row.path)), Some(row.record()));
             }
         }
         Ok(())
+    }
+
+    /// Returns what the file's rows in the outputs are of.
+    fn loaded(
+        &mut self,
+        path: &str,
+        record: &FileRecord,
+    ) -> Result<Option<ContentHash>, LedgerError> {
+        let Some(id) = record.unit.filter(|_| record.standing.is_carried()) else {
+            return Ok(record.hash.filter(|_| record.standing == Standing::Loaded));
+        };
+        if self.unit.as_ref().is_none_or(|(known, _)| *known != id) {
+            self.unit = self.view.unit(id)?.map(|unit| (id, unit));
+        }
+        let members = self.unit.iter().flat_map(|(_, unit)| &unit.members);
+        let mut own = members.filter(|member| *member.path == *path);
+        let version = own.next().and_then(|member| member.carried);
+        Ok(version.map(|version| version.hash).or(record.hash))
+    }
+
+    /// Takes the two names of a rename out, if no other name has their bytes.
+    fn take_alone(&mut self, renamed: &Renamed) -> bool {
+        let Some(hash) = renamed.to.hash else {
+            return false;
+        };
+        let own = [&renamed.from.path, &renamed.to.path];
+        let group = self.groups.get(&hash);
+        let alone = group.is_some_and(|group| group.keys().all(|(_, path)| own.contains(&path)));
+        if alone {
+            self.groups.remove(&hash);
+        }
+        alone
     }
 }
 
@@ -151,40 +295,25 @@ fn is_touched(file: &Changed) -> bool {
     file.verdict.change == Change::Touched
 }
 
-/// A duplicate whose predecessors are gone, and whose stamps moved besides.
-fn first(file: Changed, hash: ContentHash) -> Changed {
-    let verdict = Verdict::new(Change::Added, Reason::FirstOfItsContent { hash });
+/// A name that counts from now on, or no longer.
+fn judged(file: Changed, is_first: bool, hash: ContentHash) -> Changed {
+    let verdict = if is_first {
+        Verdict::new(Change::Added, Reason::FirstOfItsContent { hash })
+    } else {
+        Verdict::new(Change::Modified, Reason::DoubleOfEarlierName { hash })
+    };
     Changed { verdict, ..file }
 }
 
-/// A file that counted until an earlier name with the same bytes came, and whose stamps moved besides.
-fn double(file: Changed, hash: ContentHash) -> Changed {
-    let verdict = Verdict::new(Change::Modified, Reason::DoubleOfEarlierName { hash });
-    Changed { verdict, ..file }
-}
-
-/// A duplicate whose predecessors are gone.
-fn steps_in(path: SourcePath, record: Option<FileRecord>, hash: ContentHash) -> Option<Changed> {
-    let record = record?;
-    Some(Changed {
+/// A recorded name that nothing happened to.
+fn unchanged(path: SourcePath, record: FileRecord) -> Changed {
+    Changed {
         path,
-        verdict: Verdict::new(Change::Added, Reason::FirstOfItsContent { hash }),
+        verdict: Verdict::new(Change::Unchanged, Reason::StampsEqual),
         seen: Some(record.seen.clone()),
-        hash: Some(hash),
+        hash: record.hash,
         record: Some(record),
-    })
-}
-
-/// A file that counted until an earlier name with the same bytes came.
-fn steps_back(path: SourcePath, record: Option<FileRecord>, hash: ContentHash) -> Option<Changed> {
-    let record = record?;
-    Some(Changed {
-        path,
-        verdict: Verdict::new(Change::Modified, Reason::DoubleOfEarlierName { hash }),
-        seen: Some(record.seen.clone()),
-        hash: Some(hash),
-        record: Some(record),
-    })
+    }
 }
 
 /// Returns a word about each file of this run whose bytes stand under another name as well.

@@ -38,6 +38,8 @@ pub(super) struct Changes {
     pub(super) unreadable: Vec<(SourcePath, String)>,
     /// Bytes read for hashing.
     pub(super) bytes_read: u64,
+    /// The last path of this portion, where more lies behind it.
+    pub(super) last: Option<SourcePath>,
 }
 
 impl Changes {
@@ -108,9 +110,9 @@ struct Decided {
     bytes_read: u64,
 }
 
-/// New, or planned by a run that did not get to it.
+/// To be read whatever its bytes are: new, planned by a run that did not get to it, back, or no longer frozen.
 fn comes(glance: &Glance) -> bool {
-    matches!(glance, Glance::Decided(verdict) if verdict.change == Change::Added)
+    matches!(glance, Glance::Decided(verdict) if matches!(verdict.change, Change::Added | Change::Modified))
 }
 
 /// New, and not known to any run.

@@ -12,25 +12,22 @@
 //! - A staged file of a dropped attempt is removed.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
+use super::carry::{Carrier, CarryError};
 use super::control::{Control, Progress};
 use super::member::{self, Reading, ToRead, Trouble};
 use super::order::{Carry, OrderMember, OrderRead, Outcome, Receipt, StagedOutput, WorkOrder};
-use super::recover::is_whole;
-use super::rows::{Outputs, UnitFiles};
-use crate::decode::{self, DecodeError};
+use super::rows::{self, Outputs, UnitFiles};
 use crate::encode::EncodeError;
-use crate::model::{Carried, Column, OutputPath, ReadAt, Shape};
+use crate::model::{Carried, Column, Shape, SourcePath};
 use crate::schema::{join_shapes, join_types, written_type};
 use crate::sink::{Sink, SinkError};
 use crate::source::Source;
-use crate::transform::{TransformError, conform, restore};
+use crate::transform::{TransformError, conform};
 
 /// More attempts than a source that holds still can need.
 const ATTEMPTS: usize = 8;
@@ -44,22 +41,12 @@ pub(super) enum WorkError {
     Encode(#[from] EncodeError),
     #[error("cannot stage rows")]
     Sink(#[from] SinkError),
-    #[error("cannot carry rows over from {output}")]
+    #[error("cannot carry the rows of {member} over")]
     Carry {
-        output: OutputPath,
+        member: SourcePath,
         #[source]
-        source: DecodeError,
+        source: CarryError,
     },
-    #[error("cannot carry rows over from {output}")]
-    CarryOpen {
-        output: OutputPath,
-        #[source]
-        source: SinkError,
-    },
-    #[error("cannot carry rows over from {output}: it is not what was recorded")]
-    CarryOther { output: OutputPath },
-    #[error("cannot cast carried rows")]
-    Cast(#[source] arrow::error::ArrowError),
     #[error("a value of partition column {column} is too long to name a directory")]
     TooLong { column: String },
     #[error("the source kept changing while it was read")]
@@ -69,11 +56,21 @@ pub(super) enum WorkError {
 }
 
 impl WorkError {
+    /// Returns the member whose rows only a missing or damaged output held, if that is what stops the unit.
+    pub(super) fn lost_member(&self) -> Option<&SourcePath> {
+        match self {
+            Self::Carry { member, source } if source.is_loss() => Some(member),
+            _ => None,
+        }
+    }
+
     /// Tells whether the rows of the member at hand are at fault: it is set aside, and the others go on.
     fn is_of_the_rows(&self) -> bool {
         matches!(
             self,
-            Self::TooLong { .. } | Self::Transform(TransformError::Unroutable { .. })
+            Self::TooLong { .. }
+                | Self::Transform(TransformError::Unroutable { .. })
+                | Self::Encode(EncodeError::NoColumns)
         )
     }
 }
@@ -130,8 +127,7 @@ struct Building<'a> {
     known: Vec<Knowledge>,
     /// The columns and types that the attempt assumes.
     shape: Shape,
-    /// Present outputs whose bytes are the recorded ones.
-    proven: RefCell<BTreeSet<OutputPath>>,
+    carrier: Carrier<'a>,
     rows_read: u64,
     bytes_read: u64,
 }
@@ -143,7 +139,7 @@ impl<'a> Building<'a> {
             shop,
             known: order.members.iter().map(|_| Knowledge::default()).collect(),
             shape: Shape::default(),
-            proven: RefCell::default(),
+            carrier: Carrier::new(order, shop.sink),
             rows_read: 0,
             bytes_read: 0,
         };
@@ -217,12 +213,7 @@ impl<'a> Building<'a> {
                 .shape
                 .columns
                 .iter()
-                .filter(|column| {
-                    !order
-                        .partition_values
-                        .iter()
-                        .any(|(name, _)| *name == column.name)
-                })
+                .filter(|column| !order.is_in_path(&column.name))
                 .map(|column| Column {
                     name: column.name.clone(),
                     data_type: written_type(&column.data_type),
@@ -307,7 +298,11 @@ impl<'a> Building<'a> {
         match self.way(index) {
             Way::Read(read) => Ok(self.read(index, read, emit)),
             Way::Carry(carry) => {
-                self.carry(carry, schema, emit)?;
+                let carried = self.carrier.carry(carry, schema, emit);
+                carried.map_err(|source| WorkError::Carry {
+                    member: self.order.members[index].path.clone(),
+                    source,
+                })?;
                 self.known[index].rows = Some(carry.slices.iter().map(|slice| slice.rows).sum());
                 Ok(true)
             }
@@ -327,6 +322,11 @@ impl<'a> Building<'a> {
         let known = &mut self.known[index];
         match reading {
             Reading::Rows { version, decoded } => {
+                let misfit = rows::misfit(self.order, &decoded.observed);
+                if let Some(reason) = misfit.filter(|_| decoded.rows > 0) {
+                    known.trouble = Some(Trouble::Bad { version, reason });
+                    return false;
+                }
                 self.rows_read += decoded.rows;
                 known.version = Some(version);
                 known.observed = Some(decoded.observed);
@@ -344,75 +344,6 @@ impl<'a> Building<'a> {
             }
             Reading::Stopped => true,
         }
-    }
-
-    fn carry(
-        &self,
-        carry: &Carry,
-        schema: &SchemaRef,
-        emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
-    ) -> Result<(), WorkError> {
-        let target = Shape {
-            columns: schema
-                .fields()
-                .iter()
-                .map(|field| Column {
-                    name: field.name().clone(),
-                    data_type: field.data_type().clone(),
-                })
-                .collect(),
-        };
-        for slice in &carry.slices {
-            let file = self.open_standing(&slice.output)?;
-            let mut failure = None;
-            let range = slice.start..slice.start + slice.rows;
-            let read = decode::read_rows(file, range, &mut |batch| {
-                let ready = restore(&batch, &slice.partition, &carry.shape)
-                    .map_err(WorkError::from)
-                    .and_then(|batch| decode::cast_batch(&batch, &target).map_err(WorkError::Cast));
-                match ready {
-                    Ok(batch) => emit(batch),
-                    Err(error) => {
-                        failure = Some(error);
-                        ControlFlow::Break(())
-                    }
-                }
-            });
-            match (failure, read) {
-                (Some(failure), _) => return Err(failure),
-                (None, Ok(()) | Err(DecodeError::Stopped)) => {}
-                (None, Err(source)) => {
-                    return Err(WorkError::Carry {
-                        output: slice.output.clone(),
-                        source,
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Opens a present output for carrying rows over. Where its rows stand is known from the record, so it has to be
-    /// the recorded one: the publication of another state may have begun and been rolled back.
-    fn open_standing(&self, output: &OutputPath) -> Result<Arc<dyn ReadAt>, WorkError> {
-        let failed = |source| WorkError::CarryOpen {
-            output: output.clone(),
-            source,
-        };
-        let file = self.shop.sink.open(output).map_err(failed)?;
-        if self.proven.borrow_mut().insert(output.clone()) {
-            let mut standing = self.order.standing.iter();
-            let record = standing.find(|record| record.path == *output);
-            let is_recorded = record.map_or(Ok(false), |record| {
-                is_whole(Ok(Arc::clone(&file)), record.size, record.hash)
-            });
-            if !is_recorded.map_err(failed)? {
-                return Err(WorkError::CarryOther {
-                    output: output.clone(),
-                });
-            }
-        }
-        Ok(file)
     }
 
     /// Reads every member that is to be read, without writing, and learns what the next attempt must assume.

@@ -27,6 +27,26 @@ pub struct Fingerprint {
     pub validator: Option<Arc<str>>,
 }
 
+impl Fingerprint {
+    /// Returns what is known of a file that was never looked at: its length. It differs from whatever a listing tells.
+    #[must_use]
+    pub fn unseen(size: u64) -> Self {
+        Self {
+            size,
+            modified_at: Timestamp(0),
+            changed_at: None,
+            inode: None,
+            validator: None,
+        }
+    }
+
+    /// Tells whether it stands for a file that was never looked at.
+    #[must_use]
+    pub fn is_unseen(&self) -> bool {
+        *self == Self::unseen(self.size)
+    }
+}
+
 /// One part of a [`Fingerprint`], named so that a reason can say which of them moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

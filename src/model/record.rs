@@ -59,6 +59,12 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// Tells whether outputs hold rows of the file.
+    #[must_use]
+    pub fn has_rows(self) -> bool {
+        !matches!(self, Self::Pending | Self::Quarantined | Self::Duplicate)
+    }
+
     /// Tells whether the unit's outputs hold rows of the file that its present bytes cannot reproduce.
     #[must_use]
     pub fn is_carried(self) -> bool {
@@ -148,20 +154,6 @@ pub struct UnitRecord {
     pub outputs: Vec<OutputRecord>,
     /// Bytes of all members, the measure that the size tiers go by.
     pub bytes: u64,
-}
-
-impl UnitRecord {
-    /// Returns the record with the hashes of those outputs made void of which `is_doubtful` holds: whatever is built
-    /// next is unlike them and is published.
-    #[must_use]
-    pub fn doubting(mut self, is_doubtful: impl Fn(&OutputPath) -> bool) -> Self {
-        for output in &mut self.outputs {
-            if is_doubtful(&output.path) {
-                output.hash = ContentHash([0; 32]);
-            }
-        }
-        self
-    }
 }
 
 /// Why a file is set aside.

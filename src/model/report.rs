@@ -129,6 +129,8 @@ pub enum ErrorKind {
     LinkLoop,
     /// Building or publishing a unit failed.
     Unit,
+    /// Rows that the source cannot give again stood in an output that is missing or damaged.
+    RowsLost,
     /// The run ended before it was done.
     Run,
     /// Two files hold the same bytes (`--same-content warn`).

@@ -7,15 +7,19 @@ pub struct Budget {
     pub files: Option<u64>,
     /// Their bytes.
     pub bytes: Option<u64>,
+    /// Something has been taken already, so nothing is taken regardless of its size any more.
+    pub is_begun: bool,
 }
 
-/// What a run takes on, and how much it leaves.
+/// What a run takes on, and what it leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken<T> {
     /// What is taken, in the order given.
     pub taken: Vec<T>,
-    /// How many are left for the next run.
-    pub deferred: u64,
+    /// What is left for the next run.
+    pub deferred: Vec<T>,
+    /// What is left of the budget: nothing once something was deferred.
+    pub left: Budget,
 }
 
 /// Takes from the front while the budget lasts. The first item is always taken, so that a run makes progress even
@@ -23,21 +27,28 @@ pub struct Taken<T> {
 /// of work is the order given.
 #[must_use]
 pub fn take_within<T>(items: Vec<T>, size: impl Fn(&T) -> u64, budget: Budget) -> Taken<T> {
-    let mut bytes = 0u64;
+    let mut left = budget;
     let mut count = 0;
     for item in &items {
-        bytes = bytes.saturating_add(size(item));
-        let over_files = budget.files.is_some_and(|most| count as u64 >= most);
-        let over_bytes = budget.bytes.is_some_and(|most| bytes > most) && count > 0;
+        let size = size(item);
+        let over_files = left.files == Some(0);
+        let over_bytes = left.bytes.is_some_and(|left| size > left) && left.is_begun;
         if over_files || over_bytes {
+            left.files = Some(0);
             break;
         }
+        left.files = left.files.map(|files| files - 1);
+        left.bytes = left.bytes.map(|bytes| bytes.saturating_sub(size));
+        left.is_begun = true;
         count += 1;
     }
     let mut taken = items;
-    let deferred = (taken.len() - count) as u64;
-    taken.truncate(count);
-    Taken { taken, deferred }
+    let deferred = taken.split_off(count);
+    Taken {
+        taken,
+        deferred,
+        left,
+    }
 }
 
 #[cfg(test)]
@@ -55,9 +66,26 @@ mod tests {
             (None, Some(1), 1),
             (Some(3), Some(31), 2),
         ] {
-            let result = take_within(sizes.clone(), |size| *size, Budget { files, bytes });
+            let is_begun = false;
+            let budget = Budget {
+                files,
+                bytes,
+                is_begun,
+            };
+            let result = take_within(sizes.clone(), |size| *size, budget);
             assert_eq!(result.taken, sizes[..taken]);
-            assert_eq!(result.deferred, 4 - taken as u64);
+            assert_eq!(result.deferred, sizes[taken..]);
+            for cut in 0..=4 {
+                let first = take_within(sizes[..cut].to_vec(), |size| *size, budget);
+                let second = take_within(sizes[cut..].to_vec(), |size| *size, first.left);
+                assert_eq!(
+                    [first.taken, second.taken].concat(),
+                    result.taken,
+                    "cut at {cut}"
+                );
+                let deferred = [first.deferred, second.deferred].concat();
+                assert_eq!(deferred, result.deferred, "cut at {cut}");
+            }
         }
     }
 }

@@ -16,6 +16,7 @@
 //!   the same files the same way, so its outputs are the same to the byte.
 //! - A unit with a change is never absorbed, and where an unfinished run planned to absorb one that has a change by
 //!   now, the change goes with it: no member is built twice in one round.
+//! - A changed member that may wait does so only while its unit is not built for another reason.
 //! - The plan depends on the set of its inputs, not on the order they come in.
 
 mod brake;
@@ -85,6 +86,8 @@ pub struct Inputs {
     pub modified: Vec<Changed>,
     /// Members that are gone.
     pub removed: Vec<Changed>,
+    /// Members with other bytes that may wait: they come in where their unit is built anyway.
+    pub deferred: Vec<Changed>,
     /// Units that have to be built again for other reasons.
     pub dirty: Vec<(UnitId, DirtyReason)>,
     /// Open units of each partition in which something arrives.
@@ -254,6 +257,7 @@ pub fn plan(inputs: Inputs, bounds: UnitBounds) -> Plan {
         open.retain(|unit| !busy.contains(&unit.id));
         place(&mut plan, arrivals, open, bounds);
     }
+    take_along(&mut plan, inputs.deferred);
     for unit in plan.units.values_mut() {
         unit.joins.sort();
         unit.modified.sort();
@@ -282,6 +286,17 @@ fn hand_over(plan: &mut Plan) {
         heir.joins.extend(unit.joins);
         heir.joined_bytes += unit.joined_bytes;
         heir.absorbs.extend(unit.absorbs);
+    }
+}
+
+/// A unit that is built reads its members as they are now, so what could have waited comes in with it.
+fn take_along(plan: &mut Plan, deferred: Vec<Changed>) {
+    let absorbers = absorbers(plan);
+    for changed in deferred {
+        let id = absorbers.get(&changed.unit).unwrap_or(&changed.unit);
+        if let Some(unit) = plan.units.get_mut(id) {
+            unit.modified.push(changed.path);
+        }
     }
 }
 

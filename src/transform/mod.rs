@@ -22,3 +22,4 @@ pub use conform::conform;
 pub use error::TransformError;
 pub use route::{restore, route};
 pub use shuffle::{PartitionRows, Shuffle, Shuffled, SpillFile, SpillStore};
+pub use value::is_routable;

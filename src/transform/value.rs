@@ -19,8 +19,9 @@ use arrow::datatypes::{
 
 const SECONDS_A_DAY: i64 = 86_400;
 
-/// Tells whether values of the type have a text.
-pub(super) fn is_routable(data_type: &DataType) -> bool {
+/// Tells whether values of the type have a text, so that rows can be routed by them.
+#[must_use]
+pub fn is_routable(data_type: &DataType) -> bool {
     use DataType as T;
     data_type.is_integer()
         || matches!(

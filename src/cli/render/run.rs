@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::model::{ByteSize, ReportedError, RunReport, RunStatus};
+use crate::model::{ByteSize, ErrorKind, ReportedError, RunReport, RunStatus};
 
 use super::{Detail, count, list, nonzero, number, safe, seconds};
 
@@ -11,6 +11,9 @@ const UNSETTLED: &str = "  a file that was written to a moment ago is left for t
 
 /// What to do where a source has files and none of them counts.
 const LEFT_OUT: &str = "  every file there is left out: its name is hidden, unfinished or excluded, or its extension is unknown; --format takes any\n";
+
+/// What to do where an output is gone that alone held some rows.
+const LOST: &str = "  hint: bring the output back and run again; `strandline reset TARGET --lost` gives up what only missing or damaged outputs held\n";
 
 /// Returns what a run did, in as few lines as that takes.
 pub(in crate::cli) fn summary(report: &RunReport, detail: Detail) -> String {
@@ -27,6 +30,10 @@ pub(in crate::cli) fn summary(report: &RunReport, detail: Detail) -> String {
             detail,
             trouble,
         );
+        let is_lost = |error: &ReportedError| error.kind == ErrorKind::RowsLost;
+        if report.errors.iter().any(is_lost) {
+            text.push_str(LOST);
+        }
     }
     text
 }

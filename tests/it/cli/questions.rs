@@ -292,3 +292,36 @@ fn a_variable_wins_over_the_file_and_a_flag_over_the_variable() {
         assert!(shown.contains(line), "{shown}");
     }
 }
+
+#[test]
+fn rows_that_are_lost_with_an_output_are_told_with_the_way_to_give_them_up() {
+    let sandbox = loaded();
+    std::fs::remove_file(sandbox.path("in/day=1/a.csv")).unwrap();
+    say(&sandbox, "run in out --on-delete retain");
+    std::fs::remove_file(sandbox.path("out/day=1/u000000.parquet")).unwrap();
+    say(&sandbox, "verify out");
+    insta::assert_snapshot!(say(&sandbox, "run in out --on-delete retain"), @"
+    exit code 1
+    -- stderr
+    part of the work failed ([TIME]); it is safe to run again
+      files    2 unchanged
+      units    1 failed of 1
+    trouble:
+      cannot build unit u000000: cannot carry the rows of day=1/a.csv over: output day=1/u000000.parquet is missing
+      hint: bring the output back and run again; `strandline reset TARGET --lost` gives up what only missing or damaged outputs held
+    ");
+    insta::assert_snapshot!(say(&sandbox, "reset out --lost"), @"
+    exit code 0
+    -- stdout
+    2 files in 1 unit forgotten: the next run loads again what the source still has
+    ");
+    insta::assert_snapshot!(say(&sandbox, "run in out --on-delete retain"), @"
+    exit code 0
+    -- stderr
+    done in [TIME]
+      files    1 added, 1 unchanged
+      rows     1 read, 1 written
+      bytes    14B read ([RATE]), 1.1KiB written
+      outputs  1 written, 1 removed
+    ");
+}

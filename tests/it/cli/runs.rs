@@ -52,7 +52,7 @@ fn changes_of_every_kind_are_planned_with_their_reasons_and_then_done() {
     touched (1):
       day=1/b.csv: mtime [INSTANT] -> [INSTANT], ctime [INSTANT] -> [INSTANT]; the bytes are the same
     to build (2):
-      u000000 in day=1: 2 files, 34B to read; 1 file modified
+      u000000 in day=1: 2 files, 28B to read; 1 file modified
       u000002 in day=3: 1 file, 21B to read; 1 file joined
     ");
     insta::assert_snapshot!(say(&sandbox, "run in out --dry-run"), @"
@@ -68,7 +68,7 @@ fn changes_of_every_kind_are_planned_with_their_reasons_and_then_done() {
     touched (1):
       day=1/b.csv: mtime [INSTANT] -> [INSTANT], ctime [INSTANT] -> [INSTANT]; the bytes are the same
     to build (2):
-      u000000 in day=1: 2 files, 34B to read; 1 file modified
+      u000000 in day=1: 2 files, 28B to read; 1 file modified
       u000002 in day=3: 1 file, 21B to read; 1 file joined
     ");
     insta::assert_snapshot!(say(&sandbox, "run in out"), @"
@@ -98,7 +98,7 @@ fn a_removed_file_takes_its_output_with_it() {
     removed (1):
       day=2/c.csv: no longer in the source
     to build (1):
-      u000001 in day=2: 0 files, 14B to read; 1 file removed
+      u000001 in day=2: 0 files, 0B to read; 1 file removed
     ");
     insta::assert_snapshot!(say(&sandbox, "run in out"), @"
     exit code 0

@@ -341,9 +341,9 @@ fn reset_wants_to_know_what() {
     exit code 2
     -- stderr
     error: the following required arguments were not provided:
-      <--path <GLOB>|--since <T>|--all>
+      <--path <GLOB>|--since <T>|--all|--lost>
 
-    Usage: strandline reset <--path <GLOB>|--since <T>|--all> <TARGET>
+    Usage: strandline reset <--path <GLOB>|--since <T>|--all|--lost> <TARGET>
 
     For more information, try '--help'.
     ");

@@ -141,7 +141,7 @@ fn rows_are_never_carried_over_from_an_output_that_is_not_the_recorded_one() {
     let report = world.run(&disk).unwrap();
     let said = &report.errors[0].message;
     assert!(
-        said.contains("day=1/kind=x/u000000.parquet: it is not what was recorded"),
+        said.contains("day=1/kind=x/u000000.parquet is not what was recorded"),
         "{said}"
     );
     write(&disk, &output, &recorded);

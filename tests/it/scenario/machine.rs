@@ -299,6 +299,7 @@ fn setup() -> impl Strategy<Value = Setup> {
         1usize..10,
         prop_oneof![Just(512u64), Just(1 << 20)],
         1usize..4,
+        prop_oneof![2 => Just(1000usize), 1 => 1usize..6],
     );
     let max_files = prop_oneof![4 => Just(None), 1 => (1u64..4).prop_map(Some)];
     (any::<bool>(), policies, sizes, max_files, any::<bool>()).prop_map(
@@ -316,6 +317,7 @@ fn setup() -> impl Strategy<Value = Setup> {
             unit_files: sizes.1,
             memory: sizes.2,
             threads: sizes.3,
+            portion_files: sizes.4,
             partition_by,
         },
     )

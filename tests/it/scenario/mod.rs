@@ -1,10 +1,15 @@
 //! The engine against a model: random histories of a source, with crashes, and named stories.
 
+mod lost_rows;
 mod machine;
 mod model;
 mod operation;
+mod portions;
+mod questions;
 mod read_back;
 mod regressions;
 mod rows;
+mod same_content;
 mod stories;
+mod unwritable;
 mod world;

@@ -6,8 +6,8 @@ use strandline::config::{OnModify, SameContent};
 
 use super::machine::play;
 use super::operation::Operation::{
-    self, Add, Advance, ChangeWhileRead, Copy, Delete, Edit, HideListing, Idle, LoseLedger,
-    LoseOutput, PartitionBy, Rename, Run, Spoil,
+    self, Add, Advance, Append, ChangeWhileRead, Copy, Delete, Edit, HideListing, Idle, LoseLedger,
+    LoseOutput, PartitionBy, Rename, Run, SameSizeEdit, Spoil,
 };
 use super::operation::{Place, Recipe, Survive};
 use super::world::{Setup, World};
@@ -199,6 +199,33 @@ fn an_output_that_is_lost_after_an_interrupted_run_is_published_again() {
     ];
     // The file that was to join is gone again, so the unit comes out as it was recorded.
     at_every_crash(&setup, &before, &[Delete(1), LoseOutput(0)]);
+}
+
+#[test]
+fn a_hidden_file_that_was_edited_in_the_tick_of_the_last_look_may_count_with_its_new_bytes() {
+    let setup = Setup {
+        settle: Duration::ZERO,
+        unit_size: 200,
+        unit_files: 1,
+        memory: 512,
+        threads: 1,
+        ..Setup::default()
+    };
+    let recipe = |rows, flavour| Recipe { rows, flavour };
+    play(
+        setup,
+        &[
+            Add(Place(20), recipe(1, 64)),
+            Run,
+            Copy(0, Place(0)),
+            HideListing(3),
+            Add(Place(0), recipe(0, 0)),
+            SameSizeEdit(101),
+            Copy(0, Place(1)),
+            Append(4, recipe(0, 205)),
+            Run,
+        ],
+    );
 }
 
 #[test]

@@ -313,3 +313,57 @@ fn outputs_that_did_not_change_are_not_touched() {
             .all(|step| !step.path.starts_with(&other))
     );
 }
+
+#[test]
+fn a_changed_file_beyond_the_limit_comes_in_if_its_unit_is_built_anyway() {
+    let setup = Setup {
+        max_files: Some(1),
+        unit_size: 1 << 20,
+        ..Setup::default()
+    };
+    let files = [
+        ("a.csv", "x\n1\n"),
+        ("b.csv", "x\n2\n"),
+        ("c.csv", "x\n3\n"),
+    ];
+    let mut world = world_of(setup, &files);
+    world.setup.max_files = None;
+    world.run().unwrap();
+    world.setup.max_files = Some(1);
+    world.source.write("a.csv", "x\n7\n");
+    world.source.write("b.csv", "x\n8\n");
+    world.source.write("z.csv", "x\n9\n");
+    later(&world);
+    let report = world.run().unwrap();
+    let files = &report.files;
+    assert_eq!((files.deferred, files.unsettled), (1, 0), "{report:?}");
+    assert_eq!(report.status, RunStatus::Partial);
+    assert_eq!(report.errors, []);
+    let ids: Vec<String> = read_back(&world.disk)
+        .rows()
+        .into_iter()
+        .map(|row| row["x"].clone())
+        .collect();
+    assert_eq!(ids, ["3", "7", "8"]);
+    assert_eq!(world.run().unwrap().status, RunStatus::Done);
+    assert_eq!(world.run().unwrap().units.planned, 0);
+}
+
+#[test]
+fn a_changed_file_beyond_the_limit_comes_in_if_a_wider_type_has_its_unit_built() {
+    let setup = Setup {
+        unit_files: 1,
+        ..Setup::default()
+    };
+    let mut world = world_of(setup, &[("a.csv", "x\n1\n"), ("b.csv", "x\n2\n")]);
+    world.run().unwrap();
+    world.setup.max_files = Some(1);
+    world.source.write("a.csv", "x\nwide\n");
+    world.source.write("b.csv", "x\n8\n");
+    later(&world);
+    let report = world.run().unwrap();
+    let files = &report.files;
+    assert_eq!((files.deferred, files.unsettled), (0, 0), "{report:?}");
+    assert_eq!(report.status, RunStatus::Done);
+    assert_eq!(world.run().unwrap().units.planned, 0);
+}

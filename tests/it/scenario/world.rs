@@ -32,6 +32,7 @@ pub(crate) struct Setup {
     pub(crate) max_files: Option<u64>,
     pub(crate) unit_size: u64,
     pub(crate) unit_files: usize,
+    pub(crate) portion_files: usize,
     pub(crate) memory: u64,
     pub(crate) threads: usize,
     pub(crate) partition_by: bool,
@@ -47,6 +48,7 @@ impl Default for Setup {
             max_files: None,
             unit_size: 600,
             unit_files: 3,
+            portion_files: 1000,
             memory: 4096,
             threads: 2,
             partition_by: false,
@@ -123,6 +125,7 @@ impl World {
                 max_files: self.setup.max_files,
                 unit_size: ByteSize(self.setup.unit_size),
                 unit_files: self.setup.unit_files,
+                portion_files: self.setup.portion_files,
                 ..Limits::default()
             },
         }
@@ -316,6 +319,15 @@ impl World {
         let found = self.find();
         for (path, found) in &found {
             self.model.meet(path, found, rules, progress);
+        }
+        // A file that the listing hides is read where its unit is built again, and an edit in the tick of the last
+        // look shows in no stamp.
+        let mut hidden = self.source.contents();
+        hidden.retain(|path, _| self.hidden.iter().any(|range| range.contains(path)));
+        for (path, bytes) in hidden {
+            if self.model.of(&path).iter().any(Option::is_some) {
+                self.coming.push((path, bytes));
+            }
         }
         for (path, bytes) in std::mem::take(&mut self.coming) {
             if let Some(rows) = rows_of(&path, &bytes) {

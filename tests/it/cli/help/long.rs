@@ -204,12 +204,14 @@ fn long_help_of_run() {
           --max-files <N>
               Take at most N new and changed files; the next run takes the rest
 
-              Default: any number.
+              A changed file whose unit is built for another reason is taken beyond that. Default: any
+              number.
 
           --max-bytes <SIZE>
               Take at most SIZE of new and changed files; the next run takes the rest
 
-              Default: any size. Example: --max-bytes 10GiB
+              A changed file whose unit is built for another reason is taken beyond that. Default: any
+              size. Example: --max-bytes 10GiB
 
     Every option can also be set in strandline.toml (`strandline init` writes one) or as a variable such
     as STRANDLINE_FORMAT. A flag wins over a variable, a variable over the file. ./strandline.toml is
@@ -444,7 +446,7 @@ fn long_help_of_reset() {
     The outputs stay until the next run replaces them. Example: strandline reset ./out --path
     'day=2026-01-*/**'
 
-    Usage: strandline reset [OPTIONS] <--path <GLOB>|--since <T>|--all> [TARGET]
+    Usage: strandline reset [OPTIONS] <--path <GLOB>|--since <T>|--all|--lost> [TARGET]
 
     Arguments:
       [TARGET]
@@ -472,6 +474,13 @@ fn long_help_of_reset() {
 
           --all
               Every file
+
+          --lost
+              Forget files whose rows stood in a missing or damaged output
+
+              The next run loads those again that are in the source. Rows that it cannot give again (of
+              retained or frozen files, or of files that have become undecodable) are given up: without
+              this, their unit fails until the output is back.
     ");
 }
 

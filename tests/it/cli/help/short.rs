@@ -216,7 +216,7 @@ fn short_help_of_reset() {
     -- stdout
     Mark files for reprocessing by the next run
 
-    Usage: strandline reset [OPTIONS] <--path <GLOB>|--since <T>|--all> [TARGET]
+    Usage: strandline reset [OPTIONS] <--path <GLOB>|--since <T>|--all|--lost> [TARGET]
 
     Arguments:
       [TARGET]  The target
@@ -229,6 +229,7 @@ fn short_help_of_reset() {
           --since <T>    Only files modified at T or later
           --until <T>    Only files modified before T
           --all          Every file
+          --lost         Forget files whose rows stood in a missing or damaged output
     ");
 }
 

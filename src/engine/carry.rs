@@ -1,0 +1,149 @@
+//! Carries rows over from present outputs: those of members that cannot, or must not, be read again.
+//!
+//! Where such rows stand is known from the record, so their output has to be the recorded one. The rows of one that
+//! is missing or has other bytes are lost, and nobody but the user can give them up (`reset --lost`).
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+
+use super::order::{Carry, Slice, WorkOrder};
+use super::recover::is_whole;
+use crate::decode::{self, DecodeError};
+use crate::model::{Column, OutputPath, ReadAt, Shape};
+use crate::sink::{Sink, SinkError};
+use crate::transform::{TransformError, restore};
+
+/// Why rows could not be carried over.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CarryError {
+    #[error("output {output} is missing")]
+    Missing { output: OutputPath },
+    #[error("output {output} is not what was recorded")]
+    Other { output: OutputPath },
+    #[error("cannot open output {output}")]
+    Open {
+        output: OutputPath,
+        #[source]
+        source: SinkError,
+    },
+    #[error("cannot read output {output}")]
+    Read {
+        output: OutputPath,
+        #[source]
+        source: DecodeError,
+    },
+    #[error("cannot put back the partition columns")]
+    Restore(#[from] TransformError),
+    #[error("cannot cast them to the unit's types")]
+    Cast(#[source] arrow::error::ArrowError),
+}
+
+impl CarryError {
+    /// Tells whether the rows are gone, as far as the target goes.
+    pub(super) fn is_loss(&self) -> bool {
+        matches!(self, Self::Missing { .. } | Self::Other { .. })
+    }
+}
+
+/// Carries rows over for one unit.
+pub(super) struct Carrier<'a> {
+    order: &'a WorkOrder,
+    sink: &'a dyn Sink,
+    /// Outputs whose bytes are the recorded ones.
+    proven: RefCell<BTreeSet<OutputPath>>,
+}
+
+impl<'a> Carrier<'a> {
+    pub(super) fn new(order: &'a WorkOrder, sink: &'a dyn Sink) -> Self {
+        Self {
+            order,
+            sink,
+            proven: RefCell::default(),
+        }
+    }
+
+    /// Hands the rows to `emit`, with the types of the unit.
+    pub(super) fn carry(
+        &self,
+        carry: &Carry,
+        schema: &SchemaRef,
+        emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
+    ) -> Result<(), CarryError> {
+        let fields = schema.fields().iter();
+        let target = Shape {
+            columns: fields
+                .map(|field| Column {
+                    name: field.name().clone(),
+                    data_type: field.data_type().clone(),
+                })
+                .collect(),
+        };
+        carry
+            .slices
+            .iter()
+            .try_for_each(|slice| self.slice(slice, &carry.shape, &target, emit))
+    }
+
+    fn slice(
+        &self,
+        slice: &Slice,
+        shape: &Shape,
+        target: &Shape,
+        emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
+    ) -> Result<(), CarryError> {
+        let file = self.open(&slice.output)?;
+        let mut failure = None;
+        let range = slice.start..slice.start + slice.rows;
+        let read = decode::read_rows(file, range, &mut |batch| {
+            let ready = restore(&batch, &slice.partition, shape)
+                .map_err(CarryError::from)
+                .and_then(|batch| decode::cast_batch(&batch, target).map_err(CarryError::Cast));
+            match ready {
+                Ok(batch) => emit(batch),
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        });
+        match (failure, read) {
+            (Some(failure), _) => Err(failure),
+            (None, Ok(()) | Err(DecodeError::Stopped)) => Ok(()),
+            (None, Err(source)) => Err(CarryError::Read {
+                output: slice.output.clone(),
+                source,
+            }),
+        }
+    }
+
+    /// Opens an output and makes sure that it is the recorded one: the publication of another state may have begun
+    /// and been rolled back.
+    fn open(&self, output: &OutputPath) -> Result<Arc<dyn ReadAt>, CarryError> {
+        let name = || output.clone();
+        let failed = |source: SinkError| match source.source.kind() {
+            io::ErrorKind::NotFound => CarryError::Missing { output: name() },
+            _ => CarryError::Open {
+                output: name(),
+                source,
+            },
+        };
+        let file = self.sink.open(output).map_err(failed)?;
+        if self.proven.borrow_mut().insert(name()) {
+            let mut standing = self.order.standing.iter();
+            let record = standing.find(|record| record.path == *output);
+            let is_recorded = record.map_or(Ok(false), |record| {
+                is_whole(Ok(Arc::clone(&file)), record.size, record.hash)
+            });
+            if !is_recorded.map_err(failed)? {
+                return Err(CarryError::Other { output: name() });
+            }
+        }
+        Ok(file)
+    }
+}
