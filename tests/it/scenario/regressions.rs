@@ -287,6 +287,24 @@ fn units_that_were_yet_to_be_widened_when_the_ledger_was_lost_are_widened_behind
 }
 
 #[test]
+fn a_damaged_unit_whose_changes_lie_in_two_portions_is_mended() {
+    let setup = Setup {
+        portion_files: 1,
+        ..Setup::default()
+    };
+    let rows = Recipe {
+        rows: 1,
+        flavour: 0,
+    };
+    let files = [Add(Place(1), rows), Add(Place(8), rows), Idle];
+    for change in [Delete(0), Edit(0, rows)] {
+        let then = [change, Edit(1, rows), Edit(0, rows), LoseOutput(0)];
+        let operations: Vec<_> = files.iter().cloned().chain(then).collect();
+        play(setup.clone(), &operations);
+    }
+}
+
+#[test]
 fn a_damaged_unit_with_more_changed_files_than_a_run_may_take_is_mended() {
     let setup = Setup {
         max_files: Some(1),
