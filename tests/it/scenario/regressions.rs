@@ -6,8 +6,8 @@ use strandline::config::{OnModify, SameContent};
 
 use super::machine::play;
 use super::operation::Operation::{
-    self, Add, Advance, Append, ChangeWhileRead, Copy, Delete, Edit, HideListing, Idle, LoseLedger,
-    LoseOutput, PartitionBy, Rename, Run, SameSizeEdit, Spoil,
+    self, Add, Advance, Append, ChangeWhileRead, Copy, Delete, Edit, FailRead, HideListing, Idle,
+    LoseLedger, LoseOutput, PartitionBy, Rename, Run, SameSizeEdit, Spoil,
 };
 use super::operation::{Place, Recipe, Survive};
 use super::world::{Setup, World};
@@ -302,6 +302,30 @@ fn a_damaged_unit_whose_changes_lie_in_two_portions_is_mended() {
         let operations: Vec<_> = files.iter().cloned().chain(then).collect();
         play(setup.clone(), &operations);
     }
+}
+
+#[test]
+fn with_ignore_an_edit_that_no_stamp_shows_does_not_come_in_with_its_unit() {
+    let setup = Setup {
+        settle: Duration::ZERO,
+        on_modify: OnModify::Ignore,
+        ..Setup::default()
+    };
+    let rows = Recipe {
+        rows: 1,
+        flavour: 0,
+    };
+    play(
+        setup,
+        &[
+            Add(Place(6), rows),
+            Run,
+            Add(Place(34), rows),
+            SameSizeEdit(0),
+            FailRead(0),
+            Run,
+        ],
+    );
 }
 
 #[test]
