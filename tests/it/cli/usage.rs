@@ -309,7 +309,7 @@ fn a_column_that_is_named_twice_is_told() {
     exit code 2
     -- stderr
     error: --partition-by is "a,a", which it cannot be
-      caused by: a column can be named once only
+      caused by: a column must have a name, and can be named once only
     "#);
 }
 

@@ -8,11 +8,12 @@ use strandline::clock::Clock;
 use strandline::config::{OnDelete, OnModify, SameContent};
 use strandline::durable::Disk;
 use strandline::engine::RunError;
+use strandline::ledger;
 use strandline::model::{ByteSize, KeyRange};
 use strandline::source::Moment;
 
 use super::operation::{Operation, Place, Recipe, Which, operation};
-use super::rows::is_csv;
+use super::rows::{CAPTURES, is_csv};
 use super::world::{Setup, TARGET, World, partition_by};
 use crate::support::is_nightly;
 
@@ -91,6 +92,18 @@ impl World {
             O::FileSize(small) => {
                 self.definition.target_file_size = ByteSize(if small { 600 } else { 256 << 20 });
             }
+            O::Captures(on) if !self.carries() => {
+                let captures = on.then(|| CAPTURES.to_owned());
+                self.definition.captures = captures.into_iter().collect();
+            }
+            O::Retain(on) if self.may_change_policies() => {
+                self.setup.on_delete = if on {
+                    OnDelete::Retain
+                } else {
+                    OnDelete::Remove
+                };
+            }
+            O::Captures(_) | O::Retain(_) => {}
             O::Run => self.run_or_recover(),
             O::CrashRun(after, survive) => {
                 // It may be over before the power goes.
@@ -142,6 +155,27 @@ impl World {
     /// With `skip` a bad file may stand for good ones of the same bytes: left out of the model.
     fn may_spoil(&self) -> bool {
         self.setup.same_content != SameContent::Skip
+    }
+
+    /// With `skip` the other policies have a say in which name counts: that has its own scenarios.
+    fn may_change_policies(&self) -> bool {
+        self.setup.same_content != SameContent::Skip
+    }
+
+    /// Tells whether the ledger knows of rows that only outputs hold. They stay where they are when the captures change,
+    /// and what the source has for them later joins them there: a known limit.
+    fn carries(&self) -> bool {
+        let target = self.target();
+        let Ok(view) = ledger::snapshot(target.disk.clone(), &target.state) else {
+            return false;
+        };
+        let mut rows = view.files(&KeyRange::all()).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            if row.standing().is_carried() {
+                return true;
+            }
+        }
+        false
     }
 
     fn edit_in_place(&mut self, path: &str) {

@@ -133,6 +133,10 @@ pub(crate) enum Operation {
     HideListing(u8),
     PartitionBy(bool),
     FileSize(bool),
+    /// A directory below `dt=3/` names a partition, or no longer.
+    Captures(bool),
+    /// Rows of vanished files stay, or no longer.
+    Retain(bool),
     Run,
     CrashRun(u16, Survive),
     Crash(Survive),
@@ -187,6 +191,8 @@ pub(crate) fn operation() -> impl Strategy<Value = Operation> {
         1 => (0u8..4).prop_map(O::HideListing),
         1 => any::<bool>().prop_map(O::PartitionBy),
         1 => any::<bool>().prop_map(O::FileSize),
+        1 => any::<bool>().prop_map(O::Captures),
+        1 => any::<bool>().prop_map(O::Retain),
         6 => (0u16..400, survive()).prop_map(|(n, s)| O::CrashRun(n, s)),
         1 => survive().prop_map(O::Crash),
         1 => Just(O::LoseLedger),

@@ -9,7 +9,7 @@ pub(crate) type Row = BTreeMap<String, String>;
 pub(crate) type Rows = Vec<Row>;
 
 /// Returns the rows of the file's bytes, `None` where they are bad.
-pub(crate) fn rows_of(path: &str, bytes: &[u8]) -> Option<Rows> {
+pub(crate) fn rows_of(path: &str, bytes: &[u8], captures: bool) -> Option<Rows> {
     let text = std::str::from_utf8(bytes).ok()?;
     let mut rows = if is_csv(path) {
         csv(text)?
@@ -17,7 +17,7 @@ pub(crate) fn rows_of(path: &str, bytes: &[u8]) -> Option<Rows> {
         ndjson(text)?
     };
     for row in &mut rows {
-        for (column, value) in partitions(path) {
+        for (column, value) in partitions(path).into_iter().chain(captured(path, captures)) {
             row.insert(column, value);
         }
     }
@@ -65,6 +65,15 @@ fn ndjson(text: &str) -> Option<Rows> {
             )
         })
         .collect()
+}
+
+/// The pattern whose `sub` a path may be captured by.
+pub(crate) const CAPTURES: &str = "dt={dt}/{sub}/*";
+
+fn captured(path: &str, captures: bool) -> Option<(String, String)> {
+    let rest = path.strip_prefix("dt=3/").filter(|_| captures)?;
+    let (sub, _) = rest.split_once('/')?;
+    Some(("sub".to_owned(), normal(sub)))
 }
 
 /// The `key=value` directories of a path.

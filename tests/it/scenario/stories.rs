@@ -367,3 +367,28 @@ fn a_changed_file_beyond_the_limit_comes_in_if_a_wider_type_has_its_unit_built()
     assert_eq!(report.status, RunStatus::Done);
     assert_eq!(world.run().unwrap().units.planned, 0);
 }
+
+#[test]
+fn a_changed_file_beyond_the_limit_comes_in_if_a_later_portion_has_its_unit_built() {
+    let setup = Setup {
+        unit_size: 1 << 20,
+        ..Setup::default()
+    };
+    let files = [
+        ("0/a.csv", "x\n1\n"),
+        ("1/b.csv", "x\n2\n"),
+        ("1/c.csv", "x\n3\n"),
+    ];
+    let mut world = world_of(setup, &files);
+    world.run().unwrap();
+    world.setup.max_files = Some(1);
+    world.setup.portion_files = 2;
+    world.source.write("0/a.csv", "x\n7\n");
+    world.source.write("1/b.csv", "x\n8\n");
+    world.source.remove("1/c.csv");
+    later(&world);
+    let report = world.run().unwrap();
+    let files = &report.files;
+    assert_eq!((files.deferred, files.unsettled), (0, 0), "{report:?}");
+    assert_eq!(world.run().unwrap().units.planned, 0);
+}

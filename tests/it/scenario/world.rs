@@ -17,7 +17,7 @@ use strandline::source::{CountingSource, FaultySource, MemorySource, Source};
 use super::model::{Found, Model, Progress, Rules};
 use super::operation::Survive;
 use super::read_back::{Contents, read_back};
-use super::rows::rows_of;
+use super::rows::{Rows, rows_of};
 
 pub(crate) const TARGET: &str = "/out";
 pub(crate) const STATE: &str = "/out/_strandline";
@@ -296,7 +296,7 @@ impl World {
         let contents = self.source.contents();
         contents
             .iter()
-            .any(|(path, bytes)| rows_of(path, bytes).is_none())
+            .any(|(path, bytes)| self.rows_of(path, bytes).is_none())
     }
 
     fn check(&mut self) {
@@ -333,7 +333,7 @@ impl World {
             }
         }
         for (path, bytes) in std::mem::take(&mut self.coming) {
-            if let Some(rows) = rows_of(&path, &bytes) {
+            if let Some(rows) = self.rows_of(&path, &bytes) {
                 self.model.may_hold(&path, Some(rows));
             }
         }
@@ -341,13 +341,14 @@ impl World {
             // Where the first name cannot be read or has to wait, the next one may count for the time being.
             let contents = self.source.contents();
             for (path, bytes) in &contents {
-                self.model.may_hold(path, rows_of(path, bytes));
+                let rows = self.rows_of(path, bytes);
+                self.model.may_hold(path, rows);
                 self.model.may_hold(path, None);
             }
             // A file that is hidden may have stepped back for an earlier name of its bytes, whether it is there or not.
             for path in self.model.versions.keys().cloned().collect::<Vec<_>>() {
                 let known = self.model.of(&path);
-                let is_known = |bytes: &Vec<u8>| known.contains(&rows_of(&path, bytes));
+                let is_known = |bytes: &Vec<u8>| known.contains(&self.rows_of(&path, bytes));
                 if contents.values().any(is_known) {
                     self.model.may_hold(&path, None);
                 }
@@ -388,11 +389,17 @@ impl World {
                 None if self.setup.on_delete == OnDelete::Retain => Found::Moved,
                 None => Found::Gone,
                 Some(_) if self.is_young(&path, now) => Found::Unclear,
-                Some(bytes) => rows_of(&path, bytes).map_or(Found::Unclear, Found::Rows),
+                Some(bytes) => self
+                    .rows_of(&path, bytes)
+                    .map_or(Found::Unclear, Found::Rows),
             };
             (path, found)
         };
         paths.into_iter().map(find).collect()
+    }
+
+    fn rows_of(&self, path: &str, bytes: &[u8]) -> Option<Rows> {
+        rows_of(path, bytes, !self.definition.captures.is_empty())
     }
 
     fn is_young(&self, path: &str, now: Timestamp) -> bool {
