@@ -103,7 +103,14 @@ impl World {
                     OnDelete::Remove
                 };
             }
-            O::Captures(_) | O::Retain(_) => {}
+            O::Ignore(on) if self.may_change_policies() => {
+                self.setup.on_modify = if on {
+                    OnModify::Ignore
+                } else {
+                    OnModify::Replace
+                };
+            }
+            O::Captures(_) | O::Retain(_) | O::Ignore(_) => {}
             O::Run => self.run_or_recover(),
             O::CrashRun(after, survive) => {
                 // It may be over before the power goes.

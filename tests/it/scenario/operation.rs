@@ -137,6 +137,8 @@ pub(crate) enum Operation {
     Captures(bool),
     /// Rows of vanished files stay, or no longer.
     Retain(bool),
+    /// Changes of files are ignored, or no longer.
+    Ignore(bool),
     Run,
     CrashRun(u16, Survive),
     Crash(Survive),
@@ -193,6 +195,7 @@ pub(crate) fn operation() -> impl Strategy<Value = Operation> {
         1 => any::<bool>().prop_map(O::FileSize),
         1 => any::<bool>().prop_map(O::Captures),
         1 => any::<bool>().prop_map(O::Retain),
+        1 => any::<bool>().prop_map(O::Ignore),
         6 => (0u16..400, survive()).prop_map(|(n, s)| O::CrashRun(n, s)),
         1 => survive().prop_map(O::Crash),
         1 => Just(O::LoseLedger),

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use strandline::config::{OnModify, SameContent};
+use strandline::config::{OnDelete, OnModify, SameContent};
 
 use super::machine::play;
 use super::operation::Operation::{
-    self, Add, Advance, Append, ChangeWhileRead, Copy, Delete, Edit, HideListing, Idle, LoseLedger,
-    LoseOutput, PartitionBy, Rename, Run, SameSizeEdit, Spoil,
+    self, Add, Advance, Append, ChangeWhileRead, Copy, Delete, Edit, HideListing, Idle, Ignore,
+    LoseLedger, LoseOutput, PartitionBy, Rename, Run, SameSizeEdit, Spoil,
 };
 use super::operation::{Place, Recipe, Survive};
 use super::world::{Setup, World};
@@ -288,4 +288,43 @@ fn a_damaged_unit_with_more_changed_files_than_a_run_may_take_is_mended() {
             LoseOutput(0),
         ],
     );
+}
+
+#[test]
+fn a_file_that_turned_bad_keeps_its_rows_once_changes_are_ignored() {
+    let setup = Setup {
+        settle: Duration::ZERO,
+        ..Setup::default()
+    };
+    let rows = |rows| Recipe { rows, flavour: 0 };
+    let before = [Add(Place(1), rows(1)), Run, Spoil(0), Run, Ignore(true)];
+    for after in [
+        vec![Edit(0, rows(2)), Run],
+        vec![PartitionBy(true), Run],
+        vec![PartitionBy(true), Edit(0, rows(2)), Run, Ignore(false), Run],
+    ] {
+        play(setup.clone(), &[&before[..], &after].concat());
+    }
+}
+
+#[test]
+fn a_retained_file_that_comes_back_otherwise_keeps_its_rows_where_changes_are_ignored() {
+    let setup = Setup {
+        settle: Duration::ZERO,
+        on_delete: OnDelete::Retain,
+        on_modify: OnModify::Ignore,
+        ..Setup::default()
+    };
+    let rows = |rows| Recipe { rows, flavour: 0 };
+    let before = [
+        Add(Place(1), rows(1)),
+        Run,
+        Delete(0),
+        Run,
+        Add(Place(1), rows(2)),
+        Run,
+    ];
+    for after in [vec![Delete(0), Run], vec![Ignore(false), Run]] {
+        play(setup.clone(), &[&before[..], &after].concat());
+    }
 }
