@@ -119,6 +119,8 @@ pub(super) struct Built {
     pub(super) planned: BTreeSet<UnitId>,
     /// Units that could not be built.
     pub(super) failed: BTreeSet<UnitId>,
+    /// Members that were read and belong to another partition than their unit.
+    pub(super) astray: BTreeSet<SourcePath>,
 }
 
 impl<'a> Pass<'a> {
@@ -198,6 +200,7 @@ impl<'a> Pass<'a> {
         self.record(ledger, &view, &mut prepared, &plan)?;
         drop(view);
         self.build(ledger, plan, &mut prepared, built)?;
+        self.bring_home(ledger, &mut prepared, built)?;
         self.left = prepared.left;
         Ok(())
     }
@@ -346,7 +349,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Records what needs no work, and the plan for what does: both before work begins.
-    fn record(
+    pub(super) fn record(
         &self,
         ledger: &Ledger,
         view: &View,

@@ -8,7 +8,6 @@ use strandline::clock::Clock;
 use strandline::config::{OnDelete, OnModify, SameContent};
 use strandline::durable::Disk;
 use strandline::engine::RunError;
-use strandline::ledger;
 use strandline::model::{ByteSize, KeyRange};
 use strandline::source::Moment;
 
@@ -92,7 +91,7 @@ impl World {
             O::FileSize(small) => {
                 self.definition.target_file_size = ByteSize(if small { 600 } else { 256 << 20 });
             }
-            O::Captures(on) if !self.carries() => {
+            O::Captures(on) => {
                 let captures = on.then(|| CAPTURES.to_owned());
                 self.definition.captures = captures.into_iter().collect();
             }
@@ -110,7 +109,7 @@ impl World {
                     OnModify::Replace
                 };
             }
-            O::Captures(_) | O::Retain(_) | O::Ignore(_) => {}
+            O::Retain(_) | O::Ignore(_) => {}
             O::Run => self.run_or_recover(),
             O::CrashRun(after, survive) => {
                 // It may be over before the power goes.
@@ -167,22 +166,6 @@ impl World {
     /// With `skip` the other policies have a say in which name counts: that has its own scenarios.
     fn may_change_policies(&self) -> bool {
         self.setup.same_content != SameContent::Skip
-    }
-
-    /// Tells whether the ledger knows of rows that only outputs hold. They stay where they are when the captures change,
-    /// and what the source has for them later joins them there: a known limit.
-    fn carries(&self) -> bool {
-        let target = self.target();
-        let Ok(view) = ledger::snapshot(target.disk.clone(), &target.state) else {
-            return false;
-        };
-        let mut rows = view.files(&KeyRange::all()).unwrap();
-        while let Some(row) = rows.next().unwrap() {
-            if row.standing().is_carried() {
-                return true;
-            }
-        }
-        false
     }
 
     fn edit_in_place(&mut self, path: &str) {

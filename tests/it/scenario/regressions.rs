@@ -6,8 +6,8 @@ use strandline::config::{OnDelete, OnModify, SameContent};
 
 use super::machine::play;
 use super::operation::Operation::{
-    self, Add, Advance, Append, ChangeWhileRead, Copy, Delete, Edit, HideListing, Idle, Ignore,
-    LoseLedger, LoseOutput, PartitionBy, Rename, Run, SameSizeEdit, Spoil,
+    self, Add, Advance, Append, Captures, ChangeWhileRead, Copy, Delete, Edit, HideListing, Idle,
+    Ignore, LoseLedger, LoseOutput, PartitionBy, Rename, Run, SameSizeEdit, Spoil,
 };
 use super::operation::{Place, Recipe, Survive};
 use super::world::{Setup, World};
@@ -327,4 +327,64 @@ fn a_retained_file_that_comes_back_otherwise_keeps_its_rows_where_changes_are_ig
     for after in [vec![Delete(0), Run], vec![Ignore(false), Run]] {
         play(setup.clone(), &[&before[..], &after].concat());
     }
+}
+
+#[test]
+fn rows_that_only_the_outputs_held_move_to_the_captured_partition_once_their_file_can_be_read_again()
+ {
+    let in_subdirectory = Place(6);
+    let rows = |rows| Recipe { rows, flavour: 0 };
+    let setup = Setup {
+        settle: Duration::ZERO,
+        unit_files: 9,
+        unit_size: 4000,
+        threads: 1,
+        ..Setup::default()
+    };
+    let before = |captured| {
+        vec![
+            Captures(captured),
+            Add(in_subdirectory, rows(2)),
+            Add(Place(13), rows(1)),
+            Run,
+            Spoil(0),
+            Run,
+            Captures(!captured),
+            Run,
+        ]
+    };
+    for captured in [false, true] {
+        play(
+            setup.clone(),
+            &[&before(captured)[..], &[Edit(0, rows(3)), Run]].concat(),
+        );
+        at_every_crash(
+            &setup,
+            &[&before(captured)[..], &[Edit(0, rows(3))]].concat(),
+            &[Run],
+        );
+    }
+}
+
+#[test]
+fn a_retained_file_that_comes_back_after_the_captures_changed_moves_to_its_partition() {
+    let setup = Setup {
+        settle: Duration::ZERO,
+        on_delete: OnDelete::Retain,
+        ..Setup::default()
+    };
+    let rows = |rows| Recipe { rows, flavour: 0 };
+    play(
+        setup,
+        &[
+            Add(Place(6), rows(2)),
+            Run,
+            Delete(0),
+            Run,
+            Captures(true),
+            Run,
+            Add(Place(6), rows(1)),
+            Run,
+        ],
+    );
 }
