@@ -93,6 +93,7 @@ impl Pass<'_> {
                 definition: Arc::new(pipeline.definition.clone()),
                 known: committer.shape(),
                 current: &prepared.current,
+                on_modify: pipeline.policies.on_modify,
             },
             shop,
             stop: AtomicBool::new(false),

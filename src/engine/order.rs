@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::member::Trouble;
-use crate::config::Definition;
+use crate::config::{Definition, OnModify};
 use crate::decode::{Recognised, recognise};
 use crate::ledger::{LedgerError, View};
 use crate::model::{
@@ -60,6 +60,8 @@ pub(super) struct OrderMember {
 pub(super) struct OrderRead {
     pub(super) expected: Fingerprint,
     pub(super) how: Recognised,
+    /// The only content that may come in, where changes are ignored and nothing is known of one.
+    pub(super) only: Option<ContentHash>,
 }
 
 /// Rows of a member in present outputs.
@@ -129,6 +131,7 @@ pub(super) struct OrderDesk<'a> {
     pub(super) known: Arc<Shape>,
     /// How changed and new files look now.
     pub(super) current: &'a HashMap<SourcePath, Fingerprint>,
+    pub(super) on_modify: OnModify,
 }
 
 impl OrderDesk<'_> {
@@ -151,7 +154,7 @@ impl OrderDesk<'_> {
             standing.extend(record.outputs);
         }
         for path in &planned.joins {
-            let read = self.read_of(path, self.current.get(path));
+            let read = self.read_of(path, self.current.get(path), None);
             members.insert(
                 path.clone(),
                 OrderMember {
@@ -204,6 +207,9 @@ impl OrderDesk<'_> {
                 size: file.seen.size,
                 hash,
             });
+            // An edit in the tick of the last look shows in no stamp.
+            let keeps = self.on_modify == OnModify::Ignore && !modified;
+            let only = file.hash.filter(|_| keeps);
             let carry = member.carried.or(recorded).map(|version| Carry {
                 version,
                 slices: std::mem::take(&mut slices[index]),
@@ -213,7 +219,7 @@ impl OrderDesk<'_> {
                 member.path.clone(),
                 OrderMember {
                     path: member.path.clone(),
-                    read: self.read_of(&member.path, readable.then_some(expected)),
+                    read: self.read_of(&member.path, readable.then_some(expected), only),
                     carry,
                 },
             );
@@ -221,10 +227,16 @@ impl OrderDesk<'_> {
         Ok(())
     }
 
-    fn read_of(&self, path: &SourcePath, expected: Option<&Fingerprint>) -> Option<OrderRead> {
+    fn read_of(
+        &self,
+        path: &SourcePath,
+        expected: Option<&Fingerprint>,
+        only: Option<ContentHash>,
+    ) -> Option<OrderRead> {
         Some(OrderRead {
             expected: expected?.clone(),
             how: recognise(path, self.definition.format)?,
+            only,
         })
     }
 }

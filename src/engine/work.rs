@@ -320,6 +320,10 @@ impl<'a> Building<'a> {
         let reading = member::read(self.shop.source, &to_read(member, read), &self.shape, emit);
         self.bytes_read += read.expected.size;
         let known = &mut self.known[index];
+        if is_other(&reading, read) {
+            known.trouble = Some(Trouble::Unsettled);
+            return false;
+        }
         match reading {
             Reading::Rows { version, decoded } => {
                 let misfit = rows::misfit(self.order, &decoded.observed);
@@ -400,6 +404,18 @@ enum Way<'a> {
     Read(&'a OrderRead),
     Carry(&'a Carry),
     Out,
+}
+
+/// Tells whether other bytes were found than those that may come in.
+fn is_other(reading: &Reading, read: &OrderRead) -> bool {
+    match reading {
+        Reading::Rows { version, .. }
+        | Reading::Misfit { version, .. }
+        | Reading::Trouble(Trouble::Bad { version, .. }) => {
+            read.only.is_some_and(|only| only != version.hash)
+        }
+        Reading::Trouble(_) | Reading::Stopped => false,
+    }
 }
 
 fn to_read<'a>(member: &'a OrderMember, read: &'a OrderRead) -> ToRead<'a> {

@@ -388,3 +388,25 @@ fn a_retained_file_that_comes_back_after_the_captures_changed_moves_to_its_parti
         ],
     );
 }
+
+#[test]
+fn an_ignored_edit_in_the_tick_of_the_last_look_does_not_come_in_with_a_wider_type() {
+    let setup = Setup {
+        settle: Duration::ZERO,
+        on_modify: OnModify::Ignore,
+        unit_files: 1,
+        portion_files: 1,
+        ..Setup::default()
+    };
+    let rows = |flavour| Recipe { rows: 1, flavour };
+    play(
+        setup,
+        &[
+            Add(Place(19), rows(0)),
+            Run,
+            SameSizeEdit(0),
+            Add(Place(1), rows(5)),
+            Run,
+        ],
+    );
+}
