@@ -171,6 +171,9 @@ impl<'a> Pass<'a> {
             next = changes.last.clone().map(|last| portion.behind(last));
             self.take_up(ledger, view, changes, &mut built)?;
         }
+        if self.pipeline.policies.same_content == SameContent::Skip {
+            self.let_the_next_step_in(ledger, &mut built)?;
+        }
         self.end(ledger, built)
     }
 
@@ -185,7 +188,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Plans, records and builds what was found.
-    fn take_up(
+    pub(super) fn take_up(
         &mut self,
         ledger: &Ledger,
         view: View,
@@ -280,7 +283,11 @@ impl<'a> Pass<'a> {
         dirty: &[(UnitId, DirtyReason)],
     ) -> Result<Prepared, RunError> {
         let skipped = match self.pipeline.policies.same_content {
-            SameContent::Skip => same_content::skip(view, changes, self.pipeline.policies)?,
+            SameContent::Skip => {
+                let scope = self.scope_of_names(view)?;
+                self.report.distinct = true;
+                same_content::skip(view, changes, self.pipeline.policies, scope)?
+            }
             SameContent::Load | SameContent::Warn => Skipped {
                 changes,
                 ..Skipped::default()
@@ -368,7 +375,10 @@ impl<'a> Pass<'a> {
         if nothing_to_record {
             return Ok(());
         }
-        batch.runs.push(self.report.clone());
+        batch.runs.push(RunReport {
+            distinct: false,
+            ..self.report.clone()
+        });
         batch.meta.next_run = Some(self.run.0 + 1);
         ledger.write(&batch)?;
         Ok(())
