@@ -323,7 +323,11 @@ impl World {
         }
         let (path, bytes) = outputs[usize::from(which) % outputs.len()].clone();
         match harm(bytes) {
-            None => self.disk.remove_file(&path).unwrap(),
+            None => {
+                self.disk.remove_file(&path).unwrap();
+                // Nobody takes it back when the power goes later.
+                self.disk.sync_dir(path.parent().unwrap()).unwrap();
+            }
             Some(bytes) => {
                 let mut file = self.disk.create(&path).unwrap();
                 std::io::Write::write_all(&mut file, &bytes).unwrap();

@@ -219,6 +219,7 @@ impl World {
         self.disk
             .remove_file(&Path::new(STATE).join("ledger.redb"))
             .unwrap();
+        self.disk.sync_dir(Path::new(STATE)).unwrap();
     }
 
     /// Tells whether outputs stand without the ledger that knows them.
