@@ -299,7 +299,7 @@ pub(super) struct BehaviourArgs {
 pub(super) struct ResourceArgs {
     /// Work with N threads
     ///
-    /// Default: as many as there are processors.
+    /// At most 1024. Default: as many as there are processors.
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<String>,
     /// Keep the rows in flight below SIZE, over all threads

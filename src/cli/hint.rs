@@ -35,6 +35,7 @@ fn of_usage(error: &UsageError) -> Option<&'static str> {
         }
         UsageError::Source { .. } => "SOURCE must be a directory that is there and can be read",
         UsageError::Place { .. } => "it must be a directory, or not be there yet",
+        UsageError::Recover { .. } => "TARGET must be the directory that holds the outputs",
         UsageError::Overlap {
             inner: "state directory",
             ..

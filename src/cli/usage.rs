@@ -32,6 +32,15 @@ pub(super) enum UsageError {
         #[source]
         source: io::Error,
     },
+    /// There is nothing that a ledger could be rebuilt from.
+    #[error("cannot recover {}", path.display())]
+    Recover {
+        /// The path.
+        path: PathBuf,
+        /// The system's own words.
+        #[source]
+        source: io::Error,
+    },
     /// Two places that must be apart are not.
     #[error("the {inner} {} {} the {outer} {}", inner_path.display(), lies(inner_path, outer_path), outer_path.display())]
     Overlap {

@@ -154,7 +154,9 @@ impl Reader<'_> {
         match (spec.kind, value.get_ref()) {
             (Kind::Switch, DeValue::Boolean(on)) => return one(&on.to_string()),
             (Kind::Count | Kind::Size, DeValue::Integer(number)) => {
-                return one(number.as_str());
+                // Its digits alone would make ten of 0x10; what is too large for a number is refused with its own.
+                let decimal = i64::from_str_radix(number.as_str(), number.radix());
+                return one(&decimal.map_or_else(|_| number.to_string(), |n| n.to_string()));
             }
             (Kind::Path | Kind::Size | Kind::Duration | Kind::Choice(_), DeValue::String(text)) => {
                 return one(text);
@@ -235,6 +237,19 @@ mod tests {
             layer.values[&Key::Include],
             Value::Many(vec!["*.csv".to_owned()])
         );
+    }
+
+    #[test]
+    fn a_number_in_another_base_means_what_toml_says() {
+        for (text, value) in [
+            ("0x10", "16"),
+            ("0o17", "15"),
+            ("0b11", "3"),
+            ("1_000", "1000"),
+        ] {
+            let layer = parse(&format!("[run]\nthreads = {text}")).unwrap();
+            assert_eq!(layer.values[&Key::Threads], Value::One(value.to_owned()));
+        }
     }
 
     #[test]

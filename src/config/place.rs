@@ -66,11 +66,12 @@ fn is_scheme(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
-/// Leaves out what may be secret in a URL: user, password and query.
-fn without_secrets(url: &str) -> String {
-    let url = url.split(['?', '#']).next().unwrap_or(url);
-    match url.split_once("://") {
+/// Leaves out what may be secret in a URL: user, password and query. Any other text stays as it is.
+pub(super) fn without_secrets(url: &str) -> String {
+    let scheme = url.split_once("://");
+    match scheme.filter(|(scheme, _)| is_scheme(scheme)) {
         Some((scheme, rest)) => {
+            let rest = rest.split(['?', '#']).next().unwrap_or(rest);
             let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
             let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
             format!("{scheme}://{host}/{path}")

@@ -139,7 +139,7 @@ impl Limits {
 const MEMORY: ByteSize = ByteSize(512 << 20);
 
 /// What a changed file costs, generously, from the moment it is found until it is planned and recorded.
-const CHANGE_BYTES: u64 = 2048;
+const CHANGE_BYTES: u64 = 4096;
 
 /// Below this a run would rather list the source over and over than work.
-const LEAST_PORTION: usize = 4096;
+const LEAST_PORTION: usize = 8192;

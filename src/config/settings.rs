@@ -10,11 +10,14 @@ use super::duration::{ParseDurationError, parse_duration};
 use super::key::{FORMATS, Key, ON_DELETE, ON_MODIFY, SAME_CONTENT};
 use super::layer::{Layers, Origin, Value};
 use super::pattern::PatternError;
-use super::place::{PlaceError, parse_place};
+use super::place::{PlaceError, parse_place, without_secrets};
 use super::selection::{PathPartitions, Recognises, Selection, capturing};
 use super::{
     Definition, Format, Limits, Links, OnDelete, OnModify, Policies, Removals, SameContent,
 };
+
+/// Threads beyond this only cost: starting very many takes for ever, and nothing can interrupt that.
+const MOST_THREADS: usize = 1024;
 
 /// Every setting, resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,8 +84,11 @@ pub enum BadValue {
     /// It is a size of nothing.
     #[error("it must be more than zero bytes")]
     Zero,
+    /// More threads than make sense.
+    #[error("it must be at most {MOST_THREADS}")]
+    Threads,
     /// A name is there twice, or empty.
-    #[error("a column can be named once only")]
+    #[error("a column must have a name, and can be named once only")]
     Column,
 }
 
@@ -172,8 +178,7 @@ impl Reading<'_> {
 
     fn limits(&self, processors: usize) -> Result<Limits, SettingError> {
         let default = Limits::default();
-        let threads = self.count(Key::Threads)?;
-        let threads = threads.and_then(|count| usize::try_from(count).ok());
+        let threads = self.one(Key::Threads, threads)?;
         let memory = self.size(Key::Memory)?.unwrap_or(default.memory);
         Ok(Limits {
             threads: threads.unwrap_or(processors.max(1)),
@@ -208,10 +213,7 @@ impl Reading<'_> {
     }
 
     fn count(&self, key: Key) -> Result<Option<u64>, SettingError> {
-        self.one(key, |text| {
-            let count = text.replace('_', "").parse().ok();
-            count.filter(|count| *count > 0).ok_or(BadValue::Count)
-        })
+        self.one(key, count)
     }
 
     fn duration(&self, key: Key) -> Result<Option<Duration>, SettingError> {
@@ -251,7 +253,7 @@ impl Reading<'_> {
             Some((Value::One(text), origin)) => {
                 read(text).map(Some).map_err(|source| SettingError {
                     place: origin.place(key),
-                    value: text.clone(),
+                    value: without_secrets(text),
                     source,
                 })
             }
@@ -274,6 +276,18 @@ impl Reading<'_> {
         })?;
         Ok(items.clone())
     }
+}
+
+fn count(text: &str) -> Result<u64, BadValue> {
+    let count = text.replace('_', "").parse().ok();
+    count.filter(|count| *count > 0).ok_or(BadValue::Count)
+}
+
+fn threads(text: &str) -> Result<usize, BadValue> {
+    let count = usize::try_from(count(text)?).ok();
+    count
+        .filter(|count| *count <= MOST_THREADS)
+        .ok_or(BadValue::Threads)
 }
 
 fn patterns(items: &[String]) -> Result<(), BadValue> {
@@ -396,6 +410,17 @@ mod tests {
     }
 
     #[test]
+    fn a_refused_url_is_shown_without_its_secrets() {
+        let layer = layer(Origin::Flag, &[(Key::Target, "s3://me:pw@b/k?sig=pw")]);
+        let error = resolve(vec![layer]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "TARGET is \"s3://b/k\", which it cannot be"
+        );
+        assert!(!format!("{error:?}").contains("pw"));
+    }
+
+    #[test]
     fn a_value_that_means_nothing_says_where_it_stands_and_why() {
         for (layer, message, why) in [
             (
@@ -426,7 +451,12 @@ mod tests {
             (
                 layer(Origin::Flag, &[(Key::PartitionBy, "a,a")]),
                 "--partition-by is \"a,a\", which it cannot be",
-                "a column can be named once only",
+                "a column must have a name, and can be named once only",
+            ),
+            (
+                layer(Origin::Flag, &[(Key::Threads, "100000")]),
+                "--threads is \"100000\", which it cannot be",
+                "it must be at most 1024",
             ),
         ] {
             let error = resolve(vec![layer]).unwrap_err();

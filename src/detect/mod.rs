@@ -162,7 +162,7 @@ pub fn missing(record: &FileRecord, look: &Look) -> Verdict {
         Verdict::new(
             Change::Removed,
             Reason::NotListed {
-                seen: record.seen.clone(),
+                seen: Box::new(record.seen.clone()),
             },
         )
     }
@@ -181,8 +181,9 @@ impl Doubt {
                 Verdict::new(Change::Modified, Reason::EditedInTick { old, new })
             }
             Self::Moved(moved) => {
-                let stamps = moved.old.moved_stamps(&moved.new);
-                let (old_seen, new_seen, old) = (moved.old, moved.new, moved.hash);
+                let stamps = moved.old.moved_stamps(&moved.new).into();
+                let (old_seen, new_seen) = (Box::new(moved.old), Box::new(moved.new));
+                let old = moved.hash;
                 if old == new {
                     Verdict::new(
                         Change::Touched,

@@ -42,6 +42,8 @@ impl fmt::Display for Change {
 }
 
 /// Why a verdict is what it is, with the values that it was made from.
+///
+/// What is large is boxed: there is one of these for every new file of a first load.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "why")]
 pub enum Reason {
@@ -60,7 +62,7 @@ pub enum Reason {
     /// The listing does not show the path.
     NotListed {
         /// How it looked last.
-        seen: Fingerprint,
+        seen: Box<Fingerprint>,
     },
     /// Written too recently.
     TooYoung {
@@ -93,22 +95,22 @@ pub enum Reason {
     /// Stamps moved; the bytes are the same.
     BytesSame {
         /// Which stamps moved.
-        stamps: Vec<Stamp>,
+        stamps: Box<[Stamp]>,
         /// The stamps then.
-        old_seen: Fingerprint,
+        old_seen: Box<Fingerprint>,
         /// The stamps now.
-        new_seen: Fingerprint,
+        new_seen: Box<Fingerprint>,
         /// The hash then and now.
         hash: ContentHash,
     },
     /// Stamps moved and the bytes differ.
     BytesDiffer {
         /// Which stamps moved.
-        stamps: Vec<Stamp>,
+        stamps: Box<[Stamp]>,
         /// The stamps then.
-        old_seen: Fingerprint,
+        old_seen: Box<Fingerprint>,
         /// The stamps now.
-        new_seen: Fingerprint,
+        new_seen: Box<Fingerprint>,
         /// The hash then.
         old: ContentHash,
         /// The hash now.

@@ -63,7 +63,7 @@ fn each_stamp_that_moves_alone_is_doubted_and_the_hash_decides() {
         };
         let verdict = doubt.clone().resolve(hash(1));
         assert_eq!(verdict.change, Change::Touched);
-        assert!(matches!(&verdict.reason, Reason::BytesSame { stamps, .. } if *stamps == [stamp]));
+        assert!(matches!(&verdict.reason, Reason::BytesSame { stamps, .. } if **stamps == [stamp]));
         assert_eq!(doubt.resolve(hash(2)).change, Change::Modified);
     }
 }
@@ -335,7 +335,9 @@ fn every_reason_reads_as_a_sentence_and_survives_storage() {
         Reason::StillRetained,
         Reason::PolicyLifted,
         Reason::BackInSource,
-        Reason::NotListed { seen: old.clone() },
+        Reason::NotListed {
+            seen: Box::new(old.clone()),
+        },
         Reason::TooYoung {
             modified_at: Timestamp(0),
             looked_at: Timestamp(1),
@@ -349,15 +351,15 @@ fn every_reason_reads_as_a_sentence_and_survives_storage() {
             new: hash(2),
         },
         Reason::BytesSame {
-            stamps: old.moved_stamps(&new),
-            old_seen: old.clone(),
-            new_seen: new.clone(),
+            stamps: old.moved_stamps(&new).into(),
+            old_seen: Box::new(old.clone()),
+            new_seen: Box::new(new.clone()),
             hash: hash(1),
         },
         Reason::BytesDiffer {
-            stamps: old.moved_stamps(&new),
-            old_seen: old,
-            new_seen: new,
+            stamps: old.moved_stamps(&new).into(),
+            old_seen: Box::new(old),
+            new_seen: Box::new(new),
             old: hash(1),
             new: hash(2),
         },

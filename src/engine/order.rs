@@ -58,10 +58,11 @@ pub(super) struct OrderMember {
 /// How to read a member.
 #[derive(Debug, Clone)]
 pub(super) struct OrderRead {
+    /// The only content that may come in, where the policy keeps what was loaded: an edit in the tick of the last
+    /// look shows in no stamp.
+    pub(super) only: Option<ContentHash>,
     pub(super) expected: Fingerprint,
     pub(super) how: Recognised,
-    /// The only content that may come in, where changes are ignored and nothing is known of one.
-    pub(super) only: Option<ContentHash>,
 }
 
 /// Rows of a member in present outputs.
@@ -154,7 +155,7 @@ impl OrderDesk<'_> {
             standing.extend(record.outputs);
         }
         for path in &planned.joins {
-            let read = self.read_of(path, self.current.get(path), None);
+            let read = self.read_of(path, self.current.get(path));
             members.insert(
                 path.clone(),
                 OrderMember {
@@ -207,19 +208,24 @@ impl OrderDesk<'_> {
                 size: file.seen.size,
                 hash,
             });
-            // An edit in the tick of the last look shows in no stamp.
-            let keeps = self.on_modify == OnModify::Ignore && !modified;
-            let only = file.hash.filter(|_| keeps);
             let carry = member.carried.or(recorded).map(|version| Carry {
                 version,
                 slices: std::mem::take(&mut slices[index]),
                 shape: Arc::clone(&shape),
             });
+            let mut read = self.read_of(&member.path, readable.then_some(expected));
+            if let Some(read) = &mut read
+                && !modified
+                && file.standing == Standing::Loaded
+                && self.on_modify != OnModify::Replace
+            {
+                read.only = file.hash;
+            }
             members.insert(
                 member.path.clone(),
                 OrderMember {
                     path: member.path.clone(),
-                    read: self.read_of(&member.path, readable.then_some(expected), only),
+                    read,
                     carry,
                 },
             );
@@ -227,16 +233,11 @@ impl OrderDesk<'_> {
         Ok(())
     }
 
-    fn read_of(
-        &self,
-        path: &SourcePath,
-        expected: Option<&Fingerprint>,
-        only: Option<ContentHash>,
-    ) -> Option<OrderRead> {
+    fn read_of(&self, path: &SourcePath, expected: Option<&Fingerprint>) -> Option<OrderRead> {
         Some(OrderRead {
+            only: None,
             expected: expected?.clone(),
             how: recognise(path, self.definition.format)?,
-            only,
         })
     }
 }

@@ -11,6 +11,9 @@
 //! - Vanished files are counted to the end in the first portion already: the removal brake judges the whole.
 //!
 //! # Limits
+//! A unit whose outputs are lost is built from its files, and no carried rows stand for those of a later portion: a
+//! run that finds such a unit takes up everything at once.
+//!
 //! A file that was renamed from one portion into another is one that went and one that came: its rows are read again.
 
 use std::collections::BTreeMap;

@@ -161,7 +161,7 @@ impl<'a> Pass<'a> {
     fn run(mut self, ledger: &Ledger) -> Result<RunReport, RunError> {
         definition::adopt(ledger, &self.pipeline.definition)?;
         let mut built = Built::default();
-        let mut next = Some(self.first_portion());
+        let mut next = Some(self.first_portion(&ledger.view()?.dirty()?));
         while let Some(portion) = next.take() {
             let view = ledger.view()?;
             let changes = self.look(&view, &portion)?;
@@ -177,10 +177,15 @@ impl<'a> Pass<'a> {
         self.end(ledger, built)
     }
 
-    fn first_portion(&self) -> Portion {
+    fn first_portion(&self, dirty: &[(UnitId, DirtyReason)]) -> Portion {
+        // The rows of a unit whose outputs may not stand can be had from its files only, as they all are now.
+        let is_lost = |why: &DirtyReason| {
+            matches!(why, DirtyReason::Damaged { .. } | DirtyReason::RolledBack)
+        };
         match self.pipeline.policies.on_modify {
             // Whether a file was modified must be known of all of them before anything is changed.
             OnModify::Fail => Portion::whole(),
+            _ if dirty.iter().any(|(_, why)| is_lost(why)) => Portion::whole(),
             OnModify::Replace | OnModify::Ignore => {
                 Portion::first(self.pipeline.limits.portion_files)
             }

@@ -9,7 +9,7 @@ const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 ///
 /// Every value has exactly one form and every form that this returns reads back as the same value. `/`, `\`,
 /// control characters and whatever else a file system or a shell may take amiss is encoded; a value that would
-/// read as null, or be empty, is encoded so that it does not.
+/// read as null is encoded so that it does not; the empty text is `col=`.
 #[must_use]
 pub fn partition_dir(values: &PartitionValues) -> String {
     let mut dir = String::new();

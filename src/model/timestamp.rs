@@ -55,12 +55,10 @@ fn nanos(duration: Duration) -> i64 {
 ///
 /// The era arithmetic counts years from March, so that the leap day is the last day of its year.
 #[must_use]
-pub(crate) fn days_of_date(year: i32, month: u32, day: u32) -> Option<i32> {
-    if !(1..=12).contains(&month) || day == 0 || day > days_in_month(year, month) {
+pub(crate) fn days_of_date(year: i64, month: i64, day: i64) -> Option<i64> {
+    if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
         return None;
     }
-    let month = i32::try_from(month).ok()?;
-    let day = i32::try_from(day).ok()?;
     let shifted_year = if month <= 2 { year - 1 } else { year };
     let era = shifted_year.div_euclid(400);
     let year_of_era = shifted_year.rem_euclid(400);
@@ -69,7 +67,7 @@ pub(crate) fn days_of_date(year: i32, month: u32, day: u32) -> Option<i32> {
     Some(era * 146_097 + day_of_era - 719_468)
 }
 
-fn days_in_month(year: i32, month: u32) -> u32 {
+fn days_in_month(year: i64, month: i64) -> i64 {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     match month {
         4 | 6 | 9 | 11 => 30,
@@ -132,14 +130,12 @@ impl FromStr for Timestamp {
 fn parse(text: &[u8]) -> Option<Timestamp> {
     let (date, rest) = text.split_at_checked(10)?;
     let days = match date {
-        [y @ .., b'-', m1, m2, b'-', d1, d2] if y.len() == 4 => days_of_date(
-            i32::try_from(digits(y)?).ok()?,
-            u32::try_from(digits(&[*m1, *m2])?).ok()?,
-            u32::try_from(digits(&[*d1, *d2])?).ok()?,
-        )?,
+        [y @ .., b'-', m1, m2, b'-', d1, d2] if y.len() == 4 => {
+            days_of_date(digits(y)?, digits(&[*m1, *m2])?, digits(&[*d1, *d2])?)?
+        }
         _ => return None,
     };
-    let mut seconds = i64::from(days) * SECONDS_PER_DAY;
+    let mut seconds = days * SECONDS_PER_DAY;
     let mut fraction = 0;
     if let [b'T' | b't' | b' ', time @ ..] = rest {
         let zone_at = time
@@ -258,12 +254,7 @@ mod tests {
     fn the_calendar_is_its_own_inverse() {
         for days in (-800_000..800_000).step_by(97) {
             let (year, month, day) = date_of_days(days);
-            let back = days_of_date(
-                i32::try_from(year).unwrap(),
-                u32::try_from(month).unwrap(),
-                u32::try_from(day).unwrap(),
-            );
-            assert_eq!(back.map(i64::from), Some(days));
+            assert_eq!(days_of_date(year, month, day), Some(days));
         }
     }
 }

@@ -194,11 +194,8 @@ fn date(text: &[u8]) -> Option<i32> {
         return None;
     };
     let year = two_digits(*y1, *y2, 100)? * 100 + two_digits(*y3, *y4, 100)?;
-    days_of_date(
-        i32::try_from(year).ok()?,
-        u32::try_from(two_digits(*m1, *m2, 100)?).ok()?,
-        u32::try_from(two_digits(*d1, *d2, 100)?).ok()?,
-    )
+    let (month, day) = (two_digits(*m1, *m2, 100)?, two_digits(*d1, *d2, 100)?);
+    i32::try_from(days_of_date(year, month, day)?).ok()
 }
 
 fn two_digits(tens: u8, ones: u8, limit: i64) -> Option<i64> {

@@ -17,6 +17,8 @@ use arrow::datatypes::{
     UInt32Type, UInt64Type,
 };
 
+use crate::model::{date_of_days, days_of_date};
+
 const SECONDS_A_DAY: i64 = 86_400;
 
 /// Tells whether values of the type have a text, so that rows can be routed by them.
@@ -194,20 +196,7 @@ fn digits_of(text: &str, count: usize) -> Option<i64> {
 
 /// Returns the date that is `days` after 1970-01-01 in the proleptic Gregorian calendar.
 fn date_text(days: i64) -> String {
-    // Counted in years that begin in March, a leap day is a year's last; 400 such years are an era.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (year, month, day) = date_of_days(days);
     match year {
         0..=9999 => format!("{year:04}-{month:02}-{day:02}"),
         _ => format!("{year:+05}-{month:02}-{day:02}"),
@@ -223,11 +212,7 @@ fn parse_date(text: &str) -> Option<i64> {
         .parse()
         .ok()
         .filter(|year: &i64| year.abs() < 10_000_000)?;
-    let shifted_year = if month <= 2 { year - 1 } else { year };
-    let (era, year_of_era) = (shifted_year.div_euclid(400), shifted_year.rem_euclid(400));
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    let days = era * 146_097 + day_of_era - 719_468;
+    let days = days_of_date(year, month, day)?;
     (date_text(days) == text).then_some(days)
 }
 

@@ -125,9 +125,9 @@ mod tests {
             verdict: Some(Verdict {
                 change: Change::Modified,
                 reason: Reason::BytesDiffer {
-                    stamps: vec![Stamp::Size],
-                    old_seen: seen(10),
-                    new_seen: seen(20),
+                    stamps: [Stamp::Size].into(),
+                    old_seen: Box::new(seen(10)),
+                    new_seen: Box::new(seen(20)),
                     old: ContentHash::of(b"old"),
                     new: ContentHash::of(b"new"),
                 },

@@ -248,3 +248,43 @@ fn a_footer_that_claims_endless_lists_is_refused_before_room_is_made() {
         other => panic!("{other:?}"),
     }
 }
+
+/// Returns a file without rows, whose one column lies within so many groups.
+fn nested_columns(groups: usize) -> Vec<u8> {
+    const GROUP: [u8; 8] = [0x35, 0x02, 0x18, 0x01, b'a', 0x15, 0x02, 0x00];
+    const LEAF: [u8; 8] = [0x15, 0x02, 0x25, 0x02, 0x18, 0x01, b'a', 0x00];
+    let mut count = Vec::new();
+    let mut left = groups + 2;
+    while left > 127 {
+        count.push(u8::try_from(left & 127).unwrap() | 128);
+        left >>= 7;
+    }
+    count.push(u8::try_from(left).unwrap());
+    // version = 1, then the list of columns with the root; at the end no rows and no row groups.
+    let mut footer = vec![0x15, 0x02, 0x19, 0xfc];
+    footer.extend(count);
+    footer.extend([0x48, 0x01, b'r', 0x15, 0x02, 0x00]);
+    footer.extend(GROUP.repeat(groups));
+    footer.extend(LEAF);
+    footer.extend([0x16, 0x00, 0x19, 0x0c, 0x00]);
+    let mut bytes = b"PAR1".to_vec();
+    bytes.extend(&footer);
+    bytes.extend(u32::try_from(footer.len()).unwrap().to_le_bytes());
+    bytes.extend(b"PAR1");
+    bytes
+}
+
+#[test]
+fn columns_nested_without_end_are_refused_before_the_stack_overflows() {
+    let shape = guess(&nested_columns(128), plain(Kind::Parquet)).unwrap();
+    assert_eq!(shape.columns.len(), 1);
+    for groups in [129, 100_000] {
+        let detail = "columns are nested more than 128 levels deep".to_owned();
+        match guess(&nested_columns(groups), plain(Kind::Parquet)) {
+            Err(DecodeError::Malformed(malformed)) => {
+                assert_eq!(malformed, Malformed::Parquet { detail });
+            }
+            other => panic!("{groups}: {other:?}"),
+        }
+    }
+}

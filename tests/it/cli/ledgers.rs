@@ -48,6 +48,19 @@ fn a_missing_ledger_is_never_silent_and_recover_rebuilds_it() {
 }
 
 #[test]
+fn recovering_a_target_that_is_not_there_makes_none() {
+    let sandbox = sandbox();
+    insta::assert_snapshot!(say(&sandbox, "recover uot"), @"
+    exit code 2
+    -- stderr
+    error: cannot recover uot
+      caused by: No such file or directory (os error 2)
+      hint: TARGET must be the directory that holds the outputs
+    ");
+    assert!(!sandbox.path("uot").exists());
+}
+
+#[test]
 fn a_damaged_ledger_is_told_and_recover_rebuilds_it() {
     let sandbox = loaded();
     fs::write(sandbox.path("out/_strandline/ledger.redb"), vec![7; 65_536]).unwrap();

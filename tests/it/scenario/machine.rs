@@ -325,7 +325,7 @@ impl World {
         match harm(bytes) {
             None => {
                 self.disk.remove_file(&path).unwrap();
-                // Nobody takes it back when the power goes later.
+                // Else the next power cut may bring it back.
                 self.disk.sync_dir(path.parent().unwrap()).unwrap();
             }
             Some(bytes) => {

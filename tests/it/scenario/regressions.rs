@@ -6,8 +6,9 @@ use strandline::config::{OnDelete, OnModify, SameContent};
 
 use super::machine::play;
 use super::operation::Operation::{
-    self, Add, Advance, Append, Captures, ChangeWhileRead, Copy, Delete, Edit, HideListing, Idle,
-    Ignore, LoseLedger, LoseOutput, PartitionBy, Rename, Run, SameSizeEdit, Spoil,
+    self, Add, Advance, Append, Captures, ChangeWhileRead, Copy, Delete, Edit, FailRead,
+    HideListing, Idle, Ignore, LoseLedger, LoseOutput, PartitionBy, Rename, Run, SameSizeEdit,
+    Spoil,
 };
 use super::operation::{Place, Recipe, Survive};
 use super::world::{Setup, World};
@@ -265,6 +266,67 @@ fn recovery_knows_files_by_the_names_that_they_were_written_under() {
         let operations: Vec<_> = renamed.into_iter().chain(turns_bad).collect();
         play(Setup::default(), &operations);
     }
+}
+
+#[test]
+fn units_that_were_yet_to_be_widened_when_the_ledger_was_lost_are_widened_behind_recovery() {
+    let setup = Setup {
+        threads: 1,
+        ..Setup::default()
+    };
+    let (floats, texts) = (5, 7);
+    let rows = |flavour| Recipe { rows: 2, flavour };
+    let before = [
+        Add(Place(1), rows(floats)),
+        Add(Place(5), rows(floats)),
+        Advance(3),
+        Run,
+        Edit(1, rows(texts)),
+        Advance(3),
+    ];
+    at_every_crash(&setup, &before, &[LoseLedger]);
+}
+
+#[test]
+fn a_damaged_unit_whose_changes_lie_in_two_portions_is_mended() {
+    let setup = Setup {
+        portion_files: 1,
+        ..Setup::default()
+    };
+    let rows = Recipe {
+        rows: 1,
+        flavour: 0,
+    };
+    let files = [Add(Place(1), rows), Add(Place(8), rows), Idle];
+    for change in [Delete(0), Edit(0, rows)] {
+        let then = [change, Edit(1, rows), Edit(0, rows), LoseOutput(0)];
+        let operations: Vec<_> = files.iter().cloned().chain(then).collect();
+        play(setup.clone(), &operations);
+    }
+}
+
+#[test]
+fn with_ignore_an_edit_that_no_stamp_shows_does_not_come_in_with_its_unit() {
+    let setup = Setup {
+        settle: Duration::ZERO,
+        on_modify: OnModify::Ignore,
+        ..Setup::default()
+    };
+    let rows = Recipe {
+        rows: 1,
+        flavour: 0,
+    };
+    play(
+        setup,
+        &[
+            Add(Place(6), rows),
+            Run,
+            Add(Place(34), rows),
+            SameSizeEdit(0),
+            FailRead(0),
+            Run,
+        ],
+    );
 }
 
 #[test]

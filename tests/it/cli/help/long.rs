@@ -194,7 +194,7 @@ fn long_help_of_run() {
           --threads <N>
               Work with N threads
 
-              Default: as many as there are processors.
+              At most 1024. Default: as many as there are processors.
 
           --memory <SIZE>
               Keep the rows in flight below SIZE, over all threads
