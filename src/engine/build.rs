@@ -117,6 +117,7 @@ impl Pass<'_> {
             result
         });
         built.collected = committer.collected;
+        built.astray.append(&mut committer.astray);
         let total = clock.monotonic().saturating_sub(begun);
         self.report.seconds.publish += publishing.as_secs_f64();
         self.report.seconds.work += total.saturating_sub(publishing).as_secs_f64();
@@ -144,6 +145,8 @@ impl Pass<'_> {
             errors: &mut self.errors,
             collected: BTreeSet::new(),
             groups: 0,
+            partitions: &self.partitions,
+            astray: BTreeSet::new(),
         }
     }
 }

@@ -288,15 +288,14 @@ impl Preparation<'_> {
         let (Some(record), Some(seen)) = (file.record, file.seen) else {
             return;
         };
-        if let (Standing::Loaded, Some(unit), Some(hash)) =
-            (record.standing, record.unit, record.hash)
-        {
+        if let (Some(unit), Some(hash)) = (record.unit, record.hash) {
             let version = Carried {
                 size: record.seen.size,
                 hash,
             };
             members.edit(unit, &file.path, Edit::Carry(version));
         }
+        batch.quarantine.insert(file.path.clone(), None);
         keep_reason(batch, &file.path, &file.verdict);
         let frozen = FileRecord {
             hash: file.hash.or(record.hash),
@@ -368,12 +367,14 @@ fn member_of(file: &Changed) -> Option<UnitId> {
     record.unit.filter(|_| record.standing != Standing::Pending)
 }
 
-/// Tells whether the policy keeps the rows of the version that was loaded.
+/// Tells whether the policy keeps the rows of the version that was loaded, whatever has become of the file since.
 pub(super) fn is_ignored(policies: Policies, file: &Changed) -> bool {
     policies.on_modify == OnModify::Ignore
         && file.verdict.change == Change::Modified
-        && matches!(&file.record, Some(record) if record.hash.is_some()
-            && matches!(record.standing, Standing::Loaded | Standing::Frozen))
+        && file.record.as_ref().is_some_and(|record| {
+            let is_loaded = record.standing == Standing::Loaded && record.hash.is_some();
+            is_loaded || record.standing.is_carried()
+        })
 }
 
 /// The path partitions of the units that an unfinished run gave to files. Where a changed definition puts a file
@@ -417,6 +418,7 @@ fn keep_reason(batch: &mut Batch, path: &SourcePath, verdict: &Verdict) {
 /// A change of a unit's member list that leaves its outputs as they are.
 enum Edit {
     Rename(SourcePath),
+    /// Notes the version that the rows are of, where the unit does not know yet that it is another than the file's.
     Carry(Carried),
 }
 
@@ -437,7 +439,9 @@ impl MemberEdits {
             for member in &mut unit.members {
                 match edits.remove(&member.path) {
                     Some(Edit::Rename(to)) => member.path = to,
-                    Some(Edit::Carry(version)) => member.carried = Some(version),
+                    Some(Edit::Carry(version)) => {
+                        member.carried.get_or_insert(version);
+                    }
                     None => {}
                 }
             }

@@ -119,6 +119,8 @@ pub(super) struct Built {
     pub(super) planned: BTreeSet<UnitId>,
     /// Units that could not be built.
     pub(super) failed: BTreeSet<UnitId>,
+    /// Members that were read and belong to another partition than their unit.
+    pub(super) astray: BTreeSet<SourcePath>,
 }
 
 impl<'a> Pass<'a> {
@@ -169,6 +171,9 @@ impl<'a> Pass<'a> {
             next = changes.last.clone().map(|last| portion.behind(last));
             self.take_up(ledger, view, changes, &mut built)?;
         }
+        if self.pipeline.policies.same_content == SameContent::Skip {
+            self.let_the_next_step_in(ledger, &mut built)?;
+        }
         self.end(ledger, built)
     }
 
@@ -188,7 +193,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Plans, records and builds what was found.
-    fn take_up(
+    pub(super) fn take_up(
         &mut self,
         ledger: &Ledger,
         view: View,
@@ -203,6 +208,7 @@ impl<'a> Pass<'a> {
         self.record(ledger, &view, &mut prepared, &plan)?;
         drop(view);
         self.build(ledger, plan, &mut prepared, built)?;
+        self.bring_home(ledger, &mut prepared, built)?;
         self.left = prepared.left;
         Ok(())
     }
@@ -282,7 +288,11 @@ impl<'a> Pass<'a> {
         dirty: &[(UnitId, DirtyReason)],
     ) -> Result<Prepared, RunError> {
         let skipped = match self.pipeline.policies.same_content {
-            SameContent::Skip => same_content::skip(view, changes, self.pipeline.policies)?,
+            SameContent::Skip => {
+                let scope = self.scope_of_names(view)?;
+                self.report.distinct = true;
+                same_content::skip(view, changes, self.pipeline.policies, scope)?
+            }
             SameContent::Load | SameContent::Warn => Skipped {
                 changes,
                 ..Skipped::default()
@@ -351,7 +361,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Records what needs no work, and the plan for what does: both before work begins.
-    fn record(
+    pub(super) fn record(
         &self,
         ledger: &Ledger,
         view: &View,
@@ -370,7 +380,10 @@ impl<'a> Pass<'a> {
         if nothing_to_record {
             return Ok(());
         }
-        batch.runs.push(self.report.clone());
+        batch.runs.push(RunReport {
+            distinct: false,
+            ..self.report.clone()
+        });
         batch.meta.next_run = Some(self.run.0 + 1);
         ledger.write(&batch)?;
         Ok(())
