@@ -139,7 +139,6 @@ impl Pass<'_> {
             looked_at: self.looked_at,
             definition: self.pipeline.definition.fingerprint(),
             waiting: &prepared.waiting,
-            last: prepared.last.as_ref(),
             schema,
             report: &mut self.report,
             errors: &mut self.errors,

@@ -47,8 +47,6 @@ pub(super) struct Committer<'a> {
     pub(super) definition: String,
     /// Units with members that belong elsewhere and could not be moved yet.
     pub(super) waiting: &'a BTreeSet<UnitId>,
-    /// The end of the portion, where another comes.
-    pub(super) last: Option<&'a SourcePath>,
     pub(super) schema: Option<SchemaVersion>,
     pub(super) report: &'a mut RunReport,
     pub(super) errors: &'a mut Vec<ReportedError>,
@@ -176,7 +174,6 @@ impl Committer<'_> {
             run: self.run,
             now: self.clock.now(),
             looked_at: self.looked_at,
-            last: self.last,
             then: &mut group.then,
             errors: self.errors,
             unsettled: 0,
