@@ -83,19 +83,17 @@ impl Portion {
     }
 
     pub(super) fn claim(&self, found: &Found) -> Claim {
+        if let Some(after) = &self.after
+            && (found.record.is_some() || found.path <= *after)
+        {
+            return Claim::No;
+        }
         let size = found.seen.as_ref().map(|seen| seen.size);
-        match found.is_new() {
-            false if self.is_first() => Claim::Now,
-            false => Claim::No,
-            true if self
-                .after
-                .as_ref()
-                .is_some_and(|after| found.path <= *after) =>
-            {
-                Claim::No
-            }
-            true if size.is_some_and(|size| self.vanished_sizes.contains(&size)) => Claim::Now,
-            true => Claim::IfRoom,
+        let may_be_vanished = size.is_some_and(|size| self.vanished_sizes.contains(&size));
+        if found.is_new() && !may_be_vanished {
+            Claim::IfRoom
+        } else {
+            Claim::Now
         }
     }
 
@@ -253,6 +251,23 @@ mod tests {
         found(path, 1, young)
     }
 
+    fn known_file(path: &str) -> Found {
+        let found = new_file(path);
+        let record = crate::model::FileRecord {
+            seen: found.seen.clone().unwrap(),
+            racy: false,
+            hash: None,
+            standing: Standing::Pending,
+            unit: None,
+            run: crate::model::RunId(0),
+        };
+        Found {
+            record: Some(record),
+            glance: Glance::Decided(Verdict::new(Change::Added, Reason::PlannedBefore)),
+            ..found
+        }
+    }
+
     /// Puts ranges of the given sizes, named by letters, in the given order; each begins with a young file.
     fn shelved(most: usize, order: &[(char, usize)]) -> (Vec<String>, Option<Later>) {
         let portion = Portion::first(most);
@@ -301,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_portion_takes_new_files_behind_the_last_and_nothing_else() {
+    fn a_later_portion_takes_unknown_files_behind_the_last_and_nothing_else() {
         let first = Portion::first(2);
         let second = first.behind("b/c".into());
         assert!(first.is_first() && !second.is_first());
@@ -309,7 +324,8 @@ mod tests {
             (new_file("b/c"), Claim::IfRoom, Claim::No),
             (new_file("b/d"), Claim::IfRoom, Claim::IfRoom),
             (young_file("a"), Claim::Now, Claim::No),
-            (young_file("z"), Claim::Now, Claim::No),
+            (young_file("z"), Claim::Now, Claim::Now),
+            (known_file("z"), Claim::Now, Claim::No),
         ] {
             assert_eq!(first.claim(&finding), in_first, "{}", finding.path);
             assert_eq!(second.claim(&finding), in_second, "{}", finding.path);

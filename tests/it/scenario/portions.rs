@@ -133,7 +133,7 @@ fn a_later_portion_lets_files_settle_that_are_young_by_then() {
         source.write("z.csv", "x\n7\n8");
     });
     let report = run_later(&mut world).unwrap();
-    assert_eq!(report.files.unsettled, 0, "{report:?}");
+    assert_eq!(report.files.unsettled, 1, "{report:?}");
     assert_eq!(read_back(&world.disk).rows().len(), 1);
     run_later(&mut world).unwrap();
     assert_eq!(read_back(&world.disk).rows().len(), 3);
