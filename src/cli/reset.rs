@@ -7,9 +7,16 @@ use super::args::ResetArgs;
 use super::exit::Ending;
 use super::render::count;
 use super::target::{settings, target};
+use super::usage::UsageError;
 
 /// Marks files for reprocessing.
 pub(super) fn reset(args: &ResetArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
+    if let (Some(since), Some(until)) = (args.since, args.until)
+        && until < since
+    {
+        let order = format!("--since {since} lies behind --until {until}");
+        return Err(UsageError::Arguments(order).into());
+    }
     let target = target(&settings(args.target.layer(), session.file)?)?;
     let filter = ResetFilter {
         all: args.all,

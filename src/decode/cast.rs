@@ -3,6 +3,7 @@
 //! Arrow's own cast does most of it. What it does otherwise, or not at all: it pairs the fields of structs by
 //! position, knows `UTC` only with a database of time zones, writes binary as if it were text, and has no JSON.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -100,9 +101,12 @@ fn cast_struct(table: &StructArray, fields: &Fields) -> Result<ArrayRef, ArrowEr
     if fields.is_empty() {
         return Ok(Arc::new(StructArray::new_empty_fields(table.len(), nulls)));
     }
+    // Tables may be wide: looking for each name from the front would be quadratic.
+    let own = table.fields().iter().map(|field| field.name());
+    let own: HashMap<&String, &ArrayRef> = own.zip(table.columns()).collect();
     let columns = fields
         .iter()
-        .map(|field| match table.column_by_name(field.name()) {
+        .map(|field| match own.get(field.name()) {
             Some(column) => cast_array(column, field.data_type()),
             None => Ok(new_null_array(field.data_type(), table.len())),
         })

@@ -79,7 +79,7 @@ fn mark_stale(view: &View, now: &Shape, then: &mut Batch) -> Result<(), RunError
 }
 
 /// Returns why a unit that was written with `written` does not fit the pipeline's types.
-fn stale(written: &Shape, schema: &Shape) -> Option<DirtyReason> {
+pub(super) fn stale(written: &Shape, schema: &Shape) -> Option<DirtyReason> {
     written.columns.iter().find_map(|column| {
         let now = schema
             .type_of(&column.name)

@@ -7,7 +7,7 @@
 //! | stage | file | what it does |
 //! |---|---|---|
 //! | open | `session` | takes the lock, checks that target and ledger belong together, recovers |
-//! | discover | `discover` | joins the listing with the ledger, range by range, side by side |
+//! | discover | `discover`, `portion` | joins the listing with the ledger, range by range, side by side |
 //! | verify | `verify` | hashes what stamps do not decide, finds renames |
 //! | plan | `prepare` | turns verdicts into ledger rows and the planner's inputs |
 //! | work | `build`, `order`, `work`, `rows`, `member` | builds units from work orders, answers with receipts |

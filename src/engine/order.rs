@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::member::Trouble;
-use crate::config::Definition;
+use crate::config::{Definition, OnModify};
 use crate::decode::{Recognised, recognise};
 use crate::ledger::{LedgerError, View};
 use crate::model::{
@@ -58,6 +58,9 @@ pub(super) struct OrderMember {
 /// How to read a member.
 #[derive(Debug, Clone)]
 pub(super) struct OrderRead {
+    /// The only content that may come in, where the policy keeps what was loaded: an edit in the tick of the last
+    /// look shows in no stamp.
+    pub(super) only: Option<ContentHash>,
     pub(super) expected: Fingerprint,
     pub(super) how: Recognised,
 }
@@ -129,6 +132,7 @@ pub(super) struct OrderDesk<'a> {
     pub(super) known: Arc<Shape>,
     /// How changed and new files look now.
     pub(super) current: &'a HashMap<SourcePath, Fingerprint>,
+    pub(super) on_modify: OnModify,
 }
 
 impl OrderDesk<'_> {
@@ -209,11 +213,19 @@ impl OrderDesk<'_> {
                 slices: std::mem::take(&mut slices[index]),
                 shape: Arc::clone(&shape),
             });
+            let mut read = self.read_of(&member.path, readable.then_some(expected));
+            if let Some(read) = &mut read
+                && !modified
+                && file.standing == Standing::Loaded
+                && self.on_modify != OnModify::Replace
+            {
+                read.only = file.hash;
+            }
             members.insert(
                 member.path.clone(),
                 OrderMember {
                     path: member.path.clone(),
-                    read: self.read_of(&member.path, readable.then_some(expected)),
+                    read,
                     carry,
                 },
             );
@@ -223,6 +235,7 @@ impl OrderDesk<'_> {
 
     fn read_of(&self, path: &SourcePath, expected: Option<&Fingerprint>) -> Option<OrderRead> {
         Some(OrderRead {
+            only: None,
             expected: expected?.clone(),
             how: recognise(path, self.definition.format)?,
         })

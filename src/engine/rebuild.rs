@@ -6,6 +6,7 @@
 //!
 //! # Invariants
 //! - A unit whose outputs do not add up to what its footers say is marked dirty, and built again.
+//! - A unit that was written with narrower types than another is marked dirty as well.
 //! - A source file that two units claim (a run was killed between publishing and retiring) goes to one of them;
 //!   the other is built again without it.
 
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::error::RunError;
+use super::growth::stale;
 use super::pipeline::Target;
 use super::recover::hash_of;
 use super::session::{self, Absent};
@@ -164,6 +166,7 @@ fn rebuild(units: BTreeMap<UnitId, Vec<Read>>, report: &mut RecoverReport) -> Ba
     }
     report.files = batch.files.len() as u64;
     batch.meta.next_unit = Some(next_unit);
+    mark_narrower(&mut batch, &shape);
     batch.schema = Some(SchemaVersion {
         version: 1,
         shape,
@@ -172,6 +175,15 @@ fn rebuild(units: BTreeMap<UnitId, Vec<Read>>, report: &mut RecoverReport) -> Ba
     });
     mark_other_definitions(&mut batch, &definitions);
     batch
+}
+
+/// A type that was widening when the ledger was lost had not reached every unit.
+fn mark_narrower(batch: &mut Batch, shape: &Shape) {
+    for (id, unit) in &batch.units {
+        if let Some(reason) = unit.as_ref().and_then(|unit| stale(&unit.shape, shape)) {
+            batch.dirty.entry(*id).or_insert(Some(reason));
+        }
+    }
 }
 
 /// The definition that most units were made under is taken for the pipeline's.

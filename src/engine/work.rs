@@ -116,6 +116,8 @@ struct Knowledge {
     version: Option<Carried>,
     observed: Option<Shape>,
     trouble: Option<Trouble>,
+    /// Its bytes are not those whose rows are to be kept.
+    is_other: bool,
     /// Why its rows cannot be placed, found out before its bytes had been read whole.
     fault: Option<String>,
     rows: Option<u64>,
@@ -175,8 +177,9 @@ impl<'a> Building<'a> {
     /// Returns how the member's rows come in, if they do.
     fn way(&self, index: usize) -> Way<'a> {
         let member = &self.order.members[index];
-        match (&member.read, &member.carry, &self.known[index].trouble) {
-            (Some(read), _, None) => Way::Read(read),
+        let known = &self.known[index];
+        match (&member.read, &member.carry, &known.trouble) {
+            (Some(read), _, None) if !known.is_other => Way::Read(read),
             (_, Some(carry), _) => Way::Carry(carry),
             (_, None, _) => Way::Out,
         }
@@ -320,6 +323,12 @@ impl<'a> Building<'a> {
         let reading = member::read(self.shop.source, &to_read(member, read), &self.shape, emit);
         self.bytes_read += read.expected.size;
         let known = &mut self.known[index];
+        if let Reading::Rows { version, .. } | Reading::Misfit { version, .. } = &reading
+            && read.only.is_some_and(|only| only != version.hash)
+        {
+            known.is_other = true;
+            return false;
+        }
         match reading {
             Reading::Rows { version, decoded } => {
                 let misfit = rows::misfit(self.order, &decoded.observed);

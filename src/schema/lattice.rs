@@ -1,5 +1,6 @@
 //! The lattice of column types.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, FieldRef, TimeUnit};
@@ -15,12 +16,14 @@ pub fn join_types(a: &DataType, b: &DataType) -> DataType {
 /// Returns `a`'s columns in order, then the ones that only `b` has; types are joined.
 #[must_use]
 pub fn join_shapes(a: &Shape, b: &Shape) -> Shape {
+    // Files may be wide: looking for each name from the front would be quadratic.
+    let (ours, theirs) = (by_name(a), by_name(b));
     let mut columns: Vec<Column> = a
         .columns
         .iter()
         .map(|column| Column {
             name: column.name.clone(),
-            data_type: match b.type_of(&column.name) {
+            data_type: match theirs.get(column.name.as_str()) {
                 Some(other) => join_types(&column.data_type, other),
                 None => column.data_type.clone(),
             },
@@ -29,9 +32,16 @@ pub fn join_shapes(a: &Shape, b: &Shape) -> Shape {
     let new = b
         .columns
         .iter()
-        .filter(|column| a.type_of(&column.name).is_none());
+        .filter(|column| !ours.contains_key(column.name.as_str()));
     columns.extend(new.cloned());
     Shape { columns }
+}
+
+fn by_name(shape: &Shape) -> HashMap<&str, &DataType> {
+    let columns = shape.columns.iter();
+    columns
+        .map(|column| (column.name.as_str(), &column.data_type))
+        .collect()
 }
 
 /// Tells whether every value of type `found` can be held by `expected` as it is.

@@ -1,5 +1,6 @@
 //! Gives a batch the columns of its unit.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -23,10 +24,13 @@ use crate::model::stored_schema;
 pub fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, TransformError> {
     let rows = batch.num_rows();
     let schema = stored_schema(schema);
+    // Batches may be wide: looking for each name from the front would be quadratic.
+    let own = batch.schema_ref().fields().iter().map(|field| field.name());
+    let own: HashMap<&String, &ArrayRef> = own.zip(batch.columns()).collect();
     let columns = schema
         .fields()
         .iter()
-        .map(|field| match batch.column_by_name(field.name()) {
+        .map(|field| match own.get(field.name()) {
             Some(column) => fit(column, field),
             None => Ok(new_null_array(field.data_type(), rows)),
         })

@@ -350,7 +350,12 @@ fn reset_wants_to_know_what() {
 }
 
 #[test]
-fn reset_wants_a_date() {
+fn reset_wants_dates_in_their_order() {
+    insta::assert_snapshot!(refused("reset out --since 2026-02-01 --until 2026-01-01"), @"
+    exit code 2
+    -- stderr
+    error: --since [INSTANT] lies behind --until [INSTANT]
+    ");
     insta::assert_snapshot!(refused("reset out --since yesterday"), @r#"
     exit code 2
     -- stderr

@@ -216,9 +216,12 @@ impl World {
     }
 
     pub(crate) fn lose_ledger(&mut self) {
-        self.disk
-            .remove_file(&Path::new(STATE).join("ledger.redb"))
-            .unwrap();
+        let ledger = Path::new(STATE).join("ledger.redb");
+        if self.disk.look(&ledger).unwrap().is_some() {
+            self.disk.remove_file(&ledger).unwrap();
+            // Else the next power cut may bring it back.
+            self.disk.sync_dir(Path::new(STATE)).unwrap();
+        }
     }
 
     /// Tells whether outputs stand without the ledger that knows them.
