@@ -107,6 +107,7 @@ fn a_read_that_fails_is_never_a_verdict_about_the_file() {
                 let result = decode(
                     Bytes::Stream(&mut input()),
                     how,
+                    &Dialect::default(),
                     &Shape::default(),
                     &mut |_| ControlFlow::Continue(()),
                 );
@@ -114,7 +115,7 @@ fn a_read_that_fails_is_never_a_verdict_about_the_file() {
                     panic!("{how:?}: {result:?}");
                 };
                 assert_eq!(error.kind(), fails);
-                let guess = sniff(Bytes::Stream(&mut input()), how);
+                let guess = sniff(Bytes::Stream(&mut input()), how, &Dialect::default());
                 assert!(
                     matches!(guess, Err(DecodeError::Read(_))),
                     "{how:?}: {guess:?}"
@@ -149,6 +150,7 @@ fn a_parquet_file_that_cannot_be_read_is_not_corrupt() {
         let result = decode(
             Bytes::Random(file),
             plain(Kind::Parquet),
+            &Dialect::default(),
             &shape,
             &mut |_| ControlFlow::Continue(()),
         );
@@ -163,6 +165,7 @@ fn the_receiver_can_break_off() {
         let result = decode(
             Bytes::Stream(&mut &*bytes),
             plain(kind),
+            &Dialect::default(),
             &shape,
             &mut |_| ControlFlow::Break(()),
         );

@@ -1,4 +1,5 @@
 //! Data that nobody here invented goes in, and what comes out is what other programs read.
 
+mod dialects;
 mod loaded;
 mod readers;
