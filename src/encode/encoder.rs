@@ -160,19 +160,19 @@ impl<'a> PartitionEncoder<'a> {
             }
             let file = match self.current.take() {
                 Some(file) => file,
-                None => self.open_file()?,
+                None => self.open_file(&chunk.batch)?,
             };
             self.current.insert(file).write(&chunk)?;
         }
         Ok(())
     }
 
-    fn open_file(&mut self) -> Result<OpenedFile, EncodeError> {
+    fn open_file(&mut self, first: &RecordBatch) -> Result<OpenedFile, EncodeError> {
         let number = self.done.len();
         let failed = |source| EncodeError::Encode { number, source };
         let properties = match &self.properties {
             Some(properties) => properties.clone(),
-            None => properties(&self.schema).map_err(failed)?,
+            None => properties(first).map_err(failed)?,
         };
         self.properties = Some(properties.clone());
         let sink = (self.open)(number).map_err(|source| EncodeError::Sink {

@@ -45,10 +45,7 @@ pub(super) fn look(column: &dyn Array) -> Option<Repetition> {
 }
 
 /// Returns how many values there are, and how many different ones.
-fn count<A: ArrayAccessor, K: Hash + Eq>(
-    column: A,
-    key: impl Fn(A::Item) -> K,
-) -> (usize, usize) {
+fn count<A: ArrayAccessor, K: Hash + Eq>(column: A, key: impl Fn(A::Item) -> K) -> (usize, usize) {
     let values = column.len() - column.null_count();
     let distinct: HashSet<K> = ArrayIter::new(column).flatten().map(key).collect();
     (values, distinct.len())

@@ -11,8 +11,9 @@
 //! - Memory is bounded by one chunk and one row group, whatever the number of rows.
 //!
 //! # The format
-//! Parquet 1.0 data pages under zstd. Text has a dictionary as long as that is small; integers, dates and
-//! timestamps are delta-encoded; floats are plain. Beside `ARROW:schema` the key-value metadata holds, in this
+//! Parquet 1.0 data pages under zstd. Integers, dates and timestamps are delta-encoded. A look at the first rows
+//! (`look`) decides about the rest: text has a dictionary unless its values hardly repeat, in which case lengths are
+//! delta-encoded and followed by the bytes; floats are plain unless they are a handful of values. Beside `ARROW:schema` the key-value metadata holds, in this
 //! order, each value as JSON: `strandline.format` (the version of all of this), `strandline.unit`,
 //! `strandline.definition`, `strandline.unit_partition`, `strandline.partition`, `strandline.file`,
 //! `strandline.shape` and `strandline.inputs`.
@@ -21,6 +22,7 @@ mod chunks;
 mod encoder;
 mod error;
 mod footer;
+mod look;
 mod properties;
 mod weight;
 

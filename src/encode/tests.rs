@@ -317,7 +317,7 @@ fn metadata_has_one_order_and_names_no_library() {
     let start = length - 8 - usize::try_from(tail).unwrap();
     let metadata = ParquetMetaDataReader::decode_metadata(&bytes[start..length - 8]).unwrap();
     let file = metadata.file_metadata();
-    assert_eq!(file.created_by(), Some("strandline format 1"));
+    assert_eq!(file.created_by(), Some("strandline format 2"));
     let keys: Vec<_> = file
         .key_value_metadata()
         .unwrap()
