@@ -22,8 +22,8 @@
 //! 6. **Publish and record.** Groups of finished units are announced in the ledger, made visible by renaming, and
 //!    recorded in one transaction; then obsolete outputs are removed. Every crash window is closed here or in step 1.
 //!
-//! Where more has changed than fits the memory budget, steps 2 to 6 take up one portion of the changes after the
-//! other, in byte order of the paths.
+//! Where more new files come than fit the memory budget, steps 2 to 6 take up one portion of them after the other, in
+//! byte order of the paths.
 //!
 //! # Glossary
 //!
@@ -40,7 +40,7 @@
 //! - **member**: a source file's part in a unit ([`model::Member`]).
 //! - **output**: one Parquet file that a unit owns ([`model::OutputRecord`]).
 //! - **standing**: how a source file stands with the outputs ([`model::Standing`]).
-//! - **portion**: the changes that a run takes up at once; mostly all of them.
+//! - **portion**: the new files that a run takes up at once; mostly all of them.
 //! - **run**: one pass, with a report ([`model::RunReport`]) and a row in the history.
 //! - **checkpoint**: the last run in which everything discovered was committed or quarantined. **Watermark**: the
 //!   highest source mtime that is fully behind us. Neither moves on failure, and nothing is detected by them.

@@ -107,8 +107,7 @@ pub struct Limits {
     pub unit_size: ByteSize,
     /// Source files that a unit may grow to.
     pub unit_files: usize,
-    /// New, changed and vanished files that are taken up at once; where there are more, the run goes through them
-    /// in portions.
+    /// New files that are taken up at once; where there are more, the run goes through them in portions.
     pub portion_files: usize,
 }
 
@@ -127,10 +126,10 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Returns how many changes fit into `memory` at once.
+    /// Returns how many new files fit into `memory` at once.
     #[must_use]
     pub fn portion_within(memory: ByteSize) -> usize {
-        let files = usize::try_from(memory.0 / CHANGE_BYTES).unwrap_or(usize::MAX);
+        let files = usize::try_from(memory.0 / NEW_FILE_BYTES).unwrap_or(usize::MAX);
         files.max(LEAST_PORTION)
     }
 }
@@ -138,8 +137,8 @@ impl Limits {
 /// What workers may hold where nobody says otherwise.
 const MEMORY: ByteSize = ByteSize(512 << 20);
 
-/// What a changed file costs, generously, from the moment it is found until it is planned and recorded.
-const CHANGE_BYTES: u64 = 4096;
+/// What a new file costs, generously, from the moment it is found until it is planned and recorded.
+const NEW_FILE_BYTES: u64 = 4096;
 
 /// Below this a run would rather list the source over and over than work.
 const LEAST_PORTION: usize = 8192;

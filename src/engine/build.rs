@@ -117,6 +117,7 @@ impl Pass<'_> {
             result
         });
         built.collected = committer.collected;
+        built.astray.append(&mut committer.astray);
         let total = clock.monotonic().saturating_sub(begun);
         self.report.seconds.publish += publishing.as_secs_f64();
         self.report.seconds.work += total.saturating_sub(publishing).as_secs_f64();
@@ -138,12 +139,13 @@ impl Pass<'_> {
             looked_at: self.looked_at,
             definition: self.pipeline.definition.fingerprint(),
             waiting: &prepared.waiting,
-            last: prepared.last.as_ref(),
             schema,
             report: &mut self.report,
             errors: &mut self.errors,
             collected: BTreeSet::new(),
             groups: 0,
+            partitions: &self.partitions,
+            astray: BTreeSet::new(),
         }
     }
 }

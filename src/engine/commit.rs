@@ -23,15 +23,16 @@ use std::sync::Arc;
 
 use super::error::RunError;
 use super::growth::grow;
-use super::order::{Receipt, StagedOutput, WorkOrder};
+use super::order::{Outcome, Receipt, StagedOutput, WorkOrder};
 use super::outcome::{Notes, Place, Seat};
 use super::prepare::forget;
 use super::recover::is_whole;
 use crate::clock::Clock;
+use crate::config::PathPartitions;
 use crate::ledger::{Batch, Garbage, Intent, IntentId, Ledger, Planned, SchemaVersion, View};
 use crate::model::{
     Carried, DirtyReason, FileRecord, Member, OutputPath, OutputRecord, ReportedError, RunId,
-    RunReport, Shape, SourcePath, Timestamp, UnitId, UnitRecord,
+    RunReport, Shape, SourcePath, Timestamp, UnitId, UnitRecord, partition_dir,
 };
 use crate::sink::{Discard, Sink, StageName};
 
@@ -46,14 +47,15 @@ pub(super) struct Committer<'a> {
     pub(super) definition: String,
     /// Units with members that belong elsewhere and could not be moved yet.
     pub(super) waiting: &'a BTreeSet<UnitId>,
-    /// The end of the portion, where another comes.
-    pub(super) last: Option<&'a SourcePath>,
     pub(super) schema: Option<SchemaVersion>,
     pub(super) report: &'a mut RunReport,
     pub(super) errors: &'a mut Vec<ReportedError>,
     /// Obsolete outputs that are removed, and still listed as garbage.
     pub(super) collected: BTreeSet<OutputPath>,
     pub(super) groups: u64,
+    pub(super) partitions: &'a PathPartitions,
+    /// Members that were read and belong to another partition than their unit.
+    pub(super) astray: BTreeSet<SourcePath>,
 }
 
 /// A group on its way into the ledger.
@@ -172,7 +174,6 @@ impl Committer<'_> {
             run: self.run,
             now: self.clock.now(),
             looked_at: self.looked_at,
-            last: self.last,
             then: &mut group.then,
             errors: self.errors,
             unsettled: 0,
@@ -180,12 +181,19 @@ impl Committer<'_> {
             transient: false,
         };
         let mut inside = Vec::new();
+        let mut misplaced = false;
         for (member, outcome) in order.members.iter().zip(&receipt.outcomes) {
             let seat = Seat {
                 unit: order.unit,
                 path: &member.path,
                 seen: member.read.as_ref().map(|read| &read.expected),
             };
+            if matches!(outcome, Outcome::Loaded(_))
+                && partition_dir(&self.partitions.of(&member.path)) != order.partition
+            {
+                self.astray.insert(member.path.clone());
+                misplaced = true;
+            }
             if let Place::Inside(carried) = notes.take(&seat, outcome)? {
                 inside.push((member.path.clone(), carried));
             }
@@ -211,7 +219,9 @@ impl Committer<'_> {
         }
         let stale = then.dirty.get(&order.unit).cloned().flatten();
         let unsettled = transient.then_some(DirtyReason::Unsettled);
-        let dirty = stale.or(unsettled).filter(|_| record.is_some());
+        let misplaced = misplaced.then_some(DirtyReason::Misplaced);
+        let dirty = stale.or(misplaced).or(unsettled);
+        let dirty = dirty.filter(|_| record.is_some());
         then.dirty.insert(order.unit, dirty);
         then.units.insert(order.unit, record);
         Ok(())

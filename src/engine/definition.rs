@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::error::RunError;
 use super::forget::ask_again;
 use super::prepare::Prepared;
+use super::run::{Built, Pass};
 use crate::config::{Definition, PathPartitions};
 use crate::ledger::{Batch, Ledger, LedgerError, View};
 use crate::model::{
@@ -146,5 +147,36 @@ impl Misplaced {
         }
         let modified = &mut prepared.inputs.modified;
         modified.retain(|changed| !moving.contains(&changed.path));
+    }
+}
+
+impl Pass<'_> {
+    /// Moves members that could be read again, after only the outputs had held their rows, to the partition where the
+    /// definition puts them by now. Moving them any sooner would have lost those rows where reading failed.
+    pub(super) fn bring_home(
+        &mut self,
+        ledger: &Ledger,
+        prepared: &mut Prepared,
+        built: &mut Built,
+    ) -> Result<(), RunError> {
+        let astray = std::mem::take(&mut built.astray);
+        if astray.is_empty() || self.control.is_interrupted() {
+            return Ok(());
+        }
+        let view = ledger.view()?;
+        let mut dirty = view.dirty()?;
+        dirty.retain(|(_, why)| matches!(why, DirtyReason::Misplaced));
+        self.seen.doubtful.retain(|path| !astray.contains(path));
+        let deferred = prepared.deferred;
+        prepared.waiting.clear();
+        let misplaced = misplaced(&view, &dirty, &self.partitions)?;
+        misplaced.move_into(prepared, &self.seen, &self.partitions);
+        self.report.files.deferred -= deferred - prepared.deferred;
+        let leaves = &prepared.inputs.removed;
+        dirty.retain(|(id, _)| leaves.iter().any(|changed| changed.unit == *id));
+        let plan = self.plan(&view, prepared, dirty)?;
+        self.record(ledger, &view, prepared, &plan)?;
+        drop(view);
+        self.build(ledger, plan, prepared, built)
     }
 }

@@ -1,8 +1,8 @@
 //! Joins the listing with the ledger: two streams in byte order of the path, range by range, side by side.
 //!
 //! # Invariants
-//! - What is unchanged costs a comparison and leaves nothing behind; memory grows with the change only, and no
-//!   further than a [`Portion`] of it.
+//! - What is unchanged costs a comparison and leaves nothing behind; memory grows with the change only, and of new
+//!   files no further than a [`Portion`] of them.
 //! - A range whose entries turn out not to be in order is listed again, sorted, and joined anew.
 //! - A record is missed only where the listing of its range is complete; what an [`Unknown`] hides is left alone.
 
@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rayon::prelude::*;
 
 use super::control::{Control, Progress};
-use super::portion::{Beyond, Portion, Shelf};
+use super::portion::{Findings, Later, Portion, Shelf};
 use crate::detect::{self, Change, Glance, Look};
 use crate::ledger::{FileCursor, FileRow, LedgerError, View};
 use crate::model::{FileRecord, Fingerprint, KeyRange, SourcePath, Timestamp};
@@ -33,8 +33,8 @@ pub(super) struct Found {
 pub(super) struct Discovery {
     /// In byte order of the paths.
     pub(super) found: Vec<Found>,
-    /// What was found and is left to a later portion.
-    pub(super) beyond: Beyond,
+    /// New files that are left to later portions.
+    pub(super) later: Option<Later>,
     pub(super) unknown: Vec<Unknown>,
     pub(super) listed: u64,
     pub(super) unchanged: u64,
@@ -84,10 +84,10 @@ pub(super) fn discover(
     };
     let discovery = pass.span(&*root, &mut None)?;
     let shelf = pass.shelf.into_inner();
-    let (found, beyond) = shelf.unwrap_or_else(PoisonError::into_inner).into_found();
+    let (found, later) = shelf.unwrap_or_else(PoisonError::into_inner).into_found();
     Ok(Discovery {
         found,
-        beyond,
+        later,
         ..discovery
     })
 }
@@ -117,17 +117,13 @@ impl Pass<'_> {
                 Ok(whole)
             }
             Ok(Expansion::Entries(entries)) => {
-                let mut joined = match self.join(span.range(), entries, records)? {
+                let joined = match self.join(span.range(), entries, records)? {
                     Ordered::Yes(joined) => joined,
                     Ordered::No => self.sorted(span)?,
                 };
-                if self.portion.is_first() {
+                if self.portion.is_fresh() {
                     let listed = &self.control.progress().files_listed;
                     Progress::add(listed, joined.listed);
-                }
-                let found = std::mem::take(&mut joined.found);
-                if joined.beyond.files > 0 || !found.is_empty() {
-                    self.shelf().put(span.range(), found, joined.beyond);
                 }
                 Ok(joined)
             }
@@ -153,7 +149,12 @@ impl Pass<'_> {
         let merged = join.merge(&mut cursor);
         *records = Some(cursor);
         match merged {
-            Ok(()) => Ok(Ordered::Yes(join.out)),
+            Ok(()) => {
+                if !join.findings.is_empty() {
+                    self.shelf().put(range, join.findings);
+                }
+                Ok(Ordered::Yes(join.out))
+            }
             Err(Stop::Disorder) => Ok(Ordered::No),
             Err(Stop::Ledger(error)) => Err(error),
         }
@@ -219,7 +220,7 @@ impl From<LedgerError> for Stop {
 struct Join<'a> {
     look: &'a Look,
     portion: &'a Portion,
-    /// How many findings are kept.
+    /// How many new files are kept.
     room: usize,
     range: &'a KeyRange,
     entries: Box<dyn Entries>,
@@ -228,6 +229,7 @@ struct Join<'a> {
     /// Its path; one text for all of them, so that what is unchanged allocates nothing.
     path: String,
     out: Discovery,
+    findings: Findings,
     hidden: Vec<KeyRange>,
 }
 
@@ -242,6 +244,7 @@ impl<'a> Join<'a> {
             next: None,
             path: String::new(),
             out: Discovery::default(),
+            findings: Findings::default(),
             hidden: Vec::new(),
         }
     }
@@ -337,14 +340,7 @@ impl<'a> Join<'a> {
     }
 
     fn keep(&mut self, found: Found) {
-        if self.portion.is_past(&found.path) {
-            return;
-        }
-        if self.out.found.len() < self.room {
-            self.out.found.push(found);
-        } else {
-            self.out.beyond.count(&found);
-        }
+        self.findings.keep(found, self.portion, self.room);
     }
 
     /// A record that is not listed.

@@ -38,8 +38,6 @@ pub(super) struct Notes<'a> {
     pub(super) now: Timestamp,
     /// The moment before the listing began.
     pub(super) looked_at: Timestamp,
-    /// What lies behind this path has not been looked at yet: the next portion does.
-    pub(super) last: Option<&'a SourcePath>,
     pub(super) then: &'a mut Batch,
     pub(super) errors: &'a mut Vec<ReportedError>,
     pub(super) unsettled: u64,
@@ -73,8 +71,7 @@ impl Notes<'_> {
                 Place::Inside(Some(*version))
             }
             Outcome::CarriedOver { version, trouble } => {
-                let is_later = self.last.is_some_and(|last| last < seat.path);
-                if let Some(trouble) = trouble.as_ref().filter(|_| !is_later) {
+                if let Some(trouble) = trouble {
                     self.transient = true;
                     self.report(seat.path, trouble);
                 }

@@ -1,42 +1,55 @@
-//! How many changes a run takes up at once.
+//! How many new files a run takes up at once.
 //!
-//! What is found out about a file costs memory until the file is dealt with. So a pass keeps the first findings in
-//! byte order of the paths, as many as fit, and only counts the rest; when those are built and recorded, the next
-//! portion begins behind the last of them. A run over an empty ledger and ten million files is a few dozen
-//! portions, and each listing but the first passes over what lies before its portion.
+//! What is found out about a file costs memory until the file is dealt with, and a first load finds nothing but new
+//! files. So a pass keeps the first new files in byte order of the paths, as many as fit, and only counts the rest;
+//! when those are built and recorded, the next portion begins behind the last of them. A run over an empty ledger
+//! and ten million files is a few dozen portions, and each listing passes over what lies before its portion.
 //!
 //! # Invariants
-//! - Which findings a portion keeps depends on the paths alone, not on the number of workers or their luck.
-//! - A portion that is not the last keeps at least one finding, so a run comes to its end.
-//! - Vanished files are counted to the end in the first portion already: the removal brake judges the whole.
+//! - All that happened to files which the ledger knows is in the first portion. So the removal brake judges the
+//!   whole, and a unit is never built while one of its members has a change that nobody has seen.
+//! - So are all new files that may be a vanished one under another name.
+//! - Which new files a portion keeps depends on the paths alone, not on the number of workers or their luck.
+//! - A portion that is not the last keeps at least one new file, so a run comes to its end.
 //!
 //! # Limits
-//! A unit whose outputs are lost is built from its files, and no carried rows stand for those of a later portion: a
-//! run that finds such a unit takes up everything at once.
-//!
-//! A file that was renamed from one portion into another is one that went and one that came: its rows are read again.
+//! What happened to known files is held at once, whatever its amount.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::discover::Found;
-use crate::detect::{Change, Glance};
+use crate::detect::{Change, Glance, Reason};
 use crate::model::{KeyRange, SourcePath, Standing};
 
 /// The part of the changes that a pass takes up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Portion {
-    /// What lies up to here has been taken up before.
+    /// New files up to here have been taken up before.
     after: Option<SourcePath>,
-    /// How many findings are kept.
+    /// How many new files are kept.
     most: usize,
+    /// Sizes of vanished files: a new file of such a size is kept beyond that.
+    vanished_sizes: HashSet<u64>,
+}
+
+/// What a portion does with a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// It is kept.
+    Now,
+    /// It is kept if there is room.
+    IfRoom,
+    /// It is another portion's, or another run's.
+    No,
 }
 
 impl Portion {
-    /// The first portion, of at most `most` findings.
+    /// The first portion, with at most `most` new files.
     pub(super) fn first(most: usize) -> Self {
         Self {
             after: None,
             most: most.max(1),
+            vanished_sizes: HashSet::new(),
         }
     }
 
@@ -45,73 +58,74 @@ impl Portion {
         Self::first(usize::MAX)
     }
 
+    /// The same portion, with new files that may be a vanished one under another name.
+    pub(super) fn with_sizes(self, vanished_sizes: HashSet<u64>) -> Self {
+        Self {
+            vanished_sizes,
+            ..self
+        }
+    }
+
     pub(super) fn is_first(&self) -> bool {
         self.after.is_none()
     }
 
-    /// Tells whether all of `range` has been taken up before.
+    /// Tells whether this is the first look of all.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.is_first() && self.vanished_sizes.is_empty()
+    }
+
+    /// Tells whether nothing in `range` can be this portion's.
     pub(super) fn is_behind(&self, range: &KeyRange) -> bool {
         let end = range.end.as_deref();
         end.zip(self.after.as_deref())
             .is_some_and(|(end, after)| end <= after)
     }
 
-    /// Tells whether `path` has been taken up before.
-    pub(super) fn is_past(&self, path: &str) -> bool {
-        self.after.as_deref().is_some_and(|after| path <= after)
+    pub(super) fn claim(&self, found: &Found) -> Claim {
+        if let Some(after) = &self.after
+            && (found.record.is_some() || found.path <= *after)
+        {
+            return Claim::No;
+        }
+        let size = found.seen.as_ref().map(|seen| seen.size);
+        let may_be_vanished = size.is_some_and(|size| self.vanished_sizes.contains(&size));
+        if found.is_new() && !may_be_vanished {
+            Claim::IfRoom
+        } else {
+            Claim::Now
+        }
     }
 
-    /// Returns what lies outside this portion, whose last finding is `last` if more come behind it.
-    pub(super) fn outside(&self, last: Option<&SourcePath>) -> Vec<KeyRange> {
-        let behind = |path: &SourcePath| format!("{path}\0");
-        let before = self.after.as_ref().map(|after| KeyRange {
-            start: "".into(),
-            end: Some(behind(after).into()),
-        });
-        let beyond = last.map(|last| KeyRange {
-            start: behind(last).into(),
-            end: None,
-        });
-        before.into_iter().chain(beyond).collect()
-    }
-
-    /// Returns the portion behind this one.
+    /// Returns the portion behind this one, whose last new file is `last`.
     pub(super) fn behind(&self, last: SourcePath) -> Self {
         Self {
             after: Some(last),
-            most: self.most,
+            ..Self::first(self.most)
         }
     }
 }
 
-/// Findings that are only counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Beyond {
+/// What is left to later portions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Later {
+    /// The last new file of this portion.
+    pub(super) last: SourcePath,
+    /// How many new files come behind it.
     pub(super) files: u64,
-    /// Vanished files whose rows would go with them.
-    pub(super) lost: u64,
 }
 
-impl Beyond {
-    pub(super) fn count(&mut self, found: &Found) {
-        self.files += 1;
-        self.lost += u64::from(found.loses_rows());
-    }
-
-    fn add(&mut self, other: Self) {
-        self.files += other.files;
-        self.lost += other.lost;
-    }
-}
-
-/// The findings kept so far, by the beginnings of the ranges that they lie in.
+/// The findings kept so far.
 #[derive(Debug)]
 pub(super) struct Shelf {
     most: usize,
-    parts: BTreeMap<Box<str>, Vec<Found>>,
+    /// What is kept in any case.
+    now: Vec<Found>,
+    /// New files, by the beginnings of the ranges that they lie in.
+    new: BTreeMap<Box<str>, Vec<Found>>,
     kept: usize,
-    beyond: Beyond,
-    /// Nothing from here on is among the first.
+    later: u64,
+    /// No new file from here on is among the first.
     full_at: Option<Box<str>>,
 }
 
@@ -119,14 +133,15 @@ impl Shelf {
     pub(super) fn new(portion: &Portion) -> Self {
         Self {
             most: portion.most,
-            parts: BTreeMap::new(),
+            now: Vec::new(),
+            new: BTreeMap::new(),
             kept: 0,
-            beyond: Beyond::default(),
+            later: 0,
             full_at: None,
         }
     }
 
-    /// Returns how many findings of `range` can be among the first.
+    /// Returns how many new files of `range` can be among the first.
     pub(super) fn room(&self, range: &KeyRange) -> usize {
         match &self.full_at {
             Some(full_at) if **full_at <= *range.start => 0,
@@ -134,138 +149,197 @@ impl Shelf {
         }
     }
 
-    /// Takes the findings of one range, and drops what can no longer be among the first.
-    pub(super) fn put(&mut self, range: &KeyRange, found: Vec<Found>, beyond: Beyond) {
-        self.beyond.add(beyond);
-        if found.is_empty() {
+    /// Takes the findings of one range, and drops new files that can no longer be among the first.
+    pub(super) fn put(&mut self, range: &KeyRange, mut findings: Findings) {
+        self.later += findings.later;
+        self.now.append(&mut findings.now);
+        if findings.new.is_empty() {
             return;
         }
-        self.kept += found.len();
-        self.parts.insert(range.start.clone(), found);
-        while let Some(last) = self.parts.last_entry()
+        self.kept += findings.new.len();
+        self.new.insert(range.start.clone(), findings.new);
+        while let Some(last) = self.new.last_entry()
             && self.kept - last.get().len() >= self.most
         {
             let (start, dropped) = last.remove_entry();
             self.kept -= dropped.len();
-            for found in &dropped {
-                self.beyond.count(found);
-            }
+            self.later += dropped.len() as u64;
             self.full_at = Some(start);
         }
     }
 
-    /// Returns the first findings in byte order of the paths, and what is known of the rest.
-    pub(super) fn into_found(self) -> (Vec<Found>, Beyond) {
-        let mut found = Vec::with_capacity(self.kept.min(self.most));
-        let mut beyond = self.beyond;
-        for finding in self.parts.into_values().flatten() {
-            if found.len() < self.most {
-                found.push(finding);
-            } else {
-                beyond.count(&finding);
-            }
+    /// Returns what is kept, in byte order of the paths, and what is left to later portions.
+    pub(super) fn into_found(self) -> (Vec<Found>, Option<Later>) {
+        let mut found: Vec<Found> = self.new.into_values().flatten().collect();
+        let surplus = found.len().saturating_sub(self.most);
+        found.truncate(self.most);
+        let files = self.later + surplus as u64;
+        let last = found.last().map(|found| found.path.clone());
+        let later = last.filter(|_| files > 0).map(|last| Later { last, files });
+        found.extend(self.now);
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        (found, later)
+    }
+}
+
+/// What was found in one range.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    now: Vec<Found>,
+    new: Vec<Found>,
+    later: u64,
+}
+
+impl Findings {
+    /// Keeps a finding as far as `portion` claims it; `room` is what [`Shelf::room`] says.
+    pub(super) fn keep(&mut self, found: Found, portion: &Portion, room: usize) {
+        match portion.claim(&found) {
+            Claim::Now => self.now.push(found),
+            Claim::IfRoom if self.new.len() < room => self.new.push(found),
+            Claim::IfRoom => self.later += 1,
+            Claim::No => {}
         }
-        (found, beyond)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.now.is_empty() && self.new.is_empty() && self.later == 0
     }
 }
 
 impl Found {
-    /// Tells whether the file is gone, and outputs hold rows of it.
-    pub(super) fn loses_rows(&self) -> bool {
-        let is_removed =
-            matches!(&self.glance, Glance::Decided(verdict) if verdict.change == Change::Removed);
-        let standing = self.record.as_ref().map(|record| record.standing);
-        is_removed && standing.is_some_and(Standing::has_rows)
+    /// Tells whether the file is new, and not known to any run.
+    pub(super) fn is_new(&self) -> bool {
+        matches!(&self.glance, Glance::Decided(verdict)
+            if verdict.change == Change::Added && verdict.reason == Reason::NoRecord)
+    }
+
+    /// Returns the size of a vanished file that may stand under another name.
+    pub(super) fn vanished_size(&self) -> Option<u64> {
+        let record = self.record.as_ref().filter(|_| self.seen.is_none())?;
+        (record.standing == Standing::Loaded).then_some(record.seen.size)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::{Reason, Verdict};
+    use crate::detect::Verdict;
+    use crate::model::{Fingerprint, Timestamp};
 
-    fn found(path: &str) -> Found {
+    fn found(path: &str, size: u64, verdict: Verdict) -> Found {
+        let seen = Fingerprint {
+            size,
+            modified_at: Timestamp(0),
+            changed_at: None,
+            inode: None,
+            validator: None,
+        };
         Found {
             path: SourcePath::from(path),
-            seen: None,
+            seen: Some(seen),
             record: None,
-            glance: Glance::Decided(Verdict::new(Change::Added, Reason::NoRecord)),
+            glance: Glance::Decided(verdict),
         }
     }
 
-    /// Puts ranges of the given sizes, named by letters, in the given order.
-    fn shelved(most: usize, order: &[(char, usize)]) -> (Vec<String>, u64) {
-        let mut shelf = Shelf::new(&Portion::first(most));
+    fn new_file(path: &str) -> Found {
+        found(path, 1, Verdict::new(Change::Added, Reason::NoRecord))
+    }
+
+    fn young_file(path: &str) -> Found {
+        let young = Verdict::new(Change::Unsettled, Reason::ChangedWhileRead);
+        found(path, 1, young)
+    }
+
+    fn known_file(path: &str) -> Found {
+        let found = new_file(path);
+        let record = crate::model::FileRecord {
+            seen: found.seen.clone().unwrap(),
+            racy: false,
+            hash: None,
+            standing: Standing::Pending,
+            unit: None,
+            run: crate::model::RunId(0),
+        };
+        Found {
+            record: Some(record),
+            glance: Glance::Decided(Verdict::new(Change::Added, Reason::PlannedBefore)),
+            ..found
+        }
+    }
+
+    /// Puts ranges of the given sizes, named by letters, in the given order; each begins with a young file.
+    fn shelved(most: usize, order: &[(char, usize)]) -> (Vec<String>, Option<Later>) {
+        let portion = Portion::first(most);
+        let mut shelf = Shelf::new(&portion);
         for (letter, count) in order {
             let end = char::from_u32(u32::from(*letter) + 1).unwrap();
             let range = KeyRange::new(letter.to_string(), Some(end.to_string()));
             let room = shelf.room(&range);
-            let mut beyond = Beyond::default();
-            let mut kept = Vec::new();
+            let mut findings = Findings::default();
+            findings.keep(young_file(&format!("{letter}!")), &portion, room);
             for number in 0..*count {
-                let found = found(&format!("{letter}{number}"));
-                if kept.len() < room {
-                    kept.push(found);
-                } else {
-                    beyond.count(&found);
-                }
+                findings.keep(new_file(&format!("{letter}{number}")), &portion, room);
             }
-            shelf.put(&range, kept, beyond);
+            shelf.put(&range, findings);
             assert!(
                 shelf.kept <= most.saturating_add(9),
                 "never much more than fits"
             );
         }
-        let (found, beyond) = shelf.into_found();
+        let (found, later) = shelf.into_found();
         let paths = found.into_iter().map(|found| found.path.to_string());
-        (paths.collect(), beyond.files)
+        (paths.collect(), later)
     }
 
     #[test]
-    fn the_first_in_path_order_are_kept_in_whatever_order_ranges_come() {
+    fn the_first_new_files_in_path_order_are_kept_in_whatever_order_ranges_come() {
         let forth = [('a', 3), ('b', 0), ('c', 4), ('d', 5), ('e', 9)];
         let back = [('e', 9), ('d', 5), ('c', 4), ('b', 0), ('a', 3)];
         let mixed = [('d', 5), ('a', 3), ('e', 9), ('c', 4), ('b', 0)];
+        let all = shelved(usize::MAX, &forth).0;
         for most in [1, 3, 4, 7, 8, 20, 21, 50] {
-            let expected = shelved(usize::MAX, &forth).0;
-            let expected = &expected[..expected.len().min(most)];
+            let mut new = 0;
+            let mut expected = all.clone();
+            expected.retain(|path| {
+                let is_young = path.ends_with('!');
+                new += usize::from(!is_young);
+                is_young || new <= most
+            });
             for order in [forth, back, mixed] {
-                let (kept, beyond) = shelved(most, &order);
+                let (kept, later) = shelved(most, &order);
                 assert_eq!(kept, expected, "{most} of {order:?}");
-                assert_eq!(beyond, 21 - kept.len() as u64, "{most} of {order:?}");
+                let files = later.map_or(0, |later| later.files);
+                assert_eq!(files, 21_u64.saturating_sub(most as u64), "{most}");
             }
         }
     }
 
     #[test]
-    fn a_portion_passes_over_what_was_taken_up_before() {
+    fn a_later_portion_takes_unknown_files_behind_the_last_and_nothing_else() {
         let first = Portion::first(2);
         let second = first.behind("b/c".into());
-        assert!(!first.is_past("") && first.is_first());
-        assert!(second.is_past("b/c") && !second.is_past("b/c0"));
+        assert!(first.is_first() && !second.is_first());
+        for (finding, in_first, in_second) in [
+            (new_file("b/c"), Claim::IfRoom, Claim::No),
+            (new_file("b/d"), Claim::IfRoom, Claim::IfRoom),
+            (young_file("a"), Claim::Now, Claim::No),
+            (young_file("z"), Claim::Now, Claim::Now),
+            (known_file("z"), Claim::Now, Claim::No),
+        ] {
+            assert_eq!(first.claim(&finding), in_first, "{}", finding.path);
+            assert_eq!(second.claim(&finding), in_second, "{}", finding.path);
+        }
         assert!(second.is_behind(&KeyRange::new("a", Some("b/c"))));
         assert!(!second.is_behind(&KeyRange::new("a", Some("b/d"))));
         assert!(!second.is_behind(&KeyRange::new("a", None::<&str>)));
     }
 
     #[test]
-    fn only_the_portion_itself_is_known() {
-        let hidden = |portion: &Portion, last: Option<&str>, path: &str| {
-            let last = last.map(SourcePath::from);
-            let mut outside = portion.outside(last.as_ref()).into_iter();
-            outside.any(|range| range.contains(path))
-        };
-        let second = Portion::first(2).behind("b".into());
-        for (path, last, outside) in [
-            ("a", None, true),
-            ("b", None, true),
-            ("b0", None, false),
-            ("z", None, false),
-            ("d", Some("d"), false),
-            ("d0", Some("d"), true),
-        ] {
-            assert_eq!(hidden(&second, last, path), outside, "{path} {last:?}");
-        }
-        assert!(!hidden(&Portion::whole(), None, "a"));
+    fn what_may_be_a_vanished_file_is_in_the_first_portion() {
+        let portion = Portion::first(1).with_sizes(HashSet::from([1]));
+        assert_eq!(portion.claim(&new_file("z")), Claim::Now);
+        let behind = portion.behind("a".into());
+        assert_eq!(behind.claim(&new_file("z")), Claim::IfRoom);
     }
 }

@@ -31,11 +31,7 @@ pub(super) struct Prepared {
     pub(super) deferred: u64,
     /// What they leave of the budget.
     pub(super) budget: Budget,
-    /// How many files are gone whose rows go with them.
-    pub(super) vanished: u64,
-    /// The last path of the portion, where another comes.
-    pub(super) last: Option<SourcePath>,
-    /// Those of them that are members of a unit: they come in if it is built anyway.
+    /// Members of units among the files that are left: they come in if their unit is built anyway.
     pub(super) left: BTreeMap<SourcePath, Left>,
     /// Units with members that belong elsewhere and could not be moved yet: they stay dirty.
     pub(super) waiting: BTreeSet<UnitId>,
@@ -46,18 +42,9 @@ pub(super) struct Prepared {
 pub(super) struct Left {
     unit: UnitId,
     verdict: Verdict,
-    seen: Fingerprint,
 }
 
 impl Prepared {
-    /// Takes over what an earlier portion left: a unit of this one may take it along.
-    pub(super) fn inherit(&mut self, left: BTreeMap<SourcePath, Left>) {
-        for (path, left) in left {
-            self.current.insert(path.clone(), left.seen.clone());
-            self.left.insert(path, left);
-        }
-    }
-
     /// Returns the members that are left, as the planner wants to know them.
     pub(super) fn members_left(&self) -> Vec<plan::Changed> {
         let left = self.left.iter().map(|(path, left)| plan::Changed {
@@ -88,18 +75,6 @@ pub(super) struct Preparation<'a> {
     pub(super) looked_at: Timestamp,
     pub(super) run: RunId,
     pub(super) budget: Budget,
-    pub(super) vanished: Vanished,
-}
-
-/// What the removal brake judges besides the files at hand.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Vanished {
-    /// Files that the run has removed already.
-    pub(super) before: u64,
-    /// Vanished files that a later portion takes up.
-    pub(super) beyond: u64,
-    /// Files that were live when the run began.
-    pub(super) live: u64,
 }
 
 impl Preparation<'_> {
@@ -111,11 +86,8 @@ impl Preparation<'_> {
             duplicates,
             bound,
         } = skipped;
-        let mut prepared = Prepared {
-            vanished: self.check_policies(&changes)?,
-            last: changes.last.clone(),
-            ..Prepared::default()
-        };
+        self.check_policies(&changes)?;
+        let mut prepared = Prepared::default();
         let mut members = MemberEdits::default();
         for renamed in changes.renames {
             self.rename(renamed, &mut prepared.batch, &mut members);
@@ -173,8 +145,7 @@ impl Preparation<'_> {
         Ok(waiting)
     }
 
-    /// Returns how many files are gone whose rows go with them.
-    fn check_policies(&self, changes: &Changes) -> Result<u64, RunError> {
+    fn check_policies(&self, changes: &Changes) -> Result<(), RunError> {
         let loses_rows = |file: &&Changed| {
             file.verdict.change == Change::Removed
                 && self.policies.on_delete == OnDelete::Remove
@@ -186,11 +157,9 @@ impl Preparation<'_> {
         let vanished = changes.files.iter().filter(loses_rows).count() as u64;
         if self.policies.removals == crate::config::Removals::Braked
             && self.policies.on_delete == OnDelete::Remove
+            && let Some(brake) = removal_brake(vanished, self.view.meta()?.files)
         {
-            let vanished = self.vanished.before + vanished + self.vanished.beyond;
-            if let Some(brake) = removal_brake(vanished, self.vanished.live) {
-                return Err(RunError::Braked(brake));
-            }
+            return Err(RunError::Braked(brake));
         }
         if self.policies.on_modify == OnModify::Fail {
             let mut changed = changes.files.iter().filter(|file| {
@@ -206,7 +175,7 @@ impl Preparation<'_> {
                 });
             }
         }
-        Ok(vanished)
+        Ok(())
     }
 
     /// The record moves to the new name; the unit's outputs stay as they are.
@@ -288,15 +257,14 @@ impl Preparation<'_> {
         let (Some(record), Some(seen)) = (file.record, file.seen) else {
             return;
         };
-        if let (Standing::Loaded, Some(unit), Some(hash)) =
-            (record.standing, record.unit, record.hash)
-        {
+        if let (Some(unit), Some(hash)) = (record.unit, record.hash) {
             let version = Carried {
                 size: record.seen.size,
                 hash,
             };
             members.edit(unit, &file.path, Edit::Carry(version));
         }
+        batch.quarantine.insert(file.path.clone(), None);
         keep_reason(batch, &file.path, &file.verdict);
         let frozen = FileRecord {
             hash: file.hash.or(record.hash),
@@ -352,13 +320,9 @@ impl Preparation<'_> {
 /// A file that this run does not take. Where it is a member, it may have to be taken with its unit after all.
 fn leave(file: Changed, prepared: &mut Prepared) {
     if let (Some(unit), Some(seen)) = (member_of(&file), file.seen) {
-        prepared.current.insert(file.path.clone(), seen.clone());
-        let left = Left {
-            unit,
-            verdict: file.verdict,
-            seen,
-        };
-        prepared.left.insert(file.path, left);
+        prepared.current.insert(file.path.clone(), seen);
+        let verdict = file.verdict;
+        prepared.left.insert(file.path, Left { unit, verdict });
     }
 }
 
@@ -368,12 +332,14 @@ fn member_of(file: &Changed) -> Option<UnitId> {
     record.unit.filter(|_| record.standing != Standing::Pending)
 }
 
-/// Tells whether the policy keeps the rows of the version that was loaded.
+/// Tells whether the policy keeps the rows of the version that was loaded, whatever has become of the file since.
 pub(super) fn is_ignored(policies: Policies, file: &Changed) -> bool {
     policies.on_modify == OnModify::Ignore
         && file.verdict.change == Change::Modified
-        && matches!(&file.record, Some(record) if record.hash.is_some()
-            && matches!(record.standing, Standing::Loaded | Standing::Frozen))
+        && file.record.as_ref().is_some_and(|record| {
+            let is_loaded = record.standing == Standing::Loaded && record.hash.is_some();
+            is_loaded || record.standing.is_carried()
+        })
 }
 
 /// The path partitions of the units that an unfinished run gave to files. Where a changed definition puts a file
@@ -417,6 +383,7 @@ fn keep_reason(batch: &mut Batch, path: &SourcePath, verdict: &Verdict) {
 /// A change of a unit's member list that leaves its outputs as they are.
 enum Edit {
     Rename(SourcePath),
+    /// Notes the version that the rows are of, where the unit does not know yet that it is another than the file's.
     Carry(Carried),
 }
 
@@ -437,7 +404,9 @@ impl MemberEdits {
             for member in &mut unit.members {
                 match edits.remove(&member.path) {
                     Some(Edit::Rename(to)) => member.path = to,
-                    Some(Edit::Carry(version)) => member.carried = Some(version),
+                    Some(Edit::Carry(version)) => {
+                        member.carried.get_or_insert(version);
+                    }
                     None => {}
                 }
             }

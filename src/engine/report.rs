@@ -35,6 +35,7 @@ pub(super) fn begin(
         seconds: Seconds::default(),
         watermark,
         checkpoint: false,
+        distinct: false,
         errors: Vec::new(),
         errors_omitted: 0,
     }

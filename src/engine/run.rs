@@ -1,21 +1,21 @@
 //! One pass: discover → verify → plan → work → publish → record.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use rayon::ThreadPool;
 
 use super::control::{Control, Phase};
-use super::discover::{Discovery, discover};
+use super::discover::{Discovery, Found, discover};
 use super::error::RunError;
 use super::pipeline::Pipeline;
-use super::portion::Portion;
-use super::prepare::{Left, Preparation, Prepared, Vanished, record_plan};
+use super::portion::{Later, Portion};
+use super::prepare::{Preparation, Prepared, record_plan};
 use super::same_content::{self, Skipped};
 use super::session::{self, Absent};
 use super::verify::{Changes, HashAdded, verify};
 use super::{definition, report};
-use crate::config::{OnModify, PathPartitions, SameContent};
+use crate::config::{PathPartitions, SameContent};
 use crate::decode::recognise;
 use crate::detect::Look;
 use crate::ledger::{Batch, Garbage, Ledger, Meta, MetaChange, View};
@@ -52,6 +52,9 @@ pub fn run(pipeline: &Pipeline, control: &Control) -> Result<RunReport, RunError
 
 /// Leaves a word in the history. The failure itself is what the caller is told, whether this works or not.
 fn note_failure(ledger: &Ledger, begun: RunReport, error: &RunError) {
+    let view = ledger.view().ok();
+    let recorded = view.and_then(|view| view.run(begun.run_id).ok().flatten());
+    let begun = recorded.unwrap_or(begun);
     let status = match error {
         RunError::Braked(_) => RunStatus::Braked,
         _ => RunStatus::Failed,
@@ -100,11 +103,10 @@ pub(super) struct Pass<'a> {
     pub(super) errors: Vec<ReportedError>,
     pub(super) seen: definition::Seen,
     newest: Option<Timestamp>,
-    vanished: Vanished,
     /// What is left of the run's budget.
     budget: Budget,
-    /// Members that the budget kept earlier portions from taking.
-    left: BTreeMap<SourcePath, Left>,
+    /// Units that this run has built and that are dirty all the same: nothing joins them now.
+    closed: BTreeSet<UnitId>,
     /// What could not be looked at, as far as it is told already.
     told: BTreeSet<String>,
     started: Duration,
@@ -119,6 +121,8 @@ pub(super) struct Built {
     pub(super) planned: BTreeSet<UnitId>,
     /// Units that could not be built.
     pub(super) failed: BTreeSet<UnitId>,
+    /// Members that were read and belong to another partition than their unit.
+    pub(super) astray: BTreeSet<SourcePath>,
 }
 
 impl<'a> Pass<'a> {
@@ -141,16 +145,12 @@ impl<'a> Pass<'a> {
             errors: Vec::new(),
             seen: definition::Seen::default(),
             newest: None,
-            vanished: Vanished {
-                live: meta.files,
-                ..Vanished::default()
-            },
             budget: Budget {
                 files: pipeline.limits.max_files,
                 bytes: pipeline.limits.max_bytes.map(|size| size.0),
                 is_begun: false,
             },
-            left: BTreeMap::new(),
+            closed: BTreeSet::new(),
             told: BTreeSet::new(),
             started: pipeline.target.clock.monotonic(),
         })
@@ -159,52 +159,53 @@ impl<'a> Pass<'a> {
     fn run(mut self, ledger: &Ledger) -> Result<RunReport, RunError> {
         definition::adopt(ledger, &self.pipeline.definition)?;
         let mut built = Built::default();
-        let mut next = Some(self.first_portion(&ledger.view()?.dirty()?));
+        let mut next = Some(Portion::first(self.pipeline.limits.portion_files));
         while let Some(portion) = next.take() {
             let view = ledger.view()?;
-            let changes = self.look(&view, &portion)?;
+            let mut changes = self.look(&view, &portion)?;
             if self.control.is_interrupted() {
                 break;
             }
-            next = changes.last.clone().map(|last| portion.behind(last));
+            let later = changes.later.take();
             self.take_up(ledger, view, changes, &mut built)?;
+            next = later.and_then(|later| self.portion_behind(&portion, later));
+        }
+        if self.pipeline.policies.same_content == SameContent::Skip {
+            self.let_the_next_step_in(ledger, &mut built)?;
         }
         self.end(ledger, built)
     }
 
-    fn first_portion(&self, dirty: &[(UnitId, DirtyReason)]) -> Portion {
-        // The rows of a unit whose outputs may not stand can be had from its files only, as they all are now.
-        let is_lost = |why: &DirtyReason| {
-            matches!(why, DirtyReason::Damaged { .. } | DirtyReason::RolledBack)
-        };
-        match self.pipeline.policies.on_modify {
-            // Whether a file was modified must be known of all of them before anything is changed.
-            OnModify::Fail => Portion::whole(),
-            _ if dirty.iter().any(|(_, why)| is_lost(why)) => Portion::whole(),
-            OnModify::Replace | OnModify::Ignore => {
-                Portion::first(self.pipeline.limits.portion_files)
-            }
+    /// Returns the portion that comes next; none where the budget leaves nothing for it.
+    fn portion_behind(&mut self, portion: &Portion, later: Later) -> Option<Portion> {
+        if self.budget.files == Some(0) {
+            self.report.files.added += later.files;
+            self.report.files.deferred += later.files;
+            return None;
         }
+        Some(portion.behind(later.last))
     }
 
     /// Plans, records and builds what was found.
-    fn take_up(
+    pub(super) fn take_up(
         &mut self,
         ledger: &Ledger,
         view: View,
         changes: Changes,
         built: &mut Built,
     ) -> Result<(), RunError> {
-        let mut dirty = view.dirty()?;
+        let dirty = view.dirty()?;
         let mut prepared = self.prepare(&view, changes, &dirty)?;
         // What is dirty although an earlier portion built it is left to the next run.
-        dirty.retain(|(unit, _)| !built.planned.contains(unit));
+        let (closed, dirty): (Vec<_>, Vec<_>) = dirty
+            .into_iter()
+            .partition(|(unit, _)| built.planned.contains(unit));
+        self.closed = closed.into_iter().map(|(unit, _)| unit).collect();
         let plan = self.plan(&view, &mut prepared, dirty)?;
         self.record(ledger, &view, &mut prepared, &plan)?;
         drop(view);
         self.build(ledger, plan, &mut prepared, built)?;
-        self.left = prepared.left;
-        Ok(())
+        self.bring_home(ledger, &mut prepared, built)
     }
 
     /// Discovers and verifies.
@@ -212,6 +213,8 @@ impl<'a> Pass<'a> {
         let clock = &self.pipeline.target.clock;
         let progress = self.control.progress();
         progress.enter(Phase::Discover);
+        // A later portion is looked at when its time comes: what is young then must wait.
+        self.looked_at = clock.now();
         let policies = self.pipeline.policies;
         let look = Look {
             now: self.looked_at,
@@ -222,9 +225,19 @@ impl<'a> Pass<'a> {
         };
         let source = &*self.pipeline.source;
         let begun = clock.monotonic();
-        let discovery = self
-            .pool
-            .install(|| discover(source, view, look, portion, self.control))?;
+        let discover = |portion: &Portion| {
+            self.pool
+                .install(|| discover(source, view, look, portion, self.control))
+        };
+        let mut discovery = discover(portion)?;
+        if portion.is_first() && discovery.later.is_some() {
+            // New files that may be vanished ones can only be told once it is known what vanished.
+            let sizes = discovery.found.iter().filter_map(Found::vanished_size);
+            let sizes: HashSet<u64> = sizes.collect();
+            if !sizes.is_empty() {
+                discovery = discover(&portion.clone().with_sizes(sizes))?;
+            }
+        }
         let found = clock.monotonic();
         progress.enter(Phase::Verify);
         let changes = self.verify(discovery, portion)?;
@@ -248,12 +261,9 @@ impl<'a> Pass<'a> {
             let source = std::io::Error::new(root.source.kind(), root.source.to_string());
             return Err(RunError::Source(self.pipeline.source.describe(), source));
         }
-        let last = discovery.found.last().map(|found| found.path.clone());
-        let last = last.filter(|_| discovery.beyond.files > 0);
         let hidden = discovery.unknown.into_iter();
         let hidden = hidden.filter_map(|unknown| unknown.hides);
-        self.seen.hidden = hidden.chain(portion.outside(last.as_ref())).collect();
-        self.vanished.beyond = discovery.beyond.lost;
+        self.seen.hidden.extend(hidden);
         let format = self.pipeline.definition.format;
         let partitions = &self.partitions;
         let interchangeable = |from: &str, to: &str| {
@@ -269,8 +279,8 @@ impl<'a> Pass<'a> {
         let mut changes = self
             .pool
             .install(|| verify(source, found, hash_added, &interchangeable, self.control));
-        self.seen.doubtful = changes.paths().cloned().collect();
-        changes.last = last;
+        self.seen.doubtful.extend(changes.paths().cloned());
+        changes.later = discovery.later;
         report::verified(&mut self.report, &mut self.errors, &mut changes);
         Ok(changes)
     }
@@ -282,7 +292,11 @@ impl<'a> Pass<'a> {
         dirty: &[(UnitId, DirtyReason)],
     ) -> Result<Prepared, RunError> {
         let skipped = match self.pipeline.policies.same_content {
-            SameContent::Skip => same_content::skip(view, changes, self.pipeline.policies)?,
+            SameContent::Skip => {
+                let scope = self.scope_of_names(view)?;
+                self.report.distinct = true;
+                same_content::skip(view, changes, self.pipeline.policies, scope)?
+            }
             SameContent::Load | SameContent::Warn => Skipped {
                 changes,
                 ..Skipped::default()
@@ -295,10 +309,8 @@ impl<'a> Pass<'a> {
             .retain(|path| !current.contains_key(path));
         let misplaced = definition::misplaced(view, dirty, &self.partitions)?;
         misplaced.move_into(&mut prepared, &self.seen, &self.partitions);
-        prepared.inherit(std::mem::take(&mut self.left));
         self.report.files.deferred += prepared.deferred;
         self.budget = prepared.budget;
-        self.vanished.before += prepared.vanished;
         Ok(prepared)
     }
 
@@ -310,7 +322,6 @@ impl<'a> Pass<'a> {
             looked_at: self.looked_at,
             run: self.run,
             budget: self.budget,
-            vanished: self.vanished,
         }
     }
 
@@ -332,6 +343,7 @@ impl<'a> Pass<'a> {
         let mut open = BTreeMap::new();
         for partition in places {
             let units = view.units_in(partition)?.into_iter();
+            let units = units.filter(|unit| !self.closed.contains(&unit.id));
             let units = units.map(|unit| OpenUnit {
                 bytes: unit.bytes,
                 members: unit.members,
@@ -351,7 +363,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Records what needs no work, and the plan for what does: both before work begins.
-    fn record(
+    pub(super) fn record(
         &self,
         ledger: &Ledger,
         view: &View,
@@ -370,7 +382,10 @@ impl<'a> Pass<'a> {
         if nothing_to_record {
             return Ok(());
         }
-        batch.runs.push(self.report.clone());
+        batch.runs.push(RunReport {
+            distinct: false,
+            ..self.report.clone()
+        });
         batch.meta.next_run = Some(self.run.0 + 1);
         ledger.write(&batch)?;
         Ok(())

@@ -4,6 +4,10 @@
 //! change with every file that comes or goes, so the names of each hash that a change touches are looked at
 //! together: the ledger's, less what vanished, plus what is new.
 //!
+//! What no change touches can be out of order as well: doubles that were loaded under another policy, and names that
+//! stepped back, or did not, for one that turned out to be bad. Where the run before may have left such, its report
+//! is not *distinct*, and everything that the ledger knows is looked at.
+//!
 //! # Other policies
 //! - A name whose rows only the outputs hold (retained, frozen, outlived) counts before all others, with the bytes
 //!   that its rows are of: nothing may take the place of rows that cannot be had again.
@@ -12,15 +16,20 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::error::RunError;
 use super::prepare::is_ignored;
+use super::run::{Built, Pass};
 use super::verify::{Changed, Changes, Renamed};
 use crate::config::{OnDelete, Policies};
 use crate::detect::{Change, Reason, Verdict};
-use crate::ledger::{LedgerError, View};
+use crate::ledger::{FileRow, Ledger, LedgerError, View};
 use crate::model::{
     ContentHash, ErrorKind, FileRecord, KeyRange, ReportedError, RunId, SourcePath, Standing,
     UnitId, UnitRecord,
 };
+
+/// How often a run lets other names step in for those that turned out bad.
+const ROUNDS_OF_NAMES: usize = 8;
 
 /// What `skip` makes of the changes.
 #[derive(Default)]
@@ -40,7 +49,16 @@ pub(super) struct Duplicate {
     pub(super) of: SourcePath,
 }
 
-/// Finds, for each hash that a change touches, the one name that counts.
+/// Where to look for names of the same bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Among those whose bytes a change concerns.
+    Changes,
+    /// Among all.
+    Everything,
+}
+
+/// Finds, for each hash in `scope`, the one name that counts.
 ///
 /// # Errors
 /// [`LedgerError`] where the ledger cannot be read.
@@ -48,11 +66,15 @@ pub(super) fn skip(
     view: &View,
     mut changes: Changes,
     policies: Policies,
+    scope: Scope,
 ) -> Result<Skipped, LedgerError> {
     let renames = split_renames(&mut changes);
     let mut names = Names::new(view, policies);
     for file in &changes.files {
         names.add_changed(file)?;
+    }
+    if scope == Scope::Everything {
+        names.touch_disorder()?;
     }
     names.add_recorded()?;
     let mut skipped = Skipped::default();
@@ -88,6 +110,44 @@ pub(super) fn skip(
     changes.files = files.into_values().collect();
     skipped.changes = changes;
     Ok(skipped)
+}
+
+impl Pass<'_> {
+    /// Doubles among the files that nothing happened to are looked for where the run before may have left some.
+    pub(super) fn scope_of_names(&self, view: &View) -> Result<Scope, LedgerError> {
+        let before = view.runs(1)?.pop();
+        let is_distinct = self.report.distinct || before.is_some_and(|run| run.distinct);
+        Ok(if is_distinct {
+            Scope::Changes
+        } else {
+            Scope::Everything
+        })
+    }
+
+    /// A name that turned out bad counts with its earlier rows, or not at all: which name of each content counts is
+    /// settled again. What is still open after some rounds is left to the next run.
+    pub(super) fn let_the_next_step_in(
+        &mut self,
+        ledger: &Ledger,
+        built: &mut Built,
+    ) -> Result<(), RunError> {
+        let is_bad = |error: &&ReportedError| error.kind == ErrorKind::Undecodable;
+        let mut known = 0;
+        for _ in 0..ROUNDS_OF_NAMES {
+            let bad = self.errors.iter().filter(is_bad).count();
+            if bad == known {
+                return Ok(());
+            }
+            if self.control.is_interrupted() {
+                break;
+            }
+            known = bad;
+            self.report.distinct = false;
+            self.take_up(ledger, ledger.view()?, Changes::default(), built)?;
+        }
+        self.report.distinct = self.errors.iter().filter(is_bad).count() == known;
+        Ok(())
+    }
 }
 
 /// A rename is a name that went and one that came; with names in competition it has to be seen as such.
@@ -224,11 +284,45 @@ impl<'a> Names<'a> {
         Ok(())
     }
 
+    /// Touches each recorded content that counts under no name, or under more than one. Remembers them by the first bytes
+    /// of their hashes: where those are the same by chance, too much is touched, which does no harm.
+    fn touch_disorder(&mut self) -> Result<(), LedgerError> {
+        let mut names: Vec<(u64, bool)> = Vec::new();
+        self.each_recorded(|_, _, hash, row| {
+            names.push((beginning(hash), row.standing() != Standing::Duplicate));
+        })?;
+        names.sort_unstable();
+        let same = names.chunk_by(|a, b| a.0 == b.0);
+        let disorder = same.filter(|same| same.iter().filter(|(_, counts)| *counts).count() != 1);
+        let disorder: HashSet<u64> = disorder.map(|same| same[0].0).collect();
+        if disorder.is_empty() {
+            return Ok(());
+        }
+        self.each_recorded(|names, _, hash, _| {
+            if disorder.contains(&beginning(hash)) {
+                names.touched.insert(hash);
+            }
+        })
+    }
+
     /// Adds the names of the same content that did not change.
     fn add_recorded(&mut self) -> Result<(), LedgerError> {
         if self.touched.is_empty() {
             return Ok(());
         }
+        self.each_recorded(|names, rank, hash, row| {
+            if names.touched.contains(&hash) {
+                let group = names.groups.entry(hash).or_default();
+                group.insert((rank, SourcePath::new(row.path)), Some(row.record()));
+            }
+        })
+    }
+
+    /// Hands each name that did not change, and may count, to `take`, with what it counts for.
+    fn each_recorded(
+        &mut self,
+        mut take: impl FnMut(&mut Self, Rank, ContentHash, &FileRow<'_>),
+    ) -> Result<(), LedgerError> {
         let mut rows = self.view.files(&KeyRange::all())?;
         while let Some(row) = rows.next()? {
             let held = row.standing().is_carried();
@@ -240,9 +334,8 @@ impl<'a> Names<'a> {
             } else {
                 (Rank::Live, row.hash())
             };
-            if let Some(hash) = hash.filter(|hash| self.touched.contains(hash)) {
-                let group = self.groups.entry(hash).or_default();
-                group.insert((rank, SourcePath::new(row.path)), Some(row.record()));
+            if let Some(hash) = hash {
+                take(self, rank, hash, &row);
             }
         }
         Ok(())
@@ -279,6 +372,11 @@ impl<'a> Names<'a> {
         }
         alone
     }
+}
+
+fn beginning(hash: ContentHash) -> u64 {
+    let first = hash.0.first_chunk();
+    first.map_or(0, |first| u64::from_be_bytes(*first))
 }
 
 /// Tells whether a recorded file is live with the bytes of its record.

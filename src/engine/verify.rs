@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::control::Control;
 use super::discover::Found;
 use super::member::{self, Trouble};
+use super::portion::Later;
 use crate::detect::{Candidate, Change, Glance, Reason, Verdict, pair_renames, sizes_in_common};
 use crate::model::{ContentHash, FileRecord, Fingerprint, SourcePath, Standing};
 use crate::source::Source;
@@ -38,8 +39,8 @@ pub(super) struct Changes {
     pub(super) unreadable: Vec<(SourcePath, String)>,
     /// Bytes read for hashing.
     pub(super) bytes_read: u64,
-    /// The last path of this portion, where more lies behind it.
-    pub(super) last: Option<SourcePath>,
+    /// New files that are left to later portions.
+    pub(super) later: Option<Later>,
 }
 
 impl Changes {
@@ -70,15 +71,10 @@ pub(super) fn verify(
     interchangeable: &(dyn Fn(&str, &str) -> bool + Sync),
     control: &Control,
 ) -> Changes {
-    let vanished_sizes = found.iter().filter_map(|found| match &found.record {
-        Some(record) if found.seen.is_none() && record.standing == Standing::Loaded => {
-            Some(record.seen.size)
-        }
-        _ => None,
-    });
+    let vanished_sizes = found.iter().filter_map(Found::vanished_size);
     let added_sizes = found
         .iter()
-        .filter(|found| is_added(&found.glance))
+        .filter(|found| found.is_new())
         .filter_map(|found| found.seen.as_ref().map(|seen| seen.size));
     let common = sizes_in_common(added_sizes, vanished_sizes);
     let decided: Vec<Decided> = found
@@ -88,7 +84,7 @@ pub(super) fn verify(
                 HashAdded::All => comes(&found.glance),
                 HashAdded::RenameCandidates => {
                     let size = found.seen.as_ref().map(|seen| seen.size);
-                    is_added(&found.glance) && size.is_some_and(|size| common.contains(&size))
+                    found.is_new() && size.is_some_and(|size| common.contains(&size))
                 }
             };
             decide(source, found, worth_hashing, control)
@@ -113,11 +109,6 @@ struct Decided {
 /// To be read whatever its bytes are: new, planned by a run that did not get to it, back, or no longer frozen.
 fn comes(glance: &Glance) -> bool {
     matches!(glance, Glance::Decided(verdict) if matches!(verdict.change, Change::Added | Change::Modified))
-}
-
-/// New, and not known to any run.
-fn is_added(glance: &Glance) -> bool {
-    matches!(glance, Glance::Decided(verdict) if verdict.change == Change::Added && verdict.reason == Reason::NoRecord)
 }
 
 fn decide(source: &dyn Source, found: Found, worth_hashing: bool, control: &Control) -> Decided {

@@ -29,6 +29,7 @@ pub(in crate::ledger) fn report(run: u64) -> RunReport {
         seconds: Seconds::default(),
         watermark: None,
         checkpoint: true,
+        distinct: false,
         errors: Vec::new(),
         errors_omitted: 0,
     }

@@ -43,6 +43,8 @@ pub enum DirtyReason {
     Reset,
     /// A member could not be read or changed under the reader; its rows are of an earlier look.
     Unsettled,
+    /// A member could be read again, and the definition in force gives it another path partition than the unit's.
+    Misplaced,
 }
 
 impl fmt::Display for DirtyReason {
@@ -59,6 +61,7 @@ impl fmt::Display for DirtyReason {
             Self::Damaged { output } => write!(f, "output {output} is missing or damaged"),
             Self::Reset => f.write_str("reset"),
             Self::Unsettled => f.write_str("a member was changing while it was read"),
+            Self::Misplaced => f.write_str("a member belongs to another partition by now"),
         }
     }
 }

@@ -181,6 +181,9 @@ pub struct RunReport {
     pub watermark: Option<Timestamp>,
     /// True where everything discovered is committed or quarantined.
     pub checkpoint: bool,
+    /// True where `--same-content skip` held to the end: every known content counts under one name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub distinct: bool,
     /// Trouble that did not end the run, up to a limit that keeps the report small.
     pub errors: Vec<ReportedError>,
     /// How many more there were beyond that limit.

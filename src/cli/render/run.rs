@@ -237,6 +237,7 @@ pub(in crate::cli) mod tests {
             },
             watermark: Some(Timestamp(1_699_999_000_000_000_000)),
             checkpoint: true,
+            distinct: false,
             errors: vec![ReportedError {
                 path: "a.csv".to_owned(),
                 kind: ErrorKind::Undecodable,

@@ -8,12 +8,12 @@ use strandline::clock::Clock;
 use strandline::config::{OnDelete, OnModify, SameContent};
 use strandline::durable::Disk;
 use strandline::engine::RunError;
-use strandline::ledger;
 use strandline::model::{ByteSize, KeyRange};
 use strandline::source::Moment;
 
 use super::operation::{Operation, Place, Recipe, Which, operation};
-use super::rows::{CAPTURES, is_csv};
+use super::packing::{extension_of, is_packed, pack, unpack};
+use super::rows::CAPTURES;
 use super::world::{Setup, TARGET, World, partition_by};
 use crate::support::is_nightly;
 
@@ -23,18 +23,18 @@ impl World {
         use Operation as O;
         match *operation {
             O::Add(place, recipe) => {
-                let extension = place.extension();
-                let bytes = self.content(recipe, extension);
-                self.source.replace(&place.path(extension), bytes);
+                let path = place.path(place.extension());
+                let bytes = self.content(recipe, &path);
+                self.source.replace(&path, bytes);
             }
             O::Edit(which, recipe) => self.with(which, |world, path| {
-                let bytes = world.content(recipe, extension_of(path));
+                let bytes = world.content(recipe, path);
                 world.source.write(path, bytes);
             }),
             O::SameSizeEdit(which) => self.with(which, Self::edit_in_place),
             O::Append(which, recipe) => self.with(which, |world, path| world.append(path, recipe)),
             O::Truncate(which) => self.with(which, Self::truncate),
-            O::Empty(which) => self.with(which, |world, path| world.source.write(path, "")),
+            O::Empty(which) => self.with(which, Self::empty),
             O::Touch(which) => self.with(which, |world, path| world.source.touch(path)),
             O::SetBack(which) => self.with(which, |world, path| {
                 let past = world.clock.now().minus(Duration::from_hours(24));
@@ -63,7 +63,12 @@ impl World {
                 if world.may_spoil() {
                     world.next_id += 1;
                     let id = u8::try_from(world.next_id % 200).unwrap();
-                    world.source.write(path, vec![b'a', b'\n', 0xff, id]);
+                    let bytes = world.source.contents().remove(path).unwrap();
+                    if is_packed(path) && bytes.len() > 1 {
+                        world.source.write(path, &bytes[..bytes.len() / 2]);
+                    } else {
+                        world.source.write(path, vec![b'a', b'\n', 0xff, id]);
+                    }
                 }
             }),
             ref other => self.apply_trouble(other),
@@ -74,7 +79,7 @@ impl World {
         use Operation as O;
         match *operation {
             O::ChangeWhileRead(which, recipe) => self.with(which, |world, path| {
-                let bytes = world.content(recipe, extension_of(path));
+                let bytes = world.content(recipe, path);
                 world.change_while_read(path, bytes);
             }),
             O::FailRead(which) => self.with(which, |world, path| {
@@ -92,7 +97,7 @@ impl World {
             O::FileSize(small) => {
                 self.definition.target_file_size = ByteSize(if small { 600 } else { 256 << 20 });
             }
-            O::Captures(on) if !self.carries() => {
+            O::Captures(on) => {
                 let captures = on.then(|| CAPTURES.to_owned());
                 self.definition.captures = captures.into_iter().collect();
             }
@@ -103,7 +108,14 @@ impl World {
                     OnDelete::Remove
                 };
             }
-            O::Captures(_) | O::Retain(_) => {}
+            O::Ignore(on) if self.may_change_policies() => {
+                self.setup.on_modify = if on {
+                    OnModify::Ignore
+                } else {
+                    OnModify::Replace
+                };
+            }
+            O::Retain(_) | O::Ignore(_) => {}
             O::Run => self.run_or_recover(),
             O::CrashRun(after, survive) => {
                 // It may be over before the power goes.
@@ -141,8 +153,33 @@ impl World {
         }
     }
 
-    fn content(&mut self, recipe: Recipe, extension: &str) -> Vec<u8> {
-        recipe.content(extension, &mut self.next_id)
+    fn content(&mut self, recipe: Recipe, path: &str) -> Vec<u8> {
+        pack(path, &recipe.content(extension_of(path), &mut self.next_id))
+    }
+
+    /// The text of a file that is packed and not bad, the bytes of any other.
+    fn text(&self, path: &str) -> Vec<u8> {
+        let bytes = self.source.contents().remove(path).unwrap();
+        let text = is_packed(path).then(|| unpack(path, &bytes)).flatten();
+        text.map_or(bytes, String::into_bytes)
+    }
+
+    /// Writes what [`Self::text`] returned, changed: packed again where it was packed and is text still.
+    fn write_text(&self, path: &str, text: Vec<u8>) {
+        let before = self.source.contents().remove(path).unwrap();
+        let bytes = match String::from_utf8(text) {
+            Ok(text) if unpack(path, &before).is_some() => pack(path, &text),
+            Ok(text) => text.into_bytes(),
+            Err(error) => error.into_bytes(),
+        };
+        self.source.write(path, bytes);
+    }
+
+    fn empty(&mut self, path: &str) {
+        match extension_of(path) {
+            "parquet" => self.source.write(path, pack(path, "id\n")),
+            _ => self.source.write(path, pack(path, "")),
+        }
     }
 
     fn with(&mut self, which: Which, act: impl FnOnce(&mut Self, &str)) {
@@ -162,56 +199,51 @@ impl World {
         self.setup.same_content != SameContent::Skip
     }
 
-    /// Tells whether the ledger knows of rows that only outputs hold. They stay where they are when the captures change,
-    /// and what the source has for them later joins them there: a known limit.
-    fn carries(&self) -> bool {
-        let target = self.target();
-        let Ok(view) = ledger::snapshot(target.disk.clone(), &target.state) else {
-            return false;
-        };
-        let mut rows = view.files(&KeyRange::all()).unwrap();
-        while let Some(row) = rows.next().unwrap() {
-            if row.standing().is_carried() {
-                return true;
-            }
-        }
-        false
-    }
-
     fn edit_in_place(&mut self, path: &str) {
-        let mut bytes = self.source.contents().remove(path).unwrap();
+        let mut bytes = self.text(path);
         // The ids have a leading zero; a nine for it keeps everything else as it is.
         let digit = bytes
             .windows(2)
             .position(|pair| pair[0] == b'0' && pair[1] == b'0');
         if let Some(at) = digit {
             bytes[at] = b'9';
-            self.source.write(path, bytes);
+            self.write_text(path, bytes);
         }
     }
 
     fn append(&mut self, path: &str, recipe: Recipe) {
-        let bytes = self.source.contents().remove(path).unwrap();
+        let mut bytes = self.text(path);
         let extension = extension_of(path);
-        let columns = recipe.content(extension, &mut 0).into_iter();
-        let header: Vec<u8> = columns.take_while(|byte| *byte != b'\n').collect();
-        if extension == "csv" && !bytes.starts_with(&[&header[..], b"\n"].concat()) {
+        let text = recipe.content(extension, &mut 0);
+        let header = text.lines().next().unwrap_or_default();
+        if extension != "ndjson" && !bytes.starts_with(format!("{header}\n").as_bytes()) {
             return;
         }
         self.next_id += 1;
         let mut text = String::new();
         recipe.row(extension, self.next_id, &mut text);
-        self.source.append(path, text.as_bytes());
+        match extension {
+            "parquet" => {
+                bytes.extend(text.as_bytes());
+                self.write_text(path, bytes);
+            }
+            // Another member or frame behind those that are there.
+            _ => self.source.append(path, &pack(path, &text)),
+        }
     }
 
     fn truncate(&mut self, path: &str) {
-        let bytes = self.source.contents().remove(path).unwrap();
+        let bytes = self.text(path);
         let body = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
         let end = body
             .iter()
             .rposition(|byte| *byte == b'\n')
             .map_or(0, |at| at + 1);
-        self.source.write(path, &bytes[..end]);
+        match (&bytes[..end], extension_of(path)) {
+            // Without a column it would be no Parquet.
+            ([], "parquet") => self.empty(path),
+            (left, _) => self.write_text(path, left.to_vec()),
+        }
     }
 
     fn swap(&mut self, a: Which, b: Which) {
@@ -308,10 +340,6 @@ impl World {
         self.clock.advance(Duration::from_hours(1));
         self.run_to_the_end();
     }
-}
-
-fn extension_of(path: &str) -> &'static str {
-    if is_csv(path) { "csv" } else { "ndjson" }
 }
 
 /// Lets a history happen in a world, with what must hold at its end.

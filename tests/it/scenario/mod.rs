@@ -4,6 +4,7 @@ mod lost_rows;
 mod machine;
 mod model;
 mod operation;
+mod packing;
 mod portions;
 mod questions;
 mod read_back;

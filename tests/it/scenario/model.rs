@@ -98,7 +98,22 @@ fn next(version: &Contribution, found: &Found, rules: Rules) -> Vec<Contribution
         Found::Gone if rules.retain => vec![version.clone()],
         Found::Moved if rules.retain => vec![version.clone(), None],
         Found::Gone | Found::Moved => vec![None],
-        Found::Rows(_) if rules.ignore && version.is_some() => vec![version.clone()],
+        Found::Rows(rows) if rules.ignore => match version {
+            // The captures reach a file that did not change; one that did, and is as it was again, is frozen.
+            Some(old) if bare(old) == bare(rows) => vec![version.clone(), Some(rows.clone())],
+            Some(_) => vec![version.clone()],
+            None => vec![Some(rows.clone())],
+        },
         Found::Rows(rows) => vec![Some(rows.clone())],
     }
+}
+
+/// The rows without the column that captures add.
+fn bare(rows: &Rows) -> Rows {
+    let mut rows = rows.clone();
+    for row in &mut rows {
+        row.remove("sub");
+    }
+    rows.sort();
+    rows
 }

@@ -23,10 +23,12 @@ impl Place {
     }
 
     pub(crate) fn extension(self) -> &'static str {
-        if self.0.is_multiple_of(3) {
-            "ndjson"
-        } else {
-            "csv"
+        match (self.0 / 42, self.0 % 3) {
+            (0, 0) => "ndjson",
+            (0, _) => "csv",
+            (_, 0) => "csv.gz",
+            (_, 1) => "csv.zst",
+            (_, _) => "parquet",
         }
     }
 }
@@ -39,10 +41,10 @@ pub(crate) struct Recipe {
 }
 
 impl Recipe {
-    /// Returns the content; `next_id` makes every row unlike any other.
-    pub(crate) fn content(self, extension: &str, next_id: &mut u64) -> Vec<u8> {
+    /// Returns the text of the content; `next_id` makes every row unlike any other.
+    pub(crate) fn content(self, extension: &str, next_id: &mut u64) -> String {
         let mut text = String::new();
-        if extension == "csv" {
+        if extension != "ndjson" {
             let names: Vec<&str> = self.cells(0).into_iter().map(|(name, _)| name).collect();
             writeln!(text, "{}", names.join(",")).unwrap();
         }
@@ -50,13 +52,13 @@ impl Recipe {
             *next_id += 1;
             self.row(extension, *next_id, &mut text);
         }
-        text.into_bytes()
+        text
     }
 
     /// Adds one row.
     pub(crate) fn row(self, extension: &str, id: u64, text: &mut String) {
         let cells = self.cells(id);
-        if extension == "csv" {
+        if extension != "ndjson" {
             let values: Vec<String> = cells.into_iter().map(|(_, value)| value).collect();
             writeln!(text, "{}", values.join(",")).unwrap();
             return;
@@ -137,6 +139,8 @@ pub(crate) enum Operation {
     Captures(bool),
     /// Rows of vanished files stay, or no longer.
     Retain(bool),
+    /// Changes of files are ignored, or no longer.
+    Ignore(bool),
     Run,
     CrashRun(u16, Survive),
     Crash(Survive),
@@ -152,7 +156,7 @@ fn recipe() -> impl Strategy<Value = Recipe> {
 }
 
 fn place() -> impl Strategy<Value = Place> {
-    (0u8..42).prop_map(Place)
+    prop_oneof![3 => 0u8..42, 1 => 42u8..84].prop_map(Place)
 }
 
 fn survive() -> impl Strategy<Value = Survive> {
@@ -193,6 +197,7 @@ pub(crate) fn operation() -> impl Strategy<Value = Operation> {
         1 => any::<bool>().prop_map(O::FileSize),
         1 => any::<bool>().prop_map(O::Captures),
         1 => any::<bool>().prop_map(O::Retain),
+        1 => any::<bool>().prop_map(O::Ignore),
         6 => (0u16..400, survive()).prop_map(|(n, s)| O::CrashRun(n, s)),
         1 => survive().prop_map(O::Crash),
         1 => Just(O::LoseLedger),

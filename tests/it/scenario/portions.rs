@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use strandline::config::OnDelete;
 use strandline::engine::RunError;
 use strandline::model::{FileCounts, RunReport};
+use strandline::source::Moment;
 
 use super::read_back::read_back;
 use super::world::{Setup, World};
@@ -100,16 +102,39 @@ fn a_budget_holds_over_all_portions() {
 }
 
 #[test]
-fn a_file_that_moves_from_one_portion_into_another_keeps_its_rows() {
-    let mut world = world_in_portions_of(2);
-    fill(&world, 0..12);
-    run_later(&mut world).unwrap();
-    let rows = read_back(&world.disk).rows();
-    for number in 0..12 {
-        world
-            .source
-            .rename(&name(number), &format!("z/{}", name(number)));
+fn renames_are_told_however_many_new_files_come_with_them() {
+    for on_delete in [OnDelete::Remove, OnDelete::Retain] {
+        let mut world = world_in_portions_of(1000);
+        world.setup.on_delete = on_delete;
+        fill(&world, 0..12);
+        run_later(&mut world).unwrap();
+        let rows = read_back(&world.disk).rows();
+        for number in 0..12 {
+            let to = format!("z/{}", name(number));
+            world.source.rename(&name(number), &to);
+        }
+        fill(&world, 100..110);
+        world.setup.portion_files = 2;
+        let report = run_later(&mut world).unwrap();
+        assert_eq!((report.files.renamed, report.files.added), (12, 10));
+        assert_eq!(read_back(&world.disk).rows().len(), rows.len() + 10);
     }
+}
+
+#[test]
+fn a_later_portion_lets_files_settle_that_are_young_by_then() {
+    let mut world = world_in_portions_of(1);
+    fill(&world, 0..1);
+    world.source.write("z.csv", "x\n7\n");
+    let (source, clock) = (world.source.clone(), world.clock.clone());
+    let first = name(0);
+    world.faulty.once(&first, Moment::Reading, move || {
+        clock.advance(Duration::from_mins(10));
+        source.write("z.csv", "x\n7\n8");
+    });
+    let report = run_later(&mut world).unwrap();
+    assert_eq!(report.files.unsettled, 1, "{report:?}");
+    assert_eq!(read_back(&world.disk).rows().len(), 1);
     run_later(&mut world).unwrap();
-    assert_eq!(read_back(&world.disk).rows(), rows);
+    assert_eq!(read_back(&world.disk).rows().len(), 3);
 }

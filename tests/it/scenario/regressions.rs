@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use strandline::config::{OnModify, SameContent};
+use strandline::config::{OnDelete, OnModify, SameContent};
 
 use super::machine::play;
 use super::operation::Operation::{
-    self, Add, Advance, Append, ChangeWhileRead, Copy, Delete, Edit, FailRead, HideListing, Idle,
-    LoseLedger, LoseOutput, PartitionBy, Rename, Run, SameSizeEdit, Spoil,
+    self, Add, Advance, Append, Captures, ChangeWhileRead, Copy, Delete, Edit, FailRead,
+    HideListing, Idle, Ignore, LoseLedger, LoseOutput, PartitionBy, Rename, Run, SameSizeEdit,
+    Spoil,
 };
 use super::operation::{Place, Recipe, Survive};
 use super::world::{Setup, World};
@@ -347,6 +348,127 @@ fn a_damaged_unit_with_more_changed_files_than_a_run_may_take_is_mended() {
             Edit(0, rows),
             Edit(1, rows),
             LoseOutput(0),
+        ],
+    );
+}
+
+#[test]
+fn a_file_that_turned_bad_keeps_its_rows_once_changes_are_ignored() {
+    let setup = Setup {
+        settle: Duration::ZERO,
+        ..Setup::default()
+    };
+    let rows = |rows| Recipe { rows, flavour: 0 };
+    let before = [Add(Place(1), rows(1)), Run, Spoil(0), Run, Ignore(true)];
+    for after in [
+        vec![Edit(0, rows(2)), Run],
+        vec![PartitionBy(true), Run],
+        vec![PartitionBy(true), Edit(0, rows(2)), Run, Ignore(false), Run],
+    ] {
+        play(setup.clone(), &[&before[..], &after].concat());
+    }
+}
+
+#[test]
+fn a_retained_file_that_comes_back_otherwise_keeps_its_rows_where_changes_are_ignored() {
+    let setup = Setup {
+        settle: Duration::ZERO,
+        on_delete: OnDelete::Retain,
+        on_modify: OnModify::Ignore,
+        ..Setup::default()
+    };
+    let rows = |rows| Recipe { rows, flavour: 0 };
+    let before = [
+        Add(Place(1), rows(1)),
+        Run,
+        Delete(0),
+        Run,
+        Add(Place(1), rows(2)),
+        Run,
+    ];
+    for after in [vec![Delete(0), Run], vec![Ignore(false), Run]] {
+        play(setup.clone(), &[&before[..], &after].concat());
+    }
+}
+
+#[test]
+fn rows_that_only_the_outputs_held_move_to_the_captured_partition_once_their_file_can_be_read_again()
+ {
+    let in_subdirectory = Place(6);
+    let rows = |rows| Recipe { rows, flavour: 0 };
+    let setup = Setup {
+        settle: Duration::ZERO,
+        unit_files: 9,
+        unit_size: 4000,
+        threads: 1,
+        ..Setup::default()
+    };
+    let before = |captured| {
+        vec![
+            Captures(captured),
+            Add(in_subdirectory, rows(2)),
+            Add(Place(13), rows(1)),
+            Run,
+            Spoil(0),
+            Run,
+            Captures(!captured),
+            Run,
+        ]
+    };
+    for captured in [false, true] {
+        play(
+            setup.clone(),
+            &[&before(captured)[..], &[Edit(0, rows(3)), Run]].concat(),
+        );
+        at_every_crash(
+            &setup,
+            &[&before(captured)[..], &[Edit(0, rows(3))]].concat(),
+            &[Run],
+        );
+    }
+}
+
+#[test]
+fn a_retained_file_that_comes_back_after_the_captures_changed_moves_to_its_partition() {
+    let setup = Setup {
+        settle: Duration::ZERO,
+        on_delete: OnDelete::Retain,
+        ..Setup::default()
+    };
+    let rows = |rows| Recipe { rows, flavour: 0 };
+    play(
+        setup,
+        &[
+            Add(Place(6), rows(2)),
+            Run,
+            Delete(0),
+            Run,
+            Captures(true),
+            Run,
+            Add(Place(6), rows(1)),
+            Run,
+        ],
+    );
+}
+
+#[test]
+fn an_ignored_edit_in_the_tick_of_the_last_look_does_not_come_in_with_a_wider_type() {
+    let setup = Setup {
+        settle: Duration::ZERO,
+        on_modify: OnModify::Ignore,
+        unit_files: 1,
+        portion_files: 1,
+        ..Setup::default()
+    };
+    let rows = |flavour| Recipe { rows: 1, flavour };
+    play(
+        setup,
+        &[
+            Add(Place(19), rows(0)),
+            Run,
+            SameSizeEdit(0),
+            Add(Place(1), rows(5)),
+            Run,
         ],
     );
 }

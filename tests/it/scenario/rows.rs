@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::packing::{extension_of, unpack};
+
 /// A row: the columns that are not null, as normalised text.
 pub(crate) type Row = BTreeMap<String, String>;
 
@@ -10,11 +12,10 @@ pub(crate) type Rows = Vec<Row>;
 
 /// Returns the rows of the file's bytes, `None` where they are bad.
 pub(crate) fn rows_of(path: &str, bytes: &[u8], captures: bool) -> Option<Rows> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    let mut rows = if is_csv(path) {
-        csv(text)?
-    } else {
-        ndjson(text)?
+    let text = unpack(path, bytes)?;
+    let mut rows = match extension_of(path) {
+        "ndjson" => ndjson(&text)?,
+        _ => csv(&text)?,
     };
     for row in &mut rows {
         for (column, value) in partitions(path).into_iter().chain(captured(path, captures)) {
@@ -23,11 +24,6 @@ pub(crate) fn rows_of(path: &str, bytes: &[u8], captures: bool) -> Option<Rows> 
     }
     rows.sort();
     Some(rows)
-}
-
-/// Tells the two formats apart.
-pub(crate) fn is_csv(path: &str) -> bool {
-    path.strip_suffix(".csv").is_some()
 }
 
 fn csv(text: &str) -> Option<Rows> {

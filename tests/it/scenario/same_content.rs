@@ -196,3 +196,34 @@ fn a_retained_name_that_is_to_go_after_all_makes_room_for_the_next() {
     world.setup.on_delete = OnDelete::Remove;
     assert_loaded(&world, &["c.csv 1"]);
 }
+
+#[test]
+fn doubles_that_were_loaded_before_the_policy_held_count_once() {
+    let mut world = world(&Setup::default(), &[]);
+    world.setup.same_content = SameContent::Load;
+    for name in ["a.csv", "b.csv", "dt=1/c.csv"] {
+        world.source.write(name, ONE);
+    }
+    assert_loaded(&world, &["a.csv 1", "b.csv 1", "dt=1/c.csv 1"]);
+    world.setup.same_content = SameContent::Skip;
+    assert_loaded(&world, &["a.csv 1"]);
+}
+
+#[test]
+fn a_first_name_that_is_bad_leaves_its_place_to_the_next() {
+    let world = world(&Setup::default(), &[("a.parquet", ONE), ("b.csv", ONE)]);
+    assert_loaded(&world, &["b.csv 1"]);
+    engine::retry_quarantined(&world.target(), None).unwrap();
+    run(&world);
+    assert_loaded(&world, &["b.csv 1"]);
+}
+
+#[test]
+fn a_name_that_is_tried_again_and_stays_bad_does_not_count_beside_its_earlier_rows() {
+    let world = world(&Setup::default(), &[("a.csv", ONE), ("b.csv", ONE)]);
+    world.source.write("a.csv", "x\n1,2,3\n");
+    assert_loaded(&world, &["a.csv 1"]);
+    engine::retry_quarantined(&world.target(), None).unwrap();
+    run(&world);
+    assert_loaded(&world, &["a.csv 1"]);
+}
