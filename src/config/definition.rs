@@ -35,8 +35,12 @@ pub enum Format {
     Tsv,
     /// One JSON object a line.
     Ndjson,
+    /// One JSON object, several, or an array of them.
+    Json,
     /// Parquet.
     Parquet,
+    /// The file or the stream format of Arrow.
+    Arrow,
 }
 
 /// Version of the bytes that an equal definition produces: raised when encoding changes.

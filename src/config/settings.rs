@@ -160,7 +160,9 @@ impl Reading<'_> {
             Format::Csv,
             Format::Tsv,
             Format::Ndjson,
+            Format::Json,
             Format::Parquet,
+            Format::Arrow,
         ];
         Ok(Definition {
             format: self.choice(Key::Format, FORMATS, &formats)?,
@@ -549,9 +551,9 @@ mod tests {
                 "\"2\" is not a duration such as 500ms, 2s or 1m30s",
             ),
             (
-                layer(Origin::Environment, &[(Key::Format, "avro")]),
-                "STRANDLINE_FORMAT is \"avro\", which it cannot be",
-                "it must be one of auto, csv, tsv, ndjson, parquet",
+                layer(Origin::Environment, &[(Key::Format, "xml")]),
+                "STRANDLINE_FORMAT is \"xml\", which it cannot be",
+                "it must be one of auto, csv, tsv, ndjson, json, parquet, arrow",
             ),
             (
                 file("[run]\nmemory = '1 parsec'"),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use super::Compression;
+use super::{Compression, Kind};
 use crate::model::{ByteSize, Shape};
 
 /// Why a file could not be decoded.
@@ -123,6 +123,20 @@ pub enum Malformed {
         /// The decompressor's own words.
         detail: String,
     },
+    /// Bytes behind the last member of a compressed file.
+    #[error("the {compression} data is followed by something else")]
+    Trailing {
+        /// How the file is compressed.
+        compression: Compression,
+    },
+    /// A compressed file that grows beyond all measure.
+    #[error("the {compression} data expands to more than {limit} times its size")]
+    Expands {
+        /// How it is compressed.
+        compression: Compression,
+        /// The limit.
+        limit: u64,
+    },
     /// A file that can only be decoded in memory and is too large for that.
     #[error(
         "a compressed Parquet file may hold up to {limit} (store it without outer compression)"
@@ -131,9 +145,11 @@ pub enum Malformed {
         /// The limit.
         limit: ByteSize,
     },
-    /// A Parquet file that cannot be decoded.
-    #[error("the Parquet data is corrupt: {detail}")]
-    Parquet {
+    /// A file with types of its own that cannot be decoded.
+    #[error("the {kind} data is corrupt: {detail}")]
+    Content {
+        /// What it should be.
+        kind: Kind,
         /// The reader's own words.
         detail: String,
     },
@@ -168,6 +184,12 @@ impl fmt::Display for Charset {
 /// What is wrong with a line of JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JsonFault {
+    /// What stands in the place of a row is some other JSON value.
+    #[error("expected an object, or an array of objects")]
+    NotAnElement,
+    /// The file ends within a value.
+    #[error("the file ends within a value")]
+    FileEnds,
     /// The line is some other JSON value.
     #[error("expected an object, one on each line")]
     NotAnObject,

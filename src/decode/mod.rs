@@ -18,28 +18,35 @@
 //! | `Timestamp(µs, UTC)` | the same with `Z`, `+HH:MM` or `-HH:MM` |
 //! | `Utf8` | everything else: `007`, `+5`, `1_000`, `NaN`, `2024-02-30`, ` 1`, `1e999` |
 //!
-//! In NDJSON, numbers follow the two number rows; `true` and `false` are `Boolean`; a string is `Utf8` whatever is
+//! In NDJSON and JSON, numbers follow the two number rows; `true` and `false` are `Boolean`; a string is `Utf8` whatever is
 //! in it; arrays are lists and objects are structs, whose fields are sorted by name. `{}` is a struct without
 //! fields. Where a `Utf8` column meets another value, it keeps the value's JSON text: a scalar's digit for digit,
 //! a nested one's without the spaces between its tokens.
 //!
-//! Parquet brings its own types, in the form that [`canonical`](crate::schema::canonical) gives them.
+//! Parquet and Arrow bring their own types, in the form that [`canonical`](crate::schema::canonical) gives them.
 //!
 //! # Formats
-//! - **CSV, TSV**: in any [`Dialect`], of which the default detects the delimiter of CSV. A duplicate name gets the suffix `_2`, `_3`, …; an empty one becomes
-//!   `column_N`. Lines may end in LF, CRLF or CR; blank lines are skipped; quoted fields may span lines.
+//! - **CSV, TSV**: in any [`Dialect`], of which the default detects the delimiter of CSV. A duplicate name gets the
+//!   suffix `_2`, `_3`, …; an empty one becomes `column_N`. Lines may end in LF, CRLF or CR; blank lines are skipped; quoted fields may span lines.
 //!   A row with another number of fields than the header is malformed. Null tokens, quoted or not, are as the empty
 //!   field; with a decimal comma, `1,5` is a `Float64` and `1.5` is `Utf8`.
 //! - **NDJSON**: one object a line; blank lines are skipped. A column appears with its first key, so a later batch
 //!   may have more columns than an earlier one.
-//! - **Parquet**: read at random where it lies uncompressed; inside gzip or zstd it is decompressed to memory,
+//! - **JSON**: one object, several behind one another, or one array of objects; the first byte tells. Otherwise like
+//!   NDJSON, and as with lines, one row is held at a time and not the file.
+//! - **Parquet**: read at random where it lies uncompressed; compressed as a whole it is decompressed to memory,
 //!   up to a limit.
-//! - A byte order mark is skipped. gzip files may have several members and zstd files several frames.
+//! - **Arrow**: the file format and the stream format, with or without compressed bodies; read from front to back.
+//! - A byte order mark is skipped.
+//! - **Compressed**: gzip, zstd, bzip2, xz, lz4 (frames) and snappy (framed), told by the extension. Where the format
+//!   is told by the extension too, the first bytes have the last word: a `.csv` that is a gzip file is read as one.
+//!   Any number of members, frames or streams; something else behind the last of them is an error. A file that
+//!   expands to more than 1000 times its size is refused once 64 MiB have come out of it.
 //!
 //! # Invariants
 //! - Batches have the file's columns in the file's order, with the types of the shape.
 //! - `observed` is the smallest shape that holds the file's own values; the shape decoded under never shows in
-//!   it. (Of a Parquet file it is what the file declares.)
+//!   it. (Of a Parquet or Arrow file it is what the file declares.)
 //! - A file is [`Malformed`] whatever shape it is decoded under, and that verdict wins over a misfit.
 //! - An error of the input itself is [`DecodeError::Read`], never a verdict about the bytes.
 //! - Memory is bounded for any input: batches by rows and bytes, records and columns by limits.
@@ -49,11 +56,13 @@ mod cast;
 mod compression;
 mod csv;
 mod error;
+mod ipc;
 mod json_text;
 mod leaf;
 mod ndjson;
 mod parquet;
 mod recognise;
+mod typed;
 
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -65,9 +74,11 @@ use arrow::array::RecordBatch;
 use crate::config::Dialect;
 use crate::model::{ByteSize, ReadAt, ReadAtCursor, Shape};
 
+use ndjson::Framing;
+
 pub use cast::cast_batch;
 pub use error::{Charset, DecodeError, JsonFault, Malformed};
-pub use recognise::{Compression, Kind, Recognised, recognise};
+pub use recognise::{Compression, Kind, Magic, Recognised, recognise};
 
 /// Rows of a batch, at most.
 const BATCH_ROWS: usize = 8192;
@@ -110,16 +121,18 @@ impl Recognised {
     }
 }
 
-/// Guesses the columns from the beginning (or a Parquet file's footer). `dialect` is about CSV and TSV. What is wrong with text is left for
-/// [`decode`] to find.
+/// Guesses the columns from the beginning (of a Parquet file, its end). `dialect` is about CSV and TSV. What is wrong with text
+/// is left for [`decode`] to find.
 ///
 /// # Errors
 /// [`DecodeError::Read`], and [`DecodeError::Malformed`] for what has no readable footer.
 pub fn sniff(bytes: Bytes<'_>, how: Recognised, dialect: &Dialect) -> Result<Shape, DecodeError> {
-    if how.kind == Kind::Parquet {
-        return with_random_access(bytes, how.compression, parquet::sniff);
+    match how.kind {
+        Kind::Parquet => return with_random_access(bytes, how, parquet::sniff),
+        Kind::Arrow => return with_text(bytes, how, &mut |file| ipc::sniff(file)),
+        Kind::Csv | Kind::Tsv | Kind::Ndjson | Kind::Json => {}
     }
-    let looked = with_text(bytes, how.compression, &mut |text| {
+    let looked = with_text(bytes, how, &mut |text| {
         let mut head = Vec::new();
         text.take(SNIFF_BYTES)
             .read_to_end(&mut head)
@@ -135,7 +148,8 @@ pub fn sniff(bytes: Bytes<'_>, how: Recognised, dialect: &Dialect) -> Result<Sha
     Ok(match how.kind {
         Kind::Csv => csv::sniff(&head, whole, dialect),
         Kind::Tsv => csv::sniff(&head, whole, &csv::tabbed(dialect)),
-        Kind::Ndjson | Kind::Parquet => ndjson::sniff(&head, whole),
+        Kind::Json => ndjson::sniff(&head, Framing::Values, whole),
+        Kind::Ndjson | Kind::Parquet | Kind::Arrow => ndjson::sniff(&head, Framing::Lines, whole),
     })
 }
 
@@ -150,20 +164,21 @@ pub fn decode(
     shape: &Shape,
     emit: &mut Emit<'_>,
 ) -> Result<Decoded, DecodeError> {
-    let compression = how.compression;
     match how.kind {
-        Kind::Csv => with_text(bytes, compression, &mut |text| {
+        Kind::Csv => with_text(bytes, how, &mut |text| {
             csv::decode(text, dialect, shape, emit)
         }),
-        Kind::Tsv => with_text(bytes, compression, &mut |text| {
+        Kind::Tsv => with_text(bytes, how, &mut |text| {
             csv::decode(text, &csv::tabbed(dialect), shape, emit)
         }),
-        Kind::Ndjson => with_text(bytes, compression, &mut |text| {
-            ndjson::decode(text, shape, emit)
+        Kind::Ndjson => with_text(bytes, how, &mut |text| {
+            ndjson::decode(text, Framing::Lines, shape, emit)
         }),
-        Kind::Parquet => with_random_access(bytes, compression, |file| {
-            parquet::decode(file, shape, emit)
+        Kind::Json => with_text(bytes, how, &mut |text| {
+            ndjson::decode(text, Framing::Values, shape, emit)
         }),
+        Kind::Arrow => with_text(bytes, how, &mut |file| ipc::decode(file, shape, emit)),
+        Kind::Parquet => with_random_access(bytes, how, |file| parquet::decode(file, shape, emit)),
     }
 }
 
@@ -183,7 +198,7 @@ type Work<'w, T> = dyn FnMut(&mut dyn Read) -> Result<T, DecodeError> + 'w;
 
 fn with_text<T>(
     bytes: Bytes<'_>,
-    compression: Compression,
+    how: Recognised,
     work: &mut Work<'_, T>,
 ) -> Result<T, DecodeError> {
     let mut cursor;
@@ -195,24 +210,25 @@ fn with_text<T>(
         }
     };
     let fault = compression::Fault::default();
-    let result = compression::open(raw, compression, &fault)
+    let result = compression::open(raw, how, &fault)
         .map_err(DecodeError::Read)
         .and_then(|mut text| work(&mut *text));
-    result.map_err(|error| fault.judge(error, compression))
+    result.map_err(|error| fault.judge(error))
 }
 
 fn with_random_access<T>(
     bytes: Bytes<'_>,
-    compression: Compression,
+    how: Recognised,
     work: impl FnOnce(Arc<dyn ReadAt>) -> Result<T, DecodeError>,
 ) -> Result<T, DecodeError> {
-    match bytes {
-        Bytes::Random(file) if compression == Compression::None => work(file),
-        bytes => {
-            let whole = with_text(bytes, compression, &mut |text| into_memory(text))?;
-            work(Arc::new(whole))
+    if let Bytes::Random(file) = &bytes {
+        let compression = compression::look(&**file, how).map_err(DecodeError::Read)?;
+        if compression == Compression::None {
+            return work(Arc::clone(file));
         }
     }
+    let whole = with_text(bytes, how, &mut |text| into_memory(text))?;
+    work(Arc::new(whole))
 }
 
 fn into_memory(text: &mut dyn Read) -> Result<Vec<u8>, DecodeError> {

@@ -11,6 +11,17 @@ pub struct Recognised {
     pub kind: Kind,
     /// What is around it.
     pub compression: Compression,
+    /// What the first bytes have to say about that.
+    pub magic: Magic,
+}
+
+/// Whether a file's first bytes may tell another compression than its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Magic {
+    /// They may.
+    Heeded,
+    /// They are data like all others.
+    Ignored,
 }
 
 /// A format of rows.
@@ -22,19 +33,45 @@ pub enum Kind {
     Tsv,
     /// One JSON object a line.
     Ndjson,
+    /// One JSON object, several, or an array of them.
+    Json,
     /// Parquet.
     Parquet,
+    /// The file or the stream format of Arrow.
+    Arrow,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Csv => "CSV",
+            Self::Tsv => "TSV",
+            Self::Ndjson => "NDJSON",
+            Self::Json => "JSON",
+            Self::Parquet => "Parquet",
+            Self::Arrow => "Arrow",
+        })
+    }
 }
 
 /// What a file is compressed with as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Compression {
     /// Nothing.
+    #[default]
     None,
     /// gzip.
     Gzip,
     /// Zstandard.
     Zstd,
+    /// bzip2.
+    Bzip2,
+    /// xz.
+    Xz,
+    /// The frame format of LZ4.
+    Lz4,
+    /// The framing format of Snappy.
+    Snappy,
 }
 
 impl fmt::Display for Compression {
@@ -43,32 +80,47 @@ impl fmt::Display for Compression {
             Self::None => "uncompressed",
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
+            Self::Bzip2 => "bzip2",
+            Self::Xz => "xz",
+            Self::Lz4 => "lz4",
+            Self::Snappy => "snappy",
         })
     }
 }
 
-const COMPRESSIONS: [(&str, Compression); 4] = [
+const COMPRESSIONS: [(&str, Compression); 9] = [
     ("gz", Compression::Gzip),
     ("gzip", Compression::Gzip),
     ("zst", Compression::Zstd),
     ("zstd", Compression::Zstd),
+    ("bz2", Compression::Bzip2),
+    ("xz", Compression::Xz),
+    ("lz4", Compression::Lz4),
+    ("sz", Compression::Snappy),
+    ("snappy", Compression::Snappy),
 ];
 
-const KINDS: [(&str, Kind); 8] = [
+const KINDS: [(&str, Kind); 13] = [
     ("csv", Kind::Csv),
     ("tsv", Kind::Tsv),
     ("tab", Kind::Tsv),
     ("ndjson", Kind::Ndjson),
     ("jsonl", Kind::Ndjson),
     ("jsonlines", Kind::Ndjson),
+    ("json", Kind::Json),
     ("parquet", Kind::Parquet),
     ("pq", Kind::Parquet),
+    ("arrow", Kind::Arrow),
+    ("feather", Kind::Arrow),
+    ("arrows", Kind::Arrow),
+    ("ipc", Kind::Arrow),
 ];
 
 /// Recognises a file by its name; `None` where it is not ours.
 ///
-/// [`Format::Auto`] goes by the extension (in any case); any other format takes every name, and only the
-/// compression is told by the extension.
+/// [`Format::Auto`] goes by the extension (in any case), and heeds the first bytes of a file that is compressed
+/// otherwise than its name says; any other format takes every name, and only the compression is told by the
+/// extension.
 #[must_use]
 pub fn recognise(path: &str, format: Format) -> Option<Recognised> {
     let slash = path.bytes().rposition(|byte| byte == b'/');
@@ -78,10 +130,20 @@ pub fn recognise(path: &str, format: Format) -> Option<Recognised> {
         Format::Csv => Kind::Csv,
         Format::Tsv => Kind::Tsv,
         Format::Ndjson => Kind::Ndjson,
+        Format::Json => Kind::Json,
         Format::Parquet => Kind::Parquet,
+        Format::Arrow => Kind::Arrow,
         Format::Auto => known(name, &KINDS)?.1,
     };
-    Some(Recognised { kind, compression })
+    let magic = match format {
+        Format::Auto => Magic::Heeded,
+        _ => Magic::Ignored,
+    };
+    Some(Recognised {
+        kind,
+        compression,
+        magic,
+    })
 }
 
 /// Returns the name without its extension and what the extension means, in any case; asked for every listed file.
@@ -106,13 +168,25 @@ mod tests {
             ("a.tsv.zst", Kind::Tsv, Compression::Zstd),
             ("a.ndjson", Kind::Ndjson, Compression::None),
             ("a.jsonl.gz", Kind::Ndjson, Compression::Gzip),
+            ("a.json", Kind::Json, Compression::None),
             ("a.parquet", Kind::Parquet, Compression::None),
             ("a.pq.gz", Kind::Parquet, Compression::Gzip),
+            ("a.feather", Kind::Arrow, Compression::None),
+            ("a.csv.bz2", Kind::Csv, Compression::Bzip2),
+            ("a.csv.xz", Kind::Csv, Compression::Xz),
+            ("a.csv.lz4", Kind::Csv, Compression::Lz4),
+            ("a.csv.sz", Kind::Csv, Compression::Snappy),
+            ("a.csv.snappy", Kind::Csv, Compression::Snappy),
         ] {
-            let expected = Some(Recognised { kind, compression });
+            let magic = Magic::Heeded;
+            let expected = Some(Recognised {
+                kind,
+                compression,
+                magic,
+            });
             assert_eq!(recognise(path, Format::Auto), expected, "{path}");
         }
-        for foreign in ["a", "a.txt", "a.gz", "a.csv/readme", "a.csv.bz2", "", "csv"] {
+        for foreign in ["a", "a.txt", "a.gz", "a.csv/readme", "a.csv.Z", "", "csv"] {
             assert_eq!(recognise(foreign, Format::Auto), None, "{foreign}");
         }
     }

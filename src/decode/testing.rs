@@ -7,13 +7,16 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::DataType;
 
 use super::cast::cast_array;
-use super::{Bytes, Compression, DecodeError, Decoded, Kind, Recognised, decode, sniff};
+use super::{Bytes, Compression, DecodeError, Decoded, Kind, Magic, Recognised, decode, sniff};
 use crate::config::Dialect;
 use crate::model::Shape;
 
 pub(super) fn plain(kind: Kind) -> Recognised {
-    let compression = Compression::None;
-    Recognised { kind, compression }
+    Recognised {
+        kind,
+        compression: Compression::None,
+        magic: Magic::Ignored,
+    }
 }
 
 /// The outcome of decoding and the batches that were emitted on the way.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, new_null_array};
 use arrow::datatypes::{DataType, Field, TimeUnit};
+use arrow::ipc::CompressionType;
 use proptest::prelude::*;
 
 use super::parquet::tests::{sample, written};
@@ -25,13 +26,51 @@ fn packed(bytes: &[u8], compression: Compression) -> Vec<u8> {
         Compression::None => bytes.to_vec(),
         Compression::Gzip => gzip(bytes),
         Compression::Zstd => zstd::encode_all(bytes, 1).unwrap(),
+        Compression::Bzip2 => {
+            let level = bzip2::Compression::fast();
+            let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), level);
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        }
+        Compression::Xz => liblzma::encode_all(bytes, 0).unwrap(),
+        Compression::Lz4 => {
+            let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        }
+        Compression::Snappy => {
+            let mut encoder = snap::write::FrameEncoder::new(Vec::new());
+            encoder.write_all(bytes).unwrap();
+            encoder.into_inner().unwrap()
+        }
     }
 }
 
-const COMPRESSED: [Compression; 2] = [Compression::Gzip, Compression::Zstd];
+const COMPRESSED: [Compression; 6] = [
+    Compression::Gzip,
+    Compression::Zstd,
+    Compression::Bzip2,
+    Compression::Xz,
+    Compression::Lz4,
+    Compression::Snappy,
+];
+
+const EVERY: [Compression; 7] = [
+    Compression::None,
+    Compression::Gzip,
+    Compression::Zstd,
+    Compression::Bzip2,
+    Compression::Xz,
+    Compression::Lz4,
+    Compression::Snappy,
+];
 
 fn how(kind: Kind, compression: Compression) -> Recognised {
-    Recognised { kind, compression }
+    Recognised {
+        kind,
+        compression,
+        magic: Magic::Ignored,
+    }
 }
 
 #[test]
@@ -62,6 +101,11 @@ fn a_cut_or_dirty_compressed_file_is_malformed() {
         let whole = packed(text.as_bytes(), compression);
         for len in 0..whole.len() {
             let (result, _) = run(&whole[..len], how, &shape);
+            if compression == Compression::Snappy && result.is_ok() {
+                // Between two chunks; there is one behind the header.
+                assert_eq!(len, 10);
+                continue;
+            }
             let Err(DecodeError::Malformed(malformed)) = result else {
                 panic!("{compression} cut at {len}: {result:?}");
             };
@@ -69,14 +113,13 @@ fn a_cut_or_dirty_compressed_file_is_malformed() {
         }
         let mut dirty = whole.clone();
         dirty.extend(b"garbage behind the end");
-        let (result, _) = run(&dirty, how, &shape);
-        assert!(
-            matches!(
-                result,
-                Err(DecodeError::Malformed(Malformed::Corrupt { .. }))
-            ),
-            "{result:?}"
-        );
+        let Err(DecodeError::Malformed(malformed)) = run(&dirty, how, &shape).0 else {
+            panic!("{compression}: garbage is taken");
+        };
+        match malformed {
+            Malformed::Corrupt { .. } => assert_eq!(compression, Compression::Snappy),
+            other => assert_eq!(other, Malformed::Trailing { compression }),
+        }
         let (result, _) = run(text.as_bytes(), how, &shape);
         assert!(
             matches!(
@@ -89,9 +132,89 @@ fn a_cut_or_dirty_compressed_file_is_malformed() {
 }
 
 #[test]
+fn padding_between_members_is_skipped() {
+    let shape = Shape::of(&[("a", DataType::Int64)]);
+    let skippable = b"\x53\x2a\x4d\x18\x03\0\0\0abc".to_vec();
+    for (compression, padding) in [
+        (Compression::Xz, vec![0; 8]),
+        (Compression::Lz4, skippable.clone()),
+        (Compression::Zstd, skippable),
+    ] {
+        let mut bytes = packed(b"a\n1\n", compression);
+        bytes.extend(&padding);
+        bytes.extend(packed(b"2\n", compression));
+        bytes.extend(&padding);
+        let (result, _) = run(&bytes, how(Kind::Csv, compression), &shape);
+        assert_eq!(result.unwrap().rows, 2, "{compression}");
+    }
+}
+
+#[test]
+fn first_bytes_win_over_a_name_where_the_format_is_told_by_the_name() {
+    let shape = Shape::of(&[("a", DataType::Int64)]);
+    for compression in COMPRESSED {
+        for named in [Compression::None, Compression::Gzip, Compression::Xz] {
+            let mut how = how(Kind::Csv, named);
+            how.magic = Magic::Heeded;
+            let (result, _) = run(&packed(b"a\n1\n", compression), how, &shape);
+            assert_eq!(result.unwrap().rows, 1, "{compression} named {named}");
+
+            how.kind = Kind::Parquet;
+            let file: Arc<dyn ReadAt> = Arc::new(packed(&written(&sample(), 50), compression));
+            let guess = sniff(Bytes::Random(file), how, &Dialect::default());
+            assert!(guess.is_ok(), "{compression} named {named}: {guess:?}");
+        }
+        let (result, _) = run(
+            &packed(b"a\n1\n", compression),
+            plain(Kind::Csv),
+            &Shape::default(),
+        );
+        assert!(
+            !matches!(result, Ok(Decoded { rows: 1, .. })),
+            "{compression} without being asked for"
+        );
+    }
+    // Three letters are not enough.
+    let mut how = plain(Kind::Csv);
+    how.magic = Magic::Heeded;
+    assert_eq!(guess(b"BZh9,b\n1,2\n", how).unwrap().columns.len(), 2);
+}
+
+#[test]
+fn a_file_that_expands_without_measure_is_refused() {
+    let megabyte = b"12345678".repeat(128 << 10);
+    for (compression, times) in [
+        (Compression::Zstd, 80),
+        (Compression::Bzip2, 80),
+        (Compression::Xz, 80),
+        // Below the limit, and above it in too small a file.
+        (Compression::Gzip, 80),
+        (Compression::Lz4, 80),
+        (Compression::Xz, 60),
+    ] {
+        let explodes = times > 60 && !matches!(compression, Compression::Gzip | Compression::Lz4);
+        let bytes = packed(&megabyte, compression).repeat(times);
+        let result = with_text(
+            Bytes::Stream(&mut &*bytes),
+            how(Kind::Csv, compression),
+            &mut |text| io::copy(text, &mut io::sink()).map_err(DecodeError::Read),
+        );
+        let limit = 1000;
+        match result {
+            Ok(count) => assert!(!explodes && count == times as u64 * (1 << 20)),
+            Err(DecodeError::Malformed(malformed)) => {
+                assert!(explodes, "{compression}: {malformed}");
+                assert_eq!(malformed, Malformed::Expands { compression, limit });
+            }
+            Err(error) => panic!("{compression}: {error:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_read_that_fails_is_never_a_verdict_about_the_file() {
-    for kind in [Kind::Csv, Kind::Ndjson, Kind::Parquet] {
-        for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+    for kind in [Kind::Csv, Kind::Ndjson, Kind::Json, Kind::Parquet] {
+        for compression in EVERY {
             for fails in [
                 io::ErrorKind::UnexpectedEof,
                 io::ErrorKind::InvalidData,
@@ -367,8 +490,8 @@ proptest! {
     fn random_bytes_are_never_worse_than_malformed(
         bytes in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"\",\n\r{}[]:1a\\".to_vec())], 0..200)
     ) {
-        for kind in [Kind::Csv, Kind::Tsv, Kind::Ndjson, Kind::Parquet] {
-            for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+        for kind in [Kind::Csv, Kind::Tsv, Kind::Ndjson, Kind::Json, Kind::Parquet, Kind::Arrow] {
+            for compression in EVERY {
                 survives(&bytes, how(kind, compression))?;
             }
         }
@@ -377,15 +500,19 @@ proptest! {
     #[test]
     fn damaged_files_are_never_worse_than_malformed(
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
-        which in 0usize..3,
+        which in 0usize..7,
         from_end in any::<bool>(),
     ) {
         let (kind, bytes) = match which {
             0 => (Kind::Csv, b"a,b\n1,\"x\ny\"\n2,z\n".repeat(5)),
+            2 => (Kind::Json, b"[{\"a\":1,\n\"b\":[{\"c\":\"\\u00e9\"}]},{\"a\":2}]\n".to_vec()),
             1 => (Kind::Ndjson, b"{\"a\":1,\"b\":[{\"c\":\"\\u00e9\"}]}\n".repeat(5)),
+            3 => (Kind::Arrow, ipc::tests::written(&[ipc::tests::mixed()], None)),
+            4 => (Kind::Arrow, ipc::tests::written(&[sample()], Some(CompressionType::ZSTD))),
+            5 => (Kind::Arrow, ipc::tests::written(&[sample()], Some(CompressionType::LZ4_FRAME))),
             _ => (Kind::Parquet, written(&sample(), 50)),
         };
-        for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+        for compression in EVERY {
             let mut bytes = packed(&bytes, compression);
             let len = bytes.len();
             for (at, byte) in &damage {

@@ -1,48 +1,63 @@
-//! NDJSON: lines -> typed columns.
+//! NDJSON and JSON: objects -> typed columns.
+//!
+//! The two differ only in where a row ends: in NDJSON at the end of the line, in JSON where the object's brackets
+//! are closed. [`Framing`] says which, and from there on a row is a row.
 
 mod build;
+mod frame;
 mod seen;
 mod tape;
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::ops::ControlFlow;
 
 use arrow::datatypes::DataType;
 
 use super::batch::Gauge;
 use super::leaf::Unfit;
-use super::{DecodeError, Decoded, Emit, MAX_COLUMNS, Malformed, RECORD_BYTES};
-use crate::model::{ByteSize, Column, Shape};
+use super::{DecodeError, Decoded, Emit, MAX_COLUMNS, Malformed};
+use crate::model::{Column, Shape};
 
 use build::Builder;
+use frame::Frames;
 use seen::{Fields, NameBudget, Seen};
 use tape::{Tape, Value};
 
-const BUFFER_BYTES: usize = 128 << 10;
-const BOM: &[u8] = b"\xef\xbb\xbf";
+/// Where a row ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// At the end of the line.
+    Lines,
+    /// Where the object ends: one object, several, or an array of them.
+    Values,
+}
 
 /// Guesses the columns from the beginning of a text, of which `whole` tells whether it is all.
-pub(super) fn sniff(head: &[u8], whole: bool) -> Shape {
+pub(super) fn sniff(head: &[u8], framing: Framing, whole: bool) -> Shape {
     let end = match head.iter().rposition(|byte| *byte == b'\n') {
-        _ if whole => head.len(),
+        // An object that is cut off ends the look.
+        _ if whole || framing == Framing::Values => head.len(),
         Some(end) => end,
         None => 0,
     };
     let mut table = Table::new(None);
     // What is wrong is found again when the file is decoded.
-    let _guess = table.read(&mut &head[..end], &mut |_| ControlFlow::Continue(()));
+    let _guess = table.read(&mut &head[..end], framing, &mut |_| {
+        ControlFlow::Continue(())
+    });
     table.observed()
 }
 
 /// Decodes a text under `shape`.
 pub(super) fn decode(
     input: &mut dyn Read,
+    framing: Framing,
     shape: &Shape,
     emit: &mut Emit<'_>,
 ) -> Result<Decoded, DecodeError> {
     let mut table = Table::new(Some(shape));
-    table.read(input, emit)?;
+    table.read(input, framing, emit)?;
     let observed = table.observed();
     if table.expected.is_none() {
         return Err(DecodeError::Misfit { observed });
@@ -82,31 +97,20 @@ impl<'s> Table<'s> {
         }
     }
 
-    fn read(&mut self, input: &mut dyn Read, emit: &mut Emit<'_>) -> Result<(), DecodeError> {
-        let mut input = BufReader::with_capacity(BUFFER_BYTES, input);
-        let mut line = Vec::new();
+    fn read(
+        &mut self,
+        input: &mut dyn Read,
+        framing: Framing,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), DecodeError> {
+        let mut frames = Frames::new(input, framing);
         let mut tape = Tape::default();
-        for number in 1.. {
-            line.clear();
-            let limit = RECORD_BYTES as u64 + 1;
-            let count = (&mut input)
-                .take(limit)
-                .read_until(b'\n', &mut line)
-                .map_err(DecodeError::Read)?;
-            if count == 0 {
-                break;
-            }
-            let Some(text) = line_text(&line, number)? else {
-                continue;
-            };
-            let malformed = |(at, fault)| Malformed::Json {
-                line: number,
-                byte: at + 1,
-                fault,
-            };
-            let object = tape.parse(text).map_err(malformed)?;
-            self.take_row(object, number)?;
-            let complete = self.gauge.add_row(text.len(), self.columns.len());
+        while let Some(frame) = frames.next()? {
+            let object = tape
+                .parse(frame.text)
+                .map_err(|(at, fault)| frame.malformed(at, fault))?;
+            self.take_row(object, frame.line)?;
+            let complete = self.gauge.add_row(frame.text.len(), self.columns.len());
             if complete && self.expected.is_some() {
                 self.flush(emit)?;
             }
@@ -184,26 +188,6 @@ impl<'s> Table<'s> {
                 .collect(),
         }
     }
-}
-
-/// Returns the text of a line, `None` where it is blank.
-fn line_text(line: &[u8], number: u64) -> Result<Option<&str>, DecodeError> {
-    if line.len() > RECORD_BYTES {
-        return Err(DecodeError::Malformed(Malformed::RecordTooLarge {
-            line: number,
-            limit: ByteSize(RECORD_BYTES as u64),
-        }));
-    }
-    let line = match line.strip_prefix(BOM) {
-        Some(rest) if number == 1 => rest,
-        _ => line,
-    };
-    let text = std::str::from_utf8(line).map_err(|_| Malformed::NotUtf8 { line: number })?;
-    let text = text.trim_end_matches(['\n', '\r', ' ', '\t']);
-    let blank = text
-        .bytes()
-        .all(|byte| matches!(byte, b' ' | b'\t' | b'\r'));
-    Ok((!blank).then_some(text))
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Tests.
 
+use std::ops::ControlFlow;
+
 use arrow::datatypes::{DataType, Field};
 
 use super::tape::Tape;
-use crate::decode::testing::{grid, guess, observe, plain, run};
-use crate::decode::{DecodeError, JsonFault, Kind, Malformed};
+use crate::decode::testing::{Drip, grid, guess, observe, plain, run};
+use crate::decode::{Bytes, DecodeError, JsonFault, Kind, Malformed, decode};
 use crate::model::Shape;
 
 fn ndjson(text: &str) -> (Shape, Vec<Vec<String>>) {
@@ -306,4 +308,103 @@ fn a_guess_looks_at_whole_lines_only() {
     assert_eq!(shape, Shape::of(&[("a", DataType::Int64)]));
     let broken = guess(b"{\"a\":1}\n{", plain(Kind::Ndjson)).unwrap();
     assert_eq!(broken, shape);
+}
+
+fn json(text: &str) -> (Shape, Vec<Vec<String>>) {
+    let shape = observe(text.as_bytes(), plain(Kind::Json)).unwrap();
+    assert_eq!(guess(text.as_bytes(), plain(Kind::Json)).unwrap(), shape);
+    let (result, batches) = run(text.as_bytes(), plain(Kind::Json), &shape);
+    assert_eq!(result.unwrap().observed, shape);
+    (shape, grid(&batches))
+}
+
+#[test]
+fn one_object_several_or_an_array_are_the_same_rows() {
+    let expected = ndjson("{\"a\":1,\"b\":{\"c\":[\"]}\"]}}\n{\"a\":2.5,\"b\":null}\n");
+    for text in [
+        "{\"a\":1,\"b\":{\"c\":[\"]}\"]}}\n{\"a\":2.5,\"b\":null}\n",
+        "{\"a\":1,\"b\":{\"c\":[\"]}\"]}} {\"a\":2.5,\"b\":null}",
+        "[{\"a\":1,\"b\":{\"c\":[\"]}\"]}},{\"a\":2.5,\"b\":null}]",
+        "\u{feff} \n[ {\"a\" : 1,\n\"b\":{\"c\":\r\n[\"]}\"]}\n}\n\n,\t{\"a\":2.5,\"b\":null} ]\n\n",
+        "{\n  \"a\": 1,\n  \"b\": {\"c\": [\"]}\"]}\n}\n{\n  \"a\": 2.5,\n  \"b\": null\n}",
+    ] {
+        assert_eq!(json(text), expected, "{text}");
+    }
+    for empty in ["", " \n", "[]", " [ ] \n"] {
+        assert_eq!(json(empty), (Shape::default(), vec![]), "{empty:?}");
+    }
+    assert_eq!(json("[{}, {\"a\":\"\\\"}\\\\\"}]").1, [["-"], ["\"}\\"]]);
+}
+
+#[test]
+fn what_is_wrong_with_json_is_said_with_line_and_byte() {
+    use JsonFault::{
+        BadNumber, ExpectedColon, ExpectedComma, ExpectedValue, FileEnds, NotAnElement, TooDeep,
+        TrailingText,
+    };
+    let key = "a".to_owned();
+    for (text, line, byte, fault) in [
+        ("1", 1, 1, NotAnElement),
+        (" null", 1, 2, NotAnElement),
+        ("[1]", 1, 2, NotAnElement),
+        ("[[]]", 1, 2, NotAnElement),
+        ("[{},\n NaN]", 2, 2, NotAnElement),
+        ("[{\"a\":\n  NaN}]", 2, 3, ExpectedValue),
+        ("[{\"a\":01}]", 1, 7, BadNumber),
+        ("{\"a\":-}", 1, 6, BadNumber),
+        ("[{} {}]", 1, 5, ExpectedComma),
+        ("[{},]", 1, 5, ExpectedValue),
+        ("[{}", 1, 4, FileEnds),
+        ("[", 1, 2, FileEnds),
+        ("[{},", 1, 5, FileEnds),
+        ("[\n{\"a\":\n[1", 3, 3, FileEnds),
+        ("{\"a\":\"x", 1, 8, FileEnds),
+        ("[]]", 1, 3, TrailingText),
+        ("[] {}", 1, 4, TrailingText),
+        ("{}\n,{}", 2, 1, TrailingText),
+        ("{\"a\"}", 1, 5, ExpectedColon),
+        (
+            "[{},\n{\"a\":1,\n\"a\":2}]",
+            3,
+            5,
+            JsonFault::DuplicateKey { key },
+        ),
+    ] {
+        let result = run(text.as_bytes(), plain(Kind::Json), &Shape::default()).0;
+        let expected = Malformed::Json { line, byte, fault };
+        match result {
+            Err(DecodeError::Malformed(found)) => assert_eq!(found, expected, "{text}"),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+    let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
+    let result = run(deep.as_bytes(), plain(Kind::Json), &Shape::default()).0;
+    assert!(matches!(
+        result,
+        Err(DecodeError::Malformed(Malformed::Json {
+            fault: TooDeep { .. },
+            ..
+        }))
+    ));
+}
+
+#[test]
+fn json_may_come_in_pieces_of_any_size() {
+    let text = "\u{feff}[{\"a\":\"é\\\"\"},\n {\"a\":\"b\"}]\n";
+    let shape = Shape::of(&[("a", DataType::Utf8)]);
+    for piece in 1..8 {
+        let mut input = Drip {
+            bytes: text.as_bytes(),
+            piece,
+            fails: None,
+        };
+        let decoded = decode(
+            Bytes::Stream(&mut input),
+            plain(Kind::Json),
+            &crate::config::Dialect::default(),
+            &shape,
+            &mut |_| ControlFlow::Continue(()),
+        );
+        assert_eq!(decoded.unwrap().rows, 2, "{piece}");
+    }
 }

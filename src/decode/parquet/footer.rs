@@ -9,7 +9,7 @@
 //!
 //! The footer is Thrift's compact protocol; this walks it and keeps nothing but the depth of the tree.
 
-use crate::decode::Malformed;
+use crate::decode::{Kind, Malformed};
 use crate::model::ReadAt;
 
 const TAIL_BYTES: u64 = 8;
@@ -43,7 +43,10 @@ enum Flaw {
 pub(super) fn check(file: &dyn ReadAt) -> std::io::Result<Result<(), Malformed>> {
     let malformed = |detail: &str| {
         let detail = detail.to_owned();
-        Ok(Err(Malformed::Parquet { detail }))
+        Ok(Err(Malformed::Content {
+            kind: Kind::Parquet,
+            detail,
+        }))
     };
     let Some(tail_at) = file.len().checked_sub(TAIL_BYTES) else {
         return malformed("the file is too short for a footer");

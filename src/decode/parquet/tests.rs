@@ -198,7 +198,10 @@ fn ranges_of_rows_are_read_across_row_groups() {
     let beyond = read_rows(file, 90..101, &mut |_| ControlFlow::Continue(()));
     assert!(matches!(
         beyond,
-        Err(DecodeError::Malformed(Malformed::Parquet { .. }))
+        Err(DecodeError::Malformed(Malformed::Content {
+            kind: Kind::Parquet,
+            ..
+        }))
     ));
 }
 
@@ -243,7 +246,13 @@ fn a_footer_that_claims_endless_lists_is_refused_before_room_is_made() {
     let detail = "the footer claims more than it can hold".to_owned();
     match guess(&bytes, plain(Kind::Parquet)) {
         Err(DecodeError::Malformed(malformed)) => {
-            assert_eq!(malformed, Malformed::Parquet { detail });
+            assert_eq!(
+                malformed,
+                Malformed::Content {
+                    kind: Kind::Parquet,
+                    detail
+                }
+            );
         }
         other => panic!("{other:?}"),
     }
@@ -282,7 +291,13 @@ fn columns_nested_without_end_are_refused_before_the_stack_overflows() {
         let detail = "columns are nested more than 128 levels deep".to_owned();
         match guess(&nested_columns(groups), plain(Kind::Parquet)) {
             Err(DecodeError::Malformed(malformed)) => {
-                assert_eq!(malformed, Malformed::Parquet { detail });
+                assert_eq!(
+                    malformed,
+                    Malformed::Content {
+                        kind: Kind::Parquet,
+                        detail
+                    }
+                );
             }
             other => panic!("{groups}: {other:?}"),
         }

@@ -174,7 +174,8 @@ fn loaded(name: &str) -> String {
     seen.text
 }
 
-fn outputs_below(directory: &Path) -> Vec<PathBuf> {
+/// Returns the Parquet files below a directory, in order.
+pub(super) fn outputs_below(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();

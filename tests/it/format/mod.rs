@@ -2,4 +2,5 @@
 
 mod dialects;
 mod loaded;
+mod many;
 mod readers;

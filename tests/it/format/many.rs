@@ -1,0 +1,116 @@
+//! The same rows in every format and compression: they arrive the same.
+
+use std::fs::{self, File};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray};
+use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::loaded::outputs_below;
+use crate::support::program::{Sandbox, fixtures};
+
+#[test]
+fn every_compression_holds_the_same_rows() {
+    let expected = columns(&loaded("weather.csv.gz"));
+    assert_eq!(expected.len(), 52 + 1);
+    assert_eq!(
+        expected[0],
+        "origin Utf8|hour Int64|temp Float64|gust Float64|calm Boolean|at Timestamp(µs, \"UTC\")"
+    );
+    assert_eq!(expected[1], "EWR|1|39.02||false|2013-01-01T06:00:00Z");
+    for name in [
+        "weather.csv.bz2",
+        "weather.csv.xz",
+        "weather.csv.lz4",
+        "weather.csv.sz",
+        "bzip2-by-content.csv",
+    ] {
+        assert_eq!(columns(&loaded(name)), expected, "{name}");
+    }
+}
+
+#[test]
+fn json_holds_the_same_rows_however_it_is_written() {
+    let mut expected = columns(&loaded("weather.csv.gz"));
+    // In JSON an instant is a text.
+    expected[0] = expected[0].replace("Timestamp(µs, \"UTC\")", "Utf8");
+    for name in ["array.json", "array-indented.json", "lines.json"] {
+        assert_eq!(columns(&loaded(name)), expected, "{name}");
+    }
+}
+
+#[test]
+fn arrow_holds_the_same_rows_as_file_and_stream() {
+    let expected = columns(&loaded("weather.csv.gz"));
+    for name in [
+        "file.arrow",
+        "lz4.feather",
+        "zstd.arrow",
+        "stream.arrows",
+        "stream-zstd.ipc",
+    ] {
+        assert_eq!(columns(&loaded(name)), expected, "{name}");
+    }
+}
+
+#[test]
+fn garbage_behind_compressed_data_sets_the_file_aside_and_says_so() {
+    let sandbox = Sandbox::new();
+    let mut bytes = fs::read(fixtures().join("formats/weather.csv.bz2")).unwrap();
+    bytes.extend(b"and more");
+    sandbox.write("in/a.csv.bz2", bytes);
+    let output = sandbox.call(&["run", "in", "out", "--settle", "0s"]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        told.contains("the bzip2 data is followed by something else"),
+        "{told}"
+    );
+}
+
+/// Loads one of the fixtures alone.
+fn loaded(name: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let bytes = fs::read(fixtures().join("formats").join(name)).unwrap();
+    sandbox.write(&format!("in/{name}"), bytes);
+    sandbox.succeed(&["run", "in", "out", "--settle", "0s"]);
+    sandbox
+}
+
+/// Returns the columns of the outputs in a line, and then every row.
+fn columns(sandbox: &Sandbox) -> Vec<String> {
+    let mut lines = Vec::new();
+    for path in outputs_below(&sandbox.path("out")) {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+        let fields = reader.schema().fields().iter();
+        let fields = fields.map(|field| format!("{} {}", field.name(), field.data_type()));
+        lines.push(fields.collect::<Vec<_>>().join("|"));
+        for batch in reader.build().unwrap() {
+            let batch = batch.unwrap();
+            let options = FormatOptions::default();
+            let arrays: Vec<_> = batch.columns().iter().map(with_offset).collect();
+            let columns: Vec<_> = arrays
+                .iter()
+                .map(|column| ArrayFormatter::try_new(column, &options).unwrap())
+                .collect();
+            for row in 0..batch.num_rows() {
+                let cells = columns.iter().map(|column| column.value(row).to_string());
+                lines.push(cells.collect::<Vec<_>>().join("|"));
+            }
+        }
+    }
+    lines
+}
+
+/// Returns instants with the offset of UTC in the place of its name, which only a database of zones knows.
+fn with_offset(column: &ArrayRef) -> ArrayRef {
+    match column.data_type() {
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
+            let instants = column.as_primitive::<TimestampMicrosecondType>().clone();
+            Arc::new(instants.with_timezone("+00:00"))
+        }
+        _ => Arc::clone(column),
+    }
+}
