@@ -26,9 +26,8 @@
 //! Parquet and Arrow bring their own types, in the form that [`canonical`](crate::schema::canonical) gives them.
 //!
 //! # Formats
-//! - **CSV, TSV**: in any [`Dialect`], of which the default detects the delimiter of CSV.
-//!   A duplicate name gets the suffix `_2`, `_3`, …; an empty one becomes
-//!   `column_N`. Lines may end in LF, CRLF or CR; blank lines are skipped; quoted fields may span lines.
+//! - **CSV, TSV**: in any [`Dialect`], of which the default detects the delimiter of CSV. A duplicate name gets the
+//!   suffix `_2`, `_3`, …; an empty one becomes `column_N`. Lines may end in LF, CRLF or CR; blank lines are skipped; quoted fields may span lines.
 //!   A row with another number of fields than the header is malformed. Null tokens, quoted or not, are as the empty
 //!   field; with a decimal comma, `1,5` is a `Float64` and `1.5` is `Utf8`.
 //! - **NDJSON**: one object a line; blank lines are skipped. A column appears with its first key, so a later batch
@@ -122,9 +121,8 @@ impl Recognised {
     }
 }
 
-/// Guesses the columns from the beginning (of a Parquet file, its end). `dialect` is about CSV and TSV. What is wrong
-/// with text is left for
-/// [`decode`] to find.
+/// Guesses the columns from the beginning (of a Parquet file, its end). `dialect` is about CSV and TSV. What is wrong with text
+/// is left for [`decode`] to find.
 ///
 /// # Errors
 /// [`DecodeError::Read`], and [`DecodeError::Malformed`] for what has no readable footer.
