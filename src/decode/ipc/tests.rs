@@ -110,7 +110,11 @@ fn a_stream_without_rows_or_end_mark_is_whole() {
     let bytes = stream(&[sample().slice(0, 0)], None);
     let shape = guess(&bytes, plain(Kind::Arrow)).unwrap();
     assert_eq!(run(&bytes, plain(Kind::Arrow), &shape).0.unwrap().rows, 0);
-    let shape = guess(&stream(&[batch.clone()], None), plain(Kind::Arrow)).unwrap();
+    let shape = guess(
+        &stream(std::slice::from_ref(&batch), None),
+        plain(Kind::Arrow),
+    )
+    .unwrap();
     let bytes = stream(&[batch], None);
     let open = &bytes[..bytes.len() - 8];
     assert_eq!(run(open, plain(Kind::Arrow), &shape).0.unwrap().rows, 4);
