@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{FORMATS, Key, Layer, ON_DELETE, ON_MODIFY, Origin, SAME_CONTENT, Value};
+use crate::config::{
+    ENCODINGS, FORMATS, Key, Layer, ON_DELETE, ON_MODIFY, Origin, SAME_CONTENT, Value,
+};
 use crate::model::{Standing, Timestamp};
 
 /// How every list of settings ends.
@@ -184,6 +186,9 @@ pub(super) struct PipelineArgs {
     /// About inputs.
     #[command(flatten)]
     pub(super) inputs: InputArgs,
+    /// About CSV.
+    #[command(flatten)]
+    pub(super) dialect: DialectArgs,
     /// About outputs.
     #[command(flatten)]
     pub(super) outputs: OutputArgs,
@@ -233,6 +238,76 @@ pub(super) struct InputArgs {
     /// Set it to 0 where files appear whole, for example by a rename. Default: 2s. Example: --settle 1m30s
     #[arg(long, value_name = "DUR")]
     pub(super) settle: Option<String>,
+}
+
+/// How CSV and TSV files are written.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "CSV and TSV")]
+pub(super) struct DialectArgs {
+    /// Take CHAR for what separates the fields of a CSV file
+    ///
+    /// One ASCII character; a tab is \t or tab. Default: auto, which takes, file by file, whichever of , ; tab and | splits
+    /// the first row into most fields (in this order where several do, a comma where none does). TSV is always tabs.
+    /// Example: --delimiter ';'
+    #[arg(long, value_name = "CHAR", allow_hyphen_values = true)]
+    pub(super) delimiter: Option<String>,
+    /// Take CHAR for what encloses fields
+    ///
+    /// Within a field it stands doubled. none means that no character does. Default: ". Example: --quote none
+    #[arg(long, value_name = "CHAR", allow_hyphen_values = true)]
+    pub(super) quote: Option<String>,
+    /// Take CHAR for what makes the next character plain text
+    ///
+    /// In quotes and outside, it goes before a delimiter, quote, comment character, line end or itself. Before
+    /// anything else, CHAR stands for itself. Default: none. Example: --escape '\'
+    #[arg(long, value_name = "CHAR", allow_hyphen_values = true)]
+    pub(super) escape: Option<String>,
+    /// Skip lines that begin with CHAR
+    ///
+    /// Elsewhere in a line, CHAR is text. Default: none. Example: --comment '#'
+    #[arg(long, value_name = "CHAR", allow_hyphen_values = true)]
+    pub(super) comment: Option<String>,
+    /// Say whether the first row names the columns
+    ///
+    /// Default: true. Without a header the columns are called `column_1`, `column_2`, …, or what --columns says.
+    #[arg(long, value_name = "BOOL",
+        value_parser = PossibleValuesParser::new(["true", "false"]), hide_possible_values = true)]
+    pub(super) header: Option<String>,
+    /// Name the columns, all of them
+    ///
+    /// Wins over the names of a header. Example: --header false --columns id,name
+    #[arg(long, value_name = "COL[,COL]", value_delimiter = ',')]
+    pub(super) columns: Vec<String>,
+    /// Skip the first N lines of each file
+    ///
+    /// Whatever is in them: quotes have no meaning there. Default: 0.
+    #[arg(long, value_name = "N")]
+    pub(super) skip_lines: Option<String>,
+    /// Take TEXT for null, besides the empty field; may be repeated
+    ///
+    /// In quotes or not. Default: none. Example: --null NA --null '\N'
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(super) null: Vec<String>,
+    /// Take the delimiter at the end of a line for no field
+    ///
+    /// Default: what comes behind it is an empty field. With it, an empty last field is left out of the header and, where
+    /// there is one more than columns, of a row.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = PossibleValuesParser::new(["true", "false"]), hide_possible_values = true)]
+    pub(super) trailing_delimiter: Option<String>,
+    /// Read bytes as this encoding
+    ///
+    /// Default: auto, which is UTF-16 where a byte order mark says so, else UTF-8. A file whose bytes are not valid is
+    /// set aside.
+    #[arg(long, value_name = "ENCODING", value_parser = PossibleValuesParser::new(ENCODINGS))]
+    pub(super) encoding: Option<String>,
+    /// Take 1,5 for a number and 1.5 for text
+    ///
+    /// A comma is then detected as the delimiter only in a header without ; tab and |. Numbers with separators of
+    /// thousands stay text.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = PossibleValuesParser::new(["true", "false"]), hide_possible_values = true)]
+    pub(super) decimal_comma: Option<String>,
 }
 
 /// How outputs are cut and where state is kept.
@@ -510,6 +585,7 @@ impl PipelineArgs {
         one(&mut layer, Key::Source, self.source.as_ref());
         one(&mut layer, Key::Target, self.target.as_ref());
         self.inputs.fill(&mut layer);
+        self.dialect.fill(&mut layer);
         many(&mut layer, Key::PartitionBy, &outputs.partition_by);
         for (key, value) in [
             (Key::TargetFileSize, &outputs.target_file_size),
@@ -526,6 +602,26 @@ impl PipelineArgs {
             one(&mut layer, key, value.as_ref());
         }
         layer
+    }
+}
+
+impl DialectArgs {
+    fn fill(&self, layer: &mut Layer) {
+        for (key, value) in [
+            (Key::Delimiter, &self.delimiter),
+            (Key::Quote, &self.quote),
+            (Key::Escape, &self.escape),
+            (Key::Comment, &self.comment),
+            (Key::Header, &self.header),
+            (Key::SkipLines, &self.skip_lines),
+            (Key::TrailingDelimiter, &self.trailing_delimiter),
+            (Key::Encoding, &self.encoding),
+            (Key::DecimalComma, &self.decimal_comma),
+        ] {
+            one(layer, key, value.as_ref());
+        }
+        many(layer, Key::Columns, &self.columns);
+        many(layer, Key::Null, &self.null);
     }
 }
 

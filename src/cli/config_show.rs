@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::config::{Key, Layers, Origin, SPECS, Value};
+use crate::config::{Key, Kind, Layers, Origin, SPECS, Value};
 
 use super::Session;
 use super::answer::VERSION;
@@ -18,6 +18,8 @@ struct Shown {
     key: &'static str,
     value: serde_json::Value,
     origin: String,
+    #[serde(skip)]
+    kind: Kind,
 }
 
 /// Shows every setting with its value and where that comes from.
@@ -50,6 +52,7 @@ fn shown(key: Key, layers: &Layers, threads: usize) -> Shown {
         key: spec.name,
         value,
         origin,
+        kind: spec.kind,
     }
 }
 
@@ -66,15 +69,16 @@ fn render(all: &[Shown]) -> String {
         let setting = if shown.value.is_null() {
             format!("# {} is not set", shown.key)
         } else {
-            format!("{} = {}", shown.key, written(&shown.value))
+            format!("{} = {}", shown.key, written(shown.kind, &shown.value))
         };
         let _ = writeln!(text, "{setting:<40} # {}", shown.origin);
     }
     text
 }
 
-fn written(value: &serde_json::Value) -> String {
+fn written(kind: Kind, value: &serde_json::Value) -> String {
     match value.as_str() {
+        Some(text) if kind == Kind::Text => toml::Value::String(text.to_owned()).to_string(),
         Some(word @ ("true" | "false")) => word.to_owned(),
         Some(number) if number.parse::<u64>().is_ok() => number.to_owned(),
         // A JSON string or list of strings reads the same in TOML.
@@ -95,6 +99,9 @@ mod tests {
         flags.set(Key::Include, "a,{b,c}/*");
         flags.set(Key::MaxFiles, "7");
         flags.set(Key::Hidden, "true");
+        flags.set(Key::Delimiter, "1");
+        flags.set(Key::Null, "1,\\N");
+        flags.set(Key::Columns, "true");
         flags.set(Key::Source, "/in \"x\"");
         let layers = Layers(vec![flags, Layer::defaults()]);
         let all: Vec<Shown> = SPECS

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Dialect;
 use crate::model::{ByteSize, ContentHash};
 
 /// What a pipeline computes. Two runs with equal definitions over equal inputs write equal bytes.
@@ -17,6 +18,9 @@ pub struct Definition {
     pub partition_by: Vec<String>,
     /// An output that grows beyond this is split.
     pub target_file_size: ByteSize,
+    /// How CSV and TSV files are written. The default is left out of the fingerprint, which is older than dialects.
+    #[serde(default, skip_serializing_if = "Dialect::is_default")]
+    pub csv: Dialect,
 }
 
 /// How bytes become rows.
@@ -25,9 +29,9 @@ pub struct Definition {
 pub enum Format {
     /// Told by each file's extension.
     Auto,
-    /// Comma-separated, with a header.
+    /// Comma-separated, or by another mark.
     Csv,
-    /// Tab-separated, with a header.
+    /// Tab-separated.
     Tsv,
     /// One JSON object a line.
     Ndjson,
@@ -62,6 +66,62 @@ impl Default for Definition {
             captures: Vec::new(),
             partition_by: Vec::new(),
             target_file_size: ByteSize(256 << 20),
+            csv: Dialect::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Decimal, Encoding, Header, Mark, TrailingDelimiter};
+
+    #[test]
+    fn the_definition_of_every_pipeline_so_far_keeps_its_fingerprint() {
+        assert_eq!(
+            Definition::default().fingerprint(),
+            "6d571d662851253d00b2691ea35480eb"
+        );
+        let text = serde_json::to_string(&Definition::default()).unwrap();
+        assert!(!text.contains("csv"), "{text}");
+        let read: Definition = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, Definition::default());
+    }
+
+    #[test]
+    fn every_setting_of_a_dialect_changes_the_fingerprint() {
+        let plain = Dialect::default;
+        let mark = Mark::parse;
+        #[rustfmt::skip]
+        let dialects = [
+            plain(),
+            Dialect { delimiter: mark(","), ..plain() },
+            Dialect { delimiter: mark(";"), ..plain() },
+            Dialect { quote: None, ..plain() },
+            Dialect { escape: mark("\\"), ..plain() },
+            Dialect { comment: mark("#"), ..plain() },
+            Dialect { header: Header::Absent, ..plain() },
+            Dialect { columns: vec!["a".to_owned()], ..plain() },
+            Dialect { skip_lines: 1, ..plain() },
+            Dialect { null: vec!["NA".to_owned()], ..plain() },
+            Dialect { trailing_delimiter: TrailingDelimiter::Ends, ..plain() },
+            Dialect { encoding: Encoding::Utf16, ..plain() },
+            Dialect { encoding: Encoding::Latin1, ..plain() },
+            Dialect { decimal: Decimal::Comma, ..plain() },
+        ];
+        let prints: std::collections::BTreeSet<String> = dialects
+            .iter()
+            .map(|csv| {
+                let definition = Definition {
+                    csv: csv.clone(),
+                    ..Definition::default()
+                };
+                let text = serde_json::to_string(&definition).unwrap();
+                let again: Definition = serde_json::from_str(&text).unwrap();
+                assert_eq!(again, definition);
+                definition.fingerprint()
+            })
+            .collect();
+        assert_eq!(prints.len(), dialects.len());
     }
 }

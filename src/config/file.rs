@@ -158,7 +158,10 @@ impl Reader<'_> {
                 let decimal = i64::from_str_radix(number.as_str(), number.radix());
                 return one(&decimal.map_or_else(|_| number.to_string(), |n| n.to_string()));
             }
-            (Kind::Path | Kind::Size | Kind::Duration | Kind::Choice(_), DeValue::String(text)) => {
+            (
+                Kind::Path | Kind::Text | Kind::Size | Kind::Duration | Kind::Choice(_),
+                DeValue::String(text),
+            ) => {
                 return one(text);
             }
             (Kind::List, DeValue::Array(items)) => {
@@ -186,6 +189,7 @@ impl Reader<'_> {
 fn wanted(kind: Kind) -> &'static str {
     match kind {
         Kind::Path => "a path in quotes",
+        Kind::Text => "a text in quotes",
         Kind::List => "a list of strings in brackets",
         Kind::Switch => "true or false",
         Kind::Count => "a whole number",

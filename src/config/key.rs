@@ -3,7 +3,9 @@
 //! Flags, environment variables, the file's keys, `config show` and `init` all come from this one table, so none
 //! of them can know a setting that another does not.
 
-use self::Kind::{Choice, Count, Duration, List, Path, Size, Switch};
+use super::dialect::ENCODINGS;
+
+use self::Kind::{Choice, Count, Duration, List, Path, Size, Switch, Text};
 
 /// A setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +18,17 @@ pub enum Key {
     Hidden,
     FollowSymlinks,
     Settle,
+    Delimiter,
+    Quote,
+    Escape,
+    Comment,
+    Header,
+    Columns,
+    SkipLines,
+    Null,
+    TrailingDelimiter,
+    Encoding,
+    DecimalComma,
     Target,
     PartitionBy,
     TargetFileSize,
@@ -35,6 +48,8 @@ pub enum Key {
 pub enum Kind {
     /// A path or a `file://` URL.
     Path,
+    /// A text.
+    Text,
     /// Any number of texts.
     List,
     /// `true` or `false`.
@@ -80,11 +95,12 @@ pub const ON_MODIFY: &[&str] = &["replace", "ignore", "fail"];
 pub const SAME_CONTENT: &[&str] = &["load", "warn", "skip"];
 
 /// The tables of the file, with what they are about.
-pub const TABLES: [(&str, &str); 3] = [
+pub const TABLES: [(&str, &str); 4] = [
     (
         "source",
         "Where the files come from, and which of them count.",
     ),
+    ("csv", "How CSV and TSV files are written."),
     (
         "target",
         "Where the Parquet files go, and how they are cut.",
@@ -113,7 +129,7 @@ const fn row(
 
 /// The table, in the order of the file.
 #[rustfmt::skip]
-pub const SPECS: [Spec; 19] = [
+pub const SPECS: [Spec; 30] = [
     row(Key::Source, ("source", "path"), Path, None, "./in",
         "The directory that holds the files; relative to this file."),
     row(Key::Format, ("source", "format"), Choice(FORMATS), Some("auto"), "",
@@ -128,6 +144,28 @@ pub const SPECS: [Spec; 19] = [
         "Follow symbolic links to files and directories."),
     row(Key::Settle, ("source", "settle"), Duration, Some("2s"), "",
         "Leave a file for the next run until nobody has written to it for this long."),
+    row(Key::Delimiter, ("csv", "delimiter"), Text, Some("auto"), "",
+        "What separates the fields of a CSV file: one character, or auto (, ; tab or |, told by the first row). TSV is always tabs."),
+    row(Key::Quote, ("csv", "quote"), Text, Some("\""), "",
+        "What encloses fields: one character, or none. Within them it is doubled."),
+    row(Key::Escape, ("csv", "escape"), Text, Some("none"), "",
+        "What takes the meaning from a mark behind it: one character, or none."),
+    row(Key::Comment, ("csv", "comment"), Text, Some("none"), "",
+        "What begins a line that does not count: one character, or none."),
+    row(Key::Header, ("csv", "header"), Switch, Some("true"), "",
+        "Whether the first row names the columns; without it they are column_1, column_2, …"),
+    row(Key::Columns, ("csv", "columns"), List, Some(""), "",
+        "Names of the columns, all of them; they win over those of a header."),
+    row(Key::SkipLines, ("csv", "skip_lines"), Count, Some("0"), "",
+        "Lines at the beginning of each file that do not count."),
+    row(Key::Null, ("csv", "null"), List, Some(""), "",
+        "Values that are null besides the empty one, such as \"NA\" or \"NULL\"."),
+    row(Key::TrailingDelimiter, ("csv", "trailing_delimiter"), Switch, Some("false"), "",
+        "Lines end in a delimiter behind which no field comes."),
+    row(Key::Encoding, ("csv", "encoding"), Choice(ENCODINGS), Some("auto"), "",
+        "How bytes are characters: auto (UTF-16 by its mark, else UTF-8), utf-8, utf-16, latin1 or windows-1252."),
+    row(Key::DecimalComma, ("csv", "decimal_comma"), Switch, Some("false"), "",
+        "1,5 is a number and 1.5 is text, instead of the other way round."),
     row(Key::Target, ("target", "path"), Path, None, "./out",
         "The directory for the Parquet files; relative to this file."),
     row(Key::PartitionBy, ("target", "partition_by"), List, Some(""), "",

@@ -10,6 +10,7 @@
 
 mod aside;
 mod definition;
+mod dialect;
 mod duration;
 mod file;
 mod key;
@@ -23,6 +24,8 @@ mod template;
 
 pub use aside::Hidden;
 pub use definition::{Definition, FORMAT_VERSION, Format};
+pub use dialect::ENCODINGS;
+pub use dialect::{Decimal, Dialect, Encoding, Header, Mark, NoMark, TrailingDelimiter};
 pub use duration::{ParseDurationError, format_duration, parse_duration};
 pub use file::{FileError, nearest, parse_file};
 pub use key::{FORMATS, Key, Kind, ON_DELETE, ON_MODIFY, SAME_CONTENT, SPECS, Spec, TABLES};

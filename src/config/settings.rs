@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::model::{ByteSize, ParseSizeError};
 
 use super::aside::Hidden;
+use super::dialect::{Decimal, ENCODINGS, Encoding, Header, Mark, TrailingDelimiter};
 use super::duration::{ParseDurationError, parse_duration};
 use super::key::{FORMATS, Key, ON_DELETE, ON_MODIFY, SAME_CONTENT};
 use super::layer::{Layers, Origin, Value};
@@ -13,7 +14,7 @@ use super::pattern::PatternError;
 use super::place::{PlaceError, parse_place, without_secrets};
 use super::selection::{PathPartitions, Recognises, Selection, capturing};
 use super::{
-    Definition, Format, Limits, Links, OnDelete, OnModify, Policies, Removals, SameContent,
+    Definition, Dialect, Format, Limits, Links, OnDelete, OnModify, Policies, Removals, SameContent,
 };
 
 /// Threads beyond this only cost: starting very many takes for ever, and nothing can interrupt that.
@@ -84,6 +85,24 @@ pub enum BadValue {
     /// It is a size of nothing.
     #[error("it must be more than zero bytes")]
     Zero,
+    /// It is no number.
+    #[error("it must be a whole number")]
+    Number,
+    /// It is no character that could mark anything.
+    #[error("it must be one ASCII character{}, and no line end", or(word))]
+    Mark {
+        /// The word that it may be instead.
+        word: &'static str,
+    },
+    /// Another setting's character.
+    #[error("the {other} is that already, and one character cannot mean both")]
+    Clash {
+        /// The other setting.
+        other: &'static str,
+    },
+    /// Fields of TSV files are separated otherwise.
+    #[error("TSV files are separated by tabs; with --format csv it may be anything")]
+    NotTab,
     /// More threads than make sense.
     #[error("it must be at most {MOST_THREADS}")]
     Threads,
@@ -150,10 +169,101 @@ impl Reading<'_> {
             format: self.choice(Key::Format, FORMATS, &formats)?,
             captures: capturing(include).unwrap_or_default(),
             partition_by: self.list(Key::PartitionBy, columns)?,
+            csv: self.dialect()?,
             target_file_size: self
                 .size(Key::TargetFileSize)?
                 .unwrap_or(Definition::default().target_file_size),
         })
+    }
+
+    fn dialect(&self) -> Result<Dialect, SettingError> {
+        let default = Dialect::default();
+        let dialect = Dialect {
+            delimiter: self.mark(Key::Delimiter, "auto")?,
+            quote: self.mark(Key::Quote, "none")?.or_else(|| {
+                // Only the word takes the quote away, not its absence.
+                default
+                    .quote
+                    .filter(|_| self.layers.find(Key::Quote).is_none())
+            }),
+            escape: self.mark(Key::Escape, "none")?,
+            comment: self.mark(Key::Comment, "none")?,
+            header: self.switch(Key::Header, Header::Absent, Header::Present)?,
+            columns: self.list(Key::Columns, columns)?,
+            skip_lines: self.one(Key::SkipLines, number)?.unwrap_or_default(),
+            null: self.null()?,
+            trailing_delimiter: self.switch(
+                Key::TrailingDelimiter,
+                TrailingDelimiter::Separates,
+                TrailingDelimiter::Ends,
+            )?,
+            encoding: self.choice(
+                Key::Encoding,
+                ENCODINGS,
+                &[
+                    Encoding::Auto,
+                    Encoding::Utf8,
+                    Encoding::Utf16,
+                    Encoding::Latin1,
+                    Encoding::Windows1252,
+                ],
+            )?,
+            decimal: self.switch(Key::DecimalComma, Decimal::Point, Decimal::Comma)?,
+        };
+        self.unambiguous(dialect)
+    }
+
+    /// Refuses two meanings of one character. That the quote is also the escape is what doubling it means.
+    fn unambiguous(&self, mut dialect: Dialect) -> Result<Dialect, SettingError> {
+        if dialect.escape == dialect.quote {
+            dialect.escape = None;
+        }
+        if let Some((clashing, other)) = dialect.clash() {
+            let key = match clashing {
+                "quote" => Key::Quote,
+                "escape" => Key::Escape,
+                _ => Key::Comment,
+            };
+            return Err(self.refused(key, BadValue::Clash { other }));
+        }
+        let tsv =
+            matches!(self.layers.find(Key::Format), Some((Value::One(word), _)) if word == "tsv");
+        if tsv && dialect.delimiter.is_some_and(|mark| mark != Mark::TAB) {
+            return Err(self.refused(Key::Delimiter, BadValue::NotTab));
+        }
+        Ok(dialect)
+    }
+
+    fn mark(&self, key: Key, word: &'static str) -> Result<Option<Mark>, SettingError> {
+        let mark = self.one(key, |text| match Mark::parse(text) {
+            _ if text == word => Ok(None),
+            None => Err(BadValue::Mark { word }),
+            some => Ok(some),
+        })?;
+        Ok(mark.flatten())
+    }
+
+    /// Their order and repetitions mean nothing, and the empty field is null anyway.
+    fn null(&self) -> Result<Vec<String>, SettingError> {
+        let mut tokens = self.list(Key::Null, |_| Ok(()))?;
+        tokens.retain(|token| !token.is_empty());
+        tokens.sort();
+        tokens.dedup();
+        Ok(tokens)
+    }
+
+    /// Returns the error that `key` is what it is.
+    fn refused(&self, key: Key, source: BadValue) -> SettingError {
+        let (value, place) = match self.layers.find(key) {
+            Some((Value::One(text), origin)) => (text.clone(), origin.place(key)),
+            Some((Value::Many(items), origin)) => (items.join(","), origin.place(key)),
+            None => (String::new(), Origin::Default.place(key)),
+        };
+        SettingError {
+            place,
+            value,
+            source,
+        }
     }
 
     fn policies(&self) -> Result<Policies, SettingError> {
@@ -286,6 +396,14 @@ fn count(text: &str) -> Result<u64, BadValue> {
     count.filter(|count| *count > 0).ok_or(BadValue::Count)
 }
 
+fn number(text: &str) -> Result<u64, BadValue> {
+    text.replace('_', "").parse().map_err(|_| BadValue::Number)
+}
+
+fn or(word: &str) -> String {
+    format!(" or the word {word}")
+}
+
 fn threads(text: &str) -> Result<usize, BadValue> {
     let count = usize::try_from(count(text)?).ok();
     count
@@ -398,11 +516,13 @@ mod tests {
             (Key::OnDelete, ON_DELETE),
             (Key::OnModify, ON_MODIFY),
             (Key::SameContent, SAME_CONTENT),
+            (Key::Encoding, ENCODINGS),
         ] {
             for word in known {
                 let settings = resolve(vec![layer(Origin::Flag, &[(key, word)])]).unwrap();
                 let value = match key {
                     Key::Format => serde_json::to_value(settings.definition.format),
+                    Key::Encoding => serde_json::to_value(settings.definition.csv.encoding),
                     Key::OnDelete => serde_json::to_value(settings.policies.on_delete),
                     Key::OnModify => serde_json::to_value(settings.policies.on_modify),
                     _ => serde_json::to_value(settings.policies.same_content),
@@ -463,6 +583,68 @@ mod tests {
             ),
         ] {
             let error = resolve(vec![layer]).unwrap_err();
+            assert_eq!(error.to_string(), message);
+            assert_eq!(error.source.to_string(), why);
+        }
+    }
+
+    #[test]
+    fn every_setting_of_a_dialect_means_what_it_says() {
+        let text = "[csv]\ndelimiter = ';'\nquote = \"'\"\nescape = '\\'\ncomment = '#'\nheader = false\n\
+            columns = ['a', 'b c']\nskip_lines = 2\nnull = ['NULL', '', 'NA', 'NULL']\ntrailing_delimiter = true\n\
+            encoding = 'latin1'\ndecimal_comma = true\n";
+        let settings = resolve(vec![file(text)]).unwrap();
+        let expected = Dialect {
+            delimiter: Mark::parse(";"),
+            quote: Mark::parse("'"),
+            escape: Mark::parse("\\"),
+            comment: Mark::parse("#"),
+            header: Header::Absent,
+            columns: vec!["a".to_owned(), "b c".to_owned()],
+            skip_lines: 2,
+            null: vec!["NA".to_owned(), "NULL".to_owned()],
+            trailing_delimiter: TrailingDelimiter::Ends,
+            encoding: Encoding::Latin1,
+            decimal: Decimal::Comma,
+        };
+        assert_eq!(settings.definition.csv, expected);
+        let none = resolve(vec![file("[csv]\nquote = 'none'\ndelimiter = 'tab'\n")]).unwrap();
+        assert_eq!(none.definition.csv.quote, None);
+        assert_eq!(none.definition.csv.delimiter, Some(Mark::TAB));
+        let doubled = resolve(vec![file("[csv]\nescape = '\"'\n")]).unwrap();
+        assert_eq!(doubled.definition, Definition::default());
+    }
+
+    #[test]
+    fn a_dialect_that_means_nothing_is_refused() {
+        for (values, message, why) in [
+            (
+                &[(Key::Delimiter, "||")][..],
+                "--delimiter is \"||\", which it cannot be",
+                "it must be one ASCII character or the word auto, and no line end",
+            ),
+            (
+                &[(Key::Comment, "§")],
+                "--comment is \"§\", which it cannot be",
+                "it must be one ASCII character or the word none, and no line end",
+            ),
+            (
+                &[(Key::Delimiter, "\"")],
+                "the default of quote is \"\\\"\", which it cannot be",
+                "the delimiter is that already, and one character cannot mean both",
+            ),
+            (
+                &[(Key::SkipLines, "-1")],
+                "--skip-lines is \"-1\", which it cannot be",
+                "it must be a whole number",
+            ),
+            (
+                &[(Key::Format, "tsv"), (Key::Delimiter, ";")],
+                "--delimiter is \";\", which it cannot be",
+                "TSV files are separated by tabs; with --format csv it may be anything",
+            ),
+        ] {
+            let error = resolve(vec![layer(Origin::Flag, values)]).unwrap_err();
             assert_eq!(error.to_string(), message);
             assert_eq!(error.source.to_string(), why);
         }

@@ -38,7 +38,7 @@ fn shown(spec: &Spec) -> String {
     match spec.kind {
         Kind::List => "[]".to_owned(),
         Kind::Switch | Kind::Count => value.to_owned(),
-        Kind::Path | Kind::Size | Kind::Duration | Kind::Choice(_) => quoted(value),
+        Kind::Path | Kind::Text | Kind::Size | Kind::Duration | Kind::Choice(_) => quoted(value),
     }
 }
 

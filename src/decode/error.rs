@@ -1,5 +1,6 @@
 //! What can be wrong with a file.
 
+use std::fmt;
 use std::io;
 
 use super::{Compression, Kind};
@@ -57,6 +58,24 @@ pub enum Malformed {
     NotUtf8 {
         /// Where the row begins.
         line: u64,
+    },
+    /// Bytes that are not valid in the encoding that was asked for, or that the byte order mark tells.
+    #[error("line {line} is not {charset} text")]
+    NotText {
+        /// Where the row begins.
+        line: u64,
+        /// The encoding.
+        charset: Charset,
+    },
+    /// A row that has not as many fields as there are columns, where no header tells these.
+    #[error("line {line} has {found} fields where {expected} are expected")]
+    OtherWidth {
+        /// Where the row begins.
+        line: u64,
+        /// Fields in the row.
+        found: usize,
+        /// Names that were given, or fields in the first row.
+        expected: usize,
     },
     /// A quoted field that the file's end cuts off.
     #[error("a quote in the row at line {line} is never closed")]
@@ -134,6 +153,32 @@ pub enum Malformed {
         /// The reader's own words.
         detail: String,
     },
+}
+
+/// How the bytes of a text are characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Charset {
+    /// UTF-8.
+    Utf8,
+    /// UTF-16, low byte first.
+    Utf16Le,
+    /// UTF-16, high byte first.
+    Utf16Be,
+    /// ISO 8859-1.
+    Latin1,
+    /// Windows-1252.
+    Windows1252,
+}
+
+impl fmt::Display for Charset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Utf8 => "UTF-8",
+            Self::Utf16Le | Self::Utf16Be => "UTF-16",
+            Self::Latin1 => "Latin-1",
+            Self::Windows1252 => "Windows-1252",
+        })
+    }
 }
 
 /// What is wrong with a line of JSON.

@@ -26,9 +26,11 @@
 //! Parquet and Arrow bring their own types, in the form that [`canonical`](crate::schema::canonical) gives them.
 //!
 //! # Formats
-//! - **CSV, TSV**: a header is required. A duplicate name gets the suffix `_2`, `_3`, …; an empty one becomes
+//! - **CSV, TSV**: in any [`Dialect`], of which the default detects the delimiter of CSV.
+//!   A duplicate name gets the suffix `_2`, `_3`, …; an empty one becomes
 //!   `column_N`. Lines may end in LF, CRLF or CR; blank lines are skipped; quoted fields may span lines.
-//!   A row with another number of fields than the header is malformed.
+//!   A row with another number of fields than the header is malformed. Null tokens, quoted or not, are as the empty
+//!   field; with a decimal comma, `1,5` is a `Float64` and `1.5` is `Utf8`.
 //! - **NDJSON**: one object a line; blank lines are skipped. A column appears with its first key, so a later batch
 //!   may have more columns than an earlier one.
 //! - **JSON**: one object, several behind one another, or one array of objects; the first byte tells. Otherwise like
@@ -72,12 +74,13 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
+use crate::config::Dialect;
 use crate::model::{ByteSize, ReadAt, ReadAtCursor, Shape};
 
 use ndjson::Framing;
 
 pub use cast::cast_batch;
-pub use error::{DecodeError, JsonFault, Malformed};
+pub use error::{Charset, DecodeError, JsonFault, Malformed};
 pub use recognise::{Compression, Kind, Magic, Recognised, recognise};
 
 /// Rows of a batch, at most.
@@ -121,12 +124,13 @@ impl Recognised {
     }
 }
 
-/// Guesses the columns from the beginning (of a Parquet file, its end). What is wrong with text is left for
+/// Guesses the columns from the beginning (of a Parquet file, its end). `dialect` is about CSV and TSV. What is wrong
+/// with text is left for
 /// [`decode`] to find.
 ///
 /// # Errors
 /// [`DecodeError::Read`], and [`DecodeError::Malformed`] for what has no readable footer.
-pub fn sniff(bytes: Bytes<'_>, how: Recognised) -> Result<Shape, DecodeError> {
+pub fn sniff(bytes: Bytes<'_>, how: Recognised, dialect: &Dialect) -> Result<Shape, DecodeError> {
     match how.kind {
         Kind::Parquet => return with_random_access(bytes, how, parquet::sniff),
         Kind::Arrow => return with_text(bytes, how, &mut |file| ipc::sniff(file)),
@@ -147,8 +151,8 @@ pub fn sniff(bytes: Bytes<'_>, how: Recognised) -> Result<Shape, DecodeError> {
     };
     let whole = (head.len() as u64) < SNIFF_BYTES;
     Ok(match how.kind {
-        Kind::Csv => csv::sniff(&head, whole, b','),
-        Kind::Tsv => csv::sniff(&head, whole, b'\t'),
+        Kind::Csv => csv::sniff(&head, whole, dialect),
+        Kind::Tsv => csv::sniff(&head, whole, &csv::tabbed(dialect)),
         Kind::Json => ndjson::sniff(&head, Framing::Values, whole),
         Kind::Ndjson | Kind::Parquet | Kind::Arrow | Kind::Text => {
             ndjson::sniff(&head, Framing::Lines, whole)
@@ -156,20 +160,23 @@ pub fn sniff(bytes: Bytes<'_>, how: Recognised) -> Result<Shape, DecodeError> {
     })
 }
 
-/// Decodes everything, strictly under `shape`, and hands out the batches in order.
+/// Decodes everything, strictly under `shape`, in `dialect` where it is CSV or TSV, and hands out the batches in order.
 ///
 /// # Errors
 /// See [`DecodeError`]. Batches may have been emitted before an error: they do not count.
 pub fn decode(
     bytes: Bytes<'_>,
     how: Recognised,
+    dialect: &Dialect,
     shape: &Shape,
     emit: &mut Emit<'_>,
 ) -> Result<Decoded, DecodeError> {
     match how.kind {
-        Kind::Csv => with_text(bytes, how, &mut |text| csv::decode(text, b',', shape, emit)),
+        Kind::Csv => with_text(bytes, how, &mut |text| {
+            csv::decode(text, dialect, shape, emit)
+        }),
         Kind::Tsv => with_text(bytes, how, &mut |text| {
-            csv::decode(text, b'\t', shape, emit)
+            csv::decode(text, &csv::tabbed(dialect), shape, emit)
         }),
         Kind::Ndjson => with_text(bytes, how, &mut |text| {
             ndjson::decode(text, Framing::Lines, shape, emit)

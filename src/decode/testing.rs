@@ -8,6 +8,7 @@ use arrow::datatypes::DataType;
 
 use super::cast::cast_array;
 use super::{Bytes, Compression, DecodeError, Decoded, Kind, Magic, Recognised, decode, sniff};
+use crate::config::Dialect;
 use crate::model::Shape;
 
 pub(super) fn plain(kind: Kind) -> Recognised {
@@ -24,18 +25,34 @@ pub(super) fn run(
     how: Recognised,
     shape: &Shape,
 ) -> (Result<Decoded, DecodeError>, Vec<RecordBatch>) {
+    run_in(bytes, how, &Dialect::default(), shape)
+}
+
+/// The same for a dialect of CSV.
+pub(super) fn run_in(
+    bytes: &[u8],
+    how: Recognised,
+    dialect: &Dialect,
+    shape: &Shape,
+) -> (Result<Decoded, DecodeError>, Vec<RecordBatch>) {
     let mut batches = Vec::new();
     let mut stream = bytes;
-    let result = decode(Bytes::Stream(&mut stream), how, shape, &mut |batch| {
-        batches.push(batch);
-        ControlFlow::Continue(())
-    });
+    let result = decode(
+        Bytes::Stream(&mut stream),
+        how,
+        dialect,
+        shape,
+        &mut |batch| {
+            batches.push(batch);
+            ControlFlow::Continue(())
+        },
+    );
     (result, batches)
 }
 
 pub(super) fn guess(bytes: &[u8], how: Recognised) -> Result<Shape, DecodeError> {
     let mut stream = bytes;
-    sniff(Bytes::Stream(&mut stream), how)
+    sniff(Bytes::Stream(&mut stream), how, &Dialect::default())
 }
 
 /// What a file holds, found by decoding it under nothing.

@@ -161,7 +161,7 @@ fn first_bytes_win_over_a_name_where_the_format_is_told_by_the_name() {
 
             how.kind = Kind::Parquet;
             let file: Arc<dyn ReadAt> = Arc::new(packed(&written(&sample(), 50), compression));
-            let guess = sniff(Bytes::Random(file), how);
+            let guess = sniff(Bytes::Random(file), how, &Dialect::default());
             assert!(guess.is_ok(), "{compression} named {named}: {guess:?}");
         }
         let (result, _) = run(
@@ -230,6 +230,7 @@ fn a_read_that_fails_is_never_a_verdict_about_the_file() {
                 let result = decode(
                     Bytes::Stream(&mut input()),
                     how,
+                    &Dialect::default(),
                     &Shape::default(),
                     &mut |_| ControlFlow::Continue(()),
                 );
@@ -237,7 +238,7 @@ fn a_read_that_fails_is_never_a_verdict_about_the_file() {
                     panic!("{how:?}: {result:?}");
                 };
                 assert_eq!(error.kind(), fails);
-                let guess = sniff(Bytes::Stream(&mut input()), how);
+                let guess = sniff(Bytes::Stream(&mut input()), how, &Dialect::default());
                 assert!(
                     matches!(guess, Err(DecodeError::Read(_))),
                     "{how:?}: {guess:?}"
@@ -272,6 +273,7 @@ fn a_parquet_file_that_cannot_be_read_is_not_corrupt() {
         let result = decode(
             Bytes::Random(file),
             plain(Kind::Parquet),
+            &Dialect::default(),
             &shape,
             &mut |_| ControlFlow::Continue(()),
         );
@@ -286,6 +288,7 @@ fn the_receiver_can_break_off() {
         let result = decode(
             Bytes::Stream(&mut &*bytes),
             plain(kind),
+            &Dialect::default(),
             &shape,
             &mut |_| ControlFlow::Break(()),
         );

@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 
 use arrow::record_batch::RecordBatch;
 
+use crate::config::Dialect;
 use crate::decode::{self, Bytes, DecodeError, Decoded, Recognised};
 use crate::model::{Carried, ContentHash, Fingerprint, Shape, SourcePath};
 use crate::source::{Input, ReadError, Source};
@@ -44,6 +45,7 @@ pub(super) struct ToRead<'a> {
     pub(super) path: &'a SourcePath,
     pub(super) expected: &'a Fingerprint,
     pub(super) how: Recognised,
+    pub(super) dialect: &'a Dialect,
 }
 
 /// Returns the hash of the file's bytes.
@@ -66,7 +68,7 @@ pub(super) fn sniff(source: &dyn Source, file: &ToRead<'_>) -> Option<Shape> {
     } else {
         Bytes::Stream(&mut *input)
     };
-    decode::sniff(bytes, file.how).ok()
+    decode::sniff(bytes, file.how, file.dialect).ok()
 }
 
 /// Reads the whole file under `shape`, handing its rows to `emit`.
@@ -94,13 +96,16 @@ fn try_read(
     let (decoded, hash) = if file.how.wants_random_access() {
         let hash = hash_rest(file.path, &mut *input, blake3::Hasher::new(), size)?;
         let bytes = Bytes::Random(input.random_access().map_err(failed)?);
-        (decode::decode(bytes, file.how, shape, emit), hash)
+        (
+            decode::decode(bytes, file.how, file.dialect, shape, emit),
+            hash,
+        )
     } else {
         let mut tee = Tee {
             inner: &mut *input,
             hasher: blake3::Hasher::new(),
         };
-        let decoded = decode::decode(Bytes::Stream(&mut tee), file.how, shape, emit);
+        let decoded = decode::decode(Bytes::Stream(&mut tee), file.how, file.dialect, shape, emit);
         if matches!(decoded, Err(DecodeError::Stopped)) {
             return Ok(Reading::Stopped);
         }

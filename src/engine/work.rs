@@ -149,7 +149,7 @@ impl<'a> Building<'a> {
             .members
             .iter()
             .map(|member| match (&member.read, &member.carry) {
-                (Some(read), _) => member::sniff(shop.source, &to_read(member, read)),
+                (Some(read), _) => member::sniff(shop.source, &to_read(order, member, read)),
                 (None, Some(carry)) => Some((*carry.shape).clone()),
                 (None, None) => None,
             });
@@ -320,7 +320,12 @@ impl<'a> Building<'a> {
         emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
     ) -> bool {
         let member = &self.order.members[index];
-        let reading = member::read(self.shop.source, &to_read(member, read), &self.shape, emit);
+        let reading = member::read(
+            self.shop.source,
+            &to_read(self.order, member, read),
+            &self.shape,
+            emit,
+        );
         self.bytes_read += read.expected.size;
         let known = &mut self.known[index];
         if let Reading::Rows { version, .. } | Reading::Misfit { version, .. } = &reading
@@ -411,10 +416,11 @@ enum Way<'a> {
     Out,
 }
 
-fn to_read<'a>(member: &'a OrderMember, read: &'a OrderRead) -> ToRead<'a> {
+fn to_read<'a>(order: &'a WorkOrder, member: &'a OrderMember, read: &'a OrderRead) -> ToRead<'a> {
     ToRead {
         path: &member.path,
         expected: &read.expected,
         how: read.how,
+        dialect: &order.definition.csv,
     }
 }

@@ -1,45 +1,57 @@
-//! CSV and TSV: records -> typed columns.
+//! CSV and TSV in any [`Dialect`]: records -> typed columns.
+//!
+//! Bytes become UTF-8 ([`encoding`]), a delimiter is found where none is given ([`detect`]), text becomes records
+//! ([`records`]), and values become columns here. What a dialect does not use costs nothing for a value: null tokens
+//! and decimal commas have a way of their own.
 
+mod decimal;
+mod detect;
+mod encoding;
 mod records;
+mod splitter;
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::{Cursor, Read};
 use std::ops::ControlFlow;
 
 use arrow::datatypes::DataType;
 
 use super::batch::Gauge;
 use super::leaf::{Leaf, Unfit};
-use super::{DecodeError, Decoded, Emit, MAX_COLUMNS, Malformed};
+use super::{Charset, DecodeError, Decoded, Emit, MAX_COLUMNS, Malformed};
+use crate::config::{Decimal, Dialect, Header, Mark, TrailingDelimiter};
 use crate::model::{Column, Shape};
 use crate::schema::TextType;
 
+use decimal::Number;
 use records::{Records, Step};
 
-/// Guesses the columns from the beginning of a text, of which `whole` tells whether it is all.
-pub(super) fn sniff(head: &[u8], whole: bool, delimiter: u8) -> Shape {
-    let mut input = head;
-    if !whole {
-        // The last record may be cut anywhere, also within a number.
-        let end = head.iter().rposition(|byte| matches!(byte, b'\n' | b'\r'));
-        input = &head[..end.unwrap_or(0)];
+/// Returns the same dialect for files whose name says that fields are separated by tabs.
+pub(super) fn tabbed(dialect: &Dialect) -> Dialect {
+    Dialect {
+        delimiter: Some(Mark::TAB),
+        ..dialect.clone()
     }
-    let mut table = Table::default();
+}
+
+/// Guesses the columns from the beginning of a file, of which `whole` tells whether it is all.
+pub(super) fn sniff(head: &[u8], whole: bool, dialect: &Dialect) -> Shape {
+    let mut table = Table::new(dialect);
     // What is wrong is found again when the file is decoded.
-    let _guess = Records::new(&mut input, delimiter)
-        .and_then(|mut records| table.read(&mut records, None, &mut |_| ControlFlow::Continue(())));
+    let _guess = table.guess(head, whole);
     table.observed()
 }
 
 /// Decodes a text under `shape`.
 pub(super) fn decode(
     input: &mut dyn Read,
-    delimiter: u8,
+    dialect: &Dialect,
     shape: &Shape,
     emit: &mut Emit<'_>,
 ) -> Result<Decoded, DecodeError> {
-    let mut records = Records::new(input, delimiter)?;
-    let mut table = Table::default();
+    let (charset, mut text) = encoding::open(input, dialect.encoding)?;
+    let mut records = Records::new(&mut text, charset, dialect)?;
+    let mut table = Table::new(dialect);
     table.read(&mut records, Some(shape), emit)?;
     let observed = table.observed();
     match table.mode {
@@ -68,14 +80,44 @@ struct TextColumn {
     builder: Leaf,
 }
 
-#[derive(Default)]
-struct Table {
+struct Table<'a> {
+    dialect: &'a Dialect,
     mode: Mode,
     columns: Vec<TextColumn>,
     gauge: Gauge,
 }
 
-impl Table {
+impl<'a> Table<'a> {
+    fn new(dialect: &'a Dialect) -> Self {
+        Self {
+            dialect,
+            mode: Mode::default(),
+            columns: Vec::new(),
+            gauge: Gauge::default(),
+        }
+    }
+
+    /// Reads the beginning of a file as far as its last line is whole: a value may be cut anywhere.
+    fn guess(&mut self, head: &[u8], whole: bool) -> Result<(), DecodeError> {
+        let (charset, mark) = encoding::recognise(head, self.dialect.encoding);
+        let mut transcoded = Vec::new();
+        let mut text = &head[mark..];
+        if charset != Charset::Utf8 {
+            let mut head = Cursor::new(head);
+            let (_, mut reader) = encoding::open(&mut head, self.dialect.encoding)?;
+            reader
+                .read_to_end(&mut transcoded)
+                .map_err(DecodeError::Read)?;
+            text = &transcoded;
+        }
+        if !whole {
+            let end = text.iter().rposition(|byte| matches!(byte, b'\n' | b'\r'));
+            text = &text[..end.unwrap_or(0)];
+        }
+        let mut records = Records::new(&mut text, charset, self.dialect)?;
+        self.read(&mut records, None, &mut |_| ControlFlow::Continue(()))
+    }
+
     fn read(
         &mut self,
         records: &mut Records<'_>,
@@ -88,15 +130,18 @@ impl Table {
             return Ok(());
         }
         self.begin(records, shape)?;
-        while records.step()? == Step::Record {
+        let is_plain = self.dialect.null.is_empty() && self.dialect.decimal == Decimal::Point;
+        let mut has_row = self.dialect.header == Header::Absent;
+        while has_row || records.step()? == Step::Record {
+            has_row = false;
             if records.len() != self.columns.len() {
-                return Err(DecodeError::Malformed(Malformed::Ragged {
-                    line: records.record_line(),
-                    found: records.len(),
-                    expected: self.columns.len(),
-                }));
+                self.refuse_width(records)?;
             }
-            self.take_row(records)?;
+            if is_plain {
+                self.take_row(records)?;
+            } else {
+                self.take_special_row(records)?;
+            }
             let complete = self
                 .gauge
                 .add_row(records.record_bytes(), self.columns.len());
@@ -110,7 +155,7 @@ impl Table {
         Ok(())
     }
 
-    /// Takes the header.
+    /// Takes the first record, and with it the columns.
     fn begin(&mut self, records: &Records<'_>, shape: Option<&Shape>) -> Result<(), DecodeError> {
         if records.len() > MAX_COLUMNS {
             return Err(DecodeError::Malformed(Malformed::TooManyColumns {
@@ -118,7 +163,7 @@ impl Table {
                 limit: MAX_COLUMNS,
             }));
         }
-        let header = records.fields()?.collect::<Result<Vec<_>, _>>()?;
+        let names = self.names(records)?;
         let expected = shape.map(|shape| {
             let types = shape
                 .columns
@@ -127,7 +172,7 @@ impl Table {
             types.collect::<HashMap<_, _>>()
         });
         self.mode = Mode::Build;
-        for name in column_names(&header) {
+        for name in names {
             let data_type = expected.as_ref().and_then(|types| types.get(name.as_str()));
             if data_type.is_none() {
                 self.mode = Mode::Observe;
@@ -146,23 +191,124 @@ impl Table {
         Ok(())
     }
 
-    fn take_row(&mut self, records: &Records<'_>) -> Result<(), DecodeError> {
-        for (at, text) in records.fields()?.enumerate() {
-            let text = text?;
-            let column = &mut self.columns[at];
-            if text.is_empty() {
-                if self.mode == Mode::Build {
-                    column.builder.append_nulls(1);
-                }
-                continue;
+    /// Returns the columns' names, of which there are as many as fields in the first record.
+    fn names(&self, records: &Records<'_>) -> Result<Vec<String>, DecodeError> {
+        let given = &self.dialect.columns;
+        let mut first = records.fields()?.collect::<Result<Vec<_>, _>>()?;
+        if self.ends_in_delimiter(&first) && (given.is_empty() || first.len() == given.len() + 1) {
+            first.pop();
+        }
+        if !given.is_empty() && given.len() != first.len() {
+            return Err(DecodeError::Malformed(Malformed::OtherWidth {
+                line: records.record_line(),
+                found: first.len(),
+                expected: given.len(),
+            }));
+        }
+        Ok(match self.dialect.header {
+            _ if !given.is_empty() => given.clone(),
+            Header::Present => column_names(&first),
+            Header::Absent => column_names(&vec![""; first.len()]),
+        })
+    }
+
+    fn ends_in_delimiter(&self, fields: &[&str]) -> bool {
+        self.dialect.trailing_delimiter == TrailingDelimiter::Ends
+            && fields.len() > 1
+            && fields.last() == Some(&"")
+    }
+
+    /// Refuses a record that has not as many fields as there are columns, unless its line ends in a delimiter.
+    #[cold]
+    fn refuse_width(&self, records: &Records<'_>) -> Result<(), DecodeError> {
+        let (line, found) = (records.record_line(), records.len());
+        let expected = self.columns.len();
+        if found == expected + 1 {
+            let fields = records.fields()?.collect::<Result<Vec<_>, _>>()?;
+            if self.ends_in_delimiter(&fields) {
+                return Ok(());
             }
-            column.observe(text);
-            if self.mode == Mode::Build && column.builder.append(text) == Err(Unfit) {
-                self.stop_building();
-                self.columns[at].observe(text);
+        }
+        let from_header = self.dialect.header == Header::Present && self.dialect.columns.is_empty();
+        Err(DecodeError::Malformed(if from_header {
+            Malformed::Ragged {
+                line,
+                found,
+                expected,
+            }
+        } else {
+            Malformed::OtherWidth {
+                line,
+                found,
+                expected,
+            }
+        }))
+    }
+
+    fn take_row(&mut self, records: &Records<'_>) -> Result<(), DecodeError> {
+        let width = self.columns.len();
+        for (at, text) in records.fields()?.take(width).enumerate() {
+            self.take_value(at, text?);
+        }
+        Ok(())
+    }
+
+    /// Takes a row in which more than the empty field is null, or commas are in numbers.
+    fn take_special_row(&mut self, records: &Records<'_>) -> Result<(), DecodeError> {
+        let dialect = self.dialect;
+        let width = self.columns.len();
+        for (at, text) in records.fields()?.take(width).enumerate() {
+            let text = text?;
+            let number = match dialect.decimal {
+                Decimal::Comma => decimal::read(text),
+                Decimal::Point => Number::Same,
+            };
+            if dialect.null.iter().any(|null| null == text) {
+                self.take_value(at, "");
+            } else if number == Number::Same {
+                self.take_value(at, text);
+            } else {
+                self.take_number(at, text, &number);
             }
         }
         Ok(())
+    }
+
+    #[inline]
+    fn take_value(&mut self, at: usize, text: &str) {
+        let column = &mut self.columns[at];
+        if text.is_empty() {
+            if self.mode == Mode::Build {
+                column.builder.append_nulls(1);
+            }
+            return;
+        }
+        column.observe(text);
+        if self.mode == Mode::Build && column.builder.append(text) == Err(Unfit) {
+            self.stop_building();
+            self.columns[at].observe(text);
+        }
+    }
+
+    /// Takes what is a number only, or no number at all, because of the decimal comma.
+    fn take_number(&mut self, at: usize, text: &str, number: &Number) {
+        let kind = match number {
+            Number::Fraction(_) => TextType::Float64,
+            Number::Pointed | Number::Same => TextType::Text,
+        };
+        let column = &mut self.columns[at];
+        column.seen = column.seen.join(kind);
+        if self.mode == Mode::Observe {
+            return;
+        }
+        let appended = match (&mut column.builder, number) {
+            (builder @ Leaf::Float64(_), Number::Fraction(pointed)) => builder.append(pointed),
+            (builder @ Leaf::Text(_), _) => builder.append(text),
+            _ => Err(Unfit),
+        };
+        if appended == Err(Unfit) {
+            self.stop_building();
+        }
     }
 
     fn stop_building(&mut self) {

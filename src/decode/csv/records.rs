@@ -1,8 +1,11 @@
 //! Splits CSV text into records, with line numbers and limits.
 //!
-//! The state machine is csv-core's. Around it: line ends between records are skipped here, so that the line on
-//! which a record begins is known; and the end of the text is fed as one more line end, which closes every record
-//! except one within quotes. That is how a quote that is never closed is noticed.
+//! The state machine is csv-core's, and ours where there is an escape. Around it: line ends and comments between
+//! records are skipped here, so that the line on which a record begins is known; and the end of the text is fed as
+//! one more line end, which closes every record except one within quotes. That is how a quote that is never closed
+//! is noticed.
+//!
+//! Line ends are LF, CRLF and lone CR, also mixed. A CR within quotes counts as a line where records end in such.
 
 use std::cell::RefCell;
 use std::io::{self, Read};
@@ -10,13 +13,15 @@ use std::rc::Rc;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use crate::decode::{DecodeError, MAX_COLUMNS, Malformed, RECORD_BYTES};
+use super::detect::{self, LOOK_BYTES, Look};
+use super::splitter::{Marks, Splitter};
+use crate::config::{Dialect, Mark};
+use crate::decode::{Charset, DecodeError, MAX_COLUMNS, Malformed, RECORD_BYTES};
 use crate::model::ByteSize;
 
 /// Small files are many, and need no more.
 const FIRST_BYTES: usize = 4 << 10;
 const BUFFER_BYTES: usize = 128 << 10;
-const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// What comes next in the text.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,7 +35,9 @@ pub(super) enum Step {
 /// The records of a CSV text.
 pub(super) struct Records<'a> {
     input: &'a mut dyn Read,
-    reader: Rc<RefCell<Reader>>,
+    charset: Charset,
+    machine: Machine,
+    comment: Option<u8>,
     buffer: Vec<u8>,
     position: usize,
     filled: usize,
@@ -46,11 +53,24 @@ pub(super) struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// Starts at the beginning of `input`, behind its byte order mark.
-    pub(super) fn new(input: &'a mut dyn Read, delimiter: u8) -> Result<Self, DecodeError> {
+    /// Starts at the beginning of `input`, which is a text in UTF-8 that was in `charset`.
+    pub(super) fn new(
+        input: &'a mut dyn Read,
+        charset: Charset,
+        dialect: &Dialect,
+    ) -> Result<Self, DecodeError> {
+        let byte = |mark: Option<Mark>| mark.map(Mark::byte);
+        let marks = Marks {
+            delimiter: dialect.delimiter.map_or(b',', Mark::byte),
+            quote: byte(dialect.quote),
+            escape: byte(dialect.escape),
+            comment: byte(dialect.comment),
+        };
         let mut records = Self {
             input,
-            reader: new_reader(delimiter),
+            charset,
+            machine: Machine::Own(Splitter::new(marks)),
+            comment: marks.comment,
             buffer: vec![0; FIRST_BYTES],
             position: 0,
             filled: 0,
@@ -64,12 +84,12 @@ impl<'a> Records<'a> {
             ends: vec![0; 64],
             fields: 0,
         };
-        while records.filled < BOM.len() && !records.at_end {
-            records.read_more()?;
-        }
-        if records.buffer[..records.filled].starts_with(BOM) {
-            records.position = BOM.len();
-        }
+        records.skip_lines(dialect.skip_lines)?;
+        let delimiter = match dialect.delimiter {
+            Some(delimiter) => delimiter.byte(),
+            None => records.detect(&detect::candidates(dialect), marks)?,
+        };
+        records.machine = Machine::new(Marks { delimiter, ..marks });
         Ok(records)
     }
 
@@ -82,7 +102,7 @@ impl<'a> Records<'a> {
         self.record_bytes = 0;
         self.text_len = 0;
         self.fields = 0;
-        let line_before = self.reader.borrow().line();
+        let line_before = self.machine.line();
         loop {
             if self.position == self.filled {
                 self.read_more()?;
@@ -94,8 +114,7 @@ impl<'a> Records<'a> {
                     if !closing {
                         self.after_cr = self.buffer[self.position - 1] == b'\r';
                     }
-                    self.line +=
-                        self.reader.borrow().line() - line_before + u64::from(self.after_cr);
+                    self.line += self.machine.line() - line_before + u64::from(self.after_cr);
                     return Ok(Step::Record);
                 }
                 ReadRecordResult::End => return Ok(Step::End),
@@ -129,8 +148,13 @@ impl<'a> Records<'a> {
     pub(super) fn fields(
         &self,
     ) -> Result<impl Iterator<Item = Result<&str, DecodeError>>, DecodeError> {
-        let line = self.record_line;
-        let not_text = move || DecodeError::from(Malformed::NotUtf8 { line });
+        let (line, charset) = (self.record_line, self.charset);
+        let not_text = move || {
+            DecodeError::from(match charset {
+                Charset::Utf8 => Malformed::NotUtf8 { line },
+                _ => Malformed::NotText { line, charset },
+            })
+        };
         let text = std::str::from_utf8(&self.text[..self.text_len]).map_err(|_| not_text())?;
         let mut start = 0;
         Ok(self.ends[..self.fields].iter().map(move |&end| {
@@ -147,11 +171,12 @@ impl<'a> Records<'a> {
         } else {
             &self.buffer[self.position..self.filled]
         };
-        let (result, used, written, ended) = self.reader.borrow_mut().read_record(
-            input,
-            &mut self.text[self.text_len..],
-            &mut self.ends[self.fields..],
-        );
+        let text = &mut self.text[self.text_len..];
+        let ends = &mut self.ends[self.fields..];
+        let (result, used, written, ended) = match &mut self.machine {
+            Machine::Core(reader) => reader.borrow_mut().read_record(input, text, ends),
+            Machine::Own(splitter) => splitter.read_record(input, text, ends),
+        };
         if !closing {
             self.position += used;
         }
@@ -181,20 +206,27 @@ impl<'a> Records<'a> {
         Ok(())
     }
 
-    /// Skips line ends and tells whether a record begins behind them.
+    /// Skips line ends and comments, and tells whether a record begins behind them.
     fn skip_line_ends(&mut self) -> Result<bool, DecodeError> {
+        let mut in_comment = false;
         loop {
             while let Some(byte) = self.buffer[..self.filled].get(self.position) {
                 match byte {
-                    b'\n' if self.after_cr => self.after_cr = false,
-                    b'\n' => self.line += 1,
-                    b'\r' => {
-                        self.line += 1;
-                        self.after_cr = true;
+                    b'\n' | b'\r' => {
+                        in_comment = false;
+                        self.pass_line_end(*byte);
                     }
-                    _ => {
-                        self.after_cr = false;
-                        return Ok(true);
+                    _ if in_comment => {}
+                    byte => {
+                        if self.after_cr {
+                            self.after_cr = false;
+                            self.line += lone_crs(&self.text[..self.text_len]);
+                        }
+                        if self.comment != Some(*byte) {
+                            return Ok(true);
+                        }
+                        in_comment = true;
+                        self.text_len = 0;
                     }
                 }
                 self.position += 1;
@@ -204,6 +236,59 @@ impl<'a> Records<'a> {
             }
             self.read_more()?;
         }
+    }
+
+    /// Counts a line end that is not within a record.
+    fn pass_line_end(&mut self, byte: u8) {
+        let belongs_to_cr = byte == b'\n' && self.after_cr;
+        self.line += u64::from(!belongs_to_cr);
+        self.after_cr = byte == b'\r';
+    }
+
+    /// Skips this many lines, whatever is in them.
+    fn skip_lines(&mut self, count: u64) -> Result<(), DecodeError> {
+        while self.line <= count && !(self.at_end && self.position == self.filled) {
+            if self.position == self.filled {
+                self.read_more()?;
+                continue;
+            }
+            match self.buffer[self.position] {
+                byte @ (b'\n' | b'\r') => self.pass_line_end(byte),
+                _ => self.after_cr = false,
+            }
+            self.position += 1;
+        }
+        Ok(())
+    }
+
+    /// Finds the delimiter of the first record.
+    fn detect(&mut self, candidates: &[u8], marks: Marks) -> Result<u8, DecodeError> {
+        let mut wanted = FIRST_BYTES;
+        self.skip_line_ends()?;
+        loop {
+            let text = &self.buffer[self.position..self.filled];
+            let all = self.at_end || text.len() >= LOOK_BYTES;
+            let text = &text[..text.len().min(LOOK_BYTES)];
+            if let Look::Delimiter(delimiter) = detect::look(text, all, candidates, marks) {
+                return Ok(delimiter);
+            }
+            self.gather(wanted)?;
+            wanted = (2 * wanted).min(LOOK_BYTES);
+        }
+    }
+
+    /// Reads until there are `wanted` bytes in the buffer, or all that there are.
+    fn gather(&mut self, wanted: usize) -> Result<(), DecodeError> {
+        self.buffer.copy_within(self.position..self.filled, 0);
+        self.filled -= self.position;
+        self.position = 0;
+        if self.buffer.len() < wanted {
+            self.buffer.resize(BUFFER_BYTES, 0);
+        }
+        while self.filled < wanted && !self.at_end {
+            self.read_more()?;
+        }
+        Ok(())
     }
 
     /// Refills the buffer, which has been used up (or is being filled for the first time).
@@ -232,23 +317,61 @@ impl<'a> Records<'a> {
     }
 }
 
+/// Splits text into records.
+enum Machine {
+    Core(Rc<RefCell<Reader>>),
+    Own(Splitter),
+}
+
+impl Machine {
+    fn new(marks: Marks) -> Self {
+        match marks.escape {
+            Some(_) => Self::Own(Splitter::new(marks)),
+            None => Self::Core(new_reader(marks.delimiter, marks.quote)),
+        }
+    }
+
+    fn line(&self) -> u64 {
+        match self {
+            Self::Core(reader) => reader.borrow().line(),
+            Self::Own(splitter) => splitter.line(),
+        }
+    }
+}
+
+/// Counts the CRs that end a line by themselves.
+fn lone_crs(text: &[u8]) -> u64 {
+    let behind = text.iter().skip(1).map(Some).chain([None]);
+    let lone = text
+        .iter()
+        .zip(behind)
+        .filter(|(byte, next)| **byte == b'\r' && *next != Some(&b'\n'));
+    lone.count() as u64
+}
+
+type Kept = (u8, Option<u8>, Rc<RefCell<Reader>>);
+
 /// Returns a state machine at its beginning. Making one takes longer than reading a small file, so each thread keeps
 /// the last, and takes it again once nobody reads with it. (A copy would not do: it is not whole in csv-core 0.1.)
-fn new_reader(delimiter: u8) -> Rc<RefCell<Reader>> {
+fn new_reader(delimiter: u8, quote: Option<u8>) -> Rc<RefCell<Reader>> {
     thread_local! {
-        static KEPT: RefCell<Option<(u8, Rc<RefCell<Reader>>)>> = const { RefCell::new(None) };
+        static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
     }
     KEPT.with_borrow_mut(|kept| {
-        if let Some((of, reader)) = kept
-            && *of == delimiter
+        if let Some((of, with, reader)) = kept
+            && (*of, *with) == (delimiter, quote)
             && Rc::strong_count(reader) == 1
         {
             reader.borrow_mut().reset();
             return Rc::clone(reader);
         }
-        let reader = ReaderBuilder::new().delimiter(delimiter).build();
+        let reader = ReaderBuilder::new()
+            .delimiter(delimiter)
+            .quote(quote.unwrap_or(b'"'))
+            .quoting(quote.is_some())
+            .build();
         let reader = Rc::new(RefCell::new(reader));
-        *kept = Some((delimiter, Rc::clone(&reader)));
+        *kept = Some((delimiter, quote, Rc::clone(&reader)));
         reader
     })
 }

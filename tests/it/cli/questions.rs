@@ -206,6 +206,19 @@ fn a_settings_file_is_written_read_and_shown() {
     follow_symlinks = false                  # default
     settle = "[TIME]"                            # default
 
+    [csv]
+    delimiter = "auto"                       # default
+    quote = '"'                              # default
+    escape = "none"                          # default
+    comment = "none"                         # default
+    header = true                            # default
+    columns = []                             # default
+    skip_lines = 0                           # default
+    null = []                                # default
+    trailing_delimiter = false               # default
+    encoding = "auto"                        # default
+    decimal_comma = false                    # default
+
     [target]
     path = "out"                             # strandline.toml
     partition_by = []                        # default
@@ -243,6 +256,31 @@ fn a_settings_file_is_written_read_and_shown() {
     #follow_symlinks = false
     # Leave a file for the next run until nobody has written to it for this long.
     #settle = "2s"
+
+    # How CSV and TSV files are written.
+    [csv]
+    # What separates the fields of a CSV file: one character, or auto (, ; tab or |, told by the first row). TSV is always tabs.
+    #delimiter = "auto"
+    # What encloses fields: one character, or none. Within them it is doubled.
+    #quote = '"'
+    # What takes the meaning from a mark behind it: one character, or none.
+    #escape = "none"
+    # What begins a line that does not count: one character, or none.
+    #comment = "none"
+    # Whether the first row names the columns; without it they are column_1, column_2, …
+    #header = true
+    # Names of the columns, all of them; they win over those of a header.
+    #columns = []
+    # Lines at the beginning of each file that do not count.
+    #skip_lines = 0
+    # Values that are null besides the empty one, such as "NA" or "NULL".
+    #null = []
+    # Lines end in a delimiter behind which no field comes.
+    #trailing_delimiter = false
+    # How bytes are characters: auto (UTF-16 by its mark, else UTF-8), utf-8, utf-16, latin1 or windows-1252.
+    #encoding = "auto"
+    # 1,5 is a number and 1.5 is text, instead of the other way round.
+    #decimal_comma = false
 
     # Where the Parquet files go, and how they are cut.
     [target]

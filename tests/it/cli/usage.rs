@@ -270,6 +270,52 @@ fn an_unknown_format_is_told_with_the_known_ones() {
 }
 
 #[test]
+fn a_delimiter_of_two_characters_is_told() {
+    insta::assert_snapshot!(refused("run in out --delimiter ||"), @r#"
+    exit code 2
+    -- stderr
+    error: --delimiter is "||", which it cannot be
+      caused by: it must be one ASCII character or the word auto, and no line end
+    "#);
+}
+
+#[test]
+fn one_character_with_two_meanings_is_told() {
+    insta::assert_snapshot!(refused("run in out --delimiter ; --comment ;"), @r#"
+    exit code 2
+    -- stderr
+    error: --comment is ";", which it cannot be
+      caused by: the delimiter is that already, and one character cannot mean both
+    "#);
+}
+
+#[test]
+fn an_unknown_encoding_is_told_with_the_known_ones() {
+    insta::assert_snapshot!(refused("run in out --encoding utf-7"), @"
+    exit code 2
+    -- stderr
+    error: invalid value 'utf-7' for '--encoding <ENCODING>'
+      [possible values: auto, utf-8, utf-16, latin1, windows-1252]
+
+      tip: a similar value exists: 'utf-8'
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn an_unknown_key_of_a_dialect_is_told_with_the_nearest() {
+    let sandbox = sandbox();
+    sandbox.write("strandline.toml", "[csv]\ndelimeter = ';'\n");
+    insta::assert_snapshot!(say(&sandbox, "run"), @r#"
+    exit code 2
+    -- stderr
+    error: unknown key "delimeter" in [csv] of strandline.toml, line 2; did you mean "delimiter"?
+      hint: `strandline config show` lists every key with its default
+    "#);
+}
+
+#[test]
 fn an_unknown_policy_is_told_with_the_known_ones() {
     insta::assert_snapshot!(refused("run in out --on-delete keep"), @"
     exit code 2

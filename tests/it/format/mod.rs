@@ -1,5 +1,6 @@
 //! Data that nobody here invented goes in, and what comes out is what other programs read.
 
+mod dialects;
 mod loaded;
 mod many;
 mod readers;

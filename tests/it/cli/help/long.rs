@@ -138,6 +138,72 @@ fn long_help_of_run() {
               Set it to 0 where files appear whole, for example by a rename. Default: 2s. Example:
               --settle [TIME]
 
+    CSV and TSV:
+          --delimiter <CHAR>
+              Take CHAR for what separates the fields of a CSV file
+
+              One ASCII character; a tab is \t or tab. Default: auto, which takes, file by file,
+              whichever of , ; tab and | splits the first row into most fields (in this order where
+              several do, a comma where none does). TSV is always tabs. Example: --delimiter ';'
+
+          --quote <CHAR>
+              Take CHAR for what encloses fields
+
+              Within a field it stands doubled. none means that no character does. Default: ". Example:
+              --quote none
+
+          --escape <CHAR>
+              Take CHAR for what makes the next character plain text
+
+              In quotes and outside, it goes before a delimiter, quote, comment character, line end or
+              itself. Before anything else, CHAR stands for itself. Default: none. Example: --escape '\'
+
+          --comment <CHAR>
+              Skip lines that begin with CHAR
+
+              Elsewhere in a line, CHAR is text. Default: none. Example: --comment '#'
+
+          --header <BOOL>
+              Say whether the first row names the columns
+
+              Default: true. Without a header the columns are called `column_1`, `column_2`, …, or what
+              --columns says.
+
+          --columns <COL[,COL]>
+              Name the columns, all of them
+
+              Wins over the names of a header. Example: --header false --columns id,name
+
+          --skip-lines <N>
+              Skip the first N lines of each file
+
+              Whatever is in them: quotes have no meaning there. Default: 0.
+
+          --null <TEXT>
+              Take TEXT for null, besides the empty field; may be repeated
+
+              In quotes or not. Default: none. Example: --null NA --null '\N'
+
+          --trailing-delimiter[=<BOOL>]
+              Take the delimiter at the end of a line for no field
+
+              Default: what comes behind it is an empty field. With it, an empty last field is left out
+              of the header and, where there is one more than columns, of a row.
+
+          --encoding <ENCODING>
+              Read bytes as this encoding
+
+              Default: auto, which is UTF-16 where a byte order mark says so, else UTF-8. A file whose
+              bytes are not valid is set aside.
+
+              [possible values: auto, utf-8, utf-16, latin1, windows-1252]
+
+          --decimal-comma[=<BOOL>]
+              Take 1,5 for a number and 1.5 for text
+
+              A comma is then detected as the delimiter only in a header without ; tab and |. Numbers
+              with separators of thousands stay text.
+
     Outputs:
           --partition-by <COL[,COL]>
               Make directories COL=value/ from the values of these columns
@@ -221,7 +287,7 @@ fn long_help_of_run() {
 
 #[test]
 fn long_help_of_plan() {
-    insta::assert_snapshot!(beside_run("plan --help"), @"
+    insta::assert_snapshot!(beside_run("plan --help"), @r#"
     exit code 0
     -- stdout
     Show what a run would do, and why
@@ -237,10 +303,76 @@ fn long_help_of_plan() {
       [TARGET]
               Directory (or file:// URL) for the Parquet files
 
+    CSV and TSV:
+          --delimiter <CHAR>
+              Take CHAR for what separates the fields of a CSV file
+
+              One ASCII character; a tab is \t or tab. Default: auto, which takes, file by file,
+              whichever of , ; tab and | splits the first row into most fields (in this order where
+              several do, a comma where none does). TSV is always tabs. Example: --delimiter ';'
+
+          --quote <CHAR>
+              Take CHAR for what encloses fields
+
+              Within a field it stands doubled. none means that no character does. Default: ". Example:
+              --quote none
+
+          --escape <CHAR>
+              Take CHAR for what makes the next character plain text
+
+              In quotes and outside, it goes before a delimiter, quote, comment character, line end or
+              itself. Before anything else, CHAR stands for itself. Default: none. Example: --escape '\'
+
+          --comment <CHAR>
+              Skip lines that begin with CHAR
+
+              Elsewhere in a line, CHAR is text. Default: none. Example: --comment '#'
+
+          --header <BOOL>
+              Say whether the first row names the columns
+
+              Default: true. Without a header the columns are called `column_1`, `column_2`, …, or what
+              --columns says.
+
+          --columns <COL[,COL]>
+              Name the columns, all of them
+
+              Wins over the names of a header. Example: --header false --columns id,name
+
+          --skip-lines <N>
+              Skip the first N lines of each file
+
+              Whatever is in them: quotes have no meaning there. Default: 0.
+
+          --null <TEXT>
+              Take TEXT for null, besides the empty field; may be repeated
+
+              In quotes or not. Default: none. Example: --null NA --null '\N'
+
+          --trailing-delimiter[=<BOOL>]
+              Take the delimiter at the end of a line for no field
+
+              Default: what comes behind it is an empty field. With it, an empty last field is left out
+              of the header and, where there is one more than columns, of a row.
+
+          --encoding <ENCODING>
+              Read bytes as this encoding
+
+              Default: auto, which is UTF-16 where a byte order mark says so, else UTF-8. A file whose
+              bytes are not valid is set aside.
+
+              [possible values: auto, utf-8, utf-16, latin1, windows-1252]
+
+          --decimal-comma[=<BOOL>]
+              Take 1,5 for a number and 1.5 for text
+
+              A comma is then detected as the delimiter only in a header without ; tab and |. Numbers
+              with separators of thousands stay text.
+
     Every option can also be set in strandline.toml (`strandline init` writes one) or as a variable such
     as STRANDLINE_FORMAT. A flag wins over a variable, a variable over the file. ./strandline.toml is
     read where no SOURCE and no TARGET is given.
-    ");
+    "#);
 }
 
 #[test]
@@ -621,7 +753,7 @@ fn long_help_of_config() {
 
 #[test]
 fn long_help_of_config_show() {
-    insta::assert_snapshot!(beside_run("config show --help"), @"
+    insta::assert_snapshot!(beside_run("config show --help"), @r#"
     exit code 0
     -- stdout
     Show every setting with its value and where that comes from
@@ -637,10 +769,76 @@ fn long_help_of_config_show() {
       [TARGET]
               Directory (or file:// URL) for the Parquet files
 
+    CSV and TSV:
+          --delimiter <CHAR>
+              Take CHAR for what separates the fields of a CSV file
+
+              One ASCII character; a tab is \t or tab. Default: auto, which takes, file by file,
+              whichever of , ; tab and | splits the first row into most fields (in this order where
+              several do, a comma where none does). TSV is always tabs. Example: --delimiter ';'
+
+          --quote <CHAR>
+              Take CHAR for what encloses fields
+
+              Within a field it stands doubled. none means that no character does. Default: ". Example:
+              --quote none
+
+          --escape <CHAR>
+              Take CHAR for what makes the next character plain text
+
+              In quotes and outside, it goes before a delimiter, quote, comment character, line end or
+              itself. Before anything else, CHAR stands for itself. Default: none. Example: --escape '\'
+
+          --comment <CHAR>
+              Skip lines that begin with CHAR
+
+              Elsewhere in a line, CHAR is text. Default: none. Example: --comment '#'
+
+          --header <BOOL>
+              Say whether the first row names the columns
+
+              Default: true. Without a header the columns are called `column_1`, `column_2`, …, or what
+              --columns says.
+
+          --columns <COL[,COL]>
+              Name the columns, all of them
+
+              Wins over the names of a header. Example: --header false --columns id,name
+
+          --skip-lines <N>
+              Skip the first N lines of each file
+
+              Whatever is in them: quotes have no meaning there. Default: 0.
+
+          --null <TEXT>
+              Take TEXT for null, besides the empty field; may be repeated
+
+              In quotes or not. Default: none. Example: --null NA --null '\N'
+
+          --trailing-delimiter[=<BOOL>]
+              Take the delimiter at the end of a line for no field
+
+              Default: what comes behind it is an empty field. With it, an empty last field is left out
+              of the header and, where there is one more than columns, of a row.
+
+          --encoding <ENCODING>
+              Read bytes as this encoding
+
+              Default: auto, which is UTF-16 where a byte order mark says so, else UTF-8. A file whose
+              bytes are not valid is set aside.
+
+              [possible values: auto, utf-8, utf-16, latin1, windows-1252]
+
+          --decimal-comma[=<BOOL>]
+              Take 1,5 for a number and 1.5 for text
+
+              A comma is then detected as the delimiter only in a header without ; tab and |. Numbers
+              with separators of thousands stay text.
+
     Every option can also be set in strandline.toml (`strandline init` writes one) or as a variable such
     as STRANDLINE_FORMAT. A flag wins over a variable, a variable over the file. ./strandline.toml is
     read where no SOURCE and no TARGET is given.
-    ");
+    "#);
 }
 
 #[test]

@@ -63,6 +63,20 @@ fn short_help_of_run() {
           --settle <DUR>              Leave a file for the next run until nobody has written to it for
                                       DUR
 
+    CSV and TSV:
+          --delimiter <CHAR>             Take CHAR for what separates the fields of a CSV file
+          --quote <CHAR>                 Take CHAR for what encloses fields
+          --escape <CHAR>                Take CHAR for what makes the next character plain text
+          --comment <CHAR>               Skip lines that begin with CHAR
+          --header <BOOL>                Say whether the first row names the columns
+          --columns <COL[,COL]>          Name the columns, all of them
+          --skip-lines <N>               Skip the first N lines of each file
+          --null <TEXT>                  Take TEXT for null, besides the empty field; may be repeated
+          --trailing-delimiter[=<BOOL>]  Take the delimiter at the end of a line for no field
+          --encoding <ENCODING>          Read bytes as this encoding [possible values: auto, utf-8,
+                                         utf-16, latin1, windows-1252]
+          --decimal-comma[=<BOOL>]       Take 1,5 for a number and 1.5 for text
+
     Outputs:
           --partition-by <COL[,COL]>  Make directories COL=value/ from the values of these columns
           --target-file-size <SIZE>   Split an output that grows beyond SIZE
@@ -100,6 +114,20 @@ fn short_help_of_plan() {
     Arguments:
       [SOURCE]  Directory (or file:// URL) that holds the files
       [TARGET]  Directory (or file:// URL) for the Parquet files
+
+    CSV and TSV:
+          --delimiter <CHAR>             Take CHAR for what separates the fields of a CSV file
+          --quote <CHAR>                 Take CHAR for what encloses fields
+          --escape <CHAR>                Take CHAR for what makes the next character plain text
+          --comment <CHAR>               Skip lines that begin with CHAR
+          --header <BOOL>                Say whether the first row names the columns
+          --columns <COL[,COL]>          Name the columns, all of them
+          --skip-lines <N>               Skip the first N lines of each file
+          --null <TEXT>                  Take TEXT for null, besides the empty field; may be repeated
+          --trailing-delimiter[=<BOOL>]  Take the delimiter at the end of a line for no field
+          --encoding <ENCODING>          Read bytes as this encoding [possible values: auto, utf-8,
+                                         utf-16, latin1, windows-1252]
+          --decimal-comma[=<BOOL>]       Take 1,5 for a number and 1.5 for text
     ");
 }
 
@@ -345,6 +373,20 @@ fn short_help_of_config_show() {
     Arguments:
       [SOURCE]  Directory (or file:// URL) that holds the files
       [TARGET]  Directory (or file:// URL) for the Parquet files
+
+    CSV and TSV:
+          --delimiter <CHAR>             Take CHAR for what separates the fields of a CSV file
+          --quote <CHAR>                 Take CHAR for what encloses fields
+          --escape <CHAR>                Take CHAR for what makes the next character plain text
+          --comment <CHAR>               Skip lines that begin with CHAR
+          --header <BOOL>                Say whether the first row names the columns
+          --columns <COL[,COL]>          Name the columns, all of them
+          --skip-lines <N>               Skip the first N lines of each file
+          --null <TEXT>                  Take TEXT for null, besides the empty field; may be repeated
+          --trailing-delimiter[=<BOOL>]  Take the delimiter at the end of a line for no field
+          --encoding <ENCODING>          Read bytes as this encoding [possible values: auto, utf-8,
+                                         utf-16, latin1, windows-1252]
+          --decimal-comma[=<BOOL>]       Take 1,5 for a number and 1.5 for text
     ");
 }
 
