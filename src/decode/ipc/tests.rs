@@ -145,6 +145,7 @@ fn a_read_that_fails_within_a_message_is_not_the_files_fault() {
         let result = decode(
             Bytes::Stream(&mut input),
             plain(Kind::Arrow),
+            &crate::config::Dialect::default(),
             &Shape::default(),
             &mut |_| ControlFlow::Continue(()),
         );
@@ -192,6 +193,7 @@ fn what_parquet_cannot_hold_is_refused_by_name() {
     for (data_type, what) in [
         (DataType::Interval(IntervalUnit::MonthDayNano), "intervals"),
         (DataType::ListView(list(DataType::Int8)), "list views"),
+        (DataType::FixedSizeBinary(0), "values without any bytes"),
         (
             DataType::List(list(DataType::Interval(IntervalUnit::DayTime))),
             "intervals",
