@@ -41,6 +41,8 @@ pub enum Format {
     Parquet,
     /// The file or the stream format of Arrow.
     Arrow,
+    /// Lines of text, each with its number.
+    Text,
 }
 
 /// Version of the bytes that an equal definition produces: raised when encoding changes.

@@ -163,6 +163,7 @@ impl Reading<'_> {
             Format::Json,
             Format::Parquet,
             Format::Arrow,
+            Format::Text,
         ];
         Ok(Definition {
             format: self.choice(Key::Format, FORMATS, &formats)?,
@@ -553,7 +554,7 @@ mod tests {
             (
                 layer(Origin::Environment, &[(Key::Format, "xml")]),
                 "STRANDLINE_FORMAT is \"xml\", which it cannot be",
-                "it must be one of auto, csv, tsv, ndjson, json, parquet, arrow",
+                "it must be one of auto, csv, tsv, ndjson, json, parquet, arrow, text",
             ),
             (
                 file("[run]\nmemory = '1 parsec'"),

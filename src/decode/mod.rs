@@ -37,6 +37,7 @@
 //! - **Parquet**: read at random where it lies uncompressed; compressed as a whole it is decompressed to memory,
 //!   up to a limit.
 //! - **Arrow**: the file format and the stream format, with or without compressed bodies; read from front to back.
+//! - **Text**: only by request, each line with its number.
 //! - A byte order mark is skipped.
 //! - **Compressed**: gzip, zstd, bzip2, xz, lz4 (frames) and snappy (framed), told by the extension. Where the format
 //!   is told by the extension too, the first bytes have the last word: a `.csv` that is a gzip file is read as one.
@@ -62,6 +63,7 @@ mod leaf;
 mod ndjson;
 mod parquet;
 mod recognise;
+mod text;
 mod typed;
 
 use std::collections::{HashMap, HashSet};
@@ -130,6 +132,7 @@ pub fn sniff(bytes: Bytes<'_>, how: Recognised, dialect: &Dialect) -> Result<Sha
     match how.kind {
         Kind::Parquet => return with_random_access(bytes, how, parquet::sniff),
         Kind::Arrow => return with_text(bytes, how, &mut |file| ipc::sniff(file)),
+        Kind::Text => return Ok(text::shape()),
         Kind::Csv | Kind::Tsv | Kind::Ndjson | Kind::Json => {}
     }
     let looked = with_text(bytes, how, &mut |text| {
@@ -149,7 +152,9 @@ pub fn sniff(bytes: Bytes<'_>, how: Recognised, dialect: &Dialect) -> Result<Sha
         Kind::Csv => csv::sniff(&head, whole, dialect),
         Kind::Tsv => csv::sniff(&head, whole, &csv::tabbed(dialect)),
         Kind::Json => ndjson::sniff(&head, Framing::Values, whole),
-        Kind::Ndjson | Kind::Parquet | Kind::Arrow => ndjson::sniff(&head, Framing::Lines, whole),
+        Kind::Ndjson | Kind::Parquet | Kind::Arrow | Kind::Text => {
+            ndjson::sniff(&head, Framing::Lines, whole)
+        }
     })
 }
 
@@ -177,6 +182,7 @@ pub fn decode(
         Kind::Json => with_text(bytes, how, &mut |text| {
             ndjson::decode(text, Framing::Values, shape, emit)
         }),
+        Kind::Text => with_text(bytes, how, &mut |lines| text::decode(lines, shape, emit)),
         Kind::Arrow => with_text(bytes, how, &mut |file| ipc::decode(file, shape, emit)),
         Kind::Parquet => with_random_access(bytes, how, |file| parquet::decode(file, shape, emit)),
     }

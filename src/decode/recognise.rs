@@ -39,6 +39,8 @@ pub enum Kind {
     Parquet,
     /// The file or the stream format of Arrow.
     Arrow,
+    /// Lines of text.
+    Text,
 }
 
 impl fmt::Display for Kind {
@@ -50,6 +52,7 @@ impl fmt::Display for Kind {
             Self::Json => "JSON",
             Self::Parquet => "Parquet",
             Self::Arrow => "Arrow",
+            Self::Text => "text",
         })
     }
 }
@@ -133,6 +136,7 @@ pub fn recognise(path: &str, format: Format) -> Option<Recognised> {
         Format::Json => Kind::Json,
         Format::Parquet => Kind::Parquet,
         Format::Arrow => Kind::Arrow,
+        Format::Text => Kind::Text,
         Format::Auto => known(name, &KINDS)?.1,
     };
     let magic = match format {

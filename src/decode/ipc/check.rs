@@ -26,6 +26,8 @@ fn storable(data_type: &DataType) -> Result<(), &'static str> {
     match data_type {
         DataType::Union(..) => Err("a union, which Parquet does not know"),
         DataType::Interval(_) => Err("intervals, which Parquet does not know"),
+        // The writer of Parquet divides by the width.
+        DataType::FixedSizeBinary(..=0) => Err("values without any bytes"),
         DataType::ListView(_) | DataType::LargeListView(_) => Err("list views"),
         DataType::Dictionary(_, values) => single(values),
         DataType::RunEndEncoded(_, values) => single(values.data_type()),

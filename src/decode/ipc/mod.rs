@@ -6,7 +6,7 @@
 //! is cut between two messages cannot be told from a whole one.
 //!
 //! # What is refused
-//! Unions and intervals, which Parquet lacks; list views, and dictionaries of anything but single values, of which a
+//! Unions, intervals and binary of width zero, which Parquet lacks; list views, and dictionaries of anything but single values, of which a
 //! small file can make very large rows. A message and all dictionaries together may have up to 256 MiB.
 
 mod check;

@@ -193,6 +193,7 @@ fn what_parquet_cannot_hold_is_refused_by_name() {
     for (data_type, what) in [
         (DataType::Interval(IntervalUnit::MonthDayNano), "intervals"),
         (DataType::ListView(list(DataType::Int8)), "list views"),
+        (DataType::FixedSizeBinary(0), "values without any bytes"),
         (
             DataType::List(list(DataType::Interval(IntervalUnit::DayTime))),
             "intervals",

@@ -56,6 +56,27 @@ fn arrow_holds_the_same_rows_as_file_and_stream() {
 }
 
 #[test]
+fn lines_of_text_are_taken_when_asked_for_and_else_left_alone() {
+    let sandbox = Sandbox::new();
+    sandbox.write("in/a.log", "one\n\nthree");
+    sandbox.write("in/b.txt", "x\n");
+    sandbox.succeed(&["run", "in", "auto", "--settle", "0s"]);
+    assert!(outputs_below(&sandbox.path("auto")).is_empty());
+    let words = ["run", "in", "out", "--settle", "0s", "--format", "text"];
+    sandbox.succeed(&words);
+    assert_eq!(
+        columns(&sandbox),
+        [
+            "line Utf8|line_number Int64",
+            "one|1",
+            "|2",
+            "three|3",
+            "x|1"
+        ]
+    );
+}
+
+#[test]
 fn garbage_behind_compressed_data_sets_the_file_aside_and_says_so() {
     let sandbox = Sandbox::new();
     let mut bytes = fs::read(fixtures().join("formats/weather.csv.bz2")).unwrap();
