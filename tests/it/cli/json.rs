@@ -74,7 +74,7 @@ fn the_report_of_a_run_has_every_key_that_is_promised() {
       "version": 1,
       "run_id": 0,
       "status": "quarantined",
-      "pipeline": "6d571d662851253d00b2691ea35480eb",
+      "pipeline": "bfbb271d27274d90c3d429c418a332c0",
       "source": "in",
       "target": "out",
       "started_at": "[INSTANT]",
