@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestError, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 use strandline::clock::Clock;
 use strandline::config::{OnDelete, OnModify, SameContent};
 use strandline::durable::Disk;
@@ -401,6 +401,12 @@ fn no_history_of_a_source_breaks_the_promises() {
         failure_persistence: None,
         ..Config::default()
     };
+    // The same histories on every push, others every night: a push is not failed by what it did not change.
+    let rng_seed = match config.rng_seed {
+        RngSeed::Random if !nightly => RngSeed::Fixed(1),
+        given => given,
+    };
+    let config = Config { rng_seed, ..config };
     let length = if nightly { 1..80 } else { 1..30 };
     let histories = (setup(), proptest::collection::vec(operation(), length));
     let mut runner = TestRunner::new(config);
