@@ -1,7 +1,7 @@
 //! Builds what is planned: workers take orders, one thread commits what they finish.
 //!
-//! Units that a wider type made stale are built again in a further round, until none is left: types only widen, so
-//! that ends.
+//! Units that members depart from come in a round of their own, behind those in which the members arrive. Units that a
+//! wider type made stale are built again in a further round, until none is left: types only widen, so that ends.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,13 +23,13 @@ use super::run::{Built, Pass};
 use super::work::{WorkError, Workshop, work};
 use crate::clock::Clock;
 use crate::ledger::{Ledger, SchemaVersion};
-use crate::model::{DirtyReason, ErrorKind, ReportedError, UnitId};
+use crate::model::{DirtyReason, ErrorKind, ReportedError};
 use crate::plan::{self, Plan, UnitBounds};
 
 /// Units that one group of a commit takes at the most; what is finished sooner is committed sooner.
 const GROUP: usize = 64;
 
-/// Rounds of building again what a wider type made stale: more than a lattice this low can need.
+/// Rounds of building: more than moving members, and a lattice this low, can need.
 const ROUNDS: usize = 8;
 
 impl Pass<'_> {
@@ -43,7 +43,11 @@ impl Pass<'_> {
     ) -> Result<(), RunError> {
         self.control.progress().enter(Phase::Work);
         let mut plan = first;
+        let mut departures = plan.split_off_departures();
         for _ in 0..ROUNDS {
+            if plan.units.is_empty() {
+                plan = std::mem::take(&mut departures);
+            }
             plan.units.retain(|id, _| !built.failed.contains(id));
             if plan.units.is_empty() || self.control.is_interrupted() {
                 break;
@@ -67,6 +71,7 @@ impl Pass<'_> {
                 },
             );
             self.report.files.deferred -= prepared.take_along(&plan);
+            plan.units.append(&mut departures.units);
         }
         Ok(())
     }
@@ -103,13 +108,7 @@ impl Pass<'_> {
         let outcome = pool.in_place_scope(|scope| {
             let bench = &bench;
             scope.spawn(move |_| bench.build(plan, sender));
-            let result = receive(
-                &receiver,
-                &mut committer,
-                &mut built.failed,
-                clock,
-                &mut publishing,
-            );
+            let result = receive(&receiver, &mut committer, built, clock, &mut publishing);
             if result.is_err() {
                 bench.stop.store(true, Ordering::Relaxed);
                 while receiver.recv().is_ok() {}
@@ -194,7 +193,7 @@ type Finished = Result<(WorkOrder, Result<Receipt, WorkError>), RunError>;
 fn receive(
     receiver: &mpsc::Receiver<Finished>,
     committer: &mut Committer<'_>,
-    failed: &mut BTreeSet<UnitId>,
+    built: &mut Built,
     clock: &dyn Clock,
     publishing: &mut Duration,
 ) -> Result<(), RunError> {
@@ -209,7 +208,10 @@ fn receive(
                 // Not a failure: the plan is recorded, and the next run takes the unit up.
                 (_, Err(WorkError::Interrupted)) => {}
                 (order, Err(error)) => {
-                    failed.insert(order.unit);
+                    built.failed.insert(order.unit);
+                    let members = order.members.iter();
+                    let movers = members.filter(|member| member.origin.is_some());
+                    built.stuck.extend(movers.map(|member| member.path.clone()));
                     let (path, kind) = match error.lost_member() {
                         Some(member) => (member.to_string(), ErrorKind::RowsLost),
                         None => (order.unit.to_string(), ErrorKind::Unit),

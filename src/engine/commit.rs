@@ -21,6 +21,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::edits::MemberEdits;
 use super::error::RunError;
 use super::growth::grow;
 use super::order::{Outcome, Receipt, StagedOutput, WorkOrder};
@@ -62,6 +63,8 @@ pub(super) struct Committer<'a> {
 #[derive(Default)]
 struct Group {
     then: Batch,
+    /// Changes of units that are not in the group.
+    edits: MemberEdits,
     moves: Vec<Planned>,
     /// Staged files whose bytes stand already.
     same: Vec<StageName>,
@@ -106,6 +109,7 @@ impl Committer<'_> {
             self.report.units.written += 1;
             self.add(&view, &order, receipt, &mut group)?;
         }
+        std::mem::take(&mut group.edits).apply(&view, &mut group.then)?;
         self.publish(group)
     }
 
@@ -175,6 +179,7 @@ impl Committer<'_> {
             now: self.clock.now(),
             looked_at: self.looked_at,
             then: &mut group.then,
+            edits: &mut group.edits,
             errors: self.errors,
             unsettled: 0,
             unreadable: 0,
@@ -187,6 +192,7 @@ impl Committer<'_> {
                 unit: order.unit,
                 path: &member.path,
                 seen: member.read.as_ref().map(|read| &read.expected),
+                origin: member.origin,
             };
             if matches!(outcome, Outcome::Loaded(_))
                 && partition_dir(&self.partitions.of(&member.path)) != order.partition

@@ -1,6 +1,12 @@
 //! A changed definition: every unit is stale, and some files belong to another path partition now.
+//!
+//! # Moving to another partition
+//! A member that moves arrives in its new unit first and is taken out of its old one behind that, so that its rows
+//! always stand somewhere: where the run ends in between, both units have them until the next one, which finds the old
+//! unit dirty still. Until the new unit is committed the file's record speaks of the old one, so a file that changes,
+//! turns bad or goes meanwhile is what it was: a member of its old unit, with its rows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::error::RunError;
 use super::forget::ask_again;
@@ -67,7 +73,11 @@ pub(super) fn outdated(
 
 /// Loaded members of dirty units that belong to another path partition than their unit, since the captures changed.
 #[derive(Debug, Default)]
-pub(super) struct Misplaced(Vec<(UnitId, SourcePath, FileRecord)>);
+pub(super) struct Misplaced {
+    members: Vec<(UnitId, SourcePath, FileRecord)>,
+    /// Where an unfinished run meant them to go, with the partition of that unit.
+    assigned: HashMap<SourcePath, (UnitId, String)>,
+}
 
 /// Finds them. Members whose rows can only be carried over stay where they are.
 pub(super) fn misplaced(
@@ -76,10 +86,16 @@ pub(super) fn misplaced(
     partitions: &PathPartitions,
 ) -> Result<Misplaced, LedgerError> {
     let mut concerned: BTreeSet<UnitId> = BTreeSet::new();
+    let mut assigned = HashMap::new();
     for (id, why) in dirty {
         concerned.insert(*id);
-        if let DirtyReason::Unfinished { absorbs } = why {
-            concerned.extend(absorbs);
+        let DirtyReason::Unfinished { absorbs, movers } = why else {
+            continue;
+        };
+        concerned.extend(absorbs);
+        if let Some(unit) = view.unit(*id)?.filter(|_| !movers.is_empty()) {
+            let place = |path: &SourcePath| (path.clone(), (*id, unit.partition.clone()));
+            assigned.extend(movers.iter().map(place));
         }
     }
     let mut members = Vec::new();
@@ -98,7 +114,7 @@ pub(super) fn misplaced(
             }
         }
     }
-    Ok(Misplaced(members))
+    Ok(Misplaced { members, assigned })
 }
 
 /// What a look at the source found out about files, as far as moving them to another unit goes.
@@ -117,17 +133,21 @@ impl Seen {
 }
 
 impl Misplaced {
-    /// Takes the members out of their units and lets them arrive anew. Only files that were plainly seen move:
-    /// reading is what comes next, and where that fails the rows would be lost. The rest stay, and their units stay
-    /// dirty, until they are seen.
+    /// Leaves all others out.
+    fn of(mut self, paths: &BTreeSet<SourcePath>) -> Self {
+        self.members.retain(|(_, path, _)| paths.contains(path));
+        self
+    }
+
+    /// Lets the members arrive in their new partition. Only files that were plainly seen move: reading is what comes
+    /// next. The rest stay, and their units stay dirty, until they are seen.
     pub(super) fn move_into(
-        self,
+        mut self,
         prepared: &mut Prepared,
         seen: &Seen,
         partitions: &PathPartitions,
     ) {
-        let mut moving = BTreeSet::new();
-        for (unit, path, file) in self.0 {
+        for (unit, path, file) in self.members {
             if !seen.is_plainly_there(&path) {
                 prepared.waiting.insert(unit);
                 continue;
@@ -136,47 +156,63 @@ impl Misplaced {
                 prepared.deferred -= 1;
             }
             let fingerprint = prepared.current.entry(path.clone()).or_insert(file.seen);
+            let partition = partition_dir(&partitions.of(&path));
+            let assigned = self.assigned.remove(&path);
             prepared.inputs.arrivals.push(Arrival {
-                partition: partition_dir(&partitions.of(&path)),
                 size: fingerprint.size,
-                assigned: None,
+                assigned: assigned.and_then(|(unit, place)| (place == partition).then_some(unit)),
+                partition,
                 path: path.clone(),
             });
-            moving.insert(path.clone());
-            prepared.inputs.removed.push(Changed { unit, path });
+            prepared.moving.insert(path.clone());
+            prepared.inputs.departing.push(Changed { unit, path });
         }
-        let modified = &mut prepared.inputs.modified;
+        let Prepared { inputs, moving, .. } = prepared;
+        let modified = &mut inputs.modified;
         modified.retain(|changed| !moving.contains(&changed.path));
     }
 }
 
+/// How often one portion tries to bring members home: a file that changes all the time can be read by one unit and
+/// not by the next, again and again.
+const HOMECOMINGS: usize = 3;
+
 impl Pass<'_> {
     /// Moves members that could be read again, after only the outputs had held their rows, to the partition where the
-    /// definition puts them by now. Moving them any sooner would have lost those rows where reading failed.
+    /// definition puts them by now. What cannot be brought home is left to the next run, as a file that keeps changing.
     pub(super) fn bring_home(
         &mut self,
         ledger: &Ledger,
         prepared: &mut Prepared,
         built: &mut Built,
     ) -> Result<(), RunError> {
-        let astray = std::mem::take(&mut built.astray);
-        if astray.is_empty() || self.control.is_interrupted() {
-            return Ok(());
+        for _ in 0..HOMECOMINGS {
+            let mut astray = std::mem::take(&mut built.astray);
+            astray.retain(|path| !built.stuck.contains(path));
+            if astray.is_empty() || self.control.is_interrupted() {
+                return Ok(());
+            }
+            let view = ledger.view()?;
+            let mut dirty = view.dirty()?;
+            dirty.retain(|(_, why)| matches!(why, DirtyReason::Misplaced));
+            self.seen.doubtful.retain(|path| !astray.contains(path));
+            let deferred = prepared.deferred;
+            prepared.waiting.clear();
+            prepared.moving.clear();
+            let misplaced = misplaced(&view, &dirty, &self.partitions)?;
+            misplaced
+                .of(&astray)
+                .move_into(prepared, &self.seen, &self.partitions);
+            self.report.files.deferred -= deferred - prepared.deferred;
+            let departing = &prepared.inputs.departing;
+            dirty.retain(|(id, _)| departing.iter().any(|changed| changed.unit == *id));
+            let plan = self.plan(&view, prepared, dirty)?;
+            self.record(ledger, &view, prepared, &plan)?;
+            drop(view);
+            self.build(ledger, plan, prepared, built)?;
         }
-        let view = ledger.view()?;
-        let mut dirty = view.dirty()?;
-        dirty.retain(|(_, why)| matches!(why, DirtyReason::Misplaced));
-        self.seen.doubtful.retain(|path| !astray.contains(path));
-        let deferred = prepared.deferred;
-        prepared.waiting.clear();
-        let misplaced = misplaced(&view, &dirty, &self.partitions)?;
-        misplaced.move_into(prepared, &self.seen, &self.partitions);
-        self.report.files.deferred -= deferred - prepared.deferred;
-        let leaves = &prepared.inputs.removed;
-        dirty.retain(|(id, _)| leaves.iter().any(|changed| changed.unit == *id));
-        let plan = self.plan(&view, prepared, dirty)?;
-        self.record(ledger, &view, prepared, &plan)?;
-        drop(view);
-        self.build(ledger, plan, prepared, built)
+        built.astray.retain(|path| !built.stuck.contains(path));
+        self.report.files.unsettled += std::mem::take(&mut built.astray).len() as u64;
+        Ok(())
     }
 }

@@ -63,7 +63,9 @@ fn mark_stale(view: &View, now: &Shape, then: &mut Batch) -> Result<(), RunError
     for (id, why) in view.dirty()? {
         match why {
             DirtyReason::Unsettled => {}
-            DirtyReason::Unfinished { absorbs } => in_hand.extend(absorbs.into_iter().chain([id])),
+            DirtyReason::Unfinished { absorbs, .. } => {
+                in_hand.extend(absorbs.into_iter().chain([id]));
+            }
             _ => {
                 in_hand.insert(id);
             }

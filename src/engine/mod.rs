@@ -9,7 +9,7 @@
 //! | open | `session` | takes the lock, checks that target and ledger belong together, recovers |
 //! | discover | `discover`, `portion` | joins the listing with the ledger, range by range, side by side |
 //! | verify | `verify` | hashes what stamps do not decide, finds renames |
-//! | plan | `prepare` | turns verdicts into ledger rows and the planner's inputs |
+//! | plan | `prepare`, `edits`, `definition` | turns verdicts into ledger rows and the planner's inputs |
 //! | work | `build`, `order`, `work`, `rows`, `member` | builds units from work orders, answers with receipts |
 //! | publish, record | `commit`, `outcome`, `growth` | makes groups of units visible, then records them |
 //! | recover | `recover` | rolls intents of a killed run forward or back |
@@ -26,6 +26,7 @@ mod commit;
 mod control;
 mod definition;
 mod discover;
+mod edits;
 mod error;
 mod forget;
 mod growth;

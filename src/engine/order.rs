@@ -12,8 +12,8 @@ use crate::config::{Definition, OnModify};
 use crate::decode::{Recognised, recognise};
 use crate::ledger::{LedgerError, View};
 use crate::model::{
-    Carried, ContentHash, Fingerprint, OutputPath, PartitionValues, Shape, SourcePath, Standing,
-    UnitId, UnitRecord, partition_values,
+    Carried, ContentHash, FileRecord, Fingerprint, OutputPath, PartitionValues, Shape, SourcePath,
+    Standing, UnitId, UnitRecord, partition_values,
 };
 use crate::plan::PlannedUnit;
 use crate::sink::StageName;
@@ -53,6 +53,16 @@ pub(super) struct OrderMember {
     pub(super) read: Option<OrderRead>,
     /// Its rows in the present outputs, where it has some: used where it cannot be read.
     pub(super) carry: Option<Carry>,
+    /// Where it comes from, if it is a member of another unit so far.
+    pub(super) origin: Option<Origin>,
+}
+
+/// Another unit, of which a file is a member until it is loaded here.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin {
+    pub(super) unit: UnitId,
+    /// The version of its rows there.
+    pub(super) version: Carried,
 }
 
 /// How to read a member.
@@ -155,15 +165,7 @@ impl OrderDesk<'_> {
             standing.extend(record.outputs);
         }
         for path in &planned.joins {
-            let read = self.read_of(path, self.current.get(path));
-            members.insert(
-                path.clone(),
-                OrderMember {
-                    path: path.clone(),
-                    read,
-                    carry: None,
-                },
-            );
+            members.insert(path.clone(), self.joining(unit, path)?);
         }
         let partition = partition.unwrap_or_default();
         Ok(WorkOrder {
@@ -176,6 +178,31 @@ impl OrderDesk<'_> {
             absorbs: planned.absorbs.clone(),
             standing,
             leaves: planned.leaves.clone(),
+        })
+    }
+
+    /// A file that is new here.
+    fn joining(&self, unit: UnitId, path: &SourcePath) -> Result<OrderMember, LedgerError> {
+        let mut read = self.read_of(path, self.current.get(path));
+        let record = self.view.file(path)?;
+        let record = record.filter(|file| file.standing == Standing::Loaded);
+        let elsewhere = record.filter(|file| file.unit != Some(unit));
+        let origin = elsewhere.as_ref().and_then(|file| {
+            Some(Origin {
+                unit: file.unit?,
+                version: recorded_version(file)?,
+            })
+        });
+        if let (Some(read), Some(file)) = (&mut read, &elsewhere)
+            && self.on_modify != OnModify::Replace
+        {
+            read.only = file.hash;
+        }
+        Ok(OrderMember {
+            path: path.clone(),
+            read,
+            carry: None,
+            origin,
         })
     }
 
@@ -204,10 +231,7 @@ impl OrderDesk<'_> {
             let expected = self.current.get(&member.path).unwrap_or(&file.seen);
             let readable =
                 modified || matches!(file.standing, Standing::Loaded | Standing::Pending);
-            let recorded = file.hash.map(|hash| Carried {
-                size: file.seen.size,
-                hash,
-            });
+            let recorded = recorded_version(&file);
             let carry = member.carried.or(recorded).map(|version| Carry {
                 version,
                 slices: std::mem::take(&mut slices[index]),
@@ -227,6 +251,7 @@ impl OrderDesk<'_> {
                     path: member.path.clone(),
                     read,
                     carry,
+                    origin: None,
                 },
             );
         }
@@ -240,6 +265,14 @@ impl OrderDesk<'_> {
             how: recognise(path, self.definition.format)?,
         })
     }
+}
+
+/// Returns the version that the record speaks of.
+fn recorded_version(file: &FileRecord) -> Option<Carried> {
+    file.hash.map(|hash| Carried {
+        size: file.seen.size,
+        hash,
+    })
 }
 
 /// Returns where the rows of each member stand, from the row counts of the outputs.

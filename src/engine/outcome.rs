@@ -2,11 +2,13 @@
 //!
 //! # Invariants
 //! - Only bytes that were read whole and found bad put a file into quarantine. Everything else is tried again.
+//! - A member of another unit that could not be loaded is still a member of that.
 //! - A member whose rows are carried over keeps its place in the unit, with the version that the rows are of.
 
+use super::edits::{Edit, MemberEdits};
 use super::error::RunError;
 use super::member::Trouble;
-use super::order::Outcome;
+use super::order::{Origin, Outcome};
 use super::prepare::forget;
 use crate::detect;
 use crate::ledger::{Batch, View};
@@ -29,6 +31,8 @@ pub(super) struct Seat<'a> {
     pub(super) path: &'a SourcePath,
     /// The stamps that it was read under, where it was to be read.
     pub(super) seen: Option<&'a Fingerprint>,
+    /// The unit of which it is a member until it is loaded.
+    pub(super) origin: Option<Origin>,
 }
 
 /// Takes down what became of members.
@@ -39,6 +43,8 @@ pub(super) struct Notes<'a> {
     /// The moment before the listing began.
     pub(super) looked_at: Timestamp,
     pub(super) then: &'a mut Batch,
+    /// Changes of units that are not being built.
+    pub(super) edits: &'a mut MemberEdits,
     pub(super) errors: &'a mut Vec<ReportedError>,
     pub(super) unsettled: u64,
     pub(super) unreadable: u64,
@@ -79,9 +85,17 @@ impl Notes<'_> {
             }
             Outcome::LeftOut(Trouble::Bad { version, reason }) => {
                 self.quarantine(seat, version, reason);
-                self.record(seat, version, Standing::Quarantined, None);
+                match seat.origin {
+                    Some(Origin { unit, version: old }) => {
+                        self.edits.edit(unit, seat.path, Edit::Carry(old));
+                        self.record(seat, version, Standing::Outlived, Some(unit));
+                    }
+                    None => self.record(seat, version, Standing::Quarantined, None),
+                }
                 Place::Outside
             }
+            // It stays where it is, and that unit is built next: there the trouble is met again, or it is over.
+            Outcome::LeftOut(_) if seat.origin.is_some() => Place::Outside,
             Outcome::LeftOut(trouble) => {
                 self.report(seat.path, trouble);
                 forget(self.then, seat.path.clone());

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::edits::{Edit, MemberEdits};
 use super::error::RunError;
 use super::same_content::{Duplicate, Skipped};
 use super::verify::{Changed, Changes, Renamed};
@@ -13,8 +14,8 @@ use crate::config::{OnDelete, OnModify, PathPartitions, Policies};
 use crate::detect::{self, Change, Verdict};
 use crate::ledger::{Batch, LedgerError, View};
 use crate::model::{
-    Carried, FileRecord, Fingerprint, RunId, SourcePath, Standing, Timestamp, UnitId, UnitRecord,
-    partition_dir,
+    Carried, DirtyReason, FileRecord, Fingerprint, RunId, SourcePath, Standing, Timestamp, UnitId,
+    UnitRecord, partition_dir,
 };
 use crate::plan::{self, Arrival, Budget, removal_brake, take_within};
 
@@ -35,6 +36,8 @@ pub(super) struct Prepared {
     pub(super) left: BTreeMap<SourcePath, Left>,
     /// Units with members that belong elsewhere and could not be moved yet: they stay dirty.
     pub(super) waiting: BTreeSet<UnitId>,
+    /// Members among the arrivals.
+    pub(super) moving: BTreeSet<SourcePath>,
 }
 
 /// A changed member that is left for the next run.
@@ -231,8 +234,9 @@ impl Preparation<'_> {
         }) = file.record
         {
             // The unit must be built again even if this run ends before: the row no longer tells.
-            let unfinished = crate::model::DirtyReason::Unfinished {
+            let unfinished = DirtyReason::Unfinished {
                 absorbs: Vec::new(),
+                movers: Vec::new(),
             };
             batch.dirty.insert(unit, Some(unfinished));
             prepared.inputs.removed.push(plan::Changed {
@@ -380,43 +384,8 @@ fn keep_reason(batch: &mut Batch, path: &SourcePath, verdict: &Verdict) {
     }
 }
 
-/// A change of a unit's member list that leaves its outputs as they are.
-enum Edit {
-    Rename(SourcePath),
-    /// Notes the version that the rows are of, where the unit does not know yet that it is another than the file's.
-    Carry(Carried),
-}
-
-/// Changes of member lists, by unit, so that each unit record is read and written once.
-#[derive(Default)]
-struct MemberEdits(BTreeMap<UnitId, HashMap<SourcePath, Edit>>);
-
-impl MemberEdits {
-    fn edit(&mut self, unit: UnitId, path: &SourcePath, edit: Edit) {
-        self.0.entry(unit).or_default().insert(path.clone(), edit);
-    }
-
-    fn apply(self, view: &View, batch: &mut Batch) -> Result<(), LedgerError> {
-        for (id, mut edits) in self.0 {
-            let Some(mut unit) = view.unit(id)? else {
-                continue;
-            };
-            for member in &mut unit.members {
-                match edits.remove(&member.path) {
-                    Some(Edit::Rename(to)) => member.path = to,
-                    Some(Edit::Carry(version)) => {
-                        member.carried.get_or_insert(version);
-                    }
-                    None => {}
-                }
-            }
-            batch.units.insert(id, Some(unit));
-        }
-        Ok(())
-    }
-}
-
-/// Writes down what was planned, so that an interrupted run is taken up with the same units.
+/// Writes down what was planned, so that an interrupted run is taken up with the same units. A member that moves to
+/// another unit keeps its record until that unit has it.
 pub(super) fn record_plan(
     plan: &plan::Plan,
     prepared: &Prepared,
@@ -425,7 +394,10 @@ pub(super) fn record_plan(
     batch: &mut Batch,
 ) {
     for (id, unit) in &plan.units {
-        for path in &unit.joins {
+        let joins = unit.joins.iter().cloned();
+        let (movers, news): (Vec<_>, Vec<_>) =
+            joins.partition(|path| prepared.moving.contains(path));
+        for path in &news {
             let Some(seen) = prepared.current.get(path) else {
                 continue;
             };
@@ -441,9 +413,8 @@ pub(super) fn record_plan(
         }
         if !unit.joins.is_empty() || !unit.absorbs.is_empty() {
             let absorbs = unit.absorbs.clone();
-            batch
-                .dirty
-                .insert(*id, Some(crate::model::DirtyReason::Unfinished { absorbs }));
+            let unfinished = DirtyReason::Unfinished { absorbs, movers };
+            batch.dirty.insert(*id, Some(unfinished));
         }
         if let (Some(partition), false) = (&unit.partition, known.contains(id)) {
             batch.units.insert(

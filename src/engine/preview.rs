@@ -195,7 +195,7 @@ fn describe_units(
         let mut partition = planned.partition.clone().unwrap_or_default();
         for recorded in std::iter::once(id).chain(&planned.absorbs) {
             if let Some(unit) = view.unit(*recorded)? {
-                sums.add(view, &unit, planned, prepared)?;
+                sums.add(view, *recorded, &unit, planned, prepared)?;
                 partition = unit.partition;
             }
         }
@@ -227,15 +227,18 @@ impl Sums {
     fn add(
         &mut self,
         view: &View,
+        id: UnitId,
         unit: &UnitRecord,
         planned: &PlannedUnit,
         prepared: &Prepared,
     ) -> Result<(), RunError> {
         for member in &unit.members {
-            if planned.leaves.binary_search(&member.path).is_ok() {
+            let has = |list: &[SourcePath]| list.binary_search(&member.path).is_ok();
+            if has(&planned.leaves) || has(&planned.departs) {
                 continue;
             }
-            let Some(file) = view.file(&member.path)? else {
+            let file = view.file(&member.path)?;
+            let Some(file) = file.filter(|file| file.unit == Some(id)) else {
                 continue;
             };
             self.members += 1;

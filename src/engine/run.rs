@@ -123,6 +123,8 @@ pub(super) struct Built {
     pub(super) failed: BTreeSet<UnitId>,
     /// Members that were read and belong to another partition than their unit.
     pub(super) astray: BTreeSet<SourcePath>,
+    /// Members that stay where they are because their new unit could not be built.
+    pub(super) stuck: BTreeSet<SourcePath>,
 }
 
 impl<'a> Pass<'a> {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::UnitId;
+use super::{SourcePath, UnitId};
 
 /// Why a unit has to be built again although a listing alone would not tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub enum DirtyReason {
         /// The smaller units whose members it takes over.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         absorbs: Vec<UnitId>,
+        /// Members of units in other path partitions that were to join it; until they do, they are where they were.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        movers: Vec<SourcePath>,
     },
     /// A killed run had begun to publish it and could not be rolled forward.
     RolledBack,

@@ -16,6 +16,7 @@
 //!   the same files the same way, so its outputs are the same to the byte.
 //! - A unit with a change is never absorbed, and where an unfinished run planned to absorb one that has a change by
 //!   now, the change goes with it: no member is built twice in one round.
+//! - A unit that members depart from takes no arrivals: it is built behind those in which they arrive.
 //! - A changed member that may wait does so only while its unit is not built for another reason.
 //! - The plan depends on the set of its inputs, not on the order they come in.
 
@@ -86,6 +87,8 @@ pub struct Inputs {
     pub modified: Vec<Changed>,
     /// Members that are gone.
     pub removed: Vec<Changed>,
+    /// Members that arrive in another path partition.
+    pub departing: Vec<Changed>,
     /// Members with other bytes that may wait: they come in where their unit is built anyway.
     pub deferred: Vec<Changed>,
     /// Units that have to be built again for other reasons.
@@ -115,6 +118,11 @@ pub enum Why {
         /// How many.
         files: u64,
     },
+    /// Members belong to another path partition by now.
+    Departed {
+        /// How many.
+        files: u64,
+    },
     /// Small units are folded into it.
     Absorbs {
         /// How many.
@@ -136,6 +144,7 @@ impl fmt::Display for Why {
             Self::Joined { files } => count(f, *files, "file", "joined"),
             Self::Modified { files } => count(f, *files, "file", "modified"),
             Self::Removed { files } => count(f, *files, "file", "removed"),
+            Self::Departed { files } => count(f, *files, "file", "moved to another partition"),
             Self::Absorbs { units } => count(f, *units, "small unit", "absorbed"),
             Self::Dirty { reason } => reason.fmt(f),
         }
@@ -153,6 +162,8 @@ pub struct PlannedUnit {
     pub modified: Vec<SourcePath>,
     /// Members that are gone.
     pub leaves: Vec<SourcePath>,
+    /// Members that arrive in a unit of another path partition: they are members until that unit has them.
+    pub departs: Vec<SourcePath>,
     /// Units whose members it takes over.
     pub absorbs: Vec<UnitId>,
     /// Why the ledger holds it for dirty, if it does.
@@ -182,6 +193,11 @@ impl PlannedUnit {
                 files: count(&self.leaves),
             });
         }
+        if !self.departs.is_empty() {
+            why.push(Why::Departed {
+                files: count(&self.departs),
+            });
+        }
         if !self.absorbs.is_empty() {
             why.push(Why::Absorbs {
                 units: self.absorbs.len() as u64,
@@ -205,6 +221,19 @@ pub struct Plan {
     pub next_unit: u64,
 }
 
+impl Plan {
+    /// Takes out the units that can only be built behind all others: those that members depart from, which have to
+    /// have arrived by then.
+    #[must_use]
+    pub fn split_off_departures(&mut self) -> Self {
+        let departures = |_: &UnitId, unit: &mut PlannedUnit| !unit.departs.is_empty();
+        Self {
+            units: self.units.extract_if(.., departures).collect(),
+            next_unit: self.next_unit,
+        }
+    }
+}
+
 /// Decides which units to build.
 #[must_use]
 pub fn plan(inputs: Inputs, bounds: UnitBounds) -> Plan {
@@ -214,7 +243,7 @@ pub fn plan(inputs: Inputs, bounds: UnitBounds) -> Plan {
     };
     for (id, reason) in inputs.dirty {
         let unit = plan.units.entry(id).or_default();
-        if let DirtyReason::Unfinished { absorbs } = &reason {
+        if let DirtyReason::Unfinished { absorbs, .. } = &reason {
             unit.absorbs.clone_from(absorbs);
         }
         unit.dirty = Some(reason);
@@ -233,16 +262,15 @@ pub fn plan(inputs: Inputs, bounds: UnitBounds) -> Plan {
             .leaves
             .push(changed.path);
     }
-    let (assigned, unassigned): (Vec<_>, Vec<_>) = inputs
-        .arrivals
-        .into_iter()
-        .partition(|arrival| arrival.assigned.is_some());
-    for arrival in assigned {
-        if let Some(id) = arrival.assigned {
-            join(plan.units.entry(id).or_default(), arrival);
-        }
+    for changed in inputs.departing {
+        plan.units
+            .entry(changed.unit)
+            .or_default()
+            .departs
+            .push(changed.path);
     }
     hand_over(&mut plan);
+    let unassigned = keep_assigned(&mut plan, inputs.arrivals);
     let mut by_partition: BTreeMap<String, Vec<Arrival>> = BTreeMap::new();
     for arrival in unassigned {
         by_partition
@@ -262,8 +290,30 @@ pub fn plan(inputs: Inputs, bounds: UnitBounds) -> Plan {
         unit.joins.sort();
         unit.modified.sort();
         unit.leaves.sort();
+        unit.departs.sort();
     }
     plan
+}
+
+/// Lets arrivals join the unit that an unfinished run gave them, and returns those that have none: also those whose
+/// unit members depart from, since it is built behind the units in which those arrive.
+fn keep_assigned(plan: &mut Plan, arrivals: Vec<Arrival>) -> Vec<Arrival> {
+    let absorbers = absorbers(plan);
+    let mut unassigned = Vec::new();
+    for arrival in arrivals {
+        let assigned = arrival.assigned;
+        let unit = assigned.map(|id| absorbers.get(&id).copied().unwrap_or(id));
+        let is_late = |id: &UnitId| {
+            plan.units
+                .get(id)
+                .is_some_and(|unit| !unit.departs.is_empty())
+        };
+        match unit.filter(|id| !is_late(id)) {
+            Some(id) => join(plan.units.entry(id).or_default(), arrival),
+            None => unassigned.push(arrival),
+        }
+    }
+    unassigned
 }
 
 /// Returns which unit takes over which, by what an unfinished run planned.
@@ -283,8 +333,7 @@ fn hand_over(plan: &mut Plan) {
         let heir = plan.units.entry(large).or_default();
         heir.modified.extend(unit.modified);
         heir.leaves.extend(unit.leaves);
-        heir.joins.extend(unit.joins);
-        heir.joined_bytes += unit.joined_bytes;
+        heir.departs.extend(unit.departs);
         heir.absorbs.extend(unit.absorbs);
     }
 }

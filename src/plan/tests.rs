@@ -125,6 +125,7 @@ fn an_unfinished_plan_is_kept() {
             UnitId(3),
             DirtyReason::Unfinished {
                 absorbs: vec![UnitId(1)],
+                movers: Vec::new(),
             },
         )],
         next_unit: 50,

@@ -11,7 +11,7 @@ use strandline::engine::RunError;
 use strandline::model::{ByteSize, KeyRange};
 use strandline::source::Moment;
 
-use super::operation::{Operation, Place, Recipe, Which, operation};
+use super::operation::{Operation, Place, Recipe, Survive, Which, operation};
 use super::packing::{extension_of, is_packed, pack, unpack};
 use super::rows::CAPTURES;
 use super::world::{Setup, TARGET, World, partition_by};
@@ -351,6 +351,31 @@ pub(crate) fn play(setup: Setup, operations: &[Operation]) {
     world.heal();
     world.check_fresh();
     world.check_idle();
+}
+
+/// Lets a run lose power at one change after the other (some of them, but for the nightly set) between `before` and
+/// `after`.
+pub(crate) fn at_every_crash(setup: &Setup, before: &[Operation], after: &[Operation]) {
+    at_crashes(setup, before, after, if is_nightly() { 1 } else { 9 });
+}
+
+/// Lets a run lose power at every `step`th change between `before` and `after`.
+pub(crate) fn at_crashes(setup: &Setup, before: &[Operation], after: &[Operation], step: usize) {
+    for number in (0..).step_by(step) {
+        let mut world = World::new(setup.clone());
+        for operation in before {
+            world.apply(operation);
+        }
+        let over = world.crash_run(number, Survive::All).is_ok();
+        for operation in after {
+            world.apply(operation);
+        }
+        world.check_fresh();
+        world.check_idle();
+        if over {
+            break;
+        }
+    }
 }
 
 fn setup() -> impl Strategy<Value = Setup> {

@@ -3,6 +3,7 @@
 mod lost_rows;
 mod machine;
 mod model;
+mod moves;
 mod operation;
 mod packing;
 mod portions;

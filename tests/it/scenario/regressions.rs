@@ -4,15 +4,13 @@ use std::time::Duration;
 
 use strandline::config::{OnDelete, OnModify, SameContent};
 
-use super::machine::play;
+use super::machine::{at_every_crash, play};
 use super::operation::Operation::{
-    self, Add, Advance, Append, Captures, ChangeWhileRead, Copy, Delete, Edit, FailRead,
-    HideListing, Idle, Ignore, LoseLedger, LoseOutput, PartitionBy, Rename, Run, SameSizeEdit,
-    Spoil,
+    Add, Advance, Append, Captures, ChangeWhileRead, Copy, Delete, Edit, FailRead, HideListing,
+    Idle, Ignore, LoseLedger, LoseOutput, PartitionBy, Rename, Run, SameSizeEdit, Spoil,
 };
-use super::operation::{Place, Recipe, Survive};
-use super::world::{Setup, World};
-use crate::support::is_nightly;
+use super::operation::{Place, Recipe};
+use super::world::Setup;
 
 #[test]
 fn a_frozen_file_keeps_its_rows() {
@@ -37,27 +35,6 @@ fn a_frozen_file_keeps_its_rows() {
             Run,
         ],
     );
-}
-
-/// Lets a run lose power at one change after the other (some of them, but for the nightly set) between `before` and
-/// `after`.
-fn at_every_crash(setup: &Setup, before: &[Operation], after: &[Operation]) {
-    let step = if is_nightly() { 1 } else { 9 };
-    for number in (0..).step_by(step) {
-        let mut world = World::new(setup.clone());
-        for operation in before {
-            world.apply(operation);
-        }
-        let over = world.crash_run(number, Survive::All).is_ok();
-        for operation in after {
-            world.apply(operation);
-        }
-        world.check_fresh();
-        world.check_idle();
-        if over {
-            break;
-        }
-    }
 }
 
 #[test]
