@@ -249,3 +249,64 @@ proptest! {
         prop_assert!(absorbed.iter().all(|id| !first.units.contains_key(id)));
     }
 }
+
+#[test]
+fn a_unit_that_members_depart_from_takes_no_arrival_and_is_built_behind_the_others() {
+    let moving = Arrival {
+        assigned: Some(UnitId(2)),
+        ..arrival("a", 5)
+    };
+    let changed = |unit, path: &str| Changed {
+        unit: UnitId(unit),
+        path: SourcePath::from(path),
+    };
+    let inputs = Inputs {
+        arrivals: vec![moving, arrival("b", 5)],
+        departing: vec![changed(1, "a"), changed(2, "b")],
+        dirty: vec![
+            (UnitId(1), DirtyReason::Misplaced),
+            (UnitId(2), DirtyReason::Misplaced),
+        ],
+        open: BTreeMap::from([(String::new(), vec![open(1, 10), open(2, 10), open(3, 10)])]),
+        next_unit: 50,
+        ..Inputs::default()
+    };
+    let mut first = plan(inputs, BOUNDS);
+    let behind = first.split_off_departures();
+    assert_eq!(first.units.keys().collect::<Vec<_>>(), [&UnitId(3)]);
+    assert_eq!(first.units[&UnitId(3)].joins.len(), 2);
+    assert_eq!(
+        behind.units.keys().collect::<Vec<_>>(),
+        [&UnitId(1), &UnitId(2)]
+    );
+    assert_eq!(
+        behind.units[&UnitId(1)].why(),
+        [
+            Why::Departed { files: 1 },
+            Why::Dirty {
+                reason: DirtyReason::Misplaced
+            }
+        ]
+    );
+}
+
+#[test]
+fn what_departs_from_a_unit_that_is_being_absorbed_departs_from_its_heir() {
+    let unfinished = DirtyReason::Unfinished {
+        absorbs: vec![UnitId(1)],
+        movers: Vec::new(),
+    };
+    let departing = Changed {
+        unit: UnitId(1),
+        path: SourcePath::from("a"),
+    };
+    let inputs = Inputs {
+        departing: vec![departing],
+        dirty: vec![(UnitId(2), unfinished)],
+        next_unit: 50,
+        ..Inputs::default()
+    };
+    let plan = plan(inputs, BOUNDS);
+    assert_eq!(plan.units.keys().collect::<Vec<_>>(), [&UnitId(2)]);
+    assert_eq!(plan.units[&UnitId(2)].departs, [SourcePath::from("a")]);
+}
