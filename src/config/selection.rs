@@ -1,5 +1,7 @@
 //! Which files of a source are inputs, and which partition their paths put them in.
 
+use memchr::memrchr;
+
 use crate::model::{PartitionValues, Select, partition_values};
 
 use super::aside::{Hidden, is_aside};
@@ -49,16 +51,21 @@ impl Selection {
 
     /// Tells whether a path is taken where no include speaks of it.
     fn takes_by_name(&self, path: &str) -> bool {
-        // Bytes, since the directories need not be texts: this is asked for every file that is listed.
-        let mut upwards = path.as_bytes().rsplit(|byte| *byte == b'/');
-        let Some(name) = upwards.next() else {
-            return false;
+        // Asked for every file that is listed.
+        let (mut above, name) = match memrchr(b'/', path.as_bytes()) {
+            Some(slash) => (&path.as_bytes()[..slash], &path[slash + 1..]),
+            None => (&[][..], path),
         };
-        !is_aside(name, self.hidden)
-            && !upwards.any(|directory| is_aside(directory, self.hidden))
-            && self
-                .recognises
-                .is_none_or(|recognises| recognises(&path[path.len() - name.len()..]))
+        while !above.is_empty() {
+            let slash = memrchr(b'/', above);
+            let directory = &above[slash.map_or(0, |slash| slash + 1)..];
+            if is_aside(directory, self.hidden) {
+                return false;
+            }
+            above = &above[..slash.unwrap_or_default()];
+        }
+        !is_aside(name.as_bytes(), self.hidden)
+            && self.recognises.is_none_or(|recognises| recognises(name))
     }
 }
 

@@ -119,6 +119,23 @@ const KINDS: [(&str, Kind); 13] = [
     ("ipc", Kind::Arrow),
 ];
 
+/// The length of the longest of these.
+const LONGEST: usize = {
+    let (mut longest, mut index) = (0, 0);
+    while index < KINDS.len() + COMPRESSIONS.len() {
+        let length = if index < KINDS.len() {
+            KINDS[index].0.len()
+        } else {
+            COMPRESSIONS[index - KINDS.len()].0.len()
+        };
+        if length > longest {
+            longest = length;
+        }
+        index += 1;
+    }
+    longest
+};
+
 /// Recognises a file by its name; `None` where it is not ours.
 ///
 /// [`Format::Auto`] goes by the extension (in any case), and heeds the first bytes of a file that is compressed
@@ -126,9 +143,7 @@ const KINDS: [(&str, Kind); 13] = [
 /// extension.
 #[must_use]
 pub fn recognise(path: &str, format: Format) -> Option<Recognised> {
-    let slash = path.bytes().rposition(|byte| byte == b'/');
-    let name = &path[slash.map_or(0, |slash| slash + 1)..];
-    let (name, compression) = known(name, &COMPRESSIONS).unwrap_or((name, Compression::None));
+    let (name, compression) = known(path, &COMPRESSIONS).unwrap_or((path, Compression::None));
     let kind = match format {
         Format::Csv => Kind::Csv,
         Format::Tsv => Kind::Tsv,
@@ -150,14 +165,16 @@ pub fn recognise(path: &str, format: Format) -> Option<Recognised> {
     })
 }
 
-/// Returns the name without its extension and what the extension means, in any case; asked for every listed file.
-fn known<'a, T: Copy>(name: &'a str, meanings: &[(&str, T)]) -> Option<(&'a str, T)> {
-    let dot = name.bytes().rposition(|byte| byte == b'.')?;
-    let extension = &name[dot + 1..];
-    let (_, meaning) = meanings
-        .iter()
-        .find(|(known, _)| extension.eq_ignore_ascii_case(known))?;
-    Some((&name[..dot], *meaning))
+/// Returns the path without its extension and what the extension means, in any case; asked for every listed file.
+fn known<'a, T: Copy>(path: &'a str, meanings: &[(&str, T)]) -> Option<(&'a str, T)> {
+    // What lies further back begins no extension that has a meaning.
+    let bytes = path.as_bytes();
+    let last = bytes.len().saturating_sub(LONGEST + 1);
+    let dot = last + bytes[last..].iter().rposition(|byte| *byte == b'.')?;
+    let extension = &bytes[dot + 1..];
+    let is_meant = |known: &str| extension.eq_ignore_ascii_case(known.as_bytes());
+    let (_, meaning) = meanings.iter().find(|(known, _)| is_meant(known))?;
+    Some((&path[..dot], *meaning))
 }
 
 #[cfg(test)]
@@ -190,7 +207,16 @@ mod tests {
             });
             assert_eq!(recognise(path, Format::Auto), expected, "{path}");
         }
-        for foreign in ["a", "a.txt", "a.gz", "a.csv/readme", "a.csv.Z", "", "csv"] {
+        for foreign in [
+            "a",
+            "a.txt",
+            "a.gz",
+            "a.csv/readme",
+            "a.csv.Z",
+            "",
+            "csv",
+            "é.jsonlinés",
+        ] {
             assert_eq!(recognise(foreign, Format::Auto), None, "{foreign}");
         }
     }

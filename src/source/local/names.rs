@@ -40,6 +40,7 @@ struct Slot {
 
 /// The sorted names of one directory.
 pub(super) struct Names {
+    /// The names, each with a NUL behind it.
     arena: String,
     slots: Vec<Slot>,
     /// Names that are not UTF-8, as people read them.
@@ -72,85 +73,34 @@ impl Names {
         &self.arena[start..start + usize::from(slot.length)]
     }
 
+    /// Returns a file's name as the system takes it.
+    pub(super) fn c_name(&self, index: usize) -> &CStr {
+        let start = self.slots[index].start as usize;
+        let end = start + usize::from(self.slots[index].length);
+        let bytes = self.arena.as_bytes().get(start..=end).unwrap_or_default();
+        CStr::from_bytes_with_nul(bytes).unwrap_or_default()
+    }
+
     /// Reads the directory `directory`, known as `prefix`. All or nothing: half a directory is none.
     pub(super) fn read(
         tree: &Tree,
         directory: BorrowedFd<'_>,
         prefix: &str,
     ) -> Result<Self, Errno> {
-        let mut names = Self {
-            arena: String::new(),
-            slots: Vec::new(),
-            bad: Vec::new(),
-        };
+        let reader = Reader { tree, directory };
+        let mut raw = RawNames::default();
         let mut buffer = [MaybeUninit::uninit(); BUFFER_BYTES];
         let mut listing = RawDir::new(directory, &mut buffer);
-        let mut path = String::from(prefix);
         while let Some(entry) = listing.next() {
             let entry = entry?;
             let name = entry.file_name();
             if name != c"." && name != c".." {
-                let reader = Reader { tree, directory };
-                names.take(reader, &mut path, name, entry.file_type())?;
+                raw.take(reader, prefix, name, entry.file_type())?;
             }
         }
+        let mut names = raw.checked(prefix);
         names.sort();
         Ok(names)
-    }
-
-    fn take(
-        &mut self,
-        reader: Reader<'_>,
-        path: &mut String,
-        name: &CStr,
-        kind: FileType,
-    ) -> Result<(), Errno> {
-        let Ok(name) = name.to_str() else {
-            self.bad.push(format!(
-                "{path}{}",
-                String::from_utf8_lossy(name.to_bytes())
-            ));
-            return Ok(());
-        };
-        match reader.resolve(name, kind) {
-            Ok(Some(FileType::RegularFile)) => self.push(name, Found::File),
-            Ok(Some(FileType::Directory)) => {
-                let length = path.len();
-                path.push_str(name);
-                let enters = reader.tree.selection.enters(path);
-                path.truncate(length);
-                self.push(
-                    name,
-                    if enters {
-                        Found::Directory
-                    } else {
-                        Found::Nothing
-                    },
-                )
-            }
-            Ok(Some(_)) => self.push(name, Found::Nothing),
-            Ok(None) => Ok(()),
-            // Whatever it was, file or directory, is looked at again when its turn comes.
-            Err(_) => {
-                self.push(name, Found::File)?;
-                self.push(name, Found::HiddenDirectory)
-            }
-        }
-    }
-
-    fn push(&mut self, name: &str, found: Found) -> Result<(), Errno> {
-        let start = self.arena.len();
-        self.arena.push_str(name);
-        if matches!(found, Found::Directory | Found::HiddenDirectory) {
-            self.arena.push('/');
-        }
-        self.slots.push(Slot {
-            lead: 0,
-            start: u32::try_from(start).map_err(|_| Errno::OVERFLOW)?,
-            length: u16::try_from(self.arena.len() - start).map_err(|_| Errno::NAMETOOLONG)?,
-            found,
-        });
-        Ok(())
     }
 
     fn sort(&mut self) {
@@ -181,10 +131,117 @@ impl Names {
         let first = self.text(first).as_bytes();
         others.iter().fold(first.len(), |shared, slot| {
             let name = self.text(slot).as_bytes();
+            if name.starts_with(&first[..shared]) {
+                return shared;
+            }
             let same = first[..shared].iter().zip(name);
             same.take_while(|(a, b)| a == b).count()
         })
     }
+}
+
+/// The names as the system tells them, which need not be text.
+#[derive(Default)]
+struct RawNames {
+    /// Each with a NUL behind it, so that no two names make up a character together.
+    arena: Vec<u8>,
+    slots: Vec<Slot>,
+    bad: Vec<String>,
+}
+
+impl RawNames {
+    fn take(
+        &mut self,
+        reader: Reader<'_>,
+        prefix: &str,
+        name: &CStr,
+        kind: FileType,
+    ) -> Result<(), Errno> {
+        if kind == FileType::RegularFile {
+            return self.push(name.to_bytes(), Found::File);
+        }
+        let Ok(text) = name.to_str() else {
+            self.bad.push(as_people_read(prefix, name.to_bytes()));
+            return Ok(());
+        };
+        match reader.resolve(text, kind) {
+            Ok(Some(FileType::RegularFile)) => self.push(text.as_bytes(), Found::File),
+            Ok(Some(FileType::Directory)) => {
+                let enters = reader.tree.selection.enters(&format!("{prefix}{text}"));
+                let found = if enters {
+                    Found::Directory
+                } else {
+                    Found::Nothing
+                };
+                self.push(text.as_bytes(), found)
+            }
+            Ok(Some(_)) => self.push(text.as_bytes(), Found::Nothing),
+            Ok(None) => Ok(()),
+            // Whatever it was, file or directory, is looked at again when its turn comes.
+            Err(_) => {
+                self.push(text.as_bytes(), Found::File)?;
+                self.push(text.as_bytes(), Found::HiddenDirectory)
+            }
+        }
+    }
+
+    fn push(&mut self, name: &[u8], found: Found) -> Result<(), Errno> {
+        let start = self.arena.len();
+        self.arena.extend_from_slice(name);
+        if matches!(found, Found::Directory | Found::HiddenDirectory) {
+            self.arena.push(b'/');
+        }
+        self.slots.push(Slot {
+            lead: 0,
+            start: u32::try_from(start).map_err(|_| Errno::OVERFLOW)?,
+            length: u16::try_from(self.arena.len() - start).map_err(|_| Errno::NAMETOOLONG)?,
+            found,
+        });
+        self.arena.push(0);
+        Ok(())
+    }
+
+    /// Sorts out what is not text. All names are looked at in one go, since that is mostly none.
+    fn checked(mut self, prefix: &str) -> Names {
+        let arena = match String::from_utf8(self.arena) {
+            Ok(arena) => arena,
+            Err(error) => {
+                let bytes = error.into_bytes();
+                let bad = &mut self.bad;
+                self.slots.retain(|slot| {
+                    let start = slot.start as usize;
+                    let name = &bytes[start..start + usize::from(slot.length)];
+                    let is_text = std::str::from_utf8(name).is_ok();
+                    if !is_text {
+                        bad.push(as_people_read(prefix, name));
+                    }
+                    is_text
+                });
+                text_of(&bytes)
+            }
+        };
+        Names {
+            arena,
+            slots: self.slots,
+            bad: self.bad,
+        }
+    }
+}
+
+fn as_people_read(prefix: &str, name: &[u8]) -> String {
+    format!("{prefix}{}", String::from_utf8_lossy(name))
+}
+
+/// Puts question marks, one for each byte, for names that are not text, so that all others stay where they are.
+fn text_of(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for name in bytes.split_inclusive(|byte| *byte == 0) {
+        match std::str::from_utf8(name) {
+            Ok(name) => text.push_str(name),
+            Err(_) => text.extend(std::iter::repeat_n('?', name.len())),
+        }
+    }
+    text
 }
 
 #[derive(Clone, Copy)]
