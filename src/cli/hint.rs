@@ -1,5 +1,7 @@
 //! What to do next: advice that goes with an error, kept apart from what the error says.
 
+use std::io::ErrorKind;
+
 use crate::config::{BadValue, FileError, PlaceError, SettingError};
 use crate::engine::RunError;
 use crate::ledger::OpenError;
@@ -80,7 +82,7 @@ fn of_open(error: &OpenError) -> Option<&'static str> {
         ),
         OpenError::Newer { .. } => Some(NEWER),
         OpenError::Corrupt { .. } => Some(CORRUPT),
-        OpenError::Io { .. } => None,
+        OpenError::Io { source, .. } => of_io(source.kind()),
     }
 }
 
@@ -113,7 +115,21 @@ fn of_run(error: &RunError) -> Option<&'static str> {
         RunError::NothingToRecover => Some(
             "`strandline verify TARGET` checks it; `strandline reset TARGET --all` builds everything again",
         ),
-        RunError::Open(_) | RunError::Ledger(_) | RunError::Sink(_) => None,
+        RunError::Sink(error) => of_io(error.source.kind()),
+        RunError::Open(_) | RunError::Ledger(_) => None,
+    }
+}
+
+/// What can be done about a target or state directory that cannot be used.
+fn of_io(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Some(
+            "whoever runs strandline needs access to TARGET, and to the directory that --state names: to read for a question, to write for a run",
+        ),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Some("make room where TARGET lies, then run again; nothing is lost")
+        }
+        _ => None,
     }
 }
 
@@ -135,6 +151,30 @@ mod tests {
         let error = anyhow::Error::new(RunError::Open(OpenError::Newer { found: 2, known: 1 }));
         assert_eq!(hint(&error).as_deref(), Some(NEWER));
         assert_eq!(hint(&anyhow::anyhow!("x")), None);
+    }
+
+    #[test]
+    fn a_target_that_cannot_be_written_has_its_hint_wherever_that_is_met() {
+        let path = || "out/_strandline/lock".into();
+        for (kind, hinted) in [
+            (ErrorKind::PermissionDenied, true),
+            (ErrorKind::ReadOnlyFilesystem, true),
+            (ErrorKind::StorageFull, true),
+            (ErrorKind::BrokenPipe, false),
+        ] {
+            let source = || std::io::Error::from(kind);
+            let open = OpenError::Io {
+                path: path(),
+                source: source(),
+            };
+            let sink = RunError::Sink(crate::sink::SinkError {
+                action: "publish",
+                name: "a".to_owned(),
+                source: source(),
+            });
+            let told = [RunError::Open(open), sink].map(|error| hint(&error.into()).is_some());
+            assert_eq!(told, [hinted, hinted], "{kind}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::pipeline::Pipeline;
 use super::verify::Changes;
 use crate::detect::Change;
 use crate::model::{
-    ErrorKind, KeyRange, ReportedError, RunId, RunReport, RunStatus, Seconds, Timestamp,
+    ErrorKind, KeyRange, ReportedError, RunId, RunReport, RunStatus, Seconds, Shape, Timestamp,
 };
 use crate::source::Unknown;
 
@@ -105,6 +105,22 @@ pub(super) fn verified(
         }
     }
     report.bytes.read += changes.bytes_read;
+}
+
+/// Tells of columns that are to name partitions and that no file has: a misspelt one would go unnoticed, since rows
+/// without it are well placed.
+pub(super) fn missing_columns(partition_by: &[String], shape: &Shape) -> Vec<ReportedError> {
+    let missing = partition_by
+        .iter()
+        .filter(|column| shape.type_of(column).is_none());
+    let told = missing.map(|column| ReportedError {
+        path: column.clone(),
+        kind: ErrorKind::NoSuchColumn,
+        message: format!(
+            "no file has the column {column}, which is to name partitions: it is null in all rows"
+        ),
+    });
+    told.collect()
 }
 
 /// Decides how the run ended, and lists its errors.

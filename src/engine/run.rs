@@ -400,6 +400,12 @@ impl<'a> Pass<'a> {
         {
             self.errors.extend(same_content::doubles(&view, self.run)?);
         }
+        if self.report.units.written > 0 {
+            let shape = view.schema()?.map(|schema| schema.shape);
+            let columns = &self.pipeline.definition.partition_by;
+            self.errors
+                .extend(report::missing_columns(columns, &shape.unwrap_or_default()));
+        }
         self.report.files.quarantined = view.quarantine()?.len() as u64;
         self.report.units.failed = built.failed.len() as u64;
         let interrupted = self.control.is_interrupted();

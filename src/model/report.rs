@@ -135,6 +135,8 @@ pub enum ErrorKind {
     Run,
     /// Two files hold the same bytes (`--same-content warn`).
     SameContent,
+    /// No file has a column that is to name partitions.
+    NoSuchColumn,
 }
 
 /// One trouble that did not end the run.

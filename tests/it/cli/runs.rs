@@ -292,3 +292,18 @@ fn a_source_without_a_known_file_is_no_error_and_says_what_was_left_out() {
       every file there is left out: its name is hidden, unfinished or excluded, or its extension is unknown; --format takes any
     ");
 }
+
+#[test]
+fn a_partition_column_that_no_file_has_is_told() {
+    insta::assert_snapshot!(say(&sandbox(), "run in out --partition-by nmae"), @"
+    exit code 0
+    -- stderr
+    done in [TIME]
+      files    3 added
+      rows     4 read, 4 written
+      bytes    48B read ([RATE]), 2.5KiB written
+      outputs  2 written
+    trouble:
+      no file has the column nmae, which is to name partitions: it is null in all rows
+    ");
+}
