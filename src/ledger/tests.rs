@@ -14,6 +14,7 @@ use crate::durable::{Disk, LocalDisk, MemoryDisk};
 use crate::model::RunReport;
 use crate::model::{
     DirtyReason, FileRecord, KeyRange, LedgerId, OutputPath, RunId, SourcePath, Timestamp, UnitId,
+    UnitRecord, deepest,
 };
 
 pub(super) fn dir() -> &'static Path {
@@ -149,6 +150,34 @@ fn every_field_of_a_batch_can_be_read_back() {
     assert_eq!(view.schemas().unwrap().len(), 1);
     let text = view.definition("f00d").unwrap();
     assert_eq!(text.as_deref(), Some("{\"format\":\"csv\"}"));
+}
+
+#[test]
+fn the_deepest_shape_comes_back_from_every_table() {
+    let disk = MemoryDisk::new();
+    let ledger = open(&disk).unwrap();
+    let unit = UnitRecord {
+        shape: deepest(),
+        ..unit("p=1/", 2)
+    };
+    let schema = SchemaVersion {
+        version: 1,
+        shape: deepest(),
+        run: RunId(1),
+        cause: "a file nests deep".to_owned(),
+    };
+    let mut batch = Batch {
+        units: [(UnitId(1), Some(unit))].into(),
+        schema: Some(schema),
+        ..Batch::default()
+    };
+    let then = batch.clone();
+    batch.open_intents = vec![Intent { then, ..intent(1) }];
+    ledger.write(&batch).unwrap();
+    let view = ledger.view().unwrap();
+    assert_eq!(view.unit(UnitId(1)).unwrap(), batch.units[&UnitId(1)]);
+    assert_eq!(view.schema().unwrap(), batch.schema);
+    assert_eq!(view.intents().unwrap(), batch.open_intents);
 }
 
 #[test]
