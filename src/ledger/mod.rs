@@ -78,6 +78,7 @@ mod apply;
 mod backend;
 mod batch;
 mod block;
+mod check;
 mod codec;
 mod error;
 mod files;

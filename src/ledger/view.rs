@@ -37,7 +37,7 @@ pub struct View {
     units: ReadOnlyTable<u64, Bytes>,
     shapes: Mutex<HashMap<Vec<u8>, Shape>>,
     transaction: ReadTransaction,
-    path: Arc<Path>,
+    pub(super) path: Arc<Path>,
     file_bytes: u64,
     /// A snapshot owns the copy that it reads.
     _copy: Option<Database>,
@@ -347,7 +347,7 @@ impl View {
         })
     }
 
-    fn all<K: SealKey, T>(
+    pub(super) fn all<K: SealKey, T>(
         &self,
         definition: TableDefinition<'static, K, Bytes>,
         decode: impl for<'k> Fn(K::SelfType<'k>, &[u8]) -> Result<T, Malformed>,
@@ -365,7 +365,7 @@ impl View {
     }
 }
 
-fn text(body: &[u8]) -> Result<String, Malformed> {
+pub(super) fn text(body: &[u8]) -> Result<String, Malformed> {
     let text = std::str::from_utf8(body).map_err(|_| Malformed("text"))?;
     Ok(text.to_owned())
 }
