@@ -18,7 +18,7 @@ use crate::model::{
 use super::batch::{Intent, IntentId, LedgerStats, Meta, SchemaVersion, UnitSummary};
 use super::block::{BlockCursor, FileRow};
 use super::codec::{Malformed, Reader, unseal};
-use super::error::{Fault, LedgerError, guarded};
+use super::error::{Fault, LedgerError, close_quietly, guarded};
 use super::files::{block_key, find};
 use super::record::{decode_intent, decode_unit, from_json, schema};
 use super::tables::{
@@ -39,8 +39,18 @@ pub struct View {
     transaction: ReadTransaction,
     pub(super) path: Arc<Path>,
     file_bytes: u64,
-    /// A snapshot owns the copy that it reads.
-    _copy: Option<Database>,
+    /// A snapshot owns the copy that it reads; it is let go of behind what reads it.
+    _copy: Option<OwnedCopy>,
+}
+
+/// Closes a snapshot's copy when it is dropped.
+struct OwnedCopy(Option<Database>);
+
+impl Drop for OwnedCopy {
+    fn drop(&mut self) {
+        let db = self.0.take();
+        close_quietly(db);
+    }
 }
 
 impl fmt::Debug for View {
@@ -66,7 +76,7 @@ impl View {
     pub(super) fn owning(db: Database, path: Arc<Path>, file_bytes: u64) -> Result<Self, Fault> {
         let view = Self::of(&db, path, file_bytes)?;
         Ok(Self {
-            _copy: Some(db),
+            _copy: Some(OwnedCopy(Some(db))),
             ..view
         })
     }

@@ -17,7 +17,7 @@ use super::apply::{apply, create_tables};
 use super::backend::{CopyBackend, Gate, StoreBackend, WRITER_TRIES, copy};
 use super::batch::{Batch, Compaction, Intent};
 use super::codec::Malformed;
-use super::error::{Fault, LedgerError, OpenError, guarded};
+use super::error::{Fault, LedgerError, OpenError, close_quietly, guarded};
 use super::migrate::{FORMAT_VERSION, migrate};
 use super::tables::{META, MetaRow, put_format};
 use super::view::View;
@@ -263,12 +263,7 @@ impl Drop for Ledger {
     fn drop(&mut self) {
         // Closing writes as well: the storage notes that no repair is needed.
         let _shut = self.gate.pass(WRITER_TRIES);
-        let db = self.db.take();
-        // A damaged file may make it panic; what was committed is on the disk either way.
-        let _ = guarded(|| {
-            drop(db);
-            Ok(())
-        });
+        close_quietly(self.db.take());
     }
 }
 
