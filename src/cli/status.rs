@@ -42,7 +42,7 @@ fn gather(opened: Opened, clock: &dyn Clock) -> anyhow::Result<Status> {
         quarantined: answer::quarantined(view)?,
         last_run: view.runs(1)?.into_iter().next(),
         ledger_bytes: view.stats()?.file_bytes,
-        held_by: opened.holder,
+        held_by: opened.holder()?,
         source: meta.source,
         ledger: meta.id.0,
         pipeline: meta.definition,

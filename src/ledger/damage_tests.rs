@@ -96,6 +96,10 @@ impl Disk for CutDisk {
     fn try_lock(&self, path: &Path, note: &str) -> io::Result<Option<Box<dyn HeldLock>>> {
         self.disk.try_lock(path, note)
     }
+
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        self.disk.is_locked(path)
+    }
 }
 
 #[derive(Debug)]

@@ -211,6 +211,14 @@ impl Fault {
     }
 }
 
+/// Says which file or directory an I/O error concerns, when it was met while opening.
+pub(super) fn io_at(path: &Path, source: io::Error) -> OpenError {
+    OpenError::Io {
+        path: path.to_owned(),
+        source,
+    }
+}
+
 /// Tells whether an I/O error speaks of the content and not of the disk: a file that ends before what its header
 /// promises, or that has no such header.
 fn is_damage(error: &io::Error) -> bool {

@@ -82,6 +82,7 @@ mod check;
 mod codec;
 mod error;
 mod files;
+mod lease;
 mod migrate;
 mod record;
 mod tables;
@@ -94,8 +95,9 @@ pub use batch::{
 };
 pub use block::FileRow;
 pub use error::{Damage, LedgerError, OpenError};
+pub use lease::holder;
 pub use view::{FileCursor, View};
-pub use writer::{Ledger, holder, set_aside, snapshot};
+pub use writer::{Ledger, set_aside, snapshot};
 
 #[cfg(test)]
 mod damage_tests;

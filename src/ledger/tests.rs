@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::block::tests::{path, record};
 use super::record::tests::{file, full_batch, intent, report, unit};
 use super::*;
-use crate::durable::{Disk, LocalDisk, MemoryDisk};
+use crate::durable::{Disk, Fault, FaultyDisk, LocalDisk, MemoryDisk};
 use crate::model::RunReport;
 use crate::model::{
     DirtyReason, FileRecord, KeyRange, LedgerId, OutputPath, RunId, SourcePath, Timestamp, UnitId,
@@ -279,6 +279,22 @@ fn a_snapshot_works_beside_a_writer_and_a_second_writer_is_refused() {
     assert_eq!(holder(&disk, dir()).unwrap(), None);
     open(&disk).unwrap().close().unwrap();
     drop(view);
+}
+
+#[test]
+fn questions_are_answered_where_nothing_may_be_written() {
+    let disk = MemoryDisk::new();
+    let ledger = open(&disk).unwrap();
+    ledger.write(&full_batch()).unwrap();
+    let read_only = FaultyDisk::new(Arc::new(disk.clone()));
+    let refused = Fault::Kind(std::io::ErrorKind::ReadOnlyFilesystem);
+    read_only.fail_where(|step| step.action.is_change(), refused);
+    let held = holder(&read_only, dir()).unwrap();
+    assert_eq!(held.as_deref(), Some("the test"));
+    let view = snapshot(Arc::new(read_only.clone()), dir()).unwrap();
+    assert_eq!(view.meta().unwrap().files, 2);
+    ledger.close().unwrap();
+    assert_eq!(holder(&read_only, dir()).unwrap(), None);
 }
 
 #[test]

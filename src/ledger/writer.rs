@@ -2,11 +2,9 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::sleep;
-use std::time::Duration;
 
 use redb::{Builder, CompactionError, Database, StorageBackend};
 
@@ -17,13 +15,13 @@ use super::apply::{apply, create_tables};
 use super::backend::{CopyBackend, Gate, StoreBackend, WRITER_TRIES, copy};
 use super::batch::{Batch, Compaction, Intent};
 use super::codec::Malformed;
-use super::error::{Fault, LedgerError, OpenError, close_quietly, guarded};
+use super::error::{Fault, LedgerError, OpenError, close_quietly, guarded, io_at};
+use super::lease::lock;
 use super::migrate::{FORMAT_VERSION, migrate};
 use super::tables::{META, MetaRow, put_format};
 use super::view::View;
 
 const FILE: &str = "ledger.redb";
-const LOCK: &str = "lock";
 /// A ledger that is being created: nothing is recorded in it yet, so what a crash leaves of it is thrown away.
 const UNBORN: &str = "ledger.new";
 
@@ -288,45 +286,6 @@ pub fn snapshot(disk: Arc<dyn Disk>, dir: &Path) -> Result<View, OpenError> {
     .map_err(|fault| fault.opening(&path))
 }
 
-/// Returns what the holder of the lock says of itself, `None` where nobody holds it.
-///
-/// # Errors
-/// What the disk reports.
-pub fn holder(disk: &dyn Disk, dir: &Path) -> io::Result<Option<String>> {
-    let path = dir.join(LOCK);
-    if disk.look(&path)?.is_none() || disk.try_lock(&path, "")?.is_some() {
-        return Ok(None);
-    }
-    note(disk, &path).map(Some)
-}
-
-fn note(disk: &dyn Disk, path: &Path) -> io::Result<String> {
-    let file = disk.open(path)?;
-    let mut bytes = vec![0; usize::try_from(file.len()).unwrap_or_default()];
-    file.read_exact_at(0, &mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// Takes the lock. [`holder`] holds it for a moment when it finds it free, so a refusal is asked for a few times.
-fn lock(disk: &dyn Disk, dir: &Path, holder: &str) -> Result<Arc<dyn HeldLock>, OpenError> {
-    let path = dir.join(LOCK);
-    for pause_millis in [2, 5, 10, 0] {
-        let taken = disk.try_lock(&path, holder);
-        if let Some(lease) = taken.map_err(|error| io_at(&path, error))? {
-            return Ok(lease.into());
-        }
-        sleep(Duration::from_millis(pause_millis));
-    }
-    // The holder may be writing its note, or be gone, by now.
-    let note = note(disk, &path).unwrap_or_default();
-    let note = if note.is_empty() {
-        "another process".to_owned()
-    } else {
-        note
-    };
-    Err(OpenError::Held { note })
-}
-
 /// Creates an empty ledger beside its place and moves it there whole: whatever a crash leaves, the file under the
 /// ledger's name is always one that opens.
 fn create(
@@ -373,13 +332,6 @@ fn builder() -> Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
     builder
-}
-
-fn io_at(path: &Path, source: io::Error) -> OpenError {
-    OpenError::Io {
-        path: PathBuf::from(path),
-        source,
-    }
 }
 
 #[cfg(test)]
