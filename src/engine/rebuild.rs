@@ -54,7 +54,11 @@ pub fn recover(target: &Target) -> Result<RecoverReport, RunError> {
         // Empty is what a recovery leaves that was killed before it had recorded anything.
         Found::Empty if !target.sink.outputs()?.is_empty() => {}
         Found::Whole | Found::Empty => return Err(RunError::NothingToRecover),
-        Found::Damaged => ledger::set_aside(&*target.disk, &target.state, &target.holder)?,
+        Found::Damaged => {
+            if !ledger::set_aside(&target.disk, &target.state, &target.holder)? {
+                return Err(RunError::NothingToRecover);
+            }
+        }
         Found::Nothing => {}
     }
     let mut report = RecoverReport {
@@ -64,6 +68,10 @@ pub fn recover(target: &Target) -> Result<RecoverReport, RunError> {
     let units = read_outputs(target, &mut report)?;
     let batch = rebuild(units, &mut report);
     let ledger = session::open(target, Absent::Rebuild)?;
+    if !is_empty(&ledger.view()?)? {
+        // While the outputs were read somebody else has recovered them, and may have gone on from there.
+        return Err(RunError::NothingToRecover);
+    }
     ledger.write(&batch)?;
     ledger.close()?;
     Ok(report)

@@ -1,14 +1,19 @@
-//! Whether a ledger is whole: every row of every table read once.
+//! Whether a ledger is whole: every row of every table read once. What is not is set aside.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::durable::Disk;
 use crate::model::{KeyRange, Shape};
 
 use super::codec::{Malformed, Reader};
-use super::error::{Fault, LedgerError};
+use super::error::{Fault, LedgerError, OpenError, io_at};
+use super::lease::lock;
 use super::record::from_json;
 use super::tables::{DEFINITIONS, PARTITIONS, REASONS, SHAPES};
 use super::view::View;
+use super::writer::{FILE, snapshot};
 
 impl View {
     /// Reads every row of every table, and counts files and units. A ledger that opens may still be damaged: its
@@ -65,4 +70,45 @@ impl View {
         }
         Err(Fault::from(Malformed(what)).at(&self.path))
     }
+}
+
+/// What a damaged ledger is called from then on, with a number where that name is taken.
+const ASIDE: &str = "ledger.damaged";
+
+/// Moves a damaged ledger out of the way, so that a new one can be made beside it; tells whether it did. With the lock
+/// in hand it looks once more: somebody else may have put another in its place since, and one that is whole stays.
+/// Earlier ones that were set aside are kept.
+///
+/// # Errors
+/// [`OpenError::Held`] where another holds the lock; [`OpenError::Missing`] where there is none; else what the disk
+/// reports.
+pub fn set_aside(disk: &Arc<dyn Disk>, dir: &Path, holder: &str) -> Result<bool, OpenError> {
+    let _lease = lock(disk.as_ref(), dir, holder)?;
+    if is_whole(disk, dir)? {
+        return Ok(false);
+    }
+    let at = |error| io_at(dir, error);
+    let aside = free_name(disk.as_ref(), dir).map_err(at)?;
+    disk.rename(&dir.join(FILE), &aside).map_err(at)?;
+    disk.sync_dir(dir).map_err(at)?;
+    Ok(true)
+}
+
+fn is_whole(disk: &Arc<dyn Disk>, dir: &Path) -> Result<bool, OpenError> {
+    let view = match snapshot(Arc::clone(disk), dir) {
+        Ok(view) => view,
+        Err(OpenError::Corrupt { .. }) => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    Ok(!view.check().is_err_and(|error| error.is_corrupt()))
+}
+
+fn free_name(disk: &dyn Disk, dir: &Path) -> std::io::Result<PathBuf> {
+    let mut name = dir.join(ASIDE);
+    let mut number = 1_u64;
+    while disk.look(&name)?.is_some() {
+        number += 1;
+        name = dir.join(format!("{ASIDE}-{number}"));
+    }
+    Ok(name)
 }

@@ -382,6 +382,31 @@ fn a_file_that_was_cut_or_is_none_is_corrupt() {
 }
 
 #[test]
+fn only_a_damaged_ledger_is_set_aside_and_earlier_ones_are_kept() {
+    let (bytes, _) = sample();
+    let disk = disk_with(&bytes);
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let set_aside = || set_aside(&shared, dir(), "the test");
+    assert!(!set_aside().unwrap());
+    assert!(Ledger::exists(&disk, dir()).unwrap());
+    for damage in [b"first", b"other"] {
+        let store = disk.open_store(&dir().join("ledger.redb")).unwrap();
+        store.write_all_at(0, damage).unwrap();
+        let held = disk.try_lock(&dir().join("lock"), "a run").unwrap();
+        assert!(matches!(set_aside(), Err(OpenError::Held { .. })));
+        drop(held);
+        assert!(set_aside().unwrap());
+        assert!(matches!(set_aside(), Err(OpenError::Missing)));
+    }
+    for (name, damage) in [("ledger.damaged", b"first"), ("ledger.damaged-2", b"other")] {
+        let mut found = [0; 5];
+        let file = disk.open(&dir().join(name)).unwrap();
+        file.read_exact_at(0, &mut found).unwrap();
+        assert_eq!(&found, damage);
+    }
+}
+
+#[test]
 fn a_newer_format_is_refused_and_left_as_it_is() {
     let disk = MemoryDisk::new();
     let ledger = open(&disk).unwrap();

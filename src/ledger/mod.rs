@@ -15,7 +15,8 @@
 //!
 //! # Files
 //! In the state directory: `ledger.redb`, the database; `lock`, with a note on its holder; `gate`, a lock that the
-//! writer holds for each transaction and a reader while it copies; `ledger.new`, a ledger that is being created.
+//! writer holds for each transaction and a reader while it copies; `ledger.damaged`, `ledger.damaged-2` and so on, what
+//! [`set_aside`] took out of the way; `ledger.new`, a ledger that is being created.
 //! The last is filled, synced and closed under that name and then renamed, so a file under the ledger's own name has
 //! always been a whole ledger: if it is empty or cut now, that is damage and not a beginning.
 //!
@@ -94,10 +95,11 @@ pub use batch::{
     SchemaVersion, UnitSummary,
 };
 pub use block::FileRow;
+pub use check::set_aside;
 pub use error::{Damage, LedgerError, OpenError};
 pub use lease::holder;
 pub use view::{FileCursor, View};
-pub use writer::{Ledger, set_aside, snapshot};
+pub use writer::{Ledger, snapshot};
 
 #[cfg(test)]
 mod damage_tests;

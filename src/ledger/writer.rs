@@ -21,7 +21,7 @@ use super::migrate::{FORMAT_VERSION, migrate};
 use super::tables::{META, MetaRow, put_format};
 use super::view::View;
 
-const FILE: &str = "ledger.redb";
+pub(super) const FILE: &str = "ledger.redb";
 /// A ledger that is being created: nothing is recorded in it yet, so what a crash leaves of it is thrown away.
 const UNBORN: &str = "ledger.new";
 
@@ -31,17 +31,6 @@ const CACHE_BYTES: usize = 48 << 20;
 const SPARSE_BYTES: u64 = 4 << 20;
 /// Changing fewer than one row in so many leaves no space worth walking through the ledger for.
 const SPARSE_SHARE: u64 = 16;
-
-/// Moves a damaged ledger out of the way, so that a new one can be made beside it.
-///
-/// # Errors
-/// [`OpenError::Held`] where another holds the lock; else what the disk reports.
-pub fn set_aside(disk: &dyn Disk, dir: &Path, holder: &str) -> Result<(), OpenError> {
-    let _lease = lock(disk, dir, holder)?;
-    disk.rename(&dir.join(FILE), &dir.join("ledger.damaged"))
-        .and_then(|()| disk.sync_dir(dir))
-        .map_err(|error| io_at(dir, error))
-}
 
 /// The writer's handle to a ledger. As long as it lives, no other can be opened.
 ///
