@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use redb::StorageBackend;
 
-use crate::durable::{Disk, HeldLock, StoreFile};
+use crate::durable::{Disk, HeldLock, Kind, StoreFile};
 use crate::model::ReadAt;
 
 /// The ledger's file as the storage sees it.
@@ -122,8 +122,18 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// Returns a copy of the ledger's file that holds one committed state, or `None` where there is no file.
 ///
 /// The storage never overwrites a page that the last commit can reach; a commit makes new pages reachable by
-/// rewriting the header, and only the commit after it may reuse what the first one freed. A copy is therefore
-/// consistent if the header was the same before and after: whatever was written meanwhile is unreachable from it.
+/// rewriting the header, and only the commit after it may reuse what the first one freed. If the header was the same
+/// before and after, at most one commit was under way, and all that the one before it can reach was at rest.
+///
+/// The commit under way may be there by half. The storage writes header and pages in one flush, in any order, so that
+/// the header of the copy may name a commit whose pages are not in it yet: what a power cut leaves behind as well. The
+/// header has two slots, the newer commit's and the one's before it, and says that the file was not closed. So opening
+/// the copy checks all pages by their checksums, and where the newer commit is not whole falls back to the other slot.
+/// A commit in two phases, as the storage makes when it compacts and closes, and would make for quick repairs, has no
+/// such way back: there the pages are in the file before the header names them. To be relied on is one or the other;
+/// whoever changes how the ledger commits has to look at this again.
+///
+/// The length is looked at as well: compacting cuts the file behind a commit, and growing lengthens it before one.
 ///
 /// # Errors
 /// What the disk reports; `TimedOut` where commits came faster than the file could be copied.
@@ -151,8 +161,14 @@ pub(super) fn copy(disk: Arc<dyn Disk>, dir: &Path, path: &Path) -> io::Result<O
 /// Copies the file without asking for the gate; `None` where a commit came between.
 pub(super) fn copy_once(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u8>>> {
     let file = disk.open(path)?;
-    let length = usize::try_from(file.len()).map_err(io::Error::other)?;
-    let mut bytes = vec![0; length];
+    let file_bytes = file.len();
+    let length = usize::try_from(file_bytes).map_err(io::Error::other)?;
+    let mut bytes = Vec::new();
+    // The file may be larger than the memory, which is no reason to end the process.
+    bytes
+        .try_reserve_exact(length)
+        .map_err(|error| io::Error::new(io::ErrorKind::OutOfMemory, error))?;
+    bytes.resize(length, 0);
     let mut offset = 0;
     for chunk in bytes.chunks_mut(CHUNK_BYTES) {
         file.read_exact_at(offset, chunk)?;
@@ -161,7 +177,10 @@ pub(super) fn copy_once(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u
     let mut header = [0; HEADER_BYTES];
     let header = &mut header[..length.min(HEADER_BYTES)];
     file.read_exact_at(0, header)?;
-    Ok((bytes.get(..header.len()) == Some(header)).then_some(bytes))
+    // An open file may go on telling the length that it had when it was opened.
+    let is_at_rest = bytes.get(..header.len()) == Some(header)
+        && disk.look(path)? == Some(Kind::File(file_bytes));
+    Ok(is_at_rest.then_some(bytes))
 }
 
 /// A copy of the file in memory; the storage repairs it as it would the file.

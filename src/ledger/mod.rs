@@ -25,8 +25,8 @@
 //! of the file in memory, opened there, and repaired there where the writer had it open. That the copy holds one
 //! committed state rests on how redb writes: pages that the last commit can reach are never overwritten; a commit
 //! makes new pages reachable by rewriting the header in the first page; only the transaction after it may reuse what
-//! it freed. So if the header is the same before and after the copy, everything reachable from it was at rest, and
-//! else the copy is made again. The gate only saves the second try: a reader that finds it shut for long, or may not
+//! it freed. So if header and length are the same before and after the copy, the last commit but one at least is in it
+//! whole, and redb's repair finds it (see `backend`); else the copy is made again. The gate only saves the second try: a reader that finds it shut for long, or may not
 //! write to the directory, does without, and so does a writer when a reader hangs. The price is memory for the
 //! file's length while the snapshot lives; for a million files, packed as below, that is about 130 MB.
 //!

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::block::tests::{path, record};
 use super::record::tests::{file, full_batch, intent, report, unit};
 use super::*;
-use crate::durable::{Disk, Fault, FaultyDisk, LocalDisk, MemoryDisk};
+use crate::durable::{Action, Disk, Fault, FaultyDisk, LocalDisk, MemoryDisk, Step};
 use crate::model::RunReport;
 use crate::model::{
     DirtyReason, FileRecord, KeyRange, LedgerId, OutputPath, RunId, SourcePath, Timestamp, UnitId,
@@ -420,6 +420,26 @@ fn copies_made_while_a_writer_commits_hold_one_committed_state() {
             copies += 1;
         }
     });
+}
+
+#[test]
+fn a_copy_of_a_file_that_grows_meanwhile_is_made_again() {
+    let disk = MemoryDisk::new();
+    open(&disk).unwrap().close().unwrap();
+    let path = dir().join("ledger.redb");
+    let file = disk.open_store(&path).unwrap();
+    let (longer, grown) = (file.len() + 4096, AtomicBool::new(false));
+    let growing = FaultyDisk::new(Arc::new(disk.clone()));
+    let grows = move |step: &Step| {
+        if step.action == Action::Read && !grown.swap(true, Ordering::Relaxed) {
+            file.set_len(longer).unwrap();
+        }
+        false
+    };
+    growing.fail_where(grows, Fault::System(5));
+    assert_eq!(super::backend::copy_once(&growing, &path).unwrap(), None);
+    let copied = super::backend::copy_once(&growing, &path).unwrap();
+    assert_eq!(copied.map(|bytes| bytes.len() as u64), Some(longer));
 }
 
 #[test]
