@@ -83,10 +83,12 @@ impl StorageBackend for StoreBackend {
 /// Neither depends on it: a reader that finds the gate shut for too long, or may not use it, copies all the same
 /// and looks whether a commit came between (see [`copy`]); a writer goes on after a while, so that a reader which
 /// hangs cannot hold up a run.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Gate {
     disk: Arc<dyn Disk>,
     path: PathBuf,
+    /// Whoever is in it has been waited for in vain: it is not waited for again until it was once found open.
+    stuck: AtomicBool,
 }
 
 const PAUSE: Duration = Duration::from_millis(1);
@@ -96,18 +98,28 @@ impl Gate {
         Self {
             disk,
             path: dir.join("gate"),
+            stuck: AtomicBool::new(false),
         }
     }
 
-    /// Waits for the gate, but no longer than `tries` pauses.
+    /// Waits for the gate, but no longer than `tries` pauses, and only once for the same who hangs in it.
     pub(super) fn pass(&self, tries: usize) -> Option<Box<dyn HeldLock>> {
+        let tries = if self.stuck.load(Ordering::Relaxed) {
+            1
+        } else {
+            tries
+        };
         for _ in 0..tries {
             match self.disk.try_lock(&self.path, "") {
-                Ok(Some(held)) => return Some(held),
+                Ok(Some(held)) => {
+                    self.stuck.store(false, Ordering::Relaxed);
+                    return Some(held);
+                }
                 Ok(None) => sleep(PAUSE),
                 Err(_) => return None,
             }
         }
+        self.stuck.store(true, Ordering::Relaxed);
         None
     }
 }
@@ -228,5 +240,32 @@ impl StorageBackend for CopyBackend {
             bytes[start..end].copy_from_slice(data);
         });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::durable::{FaultyDisk, MemoryDisk};
+
+    #[test]
+    fn who_hangs_in_the_gate_is_waited_for_once() {
+        let memory = MemoryDisk::new();
+        memory.create_dir_all(Path::new("/state")).unwrap();
+        let counting = FaultyDisk::new(Arc::new(memory.clone()));
+        let gate = Gate::new(Arc::new(counting.clone()), Path::new("/state"));
+        let hang = || memory.try_lock(Path::new("/state/gate"), "").unwrap();
+        let tries = |most: usize| {
+            let before = counting.changes();
+            let passed = gate.pass(most).is_some();
+            (passed, counting.changes() - before)
+        };
+        let hanging = hang();
+        assert_eq!(tries(3), (false, 3));
+        assert_eq!(tries(5_000), (false, 1));
+        drop(hanging);
+        assert_eq!(tries(5_000), (true, 1));
+        let _hanging = hang();
+        assert_eq!(tries(3), (false, 3));
     }
 }
