@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -323,6 +323,47 @@ fn a_writer_that_lost_its_lock_writes_nothing_more() {
             .find(|(path, _)| path.ends_with("ledger.redb"))
     };
     assert_eq!(ledger_of(disk.files()), ledger_of(before));
+}
+
+/// Returns a disk that loses the lock of the ledger during change `number`, counted from now on.
+fn losing_the_lock(disk: &MemoryDisk, number: usize) -> FaultyDisk {
+    let losing = FaultyDisk::new(Arc::new(disk.clone()));
+    let (inner, left) = (disk.clone(), AtomicUsize::new(number));
+    let lose = move |step: &Step| {
+        let counts = step.action.is_change() && step.action != Action::Lock;
+        if counts && left.fetch_sub(1, Ordering::Relaxed) == 0 {
+            inner.remove_file(&dir().join("lock")).unwrap();
+        }
+        false
+    };
+    losing.fail_where(lose, Fault::System(5));
+    losing
+}
+
+#[test]
+fn a_writer_that_loses_its_lock_within_a_write_says_so() {
+    let disk = MemoryDisk::new();
+    open(&disk).unwrap().close().unwrap();
+    let open_on = |disk: FaultyDisk| {
+        Ledger::open(
+            Arc::new(disk),
+            dir(),
+            &|| LedgerId("id".to_owned()),
+            "the test",
+        )
+    };
+    let counting = FaultyDisk::new(Arc::new(disk.clone()));
+    let ledger = open_on(counting.clone()).unwrap();
+    let opening = counting.history();
+    let opening = opening.iter().filter(|step| step.action != Action::Lock);
+    let first_write = opening.count();
+    ledger.close().unwrap();
+    let ledger = open_on(losing_the_lock(&disk, first_write)).unwrap();
+    let lost = ledger.write(&full_batch());
+    assert!(
+        matches!(lost, Err(LedgerError::LostLease { .. })),
+        "{lost:?}"
+    );
 }
 
 #[test]

@@ -207,8 +207,7 @@ impl Ledger {
 
     fn writable(&self) -> Result<&Database, LedgerError> {
         if !self.lease.is_held() {
-            let path = self.path.to_path_buf();
-            return Err(LedgerError::LostLease { path });
+            return Err(self.lost_lease());
         }
         if self.stopped.load(Ordering::Acquire) {
             return Err(self.stopped_error());
@@ -222,11 +221,20 @@ impl Ledger {
 
     /// As [`Self::attempt`], for work after whose failure the file must not be written any more.
     fn stopping<T>(&self, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, LedgerError> {
-        let result = self.attempt(work);
-        if result.is_err() {
+        self.attempt(work).map_err(|error| {
             self.stopped.store(true, Ordering::Release);
-        }
-        result
+            // Each write asks for the lock, and what comes back through the storage no longer says that it was this.
+            if self.lease.is_held() {
+                error
+            } else {
+                self.lost_lease()
+            }
+        })
+    }
+
+    fn lost_lease(&self) -> LedgerError {
+        let path = self.path.to_path_buf();
+        LedgerError::LostLease { path }
     }
 
     fn stopped_error(&self) -> LedgerError {
