@@ -45,12 +45,17 @@ pub(super) fn lock(
         }
         sleep(Duration::from_millis(pause_millis));
     }
+    Err(held(disk, dir))
+}
+
+/// Returns the error that names whoever holds the lock; also where it was lost to him.
+pub(super) fn held(disk: &dyn Disk, dir: &Path) -> OpenError {
     // The holder may be writing its note, or be gone, by now.
-    let note = note(disk, &path).unwrap_or_default();
+    let note = note(disk, &dir.join(LOCK)).unwrap_or_default();
     let note = if note.is_empty() {
         "another process".to_owned()
     } else {
         note
     };
-    Err(OpenError::Held { note })
+    OpenError::Held { note }
 }

@@ -367,6 +367,34 @@ fn a_writer_that_loses_its_lock_within_a_write_says_so() {
 }
 
 #[test]
+fn a_ledger_is_not_put_in_its_place_by_who_has_lost_the_lock() {
+    let beginning = || {
+        let disk = MemoryDisk::new();
+        disk.create_dir_all(dir()).unwrap();
+        disk
+    };
+    let open_on = |disk: FaultyDisk| {
+        Ledger::open(
+            Arc::new(disk),
+            dir(),
+            &|| LedgerId("id".to_owned()),
+            "the test",
+        )
+    };
+    let counting = FaultyDisk::new(Arc::new(beginning()));
+    open_on(counting.clone()).unwrap();
+    let steps = counting.history().into_iter();
+    let steps = steps.filter(|step| step.action != Action::Lock);
+    let steps = steps.take_while(|step| step.action != Action::Rename);
+    for number in 0..steps.count() {
+        let disk = beginning();
+        open_on(losing_the_lock(&disk, number)).unwrap_err();
+        let found = Ledger::exists(&disk, dir()).unwrap();
+        assert!(!found, "the lock was lost at change {number}");
+    }
+}
+
+#[test]
 fn an_empty_batch_leaves_the_file_as_it_is() {
     let disk = MemoryDisk::new();
     let ledger = open(&disk).unwrap();

@@ -16,7 +16,7 @@ use super::backend::{CopyBackend, Gate, StoreBackend, WRITER_TRIES, copy};
 use super::batch::{Batch, Compaction, Intent};
 use super::codec::Malformed;
 use super::error::{Fault, LedgerError, OpenError, close_quietly, guarded, io_at};
-use super::lease::lock;
+use super::lease::{held, lock};
 use super::migrate::{FORMAT_VERSION, migrate};
 use super::tables::{META, MetaRow, put_format};
 use super::view::View;
@@ -305,6 +305,10 @@ fn create(
         Ok(())
     })
     .map_err(|fault| fault.opening(&unborn))?;
+    // Renaming does not go through the storage, which asks for the lock before each of its writes.
+    if !lease.is_held() {
+        return Err(held(disk, dir));
+    }
     let to = dir.join(FILE);
     let from = unborn.clone();
     publish(disk, &[Move { from, to }]).map_err(at)
