@@ -420,6 +420,17 @@ fn a_newer_format_is_refused_and_left_as_it_is() {
     }
 }
 
+#[test]
+fn a_format_before_the_first_is_no_format() {
+    let disk = MemoryDisk::new();
+    let ledger = open(&disk).unwrap();
+    super::writer::tests::pretend_format(&ledger, 0);
+    ledger.close().unwrap();
+    for error in [open(&disk).unwrap_err(), peek(&disk).unwrap_err()] {
+        assert!(matches!(error, OpenError::Corrupt { .. }), "{error}");
+    }
+}
+
 const FIXTURE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/fixtures/ledger-v1/ledger.redb.zst"
