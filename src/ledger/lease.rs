@@ -24,11 +24,17 @@ pub fn holder(disk: &dyn Disk, dir: &Path) -> io::Result<Option<String>> {
     note(disk, &path).map(Some)
 }
 
+/// What is read of a note, at most: whoever can write to the directory can put anything in its place.
+const NOTE_BYTES: u64 = 1024;
+
+/// Returns the note as one that can be shown: nothing in it moves a cursor or changes a colour.
 fn note(disk: &dyn Disk, path: &Path) -> io::Result<String> {
     let file = disk.open(path)?;
-    let mut bytes = vec![0; usize::try_from(file.len()).unwrap_or_default()];
+    let length = usize::try_from(file.len().min(NOTE_BYTES)).unwrap_or_default();
+    let mut bytes = vec![0; length];
     file.read_exact_at(0, &mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(text.chars().filter(|c| !c.is_control()).collect())
 }
 
 /// Takes the lock. Whoever asks for the [`holder`] may be in the way for a moment, so a refusal is asked for a few times.

@@ -282,6 +282,19 @@ fn a_snapshot_works_beside_a_writer_and_a_second_writer_is_refused() {
 }
 
 #[test]
+fn a_note_is_shown_short_and_without_control_characters() {
+    let disk = MemoryDisk::new();
+    disk.create_dir_all(dir()).unwrap();
+    let note = format!("run\u{1b}[31m 7\r\n\u{9b}{}", "x".repeat(5_000_000));
+    let _held = disk.try_lock(&dir().join("lock"), &note).unwrap();
+    let told = holder(&disk, dir()).unwrap().unwrap();
+    assert!(told.starts_with("run[31m 7xxx"), "{told}");
+    assert!(told.len() < 1_024);
+    let refused = open(&disk).unwrap_err();
+    assert!(matches!(refused, OpenError::Held { note } if note == told));
+}
+
+#[test]
 fn questions_are_answered_where_nothing_may_be_written() {
     let disk = MemoryDisk::new();
     let ledger = open(&disk).unwrap();
