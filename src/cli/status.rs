@@ -41,7 +41,7 @@ fn gather(opened: Opened, clock: &dyn Clock) -> anyhow::Result<Status> {
         dirty: answer::dirty(view)?,
         quarantined: answer::quarantined(view)?,
         last_run: view.runs(1)?.into_iter().next(),
-        ledger_bytes: view.stats()?.file_bytes,
+        ledger_bytes: view.file_bytes(),
         held_by: opened.holder()?,
         source: meta.source,
         ledger: meta.id.0,

@@ -319,7 +319,13 @@ impl View {
         self.one(DEFINITIONS, fingerprint, text)
     }
 
-    /// Returns how large the ledger is; walks through all of it.
+    /// Returns the length of the file (of the copy, in a snapshot).
+    #[must_use]
+    pub fn file_bytes(&self) -> u64 {
+        self.file_bytes
+    }
+
+    /// Returns how large the ledger is and what takes the room; walks through all of it.
     ///
     /// # Errors
     /// See [`Self::meta`].
