@@ -343,6 +343,7 @@ impl View {
                 let table = self.transaction.open_untyped_table(handle)?.stats()?;
                 let used = table.stored_bytes() + table.metadata_bytes();
                 stats.live_bytes += used;
+                stats.fragmented_bytes += table.fragmented_bytes();
                 if is_files {
                     stats.files_bytes = used + table.fragmented_bytes();
                 }

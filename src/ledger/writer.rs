@@ -147,7 +147,7 @@ impl Ledger {
     pub fn compact_if_sparse(&mut self) -> Result<Compaction, LedgerError> {
         self.writable()?;
         let before_bytes = self.file_bytes()?;
-        if before_bytes < SPARSE_BYTES || !self.may_be_sparse()? || !self.is_sparse(before_bytes)? {
+        if before_bytes < SPARSE_BYTES || !self.may_be_sparse()? || !self.is_sparse()? {
             return Ok(Compaction::NotNeeded);
         }
         let _shut = self.gate.pass(WRITER_TRIES);
@@ -197,8 +197,8 @@ impl Ledger {
         Ok(changed > 0 && changed.saturating_mul(SPARSE_SHARE) >= self.view()?.meta()?.files)
     }
 
-    fn is_sparse(&self, file_bytes: u64) -> Result<bool, LedgerError> {
-        Ok(self.view()?.stats()?.live_bytes * 2 <= file_bytes)
+    fn is_sparse(&self) -> Result<bool, LedgerError> {
+        Ok(self.view()?.stats()?.is_sparse())
     }
 
     fn db(&self) -> Result<&Database, LedgerError> {
