@@ -12,6 +12,8 @@ use redb::StorageBackend;
 use crate::durable::{Disk, HeldLock, Kind, StoreFile};
 use crate::model::ReadAt;
 
+use super::place::Place;
+
 /// The ledger's file as the storage sees it.
 ///
 /// It fails stopped: after an error, or once the lease is lost, nothing is read or written until the ledger has
@@ -21,27 +23,27 @@ pub(super) struct StoreBackend {
     store: Box<dyn StoreFile>,
     /// Weak, so that a view which outlives the ledger does not keep the pipeline locked.
     lease: Weak<dyn HeldLock>,
-    stopped: AtomicBool,
+    place: Arc<Place>,
 }
 
 impl StoreBackend {
-    pub(super) fn new(store: Box<dyn StoreFile>, lease: Weak<dyn HeldLock>) -> Self {
+    pub(super) fn new(
+        store: Box<dyn StoreFile>,
+        lease: Weak<dyn HeldLock>,
+        place: Arc<Place>,
+    ) -> Self {
         Self {
             store,
             lease,
-            stopped: AtomicBool::new(false),
+            place,
         }
     }
 
     fn attempt<T>(&self, operation: impl FnOnce(&dyn StoreFile) -> io::Result<T>) -> io::Result<T> {
-        if self.stopped.load(Ordering::Acquire) {
-            return Err(io::Error::other("the ledger stopped after a failure"));
+        if let Some(cause) = self.place.cause() {
+            return Err(cause);
         }
-        let result = operation(self.store.as_ref());
-        if result.is_err() {
-            self.stopped.store(true, Ordering::Release);
-        }
-        result
+        operation(self.store.as_ref()).inspect_err(|error| self.place.stop(error))
     }
 
     fn change(&self, operation: impl FnOnce(&dyn StoreFile) -> io::Result<()>) -> io::Result<()> {
@@ -197,27 +199,33 @@ pub(super) fn copy_once(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u
 
 /// A copy of the file in memory; the storage repairs it as it would the file.
 #[derive(Debug)]
-pub(super) struct CopyBackend(RwLock<Vec<u8>>);
+pub(super) struct CopyBackend {
+    bytes: RwLock<Vec<u8>>,
+    place: Arc<Place>,
+}
 
 impl CopyBackend {
-    pub(super) fn new(bytes: Vec<u8>) -> Self {
-        Self(RwLock::new(bytes))
+    pub(super) fn new(bytes: Vec<u8>, place: Arc<Place>) -> Self {
+        let bytes = RwLock::new(bytes);
+        Self { bytes, place }
     }
 
     fn change(&self, change: impl FnOnce(&mut Vec<u8>)) {
-        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.bytes.write().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
 impl StorageBackend for CopyBackend {
     fn len(&self) -> io::Result<u64> {
-        let bytes = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let bytes = self.bytes.read().unwrap_or_else(PoisonError::into_inner);
         Ok(bytes.len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let bytes = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        bytes.read_exact_at(offset, out)
+        let bytes = self.bytes.read().unwrap_or_else(PoisonError::into_inner);
+        bytes
+            .read_exact_at(offset, out)
+            .inspect_err(|error| self.place.stop(error))
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -246,7 +254,47 @@ impl StorageBackend for CopyBackend {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::durable::{FaultyDisk, MemoryDisk};
+    use crate::durable::{Action, Fault, FaultyDisk, MemoryDisk};
+    use crate::ledger::LedgerError;
+
+    #[test]
+    fn whoever_comes_after_a_failure_is_told_what_it_was() {
+        const ESTALE: i32 = 116;
+        let path = Path::new("/state/ledger.redb");
+        let memory = MemoryDisk::new();
+        memory.create_dir_all(Path::new("/state")).unwrap();
+        for fault in [
+            Fault::Kind(io::ErrorKind::UnexpectedEof),
+            Fault::System(ESTALE),
+        ] {
+            let disk = FaultyDisk::new(Arc::new(memory.clone()));
+            let place = Place::new(path.to_owned());
+            let lease: Arc<dyn HeldLock> = Arc::from(
+                memory
+                    .try_lock(Path::new("/state/lock"), "")
+                    .unwrap()
+                    .unwrap(),
+            );
+            let store = disk.open_store(path).unwrap();
+            let backend = StoreBackend::new(store, Arc::downgrade(&lease), Arc::clone(&place));
+            backend.write(0, b"1234").unwrap();
+            disk.fail_where(|step| step.action == Action::Read, fault);
+            backend.read(0, &mut [0; 4]).unwrap_err();
+            disk.heal();
+            let again = backend.read(0, &mut [0; 4]).unwrap_err();
+            assert_eq!(again.to_string(), fault.error().to_string());
+            backend.write(0, b"5678").unwrap_err();
+            // What the storage says to whoever did not meet the failure himself.
+            let later = place.error(super::super::error::Fault::Storage(redb::Error::PreviousIo));
+            match (fault, later) {
+                (Fault::Kind(_), LedgerError::Corrupt { .. }) => {}
+                (_, LedgerError::Io { source, .. }) => {
+                    assert_eq!(source.raw_os_error(), Some(ESTALE));
+                }
+                (_, later) => panic!("{later:?}"),
+            }
+        }
+    }
 
     #[test]
     fn who_hangs_in_the_gate_is_waited_for_once() {

@@ -8,7 +8,7 @@ use crate::durable::Disk;
 use crate::model::{KeyRange, Shape};
 
 use super::codec::{Malformed, Reader};
-use super::error::{Fault, LedgerError, OpenError, io_at};
+use super::error::{LedgerError, OpenError, io_at};
 use super::lease::lock;
 use super::record::from_json;
 use super::tables::{DEFINITIONS, PARTITIONS, REASONS, SHAPES};
@@ -68,7 +68,7 @@ impl View {
         if holds {
             return Ok(());
         }
-        Err(Fault::from(Malformed(what)).at(&self.path))
+        Err(self.place.error(Malformed(what).into()))
     }
 }
 

@@ -360,6 +360,37 @@ fn bent_bytes_are_noticed_or_do_no_harm() {
     assert!(noticed > 50, "{noticed}");
 }
 
+fn many_files(count: u64) -> Batch {
+    let path = |n: u64| SourcePath::from(format!("path-{n:05}").as_str());
+    Batch {
+        files: (0..count).map(|n| (path(n), Some(file(n)))).collect(),
+        ..Batch::default()
+    }
+}
+
+#[test]
+fn a_cursor_goes_no_further_behind_damage() {
+    let disk = MemoryDisk::new();
+    let ledger = open(&disk).unwrap();
+    ledger.write(&many_files(1_000)).unwrap();
+    super::writer::tests::bend_second_block(&ledger);
+    let view = ledger.view().unwrap();
+    let mut cursor = view.files(&KeyRange::all()).unwrap();
+    let mut rows = 0;
+    let first = loop {
+        match cursor.next() {
+            Ok(Some(_)) => rows += 1,
+            Ok(None) => panic!("the damage was not noticed"),
+            Err(error) => break error,
+        }
+    };
+    assert!(rows > 0 && first.is_corrupt(), "{first}");
+    for _ in 0..3 {
+        let again = cursor.next().unwrap_err();
+        assert_eq!(format!("{again:?}"), format!("{first:?}"));
+    }
+}
+
 #[test]
 fn a_bent_copy_is_let_go_of_without_a_panic() {
     let (bytes, _) = sample();

@@ -85,6 +85,7 @@ mod error;
 mod files;
 mod lease;
 mod migrate;
+mod place;
 mod record;
 mod tables;
 mod view;

@@ -18,6 +18,7 @@ use super::codec::Malformed;
 use super::error::{Fault, LedgerError, OpenError, close_quietly, guarded, io_at};
 use super::lease::{held, lock};
 use super::migrate::{FORMAT_VERSION, migrate};
+use super::place::Place;
 use super::tables::{META, MetaRow, put_format};
 use super::view::View;
 
@@ -43,14 +44,14 @@ pub struct Ledger {
     changed: AtomicU64,
     gate: Gate,
     disk: Arc<dyn Disk>,
-    path: Arc<Path>,
+    place: Arc<Place>,
     /// Last, so that the storage is closed before another may open it.
     lease: Arc<dyn HeldLock>,
 }
 
 impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Ledger({})", self.path.display())
+        write!(f, "Ledger({})", self.place.path().display())
     }
 }
 
@@ -71,18 +72,20 @@ impl Ledger {
             .map_err(|error| io_at(dir, error))?;
         let lease = lock(disk.as_ref(), dir, holder)?;
         let gate = Gate::new(Arc::clone(&disk), dir);
-        let path: Arc<Path> = dir.join(FILE).into();
+        let place = Place::new(dir.join(FILE));
+        let path = place.path();
         let shut = gate.pass(WRITER_TRIES);
-        let found = disk.look(&path).map_err(|error| io_at(&path, error))?;
+        let found = disk.look(path).map_err(|error| io_at(path, error))?;
         if found.is_none() {
             create(disk.as_ref(), dir, &lease, new_id)?;
         }
         let db = guarded(|| {
-            let store = disk.open_store(&path).map_err(redb::Error::Io);
+            let store = disk.open_store(path).map_err(redb::Error::Io);
             let store = store.map_err(Fault::Storage)?;
-            open_database(StoreBackend::new(store, Arc::downgrade(&lease)))
+            let lease = Arc::downgrade(&lease);
+            open_database(StoreBackend::new(store, lease, Arc::clone(&place)))
         })
-        .map_err(|fault| fault.opening(&path))?;
+        .map_err(|fault| fault.opening(path))?;
         drop(shut);
         Ok(Self {
             db: Some(db),
@@ -90,7 +93,7 @@ impl Ledger {
             changed: AtomicU64::new(0),
             gate,
             disk,
-            path,
+            place,
             lease,
         })
     }
@@ -116,7 +119,7 @@ impl Ledger {
     pub fn view(&self) -> Result<View, LedgerError> {
         let file_bytes = self.file_bytes()?;
         let db = self.db()?;
-        self.attempt(|| View::of(db, Arc::clone(&self.path), file_bytes))
+        self.attempt(|| View::of(db, Arc::clone(&self.place), file_bytes))
     }
 
     /// Records `batch` in one transaction, durable when this returns. An empty batch costs nothing.
@@ -216,7 +219,7 @@ impl Ledger {
     }
 
     fn attempt<T>(&self, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, LedgerError> {
-        guarded(work).map_err(|fault| fault.at(&self.path))
+        guarded(work).map_err(|fault| self.place.error(fault))
     }
 
     /// As [`Self::attempt`], for work after whose failure the file must not be written any more.
@@ -233,21 +236,21 @@ impl Ledger {
     }
 
     fn lost_lease(&self) -> LedgerError {
-        let path = self.path.to_path_buf();
+        let path = self.place.path().to_path_buf();
         LedgerError::LostLease { path }
     }
 
     fn stopped_error(&self) -> LedgerError {
-        let path = self.path.to_path_buf();
+        let path = self.place.path().to_path_buf();
         LedgerError::Stopped { path }
     }
 
     fn file_bytes(&self) -> Result<u64, LedgerError> {
-        match self.disk.look(&self.path) {
+        match self.disk.look(self.place.path()) {
             Ok(Some(Kind::File(bytes))) => Ok(bytes),
             Ok(_) => Ok(0),
             Err(source) => Err(LedgerError::Io {
-                path: self.path.to_path_buf(),
+                path: self.place.path().to_path_buf(),
                 source,
             }),
         }
@@ -268,19 +271,20 @@ impl Drop for Ledger {
 /// # Errors
 /// [`OpenError::Missing`] where there is no ledger; else where it is damaged, of a newer format, or cannot be read.
 pub fn snapshot(disk: Arc<dyn Disk>, dir: &Path) -> Result<View, OpenError> {
-    let path: Arc<Path> = dir.join(FILE).into();
-    let found = disk.look(&path).map_err(|error| io_at(&path, error))?;
+    let place = Place::new(dir.join(FILE));
+    let path = place.path();
+    let found = disk.look(path).map_err(|error| io_at(path, error))?;
     if found.is_none() {
         return Err(OpenError::Missing);
     }
-    let copied = copy(disk, dir, &path).map_err(|error| io_at(&path, error))?;
+    let copied = copy(disk, dir, path).map_err(|error| io_at(path, error))?;
     let bytes = copied.ok_or(OpenError::Missing)?;
     let file_bytes = bytes.len() as u64;
     guarded(|| {
-        let db = open_database(CopyBackend::new(bytes))?;
-        View::owning(db, Arc::clone(&path), file_bytes)
+        let db = open_database(CopyBackend::new(bytes, Arc::clone(&place)))?;
+        View::owning(db, Arc::clone(&place), file_bytes)
     })
-    .map_err(|fault| fault.opening(&path))
+    .map_err(|fault| fault.opening(path))
 }
 
 /// Creates an empty ledger beside its place and moves it there whole: whatever a crash leaves, the file under the
@@ -295,7 +299,7 @@ fn create(
     let at = |error| io_at(&unborn, error);
     disk.remove_file(&unborn).map_err(at)?;
     let store = disk.open_store(&unborn).map_err(at)?;
-    let backend = StoreBackend::new(store, Arc::downgrade(lease));
+    let backend = StoreBackend::new(store, Arc::downgrade(lease), Place::new(unborn.clone()));
     guarded(|| {
         let db = builder().create_with_backend(backend)?;
         let transaction = db.begin_write()?;
@@ -337,12 +341,29 @@ fn builder() -> Builder {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use redb::ReadableTable;
+
+    use super::super::tables::FILES;
     use super::*;
 
     /// Makes `ledger` look as if a program with another format had written it.
     pub(in crate::ledger) fn pretend_format(ledger: &Ledger, version: u32) {
         let transaction = ledger.db().unwrap().begin_write().unwrap();
         put_format(&mut transaction.open_table(META).unwrap(), version).unwrap();
+        transaction.commit().unwrap();
+    }
+
+    /// Bends the second block of files.
+    pub(in crate::ledger) fn bend_second_block(ledger: &Ledger) {
+        let transaction = ledger.db().unwrap().begin_write().unwrap();
+        {
+            let mut files = transaction.open_table(FILES).unwrap();
+            let second = files.iter().unwrap().nth(1).unwrap().unwrap();
+            let (key, mut block) = (second.0.value().to_vec(), second.1.value().to_vec());
+            drop(second);
+            block[100] ^= 1;
+            files.insert(key.as_slice(), block.as_slice()).unwrap();
+        }
         transaction.commit().unwrap();
     }
 }
