@@ -40,7 +40,9 @@
 //!
 //! # Format, version 1
 //! All values are sealed: eight bytes of BLAKE3 over body and key, then the body (see `codec`). Texts are UTF-8, keys sort by
-//! bytes, numbers as keys sort as numbers.
+//! bytes, numbers as keys sort as numbers. A key is sealed in as redb lays it out: a text or bytes as they are, a number
+//! in eight bytes, low first; the pair of `partitions` as the length of the text, the text and the number. That length
+//! is one byte below 254; else the byte 254 and two bytes, or 255 and four, low first.
 //!
 //! | table | key | body |
 //! |---|---|---|
