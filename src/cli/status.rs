@@ -12,7 +12,7 @@ use super::target::{Opened, open};
 /// Shows how a pipeline stands.
 pub(super) fn status(args: &TargetArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
     let opened = open(args.layer(), session.file)?;
-    let status = gather(opened, &SystemClock::new())?;
+    let status = gather(&opened, &SystemClock::new())?;
     let detail = session.talk.detail;
     session
         .talk
@@ -20,7 +20,7 @@ pub(super) fn status(args: &TargetArgs, session: &Session<'_>) -> anyhow::Result
     Ok(Ending::Done)
 }
 
-fn gather(opened: Opened, clock: &dyn Clock) -> anyhow::Result<Status> {
+fn gather(opened: &Opened, clock: &dyn Clock) -> anyhow::Result<Status> {
     let view = &opened.view;
     let meta = view.meta()?;
     let (mut outputs, mut rows, mut bytes) = (0, 0, 0);
