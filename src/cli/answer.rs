@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Context;
 use serde::Serialize;
 
 use crate::detect::{Change, Reason, Verdict};
@@ -180,7 +181,10 @@ pub(super) fn dirty(view: &View) -> Result<Vec<Dirty>, LedgerError> {
 /// See [`files_by_standing`].
 pub(super) fn explanation(view: &View, path: &str) -> anyhow::Result<Option<Explanation>> {
     let stored = view.reason(path)?;
-    let stored: Option<Verdict> = stored.map(|json| serde_json::from_str(&json)).transpose()?;
+    let stored: Option<Verdict> = stored
+        .map(|json| serde_json::from_str(&json))
+        .transpose()
+        .with_context(|| format!("cannot read the decision that is stored for {path}"))?;
     let file = view.file(path)?;
     // Most files are only ever added, so the ledger leaves that verdict out.
     let added = || Verdict::new(Change::Added, Reason::NoRecord);
@@ -234,5 +238,33 @@ fn unit(id: UnitId, unit: &UnitRecord, path: &str, dirty: Option<&DirtyReason>) 
         members: unit.members.len() as u64,
         dirty: dirty.cloned(),
         outputs: outputs.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::durable::MemoryDisk;
+    use crate::ledger::{Batch, Ledger};
+    use crate::model::LedgerId;
+
+    #[test]
+    fn a_decision_that_cannot_be_read_names_its_file() {
+        let id = || LedgerId("id".to_owned());
+        let disk = Arc::new(MemoryDisk::new());
+        let ledger = Ledger::open(disk, Path::new("/state"), &id, "the test").unwrap();
+        let reasons = [("a.csv".into(), Some("{}".to_owned()))].into();
+        let batch = Batch {
+            reasons,
+            ..Batch::default()
+        };
+        ledger.write(&batch).unwrap();
+        let error = explanation(&ledger.view().unwrap(), "a.csv").unwrap_err();
+        let text = error.to_string();
+        assert_eq!(text, "cannot read the decision that is stored for a.csv");
+        assert!(error.chain().count() > 1);
     }
 }

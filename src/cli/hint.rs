@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use crate::config::{BadValue, FileError, PlaceError, SettingError};
 use crate::engine::RunError;
-use crate::ledger::OpenError;
+use crate::ledger::{LedgerError, OpenError};
 
 use super::usage::UsageError;
 
@@ -17,11 +17,13 @@ pub(super) fn hint(error: &anyhow::Error) -> Option<String> {
             let setting = || cause.downcast_ref().and_then(of_setting);
             let file = || cause.downcast_ref().and_then(of_file);
             let open = || cause.downcast_ref().and_then(of_open);
+            let ledger = || cause.downcast_ref().and_then(of_ledger);
             let run = || cause.downcast_ref().and_then(of_run);
             usage
                 .or_else(setting)
                 .or_else(file)
                 .or_else(open)
+                .or_else(ledger)
                 .or_else(run)
         })
         .map(str::to_owned)
@@ -83,6 +85,16 @@ fn of_open(error: &OpenError) -> Option<&'static str> {
         OpenError::Newer { .. } => Some(NEWER),
         OpenError::Corrupt { .. } => Some(CORRUPT),
         OpenError::Io { source, .. } => of_io(source.kind()),
+    }
+}
+
+fn of_ledger(error: &LedgerError) -> Option<&'static str> {
+    match error {
+        LedgerError::Corrupt { .. } => Some(CORRUPT),
+        LedgerError::LostLease { .. } => Some(HELD),
+        LedgerError::Io { .. } | LedgerError::Stopped { .. } | LedgerError::NestedIntent { .. } => {
+            None
+        }
     }
 }
 
@@ -175,6 +187,16 @@ mod tests {
             let told = [RunError::Open(open), sink].map(|error| hint(&error.into()).is_some());
             assert_eq!(told, [hinted, hinted], "{kind}");
         }
+    }
+
+    #[test]
+    fn a_ledger_that_is_damaged_or_lost_while_it_is_open_has_its_hint() {
+        let path = || "out/ledger.redb".into();
+        let lost = LedgerError::LostLease { path: path() };
+        let error = anyhow::Error::new(RunError::Ledger(lost));
+        assert_eq!(hint(&error).as_deref(), Some(HELD));
+        let stopped = LedgerError::Stopped { path: path() };
+        assert_eq!(hint(&anyhow::Error::new(stopped)), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::target::{Opened, open};
 /// Shows how a pipeline stands.
 pub(super) fn status(args: &TargetArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
     let opened = open(args.layer(), session.file)?;
-    let status = gather(opened, &SystemClock::new())?;
+    let status = gather(&opened, &SystemClock::new())?;
     let detail = session.talk.detail;
     session
         .talk
@@ -20,7 +20,7 @@ pub(super) fn status(args: &TargetArgs, session: &Session<'_>) -> anyhow::Result
     Ok(Ending::Done)
 }
 
-fn gather(opened: Opened, clock: &dyn Clock) -> anyhow::Result<Status> {
+fn gather(opened: &Opened, clock: &dyn Clock) -> anyhow::Result<Status> {
     let view = &opened.view;
     let meta = view.meta()?;
     let (mut outputs, mut rows, mut bytes) = (0, 0, 0);
@@ -41,8 +41,8 @@ fn gather(opened: Opened, clock: &dyn Clock) -> anyhow::Result<Status> {
         dirty: answer::dirty(view)?,
         quarantined: answer::quarantined(view)?,
         last_run: view.runs(1)?.into_iter().next(),
-        ledger_bytes: view.stats()?.file_bytes,
-        held_by: opened.holder,
+        ledger_bytes: view.file_bytes(),
+        held_by: opened.holder()?,
         source: meta.source,
         ledger: meta.id.0,
         pipeline: meta.definition,

@@ -19,7 +19,7 @@ use super::places::{TargetPlaces, source_place, target_places};
 use super::settings::{layers, resolve};
 use super::usage::UsageError;
 
-/// What the ledger of a target tells, and whether somebody is writing it.
+/// What the ledger of a target tells.
 pub(super) struct Opened {
     /// The outputs.
     pub(super) target: PathBuf,
@@ -27,8 +27,17 @@ pub(super) struct Opened {
     pub(super) state: PathBuf,
     /// The ledger as it is committed now.
     pub(super) view: View,
-    /// What the holder of the lock says of itself.
-    pub(super) holder: Option<String>,
+}
+
+impl Opened {
+    /// Returns what the holder of the lock says of itself, where somebody is writing the ledger.
+    ///
+    /// # Errors
+    /// Where the lock cannot be looked at.
+    pub(super) fn holder(&self) -> anyhow::Result<Option<String>> {
+        ledger::holder(&LocalDisk::new(), &self.state)
+            .with_context(|| format!("cannot look at the lock in {}", self.state.display()))
+    }
 }
 
 /// Resolves the settings of one command.
@@ -46,15 +55,12 @@ pub(super) fn settings(flags: Layer, file: Option<&Path>) -> anyhow::Result<Sett
 pub(super) fn open(flags: Layer, file: Option<&Path>) -> anyhow::Result<Opened> {
     let TargetPlaces { target, state } = target_places(&settings(flags, file)?)?;
     let disk: Arc<dyn Disk> = Arc::new(LocalDisk::new());
-    let holder = ledger::holder(disk.as_ref(), &state)
-        .with_context(|| format!("cannot look at the lock in {}", state.display()))?;
     let view = ledger::snapshot(disk, &state)
         .with_context(|| format!("cannot ask the ledger of {}", target.display()))?;
     Ok(Opened {
         target,
         state,
         view,
-        holder,
     })
 }
 

@@ -39,6 +39,8 @@
 //! - **Arrow**: the file format and the stream format, with or without compressed bodies; read from front to back.
 //! - **Text**: only by request, each line with its number.
 //! - A byte order mark is skipped.
+//! - Whatever the format, columns nest no deeper than [`MAX_NESTING`](crate::model::MAX_NESTING); of JSON that is true
+//!   of every value, also where a column keeps it as text.
 //! - **Compressed**: gzip, zstd, bzip2, xz, lz4 (frames) and snappy (framed), told by the extension. Where the format
 //!   is told by the extension too, the first bytes have the last word: a `.csv` that is a gzip file is read as one.
 //!   Any number of members, frames or streams; something else behind the last of them is an error. A file that

@@ -14,7 +14,7 @@ use arrow::error::ArrowError;
 
 use super::cast::cast_array;
 use super::{BATCH_BYTES, BATCH_ROWS, MAX_COLUMNS, Malformed};
-use crate::model::{Column, Shape};
+use crate::model::{Column, MAX_NESTING, Shape};
 use crate::schema::{canonical, fits};
 
 /// Runs a call into a reader, and returns its words where it fails.
@@ -176,14 +176,17 @@ pub(super) fn shape_of(
     let names = schema.fields().iter().map(|field| field.name().clone());
     let names = super::unique_names(names.collect());
     let columns = names.into_iter().zip(schema.fields());
-    Ok(Shape {
-        columns: columns
-            .map(|(name, field)| Column {
-                name,
-                data_type: canonical(field.data_type()),
-            })
-            .collect(),
-    })
+    let columns = columns.map(|(name, field)| Column {
+        name,
+        data_type: canonical(field.data_type()),
+    });
+    let columns: Vec<Column> = columns.collect();
+    match columns.iter().find(|column| column.nesting() > MAX_NESTING) {
+        Some(Column { name, .. }) => Err(malformed(format!(
+            "the column {name:?} is nested more than {MAX_NESTING} levels deep"
+        ))),
+        None => Ok(Shape { columns }),
+    }
 }
 
 /// Refuses structs in which a name stands for two fields.

@@ -44,7 +44,7 @@ pub enum Action {
     Read,
     /// [`Disk::list`].
     List,
-    /// [`Disk::look`].
+    /// [`Disk::look`] and [`Disk::is_locked`].
     Look,
 }
 
@@ -265,6 +265,11 @@ impl Disk for FaultyDisk {
     fn try_lock(&self, path: &Path, note: &str) -> io::Result<Option<Box<dyn HeldLock>>> {
         self.step(Action::Lock, path)?;
         self.inner.try_lock(path, note)
+    }
+
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        self.step(Action::Look, path)?;
+        self.inner.is_locked(path)
     }
 }
 

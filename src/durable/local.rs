@@ -155,6 +155,18 @@ impl Disk for LocalDisk {
             }
         }
     }
+
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        let Some(file) = unless_missing(File::open(path))? else {
+            return Ok(false);
+        };
+        // A shared lock can be had by any number at once, and through a file that may only be read.
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
 }
 
 fn directory_of(path: &Path) -> &Path {

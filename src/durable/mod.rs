@@ -117,6 +117,13 @@ pub trait Disk: Send + Sync + Debug {
     /// # Errors
     /// What the system reports.
     fn try_lock(&self, path: &Path, note: &str) -> io::Result<Option<Box<dyn HeldLock>>>;
+
+    /// Tells whether anybody holds the lock file `path`; one that is not there is held by nobody. It changes nothing
+    /// and needs no right to, but whoever tries to take the lock at that very moment may be refused.
+    ///
+    /// # Errors
+    /// What the system reports.
+    fn is_locked(&self, path: &Path) -> io::Result<bool>;
 }
 
 /// A file being written.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array,
     Float64Array, Int64Array, Int64Builder, ListBuilder, RecordBatch, StringArray, StructArray,
-    TimestampMicrosecondArray,
+    TimestampMicrosecondArray, new_null_array,
 };
 use arrow::buffer::NullBuffer;
 use arrow::compute::concat_batches;
@@ -14,7 +14,7 @@ use parquet::file::metadata::ParquetMetaDataReader;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{ContentHash, ReadAt, Shape, SourcePath, UnitId};
+use crate::model::{ContentHash, ReadAt, Shape, SourcePath, UnitId, deepest};
 
 type Files = Arc<Mutex<Vec<Vec<u8>>>>;
 
@@ -77,6 +77,15 @@ fn encode(
     target_file_size: u64,
     batches: &[(usize, RecordBatch)],
 ) -> Vec<(EncodedFile, Vec<u8>)> {
+    encode_with(schema, target_file_size, batches, &footer)
+}
+
+fn encode_with(
+    schema: &SchemaRef,
+    target_file_size: u64,
+    batches: &[(usize, RecordBatch)],
+    footer: &dyn Fn(usize, &[u64]) -> Footer,
+) -> Vec<(EncodedFile, Vec<u8>)> {
     let files = Files::default();
     let mut open = |_: usize| -> io::Result<Box<dyn EncodeSink>> {
         Ok(Box::new(MemorySink {
@@ -85,7 +94,7 @@ fn encode(
         }))
     };
     let options = EncodeOptions { target_file_size };
-    let mut encoder = PartitionEncoder::new(options, schema.clone(), 2, &mut open, &footer);
+    let mut encoder = PartitionEncoder::new(options, schema.clone(), 2, &mut open, footer);
     for (member, batch) in batches {
         encoder.push(*member, batch).unwrap();
     }
@@ -192,6 +201,24 @@ fn what_is_written_is_read_again_for_every_type() {
     assert_eq!(files.len(), 1);
     assert_eq!(files[0].0.member_rows, [0, 20_000]);
     assert_eq!(read(&files[0].1), table);
+}
+
+#[test]
+fn a_footer_comes_back_however_deep_its_columns_nest() {
+    let deepest = deepest();
+    let schema = deepest.to_arrow();
+    let columns = schema.fields().iter();
+    let columns = columns.map(|field| new_null_array(field.data_type(), 3));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), columns.collect()).unwrap();
+    let footer = |number, member_rows: &[u64]| Footer {
+        shape: deepest.clone(),
+        ..footer(number, member_rows)
+    };
+    let files = encode_with(&schema, u64::MAX, &[(0, batch.clone())], &footer);
+    let bytes = files[0].1.clone();
+    assert_eq!(read(&bytes), batch);
+    let back = read_footer(Arc::new(bytes)).unwrap().unwrap();
+    assert_eq!(back.shape, deepest);
 }
 
 #[test]

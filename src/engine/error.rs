@@ -84,8 +84,8 @@ pub enum RunError {
         #[source]
         source: rayon::ThreadPoolBuildError,
     },
-    /// There is a ledger, and it opens.
-    #[error("the ledger is there and opens, so there is nothing to recover")]
+    /// There is a ledger, and it is whole.
+    #[error("the ledger is there and whole, so there is nothing to recover")]
     NothingToRecover,
     /// A signal stopped a preview before all was looked at.
     #[error("interrupted before it was known what there is to do")]

@@ -20,7 +20,7 @@ use super::pipeline::Target;
 use super::recover::hash_of;
 use super::session::{self, Absent};
 use crate::encode::{Footer, FooterError, FooterInput, read_footer};
-use crate::ledger::{self, Batch, OpenError, SchemaVersion, View};
+use crate::ledger::{self, Batch, LedgerError, OpenError, SchemaVersion, View};
 use crate::model::{
     DirtyReason, FileRecord, Fingerprint, Member, OutputPath, OutputRecord, RunId, Shape,
     SourcePath, Standing, UnitId, UnitRecord,
@@ -45,21 +45,21 @@ pub struct RecoverReport {
     pub foreign: Vec<OutputPath>,
 }
 
-/// Rebuilds the ledger from the target's outputs. A ledger that opens is not replaced.
+/// Rebuilds the ledger from the target's outputs. A ledger that is whole is not replaced.
 ///
 /// # Errors
 /// [`RunError::NothingToRecover`] where the ledger is fine; [`RunError::Held`] while a run goes on.
 pub fn recover(target: &Target) -> Result<RecoverReport, RunError> {
-    match ledger::snapshot(target.disk.clone(), &target.state) {
+    match look(target)? {
         // Empty is what a recovery leaves that was killed before it had recorded anything.
-        Ok(view) if !is_empty(&view)? || target.sink.outputs()?.is_empty() => {
-            return Err(RunError::NothingToRecover);
+        Found::Empty if !target.sink.outputs()?.is_empty() => {}
+        Found::Whole | Found::Empty => return Err(RunError::NothingToRecover),
+        Found::Damaged => {
+            if !ledger::set_aside(&target.disk, &target.state, &target.holder)? {
+                return Err(RunError::NothingToRecover);
+            }
         }
-        Ok(_) | Err(OpenError::Missing) => {}
-        Err(OpenError::Corrupt { .. }) => {
-            ledger::set_aside(&*target.disk, &target.state, &target.holder)?;
-        }
-        Err(error) => return Err(error.into()),
+        Found::Nothing => {}
     }
     let mut report = RecoverReport {
         version: 1,
@@ -68,12 +68,44 @@ pub fn recover(target: &Target) -> Result<RecoverReport, RunError> {
     let units = read_outputs(target, &mut report)?;
     let batch = rebuild(units, &mut report);
     let ledger = session::open(target, Absent::Rebuild)?;
+    if !is_empty(&ledger.view()?)? {
+        // While the outputs were read somebody else has recovered them, and may have gone on from there.
+        return Err(RunError::NothingToRecover);
+    }
     ledger.write(&batch)?;
     ledger.close()?;
     Ok(report)
 }
 
-fn is_empty(view: &View) -> Result<bool, RunError> {
+/// What stands in the place of the ledger.
+enum Found {
+    /// A ledger that knows of something.
+    Whole,
+    /// A ledger that knows of nothing.
+    Empty,
+    /// What was a ledger, or something else.
+    Damaged,
+    /// No file.
+    Nothing,
+}
+
+fn look(target: &Target) -> Result<Found, RunError> {
+    let view = match ledger::snapshot(target.disk.clone(), &target.state) {
+        Ok(view) => view,
+        Err(OpenError::Missing) => return Ok(Found::Nothing),
+        Err(OpenError::Corrupt { .. }) => return Ok(Found::Damaged),
+        Err(error) => return Err(error.into()),
+    };
+    // That it opens says little: what is bent may be noticed only by a run that asks for just that row.
+    match view.check().and_then(|()| is_empty(&view)) {
+        Ok(true) => Ok(Found::Empty),
+        Ok(false) => Ok(Found::Whole),
+        Err(error) if error.is_corrupt() => Ok(Found::Damaged),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_empty(view: &View) -> Result<bool, LedgerError> {
     let meta = view.meta()?;
     Ok(meta.files == 0 && meta.units == 0)
 }

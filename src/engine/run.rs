@@ -12,7 +12,7 @@ use super::pipeline::Pipeline;
 use super::portion::{Later, Portion};
 use super::prepare::{Preparation, Prepared, record_plan};
 use super::same_content::{self, Skipped};
-use super::session::{self, Absent};
+use super::session::{self, Absent, Upkeep};
 use super::verify::{Changes, HashAdded, verify};
 use super::{definition, report};
 use crate::config::{PathPartitions, SameContent};
@@ -30,7 +30,7 @@ use crate::plan::{self, Budget, OpenUnit, Plan, UnitBounds};
 /// # Errors
 /// [`RunError`] where the run ended before it was done. Trouble with single files or units is in the report.
 pub fn run(pipeline: &Pipeline, control: &Control) -> Result<RunReport, RunError> {
-    let mut ledger = session::open(&pipeline.target, Absent::Begin)?;
+    let ledger = session::open(&pipeline.target, Absent::Begin)?;
     let pool = pool(pipeline)?;
     let meta = ledger.view()?.meta()?;
     let pass = Pass::new(pipeline, control, &pool, &meta)?;
@@ -42,10 +42,12 @@ pub fn run(pipeline: &Pipeline, control: &Control) -> Result<RunReport, RunError
             return Err(error);
         }
     };
-    if report.units.written > 0 || report.files.removed > 0 {
-        ledger.compact_if_sparse()?;
-    }
-    ledger.close()?;
+    let upkeep = if report.units.written > 0 || report.files.removed > 0 {
+        Upkeep::Compact
+    } else {
+        Upkeep::Nothing
+    };
+    session::close(ledger, upkeep)?;
     control.progress().enter(Phase::Finished);
     Ok(report)
 }

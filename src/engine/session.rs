@@ -1,9 +1,9 @@
-//! Opens a target with its ledger for a run: lock, mark, recovery.
+//! Opens a target with its ledger for a run: lock, mark, recovery; and closes the ledger behind it.
 
 use super::error::RunError;
 use super::pipeline::Target;
 use super::recover;
-use crate::ledger::{Ledger, Meta, OpenError};
+use crate::ledger::{Ledger, LedgerError, Meta, OpenError};
 use crate::model::{ContentHash, LedgerId};
 
 /// What to do where there is no ledger.
@@ -43,6 +43,37 @@ pub(super) fn open(target: &Target, absent: Absent) -> Result<Ledger, RunError> 
     check_mark(target, &meta, absent)?;
     recover::mend(&ledger, &*target.sink)?;
     Ok(ledger)
+}
+
+/// What to do for the ledger behind a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Upkeep {
+    /// Make it smaller, where that pays.
+    Compact,
+    /// Leave it as it is.
+    Nothing,
+}
+
+/// Closes the ledger behind a run that is recorded.
+///
+/// What the run did stands whether that works or not, so housekeeping does not decide how it ended. A lock that was
+/// lost does: somebody else may have been writing meanwhile.
+///
+/// # Errors
+/// [`LedgerError::LostLease`].
+pub(super) fn close(mut ledger: Ledger, upkeep: Upkeep) -> Result<(), LedgerError> {
+    let mut failed = false;
+    if upkeep == Upkeep::Compact {
+        match ledger.compact_if_sparse() {
+            Err(lost @ LedgerError::LostLease { .. }) => return Err(lost),
+            other => failed = other.is_err(),
+        }
+    }
+    match ledger.close() {
+        // The next one that opens it repairs what the failure left.
+        Err(LedgerError::Stopped { .. }) if failed => Ok(()),
+        other => other,
+    }
 }
 
 /// A target that has a mark had a ledger. It is refused before another one is begun, which would be in the way of
@@ -96,5 +127,87 @@ fn check_mark(target: &Target, meta: &Meta, absent: Absent) -> Result<(), RunErr
             units: meta.units,
         }),
         Some(_) | None => Ok(target.sink.set_mark(&meta.id)?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::durable::{Action, Disk, Fault, FaultyDisk, Kind, MemoryDisk};
+    use crate::ledger::Batch;
+    use crate::model::{FileRecord, Fingerprint, KeyRange, RunId, SourcePath, Standing};
+
+    const STATE: &str = "/state";
+    const FILES: u64 = 60_000;
+
+    fn open(disk: Arc<dyn Disk>) -> Ledger {
+        let id = || LedgerId("id".to_owned());
+        Ledger::open(disk, Path::new(STATE), &id, "the test").unwrap()
+    }
+
+    fn record(n: u64) -> FileRecord {
+        FileRecord {
+            seen: Fingerprint::unseen(n),
+            racy: false,
+            hash: Some(ContentHash::of(&n.to_le_bytes())),
+            standing: Standing::Loaded,
+            unit: None,
+            run: RunId(1),
+        }
+    }
+
+    /// Returns a disk with a ledger that has lost all that was in it, open.
+    fn sparse() -> (FaultyDisk, Ledger) {
+        let disk = FaultyDisk::new(Arc::new(MemoryDisk::new()));
+        let ledger = open(Arc::new(disk.clone()));
+        let path = |n: u64| SourcePath::from(format!("a/directory/of/files/{n:09}.csv").as_str());
+        let steps: [fn(u64) -> Option<FileRecord>; 2] = [|n| Some(record(n)), |_| None];
+        for step in steps {
+            let batch = Batch {
+                files: (0..FILES).map(|n| (path(n), step(n))).collect(),
+                ..Batch::default()
+            };
+            ledger.write(&batch).unwrap();
+        }
+        // Smaller ones are left as they are.
+        let length = disk.look(&Path::new(STATE).join("ledger.redb")).unwrap();
+        assert!(
+            matches!(length, Some(Kind::File(4_194_304..))),
+            "{length:?}"
+        );
+        (disk, ledger)
+    }
+
+    #[test]
+    fn a_run_that_is_recorded_is_done_though_its_ledger_cannot_be_made_smaller() {
+        let (disk, ledger) = sparse();
+        let full = Fault::Kind(std::io::ErrorKind::StorageFull);
+        disk.fail_where(|step| step.action == Action::WriteStore, full);
+        close(ledger, Upkeep::Compact).unwrap();
+        disk.heal();
+        let ledger = open(Arc::new(disk));
+        let view = ledger.view().unwrap();
+        assert_eq!(view.meta().unwrap().files, 0);
+        assert!(
+            view.files(&KeyRange::all())
+                .unwrap()
+                .next()
+                .unwrap()
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_lock_that_was_lost_is_told_at_the_very_end() {
+        let (disk, ledger) = sparse();
+        disk.remove_file(&Path::new(STATE).join("lock")).unwrap();
+        let lost = close(ledger, Upkeep::Compact);
+        assert!(
+            matches!(lost, Err(LedgerError::LostLease { .. })),
+            "{lost:?}"
+        );
     }
 }

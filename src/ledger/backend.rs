@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use redb::StorageBackend;
 
-use crate::durable::{Disk, HeldLock, StoreFile};
+use crate::durable::{Disk, HeldLock, Kind, StoreFile};
 use crate::model::ReadAt;
+
+use super::place::Place;
 
 /// The ledger's file as the storage sees it.
 ///
@@ -21,27 +23,27 @@ pub(super) struct StoreBackend {
     store: Box<dyn StoreFile>,
     /// Weak, so that a view which outlives the ledger does not keep the pipeline locked.
     lease: Weak<dyn HeldLock>,
-    stopped: AtomicBool,
+    place: Arc<Place>,
 }
 
 impl StoreBackend {
-    pub(super) fn new(store: Box<dyn StoreFile>, lease: Weak<dyn HeldLock>) -> Self {
+    pub(super) fn new(
+        store: Box<dyn StoreFile>,
+        lease: Weak<dyn HeldLock>,
+        place: Arc<Place>,
+    ) -> Self {
         Self {
             store,
             lease,
-            stopped: AtomicBool::new(false),
+            place,
         }
     }
 
     fn attempt<T>(&self, operation: impl FnOnce(&dyn StoreFile) -> io::Result<T>) -> io::Result<T> {
-        if self.stopped.load(Ordering::Acquire) {
-            return Err(io::Error::other("the ledger stopped after a failure"));
+        if let Some(cause) = self.place.cause() {
+            return Err(cause);
         }
-        let result = operation(self.store.as_ref());
-        if result.is_err() {
-            self.stopped.store(true, Ordering::Release);
-        }
-        result
+        operation(self.store.as_ref()).inspect_err(|error| self.place.stop(error))
     }
 
     fn change(&self, operation: impl FnOnce(&dyn StoreFile) -> io::Result<()>) -> io::Result<()> {
@@ -83,10 +85,12 @@ impl StorageBackend for StoreBackend {
 /// Neither depends on it: a reader that finds the gate shut for too long, or may not use it, copies all the same
 /// and looks whether a commit came between (see [`copy`]); a writer goes on after a while, so that a reader which
 /// hangs cannot hold up a run.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Gate {
     disk: Arc<dyn Disk>,
     path: PathBuf,
+    /// Whoever is in it has been waited for in vain: it is not waited for again until it was once found open.
+    stuck: AtomicBool,
 }
 
 const PAUSE: Duration = Duration::from_millis(1);
@@ -96,18 +100,28 @@ impl Gate {
         Self {
             disk,
             path: dir.join("gate"),
+            stuck: AtomicBool::new(false),
         }
     }
 
-    /// Waits for the gate, but no longer than `tries` pauses.
+    /// Waits for the gate, but no longer than `tries` pauses, and only once for the same who hangs in it.
     pub(super) fn pass(&self, tries: usize) -> Option<Box<dyn HeldLock>> {
+        let tries = if self.stuck.load(Ordering::Relaxed) {
+            1
+        } else {
+            tries
+        };
         for _ in 0..tries {
             match self.disk.try_lock(&self.path, "") {
-                Ok(Some(held)) => return Some(held),
+                Ok(Some(held)) => {
+                    self.stuck.store(false, Ordering::Relaxed);
+                    return Some(held);
+                }
                 Ok(None) => sleep(PAUSE),
                 Err(_) => return None,
             }
         }
+        self.stuck.store(true, Ordering::Relaxed);
         None
     }
 }
@@ -122,8 +136,18 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// Returns a copy of the ledger's file that holds one committed state, or `None` where there is no file.
 ///
 /// The storage never overwrites a page that the last commit can reach; a commit makes new pages reachable by
-/// rewriting the header, and only the commit after it may reuse what the first one freed. A copy is therefore
-/// consistent if the header was the same before and after: whatever was written meanwhile is unreachable from it.
+/// rewriting the header, and only the commit after it may reuse what the first one freed. If the header was the same
+/// before and after, at most one commit was under way, and all that the one before it can reach was at rest.
+///
+/// The commit under way may be there by half. The storage writes header and pages in one flush, in any order, so that
+/// the header of the copy may name a commit whose pages are not in it yet: what a power cut leaves behind as well. The
+/// header has two slots, the newer commit's and the one's before it, and says that the file was not closed. So opening
+/// the copy checks all pages by their checksums, and where the newer commit is not whole falls back to the other slot.
+/// A commit in two phases, as the storage makes when it compacts and closes, and would make for quick repairs, has no
+/// such way back: there the pages are in the file before the header names them. To be relied on is one or the other;
+/// whoever changes how the ledger commits has to look at this again.
+///
+/// The length is looked at as well: compacting cuts the file behind a commit, and growing lengthens it before one.
 ///
 /// # Errors
 /// What the disk reports; `TimedOut` where commits came faster than the file could be copied.
@@ -151,8 +175,14 @@ pub(super) fn copy(disk: Arc<dyn Disk>, dir: &Path, path: &Path) -> io::Result<O
 /// Copies the file without asking for the gate; `None` where a commit came between.
 pub(super) fn copy_once(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u8>>> {
     let file = disk.open(path)?;
-    let length = usize::try_from(file.len()).map_err(io::Error::other)?;
-    let mut bytes = vec![0; length];
+    let file_bytes = file.len();
+    let length = usize::try_from(file_bytes).map_err(io::Error::other)?;
+    let mut bytes = Vec::new();
+    // The file may be larger than the memory, which is no reason to end the process.
+    bytes
+        .try_reserve_exact(length)
+        .map_err(|error| io::Error::new(io::ErrorKind::OutOfMemory, error))?;
+    bytes.resize(length, 0);
     let mut offset = 0;
     for chunk in bytes.chunks_mut(CHUNK_BYTES) {
         file.read_exact_at(offset, chunk)?;
@@ -161,32 +191,41 @@ pub(super) fn copy_once(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u
     let mut header = [0; HEADER_BYTES];
     let header = &mut header[..length.min(HEADER_BYTES)];
     file.read_exact_at(0, header)?;
-    Ok((bytes.get(..header.len()) == Some(header)).then_some(bytes))
+    // An open file may go on telling the length that it had when it was opened.
+    let is_at_rest = bytes.get(..header.len()) == Some(header)
+        && disk.look(path)? == Some(Kind::File(file_bytes));
+    Ok(is_at_rest.then_some(bytes))
 }
 
 /// A copy of the file in memory; the storage repairs it as it would the file.
 #[derive(Debug)]
-pub(super) struct CopyBackend(RwLock<Vec<u8>>);
+pub(super) struct CopyBackend {
+    bytes: RwLock<Vec<u8>>,
+    place: Arc<Place>,
+}
 
 impl CopyBackend {
-    pub(super) fn new(bytes: Vec<u8>) -> Self {
-        Self(RwLock::new(bytes))
+    pub(super) fn new(bytes: Vec<u8>, place: Arc<Place>) -> Self {
+        let bytes = RwLock::new(bytes);
+        Self { bytes, place }
     }
 
     fn change(&self, change: impl FnOnce(&mut Vec<u8>)) {
-        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.bytes.write().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
 impl StorageBackend for CopyBackend {
     fn len(&self) -> io::Result<u64> {
-        let bytes = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let bytes = self.bytes.read().unwrap_or_else(PoisonError::into_inner);
         Ok(bytes.len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let bytes = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        bytes.read_exact_at(offset, out)
+        let bytes = self.bytes.read().unwrap_or_else(PoisonError::into_inner);
+        bytes
+            .read_exact_at(offset, out)
+            .inspect_err(|error| self.place.stop(error))
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -209,5 +248,72 @@ impl StorageBackend for CopyBackend {
             bytes[start..end].copy_from_slice(data);
         });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::durable::{Action, Fault, FaultyDisk, MemoryDisk};
+    use crate::ledger::LedgerError;
+
+    #[test]
+    fn whoever_comes_after_a_failure_is_told_what_it_was() {
+        const ESTALE: i32 = 116;
+        let path = Path::new("/state/ledger.redb");
+        let memory = MemoryDisk::new();
+        memory.create_dir_all(Path::new("/state")).unwrap();
+        for fault in [
+            Fault::Kind(io::ErrorKind::UnexpectedEof),
+            Fault::System(ESTALE),
+        ] {
+            let disk = FaultyDisk::new(Arc::new(memory.clone()));
+            let place = Place::new(path.to_owned());
+            let lease: Arc<dyn HeldLock> = Arc::from(
+                memory
+                    .try_lock(Path::new("/state/lock"), "")
+                    .unwrap()
+                    .unwrap(),
+            );
+            let store = disk.open_store(path).unwrap();
+            let backend = StoreBackend::new(store, Arc::downgrade(&lease), Arc::clone(&place));
+            backend.write(0, b"1234").unwrap();
+            disk.fail_where(|step| step.action == Action::Read, fault);
+            backend.read(0, &mut [0; 4]).unwrap_err();
+            disk.heal();
+            let again = backend.read(0, &mut [0; 4]).unwrap_err();
+            assert_eq!(again.to_string(), fault.error().to_string());
+            backend.write(0, b"5678").unwrap_err();
+            // What the storage says to whoever did not meet the failure himself.
+            let later = place.error(super::super::error::Fault::Storage(redb::Error::PreviousIo));
+            match (fault, later) {
+                (Fault::Kind(_), LedgerError::Corrupt { .. }) => {}
+                (_, LedgerError::Io { source, .. }) => {
+                    assert_eq!(source.raw_os_error(), Some(ESTALE));
+                }
+                (_, later) => panic!("{later:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn who_hangs_in_the_gate_is_waited_for_once() {
+        let memory = MemoryDisk::new();
+        memory.create_dir_all(Path::new("/state")).unwrap();
+        let counting = FaultyDisk::new(Arc::new(memory.clone()));
+        let gate = Gate::new(Arc::new(counting.clone()), Path::new("/state"));
+        let hang = || memory.try_lock(Path::new("/state/gate"), "").unwrap();
+        let tries = |most: usize| {
+            let before = counting.changes();
+            let passed = gate.pass(most).is_some();
+            (passed, counting.changes() - before)
+        };
+        let hanging = hang();
+        assert_eq!(tries(3), (false, 3));
+        assert_eq!(tries(5_000), (false, 1));
+        drop(hanging);
+        assert_eq!(tries(5_000), (true, 1));
+        let _hanging = hang();
+        assert_eq!(tries(3), (false, 3));
     }
 }

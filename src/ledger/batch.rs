@@ -192,12 +192,23 @@ pub struct LedgerStats {
     pub file_bytes: u64,
     /// Bytes of it that keys and values take.
     pub live_bytes: u64,
+    /// Bytes of it that lie between these, in pages that are in use: compacting moves whole pages and frees none of
+    /// them.
+    pub fragmented_bytes: u64,
     /// Bytes of it that the records of files take, keys and bookkeeping included.
     pub files_bytes: u64,
     /// Number of recorded files.
     pub files: u64,
     /// Number of recorded units.
     pub units: u64,
+}
+
+impl LedgerStats {
+    /// Tells whether most of the file is free, so that compacting makes it smaller.
+    #[must_use]
+    pub fn is_sparse(&self) -> bool {
+        (self.live_bytes + self.fragmented_bytes) * 2 <= self.file_bytes
+    }
 }
 
 /// What [`Ledger::compact_if_sparse`](super::Ledger::compact_if_sparse) did.
@@ -214,4 +225,26 @@ pub enum Compaction {
         /// Its length after.
         after_bytes: u64,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pages_that_nobody_uses_make_a_ledger_sparse() {
+        let is_sparse = |live_bytes, fragmented_bytes| {
+            let stats = LedgerStats {
+                file_bytes: 1000,
+                live_bytes,
+                fragmented_bytes,
+                ..LedgerStats::default()
+            };
+            stats.is_sparse()
+        };
+        assert!(is_sparse(500, 0));
+        assert!(is_sparse(100, 400));
+        assert!(!is_sparse(501, 0));
+        assert!(!is_sparse(100, 401));
+    }
 }

@@ -11,7 +11,7 @@
 //! are zigzag differences from the last entry that had one (from zero in the first); ctime is a zigzag
 //! difference from the same entry's mtime. All differences wrap. Flags: the standing in bits 0 to 2, then one
 //! bit each for hash (3), unit (4), ctime (5), inode (6), racy (7) and validator (8): what a local file usually
-//! has fits one byte.
+//! has fits one byte. Standings: pending 0, loaded 1, quarantined 2, outlived 3, retained 4, frozen 5, duplicate 6.
 //!
 //! # Invariants
 //! - Paths within a block ascend strictly; a cursor that meets anything else reports [`Malformed`].
@@ -32,6 +32,7 @@ const RACY: u64 = 1 << 7;
 const VALIDATOR: u64 = 1 << 8;
 const KNOWN: u64 = (VALIDATOR << 1) - 1;
 
+/// The standings, each in the place that [`number_of`] gives it.
 const STANDINGS: [Standing; 7] = [
     Standing::Pending,
     Standing::Loaded,
@@ -41,6 +42,19 @@ const STANDINGS: [Standing; 7] = [
     Standing::Frozen,
     Standing::Duplicate,
 ];
+
+/// Returns the number that stands for a standing. The numbers are on disks: a new one goes behind the last.
+fn number_of(standing: Standing) -> u64 {
+    match standing {
+        Standing::Pending => 0,
+        Standing::Loaded => 1,
+        Standing::Quarantined => 2,
+        Standing::Outlived => 3,
+        Standing::Retained => 4,
+        Standing::Frozen => 5,
+        Standing::Duplicate => 6,
+    }
+}
 
 /// One file's record, borrowed from where it is stored: comparing it allocates nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,9 +168,8 @@ impl<'a> FileRow<'a> {
     }
 
     fn flags(&self) -> u64 {
-        let standing = STANDINGS.iter().position(|known| *known == self.standing);
         let bit = |set: bool, bit: u64| if set { bit } else { 0 };
-        standing.unwrap_or_default() as u64
+        number_of(self.standing)
             | bit(self.hash.is_some(), HASH)
             | bit(self.unit.is_some(), UNIT)
             | bit(self.changed_at.is_some(), CHANGED_AT)

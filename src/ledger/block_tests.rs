@@ -150,6 +150,13 @@ proptest! {
 }
 
 #[test]
+fn every_standing_has_the_number_that_it_is_read_by() {
+    for (place, standing) in STANDINGS.into_iter().enumerate() {
+        assert_eq!(number_of(standing), place as u64, "{standing:?}");
+    }
+}
+
+#[test]
 fn a_row_equals_exactly_the_fingerprint_that_it_was_made_from() {
     let seen = Fingerprint {
         size: 10,

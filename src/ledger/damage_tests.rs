@@ -96,6 +96,10 @@ impl Disk for CutDisk {
     fn try_lock(&self, path: &Path, note: &str) -> io::Result<Option<Box<dyn HeldLock>>> {
         self.disk.try_lock(path, note)
     }
+
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        self.disk.is_locked(path)
+    }
 }
 
 #[derive(Debug)]
@@ -289,29 +293,45 @@ fn disk_with(bytes: &[u8]) -> MemoryDisk {
     disk
 }
 
-/// Asks a bent ledger everything: it must say what it said before, or that it is damaged.
+/// Asks everything, and has it checked: whatever asking finds, checking finds.
+fn ask(view: &View) -> Result<Everything, LedgerError> {
+    let answer = everything(view);
+    let checked = view.check();
+    if let Err(error) = &answer {
+        assert!(checked.is_err(), "{error:?}");
+    }
+    checked.and(answer)
+}
+
+/// Asks a bent ledger everything, as its writer and from a snapshot: it must say what it said before, or that it is
+/// damaged.
 fn ask_bent(bytes: &[u8], before: &Everything) -> bool {
     let disk = disk_with(bytes);
+    let read = peek(&disk).map(|view| ask(&view));
     let opened = open(&disk).map(|ledger| {
-        let answer = ledger.view().and_then(|view| everything(&view));
+        let answer = ledger.view().and_then(|view| ask(&view));
         let written = ledger.write(&step_batch(1));
-        (answer, written)
+        if let Err(error) = &written {
+            assert!(error.is_corrupt(), "{error:?}");
+        }
+        answer
     });
-    match opened {
-        Ok((answer, written)) => {
-            if let Err(error) = &written {
-                assert!(error.is_corrupt(), "{error:?}");
-            }
-            match answer {
-                Ok(after) => {
-                    assert_eq!(&after, before);
-                    true
-                }
-                Err(error) => {
-                    assert!(error.is_corrupt(), "{error:?}");
-                    false
-                }
-            }
+    let answers = [read, opened].map(|answer| is_as_before(answer, before));
+    answers == [true, true]
+}
+
+fn is_as_before(
+    answer: Result<Result<Everything, LedgerError>, OpenError>,
+    before: &Everything,
+) -> bool {
+    match answer {
+        Ok(Ok(after)) => {
+            assert_eq!(&after, before);
+            true
+        }
+        Ok(Err(error)) => {
+            assert!(error.is_corrupt(), "{error:?}");
+            false
         }
         Err(error) => {
             let text = error.to_string();
@@ -340,6 +360,48 @@ fn bent_bytes_are_noticed_or_do_no_harm() {
     assert!(noticed > 50, "{noticed}");
 }
 
+fn many_files(count: u64) -> Batch {
+    let path = |n: u64| SourcePath::from(format!("path-{n:05}").as_str());
+    Batch {
+        files: (0..count).map(|n| (path(n), Some(file(n)))).collect(),
+        ..Batch::default()
+    }
+}
+
+#[test]
+fn a_cursor_goes_no_further_behind_damage() {
+    let disk = MemoryDisk::new();
+    let ledger = open(&disk).unwrap();
+    ledger.write(&many_files(1_000)).unwrap();
+    super::writer::tests::bend_second_block(&ledger);
+    let view = ledger.view().unwrap();
+    let mut cursor = view.files(&KeyRange::all()).unwrap();
+    let mut rows = 0;
+    let first = loop {
+        match cursor.next() {
+            Ok(Some(_)) => rows += 1,
+            Ok(None) => panic!("the damage was not noticed"),
+            Err(error) => break error,
+        }
+    };
+    assert!(rows > 0 && first.is_corrupt(), "{first}");
+    for _ in 0..3 {
+        let again = cursor.next().unwrap_err();
+        assert_eq!(format!("{again:?}"), format!("{first:?}"));
+    }
+}
+
+#[test]
+fn a_bent_copy_is_let_go_of_without_a_panic() {
+    let (bytes, _) = sample();
+    // Here lie the tables in which the storage notes what is free; closing reads and writes them.
+    for at in (12_288..20_480).step_by(17) {
+        let mut bent = bytes.clone();
+        bent[at] ^= 0x80;
+        drop(peek(&disk_with(&bent)));
+    }
+}
+
 #[test]
 fn a_file_that_was_cut_or_is_none_is_corrupt() {
     let (bytes, before) = sample();
@@ -348,6 +410,31 @@ fn a_file_that_was_cut_or_is_none_is_corrupt() {
     }
     assert!(!ask_bent(&vec![0; 100_000], &before));
     assert!(!ask_bent(&b"day,reading\n1,2\n".repeat(9_000), &before));
+}
+
+#[test]
+fn only_a_damaged_ledger_is_set_aside_and_earlier_ones_are_kept() {
+    let (bytes, _) = sample();
+    let disk = disk_with(&bytes);
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let set_aside = || set_aside(&shared, dir(), "the test");
+    assert!(!set_aside().unwrap());
+    assert!(Ledger::exists(&disk, dir()).unwrap());
+    for damage in [b"first", b"other"] {
+        let store = disk.open_store(&dir().join("ledger.redb")).unwrap();
+        store.write_all_at(0, damage).unwrap();
+        let held = disk.try_lock(&dir().join("lock"), "a run").unwrap();
+        assert!(matches!(set_aside(), Err(OpenError::Held { .. })));
+        drop(held);
+        assert!(set_aside().unwrap());
+        assert!(matches!(set_aside(), Err(OpenError::Missing)));
+    }
+    for (name, damage) in [("ledger.damaged", b"first"), ("ledger.damaged-2", b"other")] {
+        let mut found = [0; 5];
+        let file = disk.open(&dir().join(name)).unwrap();
+        file.read_exact_at(0, &mut found).unwrap();
+        assert_eq!(&found, damage);
+    }
 }
 
 #[test]
@@ -361,6 +448,17 @@ fn a_newer_format_is_refused_and_left_as_it_is() {
             matches!(error, OpenError::Newer { found: 2, known: 1 }),
             "{error}"
         );
+    }
+}
+
+#[test]
+fn a_format_before_the_first_is_no_format() {
+    let disk = MemoryDisk::new();
+    let ledger = open(&disk).unwrap();
+    super::writer::tests::pretend_format(&ledger, 0);
+    ledger.close().unwrap();
+    for error in [open(&disk).unwrap_err(), peek(&disk).unwrap_err()] {
+        assert!(matches!(error, OpenError::Corrupt { .. }), "{error}");
     }
 }
 

@@ -149,6 +149,15 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, F
         .unwrap_or_else(|payload| Err(Fault::Panicked(text_of(payload.as_ref()))))
 }
 
+/// Closes a database, which writes as well, and which a damaged file may make panic; what was committed is kept either
+/// way.
+pub(super) fn close_quietly(db: Option<redb::Database>) {
+    let _ = guarded(|| {
+        drop(db);
+        Ok(())
+    });
+}
+
 fn text_of(payload: &(dyn Any + Send)) -> String {
     let text = payload
         .downcast_ref::<&str>()
@@ -199,6 +208,14 @@ impl Fault {
                 Damage(format!("its format {found} is newer than {known}"))
             }
         }
+    }
+}
+
+/// Says which file or directory an I/O error concerns, when it was met while opening.
+pub(super) fn io_at(path: &Path, source: io::Error) -> OpenError {
+    OpenError::Io {
+        path: path.to_owned(),
+        source,
     }
 }
 

@@ -4,6 +4,7 @@
 
 use redb::{Database, WriteTransaction};
 
+use super::codec::Malformed;
 use super::error::Fault;
 use super::tables::{META, format, put_format};
 
@@ -24,13 +25,14 @@ pub(super) fn migrate(db: &Database) -> Result<(), Fault> {
         transaction.abort()?;
         return Ok(());
     }
+    if found == 0 {
+        return Err(Malformed("format: versions count from one").into());
+    }
     let newer = Fault::Newer {
         found,
         known: FORMAT_VERSION,
     };
-    let done = usize::try_from(found)
-        .unwrap_or(usize::MAX)
-        .saturating_sub(1);
+    let done = usize::try_from(found - 1).unwrap_or(usize::MAX);
     let Some(left) = MIGRATIONS.get(done..).filter(|_| found < FORMAT_VERSION) else {
         return Err(newer);
     };

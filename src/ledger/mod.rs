@@ -15,7 +15,8 @@
 //!
 //! # Files
 //! In the state directory: `ledger.redb`, the database; `lock`, with a note on its holder; `gate`, a lock that the
-//! writer holds for each transaction and a reader while it copies; `ledger.new`, a ledger that is being created.
+//! writer holds for each transaction and a reader while it copies; `ledger.damaged`, `ledger.damaged-2` and so on, what
+//! [`set_aside`] took out of the way; `ledger.new`, a ledger that is being created.
 //! The last is filled, synced and closed under that name and then renamed, so a file under the ledger's own name has
 //! always been a whole ledger: if it is empty or cut now, that is damage and not a beginning.
 //!
@@ -24,8 +25,8 @@
 //! of the file in memory, opened there, and repaired there where the writer had it open. That the copy holds one
 //! committed state rests on how redb writes: pages that the last commit can reach are never overwritten; a commit
 //! makes new pages reachable by rewriting the header in the first page; only the transaction after it may reuse what
-//! it freed. So if the header is the same before and after the copy, everything reachable from it was at rest, and
-//! else the copy is made again. The gate only saves the second try: a reader that finds it shut for long, or may not
+//! it freed. So if header and length are the same before and after the copy, the last commit but one at least is in it
+//! whole, and redb's repair finds it (see `backend`); else the copy is made again. The gate only saves the second try: a reader that finds it shut for long, or may not
 //! write to the directory, does without, and so does a writer when a reader hangs. The price is memory for the
 //! file's length while the snapshot lives; for a million files, packed as below, that is about 130 MB.
 //!
@@ -39,7 +40,9 @@
 //!
 //! # Format, version 1
 //! All values are sealed: eight bytes of BLAKE3 over body and key, then the body (see `codec`). Texts are UTF-8, keys sort by
-//! bytes, numbers as keys sort as numbers.
+//! bytes, numbers as keys sort as numbers. A key is sealed in as redb lays it out: a text or bytes as they are, a number
+//! in eight bytes, low first; the pair of `partitions` as the length of the text, the text and the number. That length
+//! is one byte below 254; else the byte 254 and two bytes, or 255 and four, low first.
 //!
 //! | table | key | body |
 //! |---|---|---|
@@ -78,10 +81,13 @@ mod apply;
 mod backend;
 mod batch;
 mod block;
+mod check;
 mod codec;
 mod error;
 mod files;
+mod lease;
 mod migrate;
+mod place;
 mod record;
 mod tables;
 mod view;
@@ -92,9 +98,11 @@ pub use batch::{
     SchemaVersion, UnitSummary,
 };
 pub use block::FileRow;
+pub use check::set_aside;
 pub use error::{Damage, LedgerError, OpenError};
+pub use lease::holder;
 pub use view::{FileCursor, View};
-pub use writer::{Ledger, holder, set_aside, snapshot};
+pub use writer::{Ledger, snapshot};
 
 #[cfg(test)]
 mod damage_tests;

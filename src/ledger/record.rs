@@ -1,15 +1,26 @@
 //! PURE: units, intents and batches as bytes.
 //!
 //! # Format
-//! Counts and numbers are varints, texts are length and UTF-8, lists are a count and the entries.
+//! Counts and numbers are varints, texts are length and UTF-8, JSON is such a text, lists are a count and the entries. An
+//! option is 0, or 1 and the value.
 //!
 //! - *unit*: partition, definition, bytes, the shape's code as text or bytes (whatever the caller gave), then the
 //!   members (path front-coded against the member before; rows; 0, or 1 with size and hash of the carried
-//!   version), then the outputs (path front-coded; size; hash; partition values; rows by member).
+//!   version), then the outputs (path front-coded; size; hash; partition values, each a column and an option of a
+//!   text; rows by member).
 //! - *intent*: run, moves (stage, output, size, hash), then the batch.
-//! - *batch*: for each field of [`Batch`] in order of declaration its entries. A map's entry is its key, then 0
-//!   for a removal or 1 and the value; files that stay are one block, see `block`. Reports, reasons, schemas and
-//!   the like are JSON texts. A batch inside an intent opens no intents itself; one that does is refused when read.
+//! - *schema version*: version, run, cause, JSON of the shape.
+//! - *batch*: for each field of [`Batch`] in order of declaration its entries; but the intents that it opens are not
+//!   there, for a batch inside an intent opens none: one that does is refused when it is written.
+//!   - A map is a list whose entries are the key and an option of the value, where 0 removes.
+//!   - The files that stay are one block (see `block`) behind its length; behind them comes the list of the paths that
+//!     go, each front-coded against the one before.
+//!   - A unit is its length and the unit, with the JSON of its shape in the place of the shape's code.
+//!   - Dirty, quarantine and the reports are JSON; a reason is the text as it was given.
+//!   - An output that is garbage is its path, then 0 where it is to be deleted and 1 where it has been.
+//!   - Schema and definition are options; a definition is two texts, fingerprint and JSON.
+//!   - Of the ledger's own row come six options: source, target, next unit, next run, watermark (its 64 bits as a
+//!     number without a sign), checkpoint.
 
 use std::collections::BTreeMap;
 

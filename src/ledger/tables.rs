@@ -141,3 +141,23 @@ pub(super) fn put_format(
     put(table, FORMAT_ROW, version.to_string().as_bytes())?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The seals of rows that are on disks hold these bytes.
+    #[test]
+    fn a_key_is_sealed_in_as_the_format_says() {
+        assert_eq!(<&str>::seal_key(&"a"), b"a");
+        assert_eq!(u64::seal_key(&258), [2, 1, 0, 0, 0, 0, 0, 0]);
+        let pair = <(&str, u64)>::seal_key(&("p=1/", 1));
+        assert_eq!(
+            pair,
+            [b"\x04p=1/".as_slice(), &[1, 0, 0, 0, 0, 0, 0, 0]].concat()
+        );
+        let long = "x".repeat(300);
+        let pair = <(&str, u64)>::seal_key(&(&long, 0));
+        assert_eq!(pair[..4], [254, 44, 1, b'x']);
+    }
+}

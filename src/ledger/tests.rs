@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -10,10 +10,11 @@ use proptest::prelude::*;
 use super::block::tests::{path, record};
 use super::record::tests::{file, full_batch, intent, report, unit};
 use super::*;
-use crate::durable::{Disk, LocalDisk, MemoryDisk};
+use crate::durable::{Action, Disk, Fault, FaultyDisk, LocalDisk, MemoryDisk, Step};
 use crate::model::RunReport;
 use crate::model::{
     DirtyReason, FileRecord, KeyRange, LedgerId, OutputPath, RunId, SourcePath, Timestamp, UnitId,
+    UnitRecord, deepest,
 };
 
 pub(super) fn dir() -> &'static Path {
@@ -152,6 +153,34 @@ fn every_field_of_a_batch_can_be_read_back() {
 }
 
 #[test]
+fn the_deepest_shape_comes_back_from_every_table() {
+    let disk = MemoryDisk::new();
+    let ledger = open(&disk).unwrap();
+    let unit = UnitRecord {
+        shape: deepest(),
+        ..unit("p=1/", 2)
+    };
+    let schema = SchemaVersion {
+        version: 1,
+        shape: deepest(),
+        run: RunId(1),
+        cause: "a file nests deep".to_owned(),
+    };
+    let mut batch = Batch {
+        units: [(UnitId(1), Some(unit))].into(),
+        schema: Some(schema),
+        ..Batch::default()
+    };
+    let then = batch.clone();
+    batch.open_intents = vec![Intent { then, ..intent(1) }];
+    ledger.write(&batch).unwrap();
+    let view = ledger.view().unwrap();
+    assert_eq!(view.unit(UnitId(1)).unwrap(), batch.units[&UnitId(1)]);
+    assert_eq!(view.schema().unwrap(), batch.schema);
+    assert_eq!(view.intents().unwrap(), batch.open_intents);
+}
+
+#[test]
 fn the_newest_runs_come_first() {
     let disk = MemoryDisk::new();
     let ledger = open(&disk).unwrap();
@@ -253,6 +282,35 @@ fn a_snapshot_works_beside_a_writer_and_a_second_writer_is_refused() {
 }
 
 #[test]
+fn a_note_is_shown_short_and_without_control_characters() {
+    let disk = MemoryDisk::new();
+    disk.create_dir_all(dir()).unwrap();
+    let note = format!("run\u{1b}[31m 7\r\n\u{9b}{}", "x".repeat(5_000_000));
+    let _held = disk.try_lock(&dir().join("lock"), &note).unwrap();
+    let told = holder(&disk, dir()).unwrap().unwrap();
+    assert!(told.starts_with("run[31m 7xxx"), "{told}");
+    assert!(told.len() < 1_024);
+    let refused = open(&disk).unwrap_err();
+    assert!(matches!(refused, OpenError::Held { note } if note == told));
+}
+
+#[test]
+fn questions_are_answered_where_nothing_may_be_written() {
+    let disk = MemoryDisk::new();
+    let ledger = open(&disk).unwrap();
+    ledger.write(&full_batch()).unwrap();
+    let read_only = FaultyDisk::new(Arc::new(disk.clone()));
+    let refused = Fault::Kind(std::io::ErrorKind::ReadOnlyFilesystem);
+    read_only.fail_where(|step| step.action.is_change(), refused);
+    let held = holder(&read_only, dir()).unwrap();
+    assert_eq!(held.as_deref(), Some("the test"));
+    let view = snapshot(Arc::new(read_only.clone()), dir()).unwrap();
+    assert_eq!(view.meta().unwrap().files, 2);
+    ledger.close().unwrap();
+    assert_eq!(holder(&read_only, dir()).unwrap(), None);
+}
+
+#[test]
 fn a_shut_gate_does_not_keep_a_reader_out() {
     let disk = MemoryDisk::new();
     let ledger = open(&disk).unwrap();
@@ -278,6 +336,75 @@ fn a_writer_that_lost_its_lock_writes_nothing_more() {
             .find(|(path, _)| path.ends_with("ledger.redb"))
     };
     assert_eq!(ledger_of(disk.files()), ledger_of(before));
+}
+
+/// Returns a disk that loses the lock of the ledger during change `number`, counted from now on.
+fn losing_the_lock(disk: &MemoryDisk, number: usize) -> FaultyDisk {
+    let losing = FaultyDisk::new(Arc::new(disk.clone()));
+    let (inner, left) = (disk.clone(), AtomicUsize::new(number));
+    let lose = move |step: &Step| {
+        let counts = step.action.is_change() && step.action != Action::Lock;
+        if counts && left.fetch_sub(1, Ordering::Relaxed) == 0 {
+            inner.remove_file(&dir().join("lock")).unwrap();
+        }
+        false
+    };
+    losing.fail_where(lose, Fault::System(5));
+    losing
+}
+
+#[test]
+fn a_writer_that_loses_its_lock_within_a_write_says_so() {
+    let disk = MemoryDisk::new();
+    open(&disk).unwrap().close().unwrap();
+    let open_on = |disk: FaultyDisk| {
+        Ledger::open(
+            Arc::new(disk),
+            dir(),
+            &|| LedgerId("id".to_owned()),
+            "the test",
+        )
+    };
+    let counting = FaultyDisk::new(Arc::new(disk.clone()));
+    let ledger = open_on(counting.clone()).unwrap();
+    let opening = counting.history();
+    let opening = opening.iter().filter(|step| step.action != Action::Lock);
+    let first_write = opening.count();
+    ledger.close().unwrap();
+    let ledger = open_on(losing_the_lock(&disk, first_write)).unwrap();
+    let lost = ledger.write(&full_batch());
+    assert!(
+        matches!(lost, Err(LedgerError::LostLease { .. })),
+        "{lost:?}"
+    );
+}
+
+#[test]
+fn a_ledger_is_not_put_in_its_place_by_who_has_lost_the_lock() {
+    let beginning = || {
+        let disk = MemoryDisk::new();
+        disk.create_dir_all(dir()).unwrap();
+        disk
+    };
+    let open_on = |disk: FaultyDisk| {
+        Ledger::open(
+            Arc::new(disk),
+            dir(),
+            &|| LedgerId("id".to_owned()),
+            "the test",
+        )
+    };
+    let counting = FaultyDisk::new(Arc::new(beginning()));
+    open_on(counting.clone()).unwrap();
+    let steps = counting.history().into_iter();
+    let steps = steps.filter(|step| step.action != Action::Lock);
+    let steps = steps.take_while(|step| step.action != Action::Rename);
+    for number in 0..steps.count() {
+        let disk = beginning();
+        open_on(losing_the_lock(&disk, number)).unwrap_err();
+        let found = Ledger::exists(&disk, dir()).unwrap();
+        assert!(!found, "the lock was lost at change {number}");
+    }
 }
 
 #[test]
@@ -375,6 +502,26 @@ fn copies_made_while_a_writer_commits_hold_one_committed_state() {
             copies += 1;
         }
     });
+}
+
+#[test]
+fn a_copy_of_a_file_that_grows_meanwhile_is_made_again() {
+    let disk = MemoryDisk::new();
+    open(&disk).unwrap().close().unwrap();
+    let path = dir().join("ledger.redb");
+    let file = disk.open_store(&path).unwrap();
+    let (longer, grown) = (file.len() + 4096, AtomicBool::new(false));
+    let growing = FaultyDisk::new(Arc::new(disk.clone()));
+    let grows = move |step: &Step| {
+        if step.action == Action::Read && !grown.swap(true, Ordering::Relaxed) {
+            file.set_len(longer).unwrap();
+        }
+        false
+    };
+    growing.fail_where(grows, Fault::System(5));
+    assert_eq!(super::backend::copy_once(&growing, &path).unwrap(), None);
+    let copied = super::backend::copy_once(&growing, &path).unwrap();
+    assert_eq!(copied.map(|bytes| bytes.len() as u64), Some(longer));
 }
 
 #[test]

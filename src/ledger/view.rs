@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use redb::{
@@ -18,8 +17,9 @@ use crate::model::{
 use super::batch::{Intent, IntentId, LedgerStats, Meta, SchemaVersion, UnitSummary};
 use super::block::{BlockCursor, FileRow};
 use super::codec::{Malformed, Reader, unseal};
-use super::error::{Fault, LedgerError, guarded};
+use super::error::{Damage, Fault, LedgerError, close_quietly, guarded};
 use super::files::{block_key, find};
+use super::place::Place;
 use super::record::{decode_intent, decode_unit, from_json, schema};
 use super::tables::{
     DEFINITIONS, DIRTY, FILES, GARBAGE, INTENTS, META, PARTITIONS, QUARANTINE, REASONS, RUNS,
@@ -37,42 +37,52 @@ pub struct View {
     units: ReadOnlyTable<u64, Bytes>,
     shapes: Mutex<HashMap<Vec<u8>, Shape>>,
     transaction: ReadTransaction,
-    path: Arc<Path>,
+    pub(super) place: Arc<Place>,
     file_bytes: u64,
-    /// A snapshot owns the copy that it reads.
-    _copy: Option<Database>,
+    /// A snapshot owns the copy that it reads; it is let go of behind what reads it.
+    _copy: Option<OwnedCopy>,
+}
+
+/// Closes a snapshot's copy when it is dropped.
+struct OwnedCopy(Option<Database>);
+
+impl Drop for OwnedCopy {
+    fn drop(&mut self) {
+        let db = self.0.take();
+        close_quietly(db);
+    }
 }
 
 impl fmt::Debug for View {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "View({})", self.path.display())
+        write!(f, "View({})", self.place.path().display())
     }
 }
 
 impl View {
-    pub(super) fn of(db: &Database, path: Arc<Path>, file_bytes: u64) -> Result<Self, Fault> {
+    pub(super) fn of(db: &Database, place: Arc<Place>, file_bytes: u64) -> Result<Self, Fault> {
         let transaction = db.begin_read()?;
         Ok(Self {
             files: transaction.open_table(FILES)?,
             units: transaction.open_table(UNITS)?,
             shapes: Mutex::default(),
             transaction,
-            path,
+            place,
             file_bytes,
             _copy: None,
         })
     }
 
-    pub(super) fn owning(db: Database, path: Arc<Path>, file_bytes: u64) -> Result<Self, Fault> {
-        let view = Self::of(&db, path, file_bytes)?;
+    pub(super) fn owning(db: Database, place: Arc<Place>, file_bytes: u64) -> Result<Self, Fault> {
+        let view = Self::of(&db, place, file_bytes)?;
         Ok(Self {
-            _copy: Some(db),
+            _copy: Some(OwnedCopy(Some(db))),
             ..view
         })
     }
 
     fn ask<T>(&self, question: impl FnOnce() -> Result<T, Fault>) -> Result<T, LedgerError> {
-        guarded(question).map_err(|fault| fault.at(&self.path))
+        guarded(question).map_err(|fault| self.place.error(fault))
     }
 
     /// Returns the ledger's own row.
@@ -120,7 +130,8 @@ impl View {
                 block: Vec::new(),
                 rows: BlockCursor::default(),
                 is_held: false,
-                path: Arc::clone(&self.path),
+                place: Arc::clone(&self.place),
+                damage: None,
             };
             cursor.skip_to_start()?;
             Ok(cursor)
@@ -309,7 +320,13 @@ impl View {
         self.one(DEFINITIONS, fingerprint, text)
     }
 
-    /// Returns how large the ledger is; walks through all of it.
+    /// Returns the length of the file (of the copy, in a snapshot).
+    #[must_use]
+    pub fn file_bytes(&self) -> u64 {
+        self.file_bytes
+    }
+
+    /// Returns how large the ledger is and what takes the room; walks through all of it.
     ///
     /// # Errors
     /// See [`Self::meta`].
@@ -327,6 +344,7 @@ impl View {
                 let table = self.transaction.open_untyped_table(handle)?.stats()?;
                 let used = table.stored_bytes() + table.metadata_bytes();
                 stats.live_bytes += used;
+                stats.fragmented_bytes += table.fragmented_bytes();
                 if is_files {
                     stats.files_bytes = used + table.fragmented_bytes();
                 }
@@ -347,7 +365,7 @@ impl View {
         })
     }
 
-    fn all<K: SealKey, T>(
+    pub(super) fn all<K: SealKey, T>(
         &self,
         definition: TableDefinition<'static, K, Bytes>,
         decode: impl for<'k> Fn(K::SelfType<'k>, &[u8]) -> Result<T, Malformed>,
@@ -365,7 +383,7 @@ impl View {
     }
 }
 
-fn text(body: &[u8]) -> Result<String, Malformed> {
+pub(super) fn text(body: &[u8]) -> Result<String, Malformed> {
     let text = std::str::from_utf8(body).map_err(|_| Malformed("text"))?;
     Ok(text.to_owned())
 }
@@ -379,7 +397,9 @@ pub struct FileCursor {
     rows: BlockCursor,
     /// The last row lies in no range yet: it comes next.
     is_held: bool,
-    path: Arc<Path>,
+    place: Arc<Place>,
+    /// What was wrong where it stopped for good.
+    damage: Option<Damage>,
 }
 
 impl fmt::Debug for FileCursor {
@@ -392,15 +412,24 @@ impl FileCursor {
     /// Returns the next file, or `None` behind the last. It allocates for a block, never for a row.
     ///
     /// # Errors
-    /// Where the ledger is damaged or cannot be read.
+    /// Where the ledger is damaged or cannot be read. Behind damage there is no telling where to go on, so that every
+    /// later call answers the same: what was not read must not be taken for the end.
     #[expect(
         clippy::should_implement_trait,
         reason = "a row borrows from the cursor, which an iterator's items cannot"
     )]
     pub fn next(&mut self) -> Result<Option<FileRow<'_>>, LedgerError> {
+        if let Some(damage) = &self.damage {
+            return Err(LedgerError::Corrupt {
+                path: self.place.path().to_path_buf(),
+                source: damage.clone(),
+            });
+        }
         while !self.is_held && self.rows.is_behind(&self.block) {
-            if !self.load().map_err(|fault| fault.at(&self.path))? {
-                return Ok(None);
+            match self.load() {
+                Ok(true) => {}
+                Ok(false) => return Ok(None),
+                Err(fault) => return Err(stopped_by(&self.place, &mut self.damage, fault)),
             }
         }
         let row = if std::mem::take(&mut self.is_held) {
@@ -408,7 +437,10 @@ impl FileCursor {
         } else {
             self.rows.next(&self.block)
         };
-        let row = row.map_err(|malformed| Fault::from(malformed).at(&self.path))?;
+        let row = match row {
+            Ok(row) => row,
+            Err(fault) => return Err(stopped_by(&self.place, &mut self.damage, fault.into())),
+        };
         let end = self.range.end.as_deref();
         self.is_held = row.is_some_and(|row| end.is_some_and(|end| end <= row.path));
         Ok(row.filter(|_| !self.is_held))
@@ -463,4 +495,13 @@ impl FileCursor {
         }
         Ok(())
     }
+}
+
+/// Says what a fault means, and keeps it where it is damage.
+fn stopped_by(place: &Place, damage: &mut Option<Damage>, fault: Fault) -> LedgerError {
+    let error = place.error(fault);
+    if let LedgerError::Corrupt { source, .. } = &error {
+        *damage = Some(source.clone());
+    }
+    error
 }

@@ -2,11 +2,9 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::sleep;
-use std::time::Duration;
 
 use redb::{Builder, CompactionError, Database, StorageBackend};
 
@@ -17,13 +15,14 @@ use super::apply::{apply, create_tables};
 use super::backend::{CopyBackend, Gate, StoreBackend, WRITER_TRIES, copy};
 use super::batch::{Batch, Compaction, Intent};
 use super::codec::Malformed;
-use super::error::{Fault, LedgerError, OpenError, guarded};
+use super::error::{Fault, LedgerError, OpenError, close_quietly, guarded, io_at};
+use super::lease::{held, lock};
 use super::migrate::{FORMAT_VERSION, migrate};
+use super::place::Place;
 use super::tables::{META, MetaRow, put_format};
 use super::view::View;
 
-const FILE: &str = "ledger.redb";
-const LOCK: &str = "lock";
+pub(super) const FILE: &str = "ledger.redb";
 /// A ledger that is being created: nothing is recorded in it yet, so what a crash leaves of it is thrown away.
 const UNBORN: &str = "ledger.new";
 
@@ -33,17 +32,6 @@ const CACHE_BYTES: usize = 48 << 20;
 const SPARSE_BYTES: u64 = 4 << 20;
 /// Changing fewer than one row in so many leaves no space worth walking through the ledger for.
 const SPARSE_SHARE: u64 = 16;
-
-/// Moves a damaged ledger out of the way, so that a new one can be made beside it.
-///
-/// # Errors
-/// [`OpenError::Held`] where another holds the lock; else what the disk reports.
-pub fn set_aside(disk: &dyn Disk, dir: &Path, holder: &str) -> Result<(), OpenError> {
-    let _lease = lock(disk, dir, holder)?;
-    disk.rename(&dir.join(FILE), &dir.join("ledger.damaged"))
-        .and_then(|()| disk.sync_dir(dir))
-        .map_err(|error| io_at(dir, error))
-}
 
 /// The writer's handle to a ledger. As long as it lives, no other can be opened.
 ///
@@ -56,14 +44,14 @@ pub struct Ledger {
     changed: AtomicU64,
     gate: Gate,
     disk: Arc<dyn Disk>,
-    path: Arc<Path>,
+    place: Arc<Place>,
     /// Last, so that the storage is closed before another may open it.
     lease: Arc<dyn HeldLock>,
 }
 
 impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Ledger({})", self.path.display())
+        write!(f, "Ledger({})", self.place.path().display())
     }
 }
 
@@ -84,18 +72,20 @@ impl Ledger {
             .map_err(|error| io_at(dir, error))?;
         let lease = lock(disk.as_ref(), dir, holder)?;
         let gate = Gate::new(Arc::clone(&disk), dir);
-        let path: Arc<Path> = dir.join(FILE).into();
+        let place = Place::new(dir.join(FILE));
+        let path = place.path();
         let shut = gate.pass(WRITER_TRIES);
-        let found = disk.look(&path).map_err(|error| io_at(&path, error))?;
+        let found = disk.look(path).map_err(|error| io_at(path, error))?;
         if found.is_none() {
             create(disk.as_ref(), dir, &lease, new_id)?;
         }
         let db = guarded(|| {
-            let store = disk.open_store(&path).map_err(redb::Error::Io);
+            let store = disk.open_store(path).map_err(redb::Error::Io);
             let store = store.map_err(Fault::Storage)?;
-            open_database(StoreBackend::new(store, Arc::downgrade(&lease)))
+            let lease = Arc::downgrade(&lease);
+            open_database(StoreBackend::new(store, lease, Arc::clone(&place)))
         })
-        .map_err(|fault| fault.opening(&path))?;
+        .map_err(|fault| fault.opening(path))?;
         drop(shut);
         Ok(Self {
             db: Some(db),
@@ -103,7 +93,7 @@ impl Ledger {
             changed: AtomicU64::new(0),
             gate,
             disk,
-            path,
+            place,
             lease,
         })
     }
@@ -129,7 +119,7 @@ impl Ledger {
     pub fn view(&self) -> Result<View, LedgerError> {
         let file_bytes = self.file_bytes()?;
         let db = self.db()?;
-        self.attempt(|| View::of(db, Arc::clone(&self.path), file_bytes))
+        self.attempt(|| View::of(db, Arc::clone(&self.place), file_bytes))
     }
 
     /// Records `batch` in one transaction, durable when this returns. An empty batch costs nothing.
@@ -160,7 +150,7 @@ impl Ledger {
     pub fn compact_if_sparse(&mut self) -> Result<Compaction, LedgerError> {
         self.writable()?;
         let before_bytes = self.file_bytes()?;
-        if before_bytes < SPARSE_BYTES || !self.may_be_sparse()? || !self.is_sparse(before_bytes)? {
+        if before_bytes < SPARSE_BYTES || !self.may_be_sparse()? || !self.is_sparse()? {
             return Ok(Compaction::NotNeeded);
         }
         let _shut = self.gate.pass(WRITER_TRIES);
@@ -210,8 +200,8 @@ impl Ledger {
         Ok(changed > 0 && changed.saturating_mul(SPARSE_SHARE) >= self.view()?.meta()?.files)
     }
 
-    fn is_sparse(&self, file_bytes: u64) -> Result<bool, LedgerError> {
-        Ok(self.view()?.stats()?.live_bytes * 2 <= file_bytes)
+    fn is_sparse(&self) -> Result<bool, LedgerError> {
+        Ok(self.view()?.stats()?.is_sparse())
     }
 
     fn db(&self) -> Result<&Database, LedgerError> {
@@ -220,8 +210,7 @@ impl Ledger {
 
     fn writable(&self) -> Result<&Database, LedgerError> {
         if !self.lease.is_held() {
-            let path = self.path.to_path_buf();
-            return Err(LedgerError::LostLease { path });
+            return Err(self.lost_lease());
         }
         if self.stopped.load(Ordering::Acquire) {
             return Err(self.stopped_error());
@@ -230,29 +219,38 @@ impl Ledger {
     }
 
     fn attempt<T>(&self, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, LedgerError> {
-        guarded(work).map_err(|fault| fault.at(&self.path))
+        guarded(work).map_err(|fault| self.place.error(fault))
     }
 
     /// As [`Self::attempt`], for work after whose failure the file must not be written any more.
     fn stopping<T>(&self, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, LedgerError> {
-        let result = self.attempt(work);
-        if result.is_err() {
+        self.attempt(work).map_err(|error| {
             self.stopped.store(true, Ordering::Release);
-        }
-        result
+            // Each write asks for the lock, and what comes back through the storage no longer says that it was this.
+            if self.lease.is_held() {
+                error
+            } else {
+                self.lost_lease()
+            }
+        })
+    }
+
+    fn lost_lease(&self) -> LedgerError {
+        let path = self.place.path().to_path_buf();
+        LedgerError::LostLease { path }
     }
 
     fn stopped_error(&self) -> LedgerError {
-        let path = self.path.to_path_buf();
+        let path = self.place.path().to_path_buf();
         LedgerError::Stopped { path }
     }
 
     fn file_bytes(&self) -> Result<u64, LedgerError> {
-        match self.disk.look(&self.path) {
+        match self.disk.look(self.place.path()) {
             Ok(Some(Kind::File(bytes))) => Ok(bytes),
             Ok(_) => Ok(0),
             Err(source) => Err(LedgerError::Io {
-                path: self.path.to_path_buf(),
+                path: self.place.path().to_path_buf(),
                 source,
             }),
         }
@@ -263,12 +261,7 @@ impl Drop for Ledger {
     fn drop(&mut self) {
         // Closing writes as well: the storage notes that no repair is needed.
         let _shut = self.gate.pass(WRITER_TRIES);
-        let db = self.db.take();
-        // A damaged file may make it panic; what was committed is on the disk either way.
-        let _ = guarded(|| {
-            drop(db);
-            Ok(())
-        });
+        close_quietly(self.db.take());
     }
 }
 
@@ -278,58 +271,20 @@ impl Drop for Ledger {
 /// # Errors
 /// [`OpenError::Missing`] where there is no ledger; else where it is damaged, of a newer format, or cannot be read.
 pub fn snapshot(disk: Arc<dyn Disk>, dir: &Path) -> Result<View, OpenError> {
-    let path: Arc<Path> = dir.join(FILE).into();
-    let found = disk.look(&path).map_err(|error| io_at(&path, error))?;
+    let place = Place::new(dir.join(FILE));
+    let path = place.path();
+    let found = disk.look(path).map_err(|error| io_at(path, error))?;
     if found.is_none() {
         return Err(OpenError::Missing);
     }
-    let copied = copy(disk, dir, &path).map_err(|error| io_at(&path, error))?;
+    let copied = copy(disk, dir, path).map_err(|error| io_at(path, error))?;
     let bytes = copied.ok_or(OpenError::Missing)?;
     let file_bytes = bytes.len() as u64;
     guarded(|| {
-        let db = open_database(CopyBackend::new(bytes))?;
-        View::owning(db, Arc::clone(&path), file_bytes)
+        let db = open_database(CopyBackend::new(bytes, Arc::clone(&place)))?;
+        View::owning(db, Arc::clone(&place), file_bytes)
     })
-    .map_err(|fault| fault.opening(&path))
-}
-
-/// Returns what the holder of the lock says of itself, `None` where nobody holds it.
-///
-/// # Errors
-/// What the disk reports.
-pub fn holder(disk: &dyn Disk, dir: &Path) -> io::Result<Option<String>> {
-    let path = dir.join(LOCK);
-    if disk.look(&path)?.is_none() || disk.try_lock(&path, "")?.is_some() {
-        return Ok(None);
-    }
-    note(disk, &path).map(Some)
-}
-
-fn note(disk: &dyn Disk, path: &Path) -> io::Result<String> {
-    let file = disk.open(path)?;
-    let mut bytes = vec![0; usize::try_from(file.len()).unwrap_or_default()];
-    file.read_exact_at(0, &mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// Takes the lock. [`holder`] holds it for a moment when it finds it free, so a refusal is asked for a few times.
-fn lock(disk: &dyn Disk, dir: &Path, holder: &str) -> Result<Arc<dyn HeldLock>, OpenError> {
-    let path = dir.join(LOCK);
-    for pause_millis in [2, 5, 10, 0] {
-        let taken = disk.try_lock(&path, holder);
-        if let Some(lease) = taken.map_err(|error| io_at(&path, error))? {
-            return Ok(lease.into());
-        }
-        sleep(Duration::from_millis(pause_millis));
-    }
-    // The holder may be writing its note, or be gone, by now.
-    let note = note(disk, &path).unwrap_or_default();
-    let note = if note.is_empty() {
-        "another process".to_owned()
-    } else {
-        note
-    };
-    Err(OpenError::Held { note })
+    .map_err(|fault| fault.opening(path))
 }
 
 /// Creates an empty ledger beside its place and moves it there whole: whatever a crash leaves, the file under the
@@ -344,7 +299,7 @@ fn create(
     let at = |error| io_at(&unborn, error);
     disk.remove_file(&unborn).map_err(at)?;
     let store = disk.open_store(&unborn).map_err(at)?;
-    let backend = StoreBackend::new(store, Arc::downgrade(lease));
+    let backend = StoreBackend::new(store, Arc::downgrade(lease), Place::new(unborn.clone()));
     guarded(|| {
         let db = builder().create_with_backend(backend)?;
         let transaction = db.begin_write()?;
@@ -354,6 +309,10 @@ fn create(
         Ok(())
     })
     .map_err(|fault| fault.opening(&unborn))?;
+    // Renaming does not go through the storage, which asks for the lock before each of its writes.
+    if !lease.is_held() {
+        return Err(held(disk, dir));
+    }
     let to = dir.join(FILE);
     let from = unborn.clone();
     publish(disk, &[Move { from, to }]).map_err(at)
@@ -380,21 +339,31 @@ fn builder() -> Builder {
     builder
 }
 
-fn io_at(path: &Path, source: io::Error) -> OpenError {
-    OpenError::Io {
-        path: PathBuf::from(path),
-        source,
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
+    use redb::ReadableTable;
+
+    use super::super::tables::FILES;
     use super::*;
 
     /// Makes `ledger` look as if a program with another format had written it.
     pub(in crate::ledger) fn pretend_format(ledger: &Ledger, version: u32) {
         let transaction = ledger.db().unwrap().begin_write().unwrap();
         put_format(&mut transaction.open_table(META).unwrap(), version).unwrap();
+        transaction.commit().unwrap();
+    }
+
+    /// Bends the second block of files.
+    pub(in crate::ledger) fn bend_second_block(ledger: &Ledger) {
+        let transaction = ledger.db().unwrap().begin_write().unwrap();
+        {
+            let mut files = transaction.open_table(FILES).unwrap();
+            let second = files.iter().unwrap().nth(1).unwrap().unwrap();
+            let (key, mut block) = (second.0.value().to_vec(), second.1.value().to_vec());
+            drop(second);
+            block[100] ^= 1;
+            files.insert(key.as_slice(), block.as_slice()).unwrap();
+        }
         transaction.commit().unwrap();
     }
 }

@@ -38,8 +38,11 @@ pub use report::{
     RunStatus, Seconds, UnitCounts,
 };
 pub use select::{Select, SelectAll};
-pub use shape::{Column, Shape};
+pub use shape::{Column, MAX_NESTING, Shape};
 pub use size::{ByteSize, ParseSizeError};
 pub use stored::stored_schema;
 pub use timestamp::{ParseTimestampError, Timestamp};
 pub(crate) use timestamp::{date_of_days, days_of_date};
+
+#[cfg(test)]
+pub(crate) use shape::tests::deepest;

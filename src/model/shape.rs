@@ -5,6 +5,14 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
+/// Levels of lists, structs and maps within one column, at most; a map is two, itself and its entries.
+///
+/// Ledger and outputs keep shapes as JSON, and whoever reads JSON stops where it nests too deep (the reader in use here
+/// behind 127 open brackets), so that no input can hang it. A level costs up to three brackets and what lies around
+/// the levels a few more. A shape beyond this could be written and never be read again, so that everything that
+/// decodes refuses a file which would bring one.
+pub const MAX_NESTING: usize = 40;
+
 /// One column: a name and a type. Every column may hold nulls.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Column {
@@ -13,6 +21,32 @@ pub struct Column {
     /// Type by the lattice of `schema`; `DataType::Null` where no value has been seen yet.
     #[serde(rename = "type")]
     pub data_type: DataType,
+}
+
+impl Column {
+    /// Returns how many levels of lists, structs and maps there are in its type: none for plain values.
+    #[must_use]
+    pub fn nesting(&self) -> usize {
+        nesting(&self.data_type)
+    }
+}
+
+fn nesting(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _) => 1 + nesting(item.data_type()),
+        DataType::Struct(fields) => {
+            let fields = fields.iter().map(|field| nesting(field.data_type()));
+            1 + fields.max().unwrap_or_default()
+        }
+        DataType::Dictionary(_, value) => nesting(value),
+        DataType::RunEndEncoded(_, values) => nesting(values.data_type()),
+        _ => 0,
+    }
 }
 
 /// An ordered list of columns with unique names: what was observed in a file, or what an output is written with.
@@ -62,5 +96,67 @@ impl Shape {
                 .map(|column| Field::new(&column.name, column.data_type.clone(), true))
                 .collect::<Vec<_>>(),
         ))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use arrow_schema::TimeUnit;
+
+    use super::*;
+
+    fn deep(levels: usize, wrap: impl Fn(DataType) -> DataType) -> DataType {
+        let instant = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
+        (0..levels).fold(instant, |inner, _| wrap(inner))
+    }
+
+    fn struct_of(inner: DataType) -> DataType {
+        DataType::Struct(vec![Field::new("a", inner, true)].into())
+    }
+
+    fn list_of(inner: DataType) -> DataType {
+        DataType::List(Arc::new(Field::new_list_field(inner, true)))
+    }
+
+    fn map_of(inner: DataType) -> DataType {
+        let key = Field::new("key", DataType::Utf8, false);
+        let fields = vec![key, Field::new("value", inner, true)];
+        let entries = Field::new("entries", DataType::Struct(fields.into()), false);
+        DataType::Map(Arc::new(entries), false)
+    }
+
+    /// Columns of structs, lists and maps that nest as deep as any may.
+    pub(crate) fn deepest() -> Shape {
+        Shape::of(&[
+            ("structs", deep(MAX_NESTING, struct_of)),
+            ("lists", deep(MAX_NESTING, list_of)),
+            ("maps", deep(MAX_NESTING / 2, map_of)),
+        ])
+    }
+
+    #[test]
+    fn the_deepest_shape_can_be_read_where_it_was_written() {
+        let shape = deepest();
+        for column in &shape.columns {
+            assert_eq!(column.nesting(), MAX_NESTING, "{}", column.name);
+        }
+        let json = serde_json::to_string(&shape).unwrap();
+        assert_eq!(serde_json::from_str::<Shape>(&json).unwrap(), shape);
+    }
+
+    #[test]
+    fn levels_are_counted_where_the_type_is_deepest() {
+        let two = struct_of(list_of(DataType::Int64));
+        let fields = vec![
+            Field::new("a", DataType::Utf8, true),
+            Field::new("b", two, true),
+        ];
+        let shape = Shape::of(&[
+            ("none", DataType::Date32),
+            ("three", DataType::Struct(fields.into())),
+            ("four", map_of(map_of(DataType::Int64))),
+        ]);
+        let levels: Vec<usize> = shape.columns.iter().map(Column::nesting).collect();
+        assert_eq!(levels, [0, 3, 4]);
     }
 }

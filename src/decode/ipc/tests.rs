@@ -13,7 +13,7 @@ use arrow::ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 use crate::decode::parquet::tests::sample;
 use crate::decode::testing::{Drip, grid, guess, observe, plain, run};
 use crate::decode::{Bytes, DecodeError, Kind, Malformed, decode};
-use crate::model::Shape;
+use crate::model::{Shape, deepest};
 use crate::schema::canonical;
 
 fn options(compression: Option<CompressionType>) -> IpcWriteOptions {
@@ -224,5 +224,30 @@ fn instants_come_in_the_units_of_the_lattice() {
         let (result, batches) = run(&bytes, plain(Kind::Arrow), &shape);
         assert_eq!(result.unwrap().observed, shape);
         assert_eq!(batches[0].column(0).data_type(), &canonical(&kind));
+    }
+}
+
+#[test]
+fn columns_are_taken_as_deep_as_any_may_nest_and_no_deeper() {
+    let write = |shape: &Shape| {
+        let schema = shape.to_arrow();
+        let columns = schema.fields().iter();
+        let columns = columns.map(|field| new_null_array(field.data_type(), 2));
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns.collect()).unwrap();
+        written(&[batch], None)
+    };
+    let deepest = deepest();
+    assert_eq!(
+        observe(&write(&deepest), plain(Kind::Arrow)).unwrap(),
+        deepest
+    );
+    for column in deepest.columns {
+        let inner = Field::new("inner", column.data_type, true);
+        let deeper = Shape::of(&[(&column.name, DataType::Struct(vec![inner].into()))]);
+        let name = column.name;
+        assert_eq!(
+            corrupt(&write(&deeper)),
+            format!("the column {name:?} is nested more than 40 levels deep")
+        );
     }
 }

@@ -6,9 +6,10 @@
 use std::collections::HashSet;
 
 use crate::decode::JsonFault;
+use crate::model::MAX_NESTING;
 
-/// Levels of nesting, at most: the walk over a tape recurses.
-const MAX_DEPTH: usize = 128;
+/// Containers within one another, at most: the row itself, and what a column may hold. The walk over a tape recurses.
+const MAX_DEPTH: usize = MAX_NESTING + 1;
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,7 +183,7 @@ impl Parser<'_, '_> {
 
     fn container(&mut self, token: Token, depth: usize) -> Result<(), Fault> {
         let Some(depth) = depth.checked_sub(1) else {
-            let limit = MAX_DEPTH;
+            let limit = MAX_NESTING;
             return Err((self.at, JsonFault::TooDeep { limit }));
         };
         let node = self.tape.nodes.len();

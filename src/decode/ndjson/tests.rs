@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field};
 use super::tape::Tape;
 use crate::decode::testing::{Drip, grid, guess, observe, plain, run};
 use crate::decode::{Bytes, DecodeError, JsonFault, Kind, Malformed, decode};
-use crate::model::Shape;
+use crate::model::{MAX_NESTING, Shape};
 
 fn ndjson(text: &str) -> (Shape, Vec<Vec<String>>) {
     let shape = observe(text.as_bytes(), plain(Kind::Ndjson)).unwrap();
@@ -232,13 +232,14 @@ fn a_duplicate_among_many_keys_is_found() {
 #[test]
 fn deep_nesting_is_refused_and_not_followed() {
     let deep = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
-    assert!(observe(deep(127).as_bytes(), plain(Kind::Ndjson)).is_ok());
-    for levels in [128, 1_000_000] {
+    let shape = observe(deep(MAX_NESTING).as_bytes(), plain(Kind::Ndjson)).unwrap();
+    assert_eq!(shape.columns[0].nesting(), MAX_NESTING);
+    for levels in [MAX_NESTING + 1, 1_000_000] {
         let fault = malformed(deep(levels).as_bytes());
         assert!(matches!(
             fault,
             Malformed::Json {
-                fault: JsonFault::TooDeep { limit: 128 },
+                fault: JsonFault::TooDeep { limit: MAX_NESTING },
                 ..
             }
         ));

@@ -5,17 +5,18 @@
 //! takes at least one byte, so a list that claims more elements than bytes are left is forged.
 //!
 //! It also walks the tree of columns by recursion, and so does everything behind it: a tree of some ten thousand
-//! levels overflows the stack, which ends the process as well. Columns may nest as deep as JSON values may.
+//! levels overflows the stack, which ends the process as well. How deep the columns nest is looked at for all formats
+//! alike once their types are known; here it is only made sure that the walk comes to an end.
 //!
 //! The footer is Thrift's compact protocol; this walks it and keeps nothing but the depth of the tree.
 
 use crate::decode::{Kind, Malformed};
-use crate::model::ReadAt;
+use crate::model::{MAX_NESTING, ReadAt};
 
 const TAIL_BYTES: u64 = 8;
 const MAX_DEPTH: u32 = 32;
-/// Levels of nested columns, at most, and the root.
-const MAX_LEVELS: usize = 129;
+/// Groups of columns within one another, at most: the root, and two for each list.
+const MAX_LEVELS: usize = 1 + 2 * MAX_NESTING;
 
 /// Thrift's types, as far as they matter here.
 const I32: u8 = 5;
@@ -67,7 +68,9 @@ pub(super) fn check(file: &dyn ReadAt) -> std::io::Result<Result<(), Malformed>>
         Ok(()) => Ok(Ok(())),
         Err(Flaw::Ill) => malformed("the footer is not well formed"),
         Err(Flaw::Forged) => malformed("the footer claims more than it can hold"),
-        Err(Flaw::Deep) => malformed("columns are nested more than 128 levels deep"),
+        Err(Flaw::Deep) => malformed(&format!(
+            "columns are nested more than {MAX_NESTING} levels deep"
+        )),
     }
 }
 

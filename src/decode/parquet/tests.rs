@@ -10,7 +10,7 @@ use parquet::file::properties::WriterProperties;
 
 use crate::decode::testing::{cells, grid, guess, observe, plain, run};
 use crate::decode::{DecodeError, Kind, Malformed, read_rows};
-use crate::model::{ReadAt, Shape};
+use crate::model::{MAX_NESTING, ReadAt, Shape, deepest};
 
 pub(in crate::decode) fn written(batch: &RecordBatch, group_rows: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -285,10 +285,15 @@ fn nested_columns(groups: usize) -> Vec<u8> {
 
 #[test]
 fn columns_nested_without_end_are_refused_before_the_stack_overflows() {
-    let shape = guess(&nested_columns(128), plain(Kind::Parquet)).unwrap();
-    assert_eq!(shape.columns.len(), 1);
-    for groups in [129, 100_000] {
-        let detail = "columns are nested more than 128 levels deep".to_owned();
+    let shape = guess(&nested_columns(MAX_NESTING), plain(Kind::Parquet)).unwrap();
+    assert_eq!(shape.columns[0].nesting(), MAX_NESTING);
+    for (groups, what) in [
+        (41, "the column \"a\" is"),
+        (80, "the column \"a\" is"),
+        (81, "columns are"),
+        (100_000, "columns are"),
+    ] {
+        let detail = format!("{what} nested more than 40 levels deep");
         match guess(&nested_columns(groups), plain(Kind::Parquet)) {
             Err(DecodeError::Malformed(malformed)) => {
                 assert_eq!(
@@ -302,4 +307,13 @@ fn columns_nested_without_end_are_refused_before_the_stack_overflows() {
             other => panic!("{groups}: {other:?}"),
         }
     }
+}
+
+#[test]
+fn columns_are_read_back_as_deep_as_any_may_nest() {
+    let schema = deepest().to_arrow();
+    let columns = schema.fields().iter();
+    let columns = columns.map(|field| new_null_array(field.data_type(), 2));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), columns.collect()).unwrap();
+    assert_eq!(parquet(&batch).0, deepest());
 }

@@ -136,6 +136,10 @@ impl Disk for MemoryDisk {
             })
         }))
     }
+
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        self.state().is_locked(path)
+    }
 }
 
 #[derive(Default)]

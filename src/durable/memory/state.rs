@@ -273,6 +273,14 @@ impl State {
         Ok(Some(locked))
     }
 
+    pub(super) fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        match self.file(path) {
+            Ok(node) => Ok(self.locked.contains(&node)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     pub(super) fn unlock(&mut self, node: NodeId) {
         self.locked.remove(&node);
     }

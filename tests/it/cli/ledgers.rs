@@ -1,8 +1,9 @@
 //! Ledgers that are missing, damaged, too new, somebody else's or in use.
 
 use std::fs::{self, File};
+use std::path::Path;
 
-use redb::ReadableTable;
+use redb::{ReadableDatabase, ReadableTable};
 
 use super::{loaded, sandbox, say};
 
@@ -42,7 +43,7 @@ fn a_missing_ledger_is_never_silent_and_recover_rebuilds_it() {
     insta::assert_snapshot!(say(&sandbox, "recover out"), @"
     exit code 1
     -- stderr
-    error: the ledger is there and opens, so there is nothing to recover
+    error: the ledger is there and whole, so there is nothing to recover
       hint: `strandline verify TARGET` checks it; `strandline reset TARGET --all` builds everything again
     ");
 }
@@ -90,6 +91,73 @@ fn a_damaged_ledger_is_told_and_recover_rebuilds_it() {
     -- stdout
     nothing wrong: 2 outputs and 3 source files read
     ");
+}
+
+#[test]
+fn a_ledger_with_one_bent_row_is_told_and_recover_rebuilds_it() {
+    let sandbox = loaded();
+    bend_last_row::<&[u8]>(&sandbox.path("out/_strandline/ledger.redb"), "files");
+    insta::assert_snapshot!(say(&sandbox, "run in out"), @"
+    exit code 1
+    -- stderr
+    error: cannot read or write the ledger
+      caused by: cannot read the ledger out/_strandline/ledger.redb
+      caused by: malformed value: its checksum does not match
+      hint: `strandline recover TARGET` sets the damaged ledger aside and rebuilds it from the outputs
+    ");
+    insta::assert_snapshot!(say(&sandbox, "files out"), @"
+    exit code 1
+    -- stdout
+    standing         size         rows unit     path
+    -- stderr
+    error: cannot read the ledger out/_strandline/ledger.redb
+      caused by: malformed value: its checksum does not match
+      hint: `strandline recover TARGET` sets the damaged ledger aside and rebuilds it from the outputs
+    ");
+    insta::assert_snapshot!(say(&sandbox, "recover out"), @"
+    exit code 0
+    -- stdout
+    ledger rebuilt from 2 outputs: 2 units, 3 source files
+    ");
+    insta::assert_snapshot!(say(&sandbox, "run in out"), @"
+    exit code 0
+    -- stderr
+    nothing to do: 3 files, 3 touched ([TIME])
+    ");
+    insta::assert_snapshot!(say(&sandbox, "verify out --deep --source in"), @"
+    exit code 0
+    -- stdout
+    nothing wrong: 2 outputs and 3 source files read
+    ");
+}
+
+#[test]
+fn a_ledger_whose_own_row_is_bent_is_rebuilt_as_well() {
+    let sandbox = loaded();
+    bend_last_row::<&str>(&sandbox.path("out/_strandline/ledger.redb"), "meta");
+    assert!(say(&sandbox, "run in out").contains("`strandline recover TARGET` sets the damaged"));
+    sandbox.succeed(&["recover", "out"]);
+    sandbox.succeed(&["run", "in", "out"]);
+    sandbox.succeed(&["verify", "out", "--deep", "--source", "in"]);
+}
+
+/// Bends one byte of the last row of a table, wherever a copy of it lies in the file.
+fn bend_last_row<K: redb::Key + 'static>(path: &Path, table: &str) {
+    let database = redb::Database::open(path).unwrap();
+    let transaction = database.begin_read().unwrap();
+    let definition = redb::TableDefinition::<K, &[u8]>::new(table);
+    let table = transaction.open_table(definition).unwrap();
+    let row = table.last().unwrap().unwrap().1.value().to_vec();
+    drop((table, transaction, database));
+    let mut bytes = fs::read(path).unwrap();
+    let places: Vec<usize> = (0..bytes.len() - row.len())
+        .filter(|at| bytes[*at..].starts_with(&row))
+        .collect();
+    assert!(!places.is_empty());
+    for at in places {
+        bytes[at + row.len() / 2] ^= 1;
+    }
+    fs::write(path, bytes).unwrap();
 }
 
 #[test]

@@ -209,6 +209,22 @@ fn a_lock_whose_file_was_removed_or_replaced_is_not_held() {
     });
 }
 
+#[test]
+fn whether_a_lock_is_held_is_told_without_taking_it() {
+    on_every_disk(|disk, top| {
+        let path = top.join("lock");
+        assert!(!disk.is_locked(&path).unwrap());
+        assert_eq!(disk.look(&path).unwrap(), None, "asking makes no file");
+        let held = disk.try_lock(&path, "first").unwrap();
+        assert!(disk.is_locked(&path).unwrap());
+        assert!(disk.is_locked(&path).unwrap());
+        assert_eq!(read(disk, &path), b"first");
+        drop(held);
+        assert!(!disk.is_locked(&path).unwrap());
+        assert!(disk.try_lock(&path, "second").unwrap().is_some());
+    });
+}
+
 fn moves(top: &Path) -> Vec<Move> {
     let one = |from: &str, to: &str| Move {
         from: top.join(from),

@@ -3,4 +3,5 @@
 mod dialects;
 mod loaded;
 mod many;
+mod nested;
 mod readers;

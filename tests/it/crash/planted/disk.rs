@@ -100,6 +100,10 @@ impl Disk for BadDisk {
         }
         self.inner.try_lock(path, note)
     }
+
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        self.inner.is_locked(path)
+    }
 }
 
 #[derive(Debug)]
