@@ -6,8 +6,11 @@ use std::time::Duration;
 use strandline::config::{OnDelete, OnModify};
 
 use super::machine::{at_crashes, play};
-use super::operation::Operation::*;
-use super::operation::{Operation, Place, Recipe, Survive};
+use super::operation::Operation::{
+    self, Add, Advance, Captures, ChangeWhileRead, Delete, FailRead, HideListing, Rename, Run,
+    Spoil,
+};
+use super::operation::{Place, Recipe, Survive};
 use super::read_back::read_back;
 use super::world::{Setup, World};
 
@@ -26,10 +29,11 @@ fn rows(rows: u8, flavour: u8) -> Recipe {
     Recipe { rows, flavour }
 }
 
-/// Two files loaded into one unit, and settings under which both belong elsewhere.
+/// Two files loaded into one unit, with stamps that are to be trusted, and settings under which both belong elsewhere.
 fn before() -> Vec<Operation> {
     let [a, b] = MOVING.map(|place| Add(place, rows(2, 0)));
-    vec![a, b, Add(Place(1), rows(1, 0)), Run, Captures(true)]
+    let load = [a, b, Add(Place(1), rows(1, 0)), Advance(3), Run];
+    [&load[..], &[Advance(3), Run, Captures(true)]].concat()
 }
 
 #[test]
