@@ -29,7 +29,7 @@ use crate::plan::{self, Plan, UnitBounds};
 /// Units that one group of a commit takes at the most; what is finished sooner is committed sooner.
 const GROUP: usize = 64;
 
-/// Rounds of building: more than moving members, and a lattice this low, can need.
+/// Rounds of building: one for moves, and more than widening types in a lattice this low can need.
 const ROUNDS: usize = 8;
 
 impl Pass<'_> {
@@ -45,10 +45,12 @@ impl Pass<'_> {
         let mut plan = first;
         let mut departures = plan.split_off_departures();
         for _ in 0..ROUNDS {
+            for units in [&mut plan.units, &mut departures.units] {
+                units.retain(|id, _| !built.failed.contains(id));
+            }
             if plan.units.is_empty() {
                 plan = std::mem::take(&mut departures);
             }
-            plan.units.retain(|id, _| !built.failed.contains(id));
             if plan.units.is_empty() || self.control.is_interrupted() {
                 break;
             }

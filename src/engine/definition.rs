@@ -15,9 +15,14 @@ use super::run::{Built, Pass};
 use crate::config::{Definition, PathPartitions};
 use crate::ledger::{Batch, Ledger, LedgerError, View};
 use crate::model::{
-    DirtyReason, FileRecord, KeyRange, SourcePath, Standing, UnitId, partition_dir,
+    DirtyReason, ErrorKind, FileRecord, KeyRange, ReportedError, SourcePath, Standing, UnitId,
+    partition_dir,
 };
-use crate::plan::{Arrival, Changed};
+use crate::plan::{Arrival, Changed, Plan};
+
+/// How often one portion tries to bring members home: a file that changes all the time can be read by one unit and
+/// not by the next, again and again.
+const HOMECOMINGS: usize = 3;
 
 /// Compiles the captures of the definition.
 pub(super) fn partitions(definition: &Definition) -> Result<PathPartitions, RunError> {
@@ -147,7 +152,15 @@ impl Misplaced {
         seen: &Seen,
         partitions: &PathPartitions,
     ) {
+        let going = prepared.inputs.removed.iter();
+        let going: BTreeSet<SourcePath> = going.map(|changed| changed.path.clone()).collect();
         for (unit, path, file) in self.members {
+            let recorded = prepared.batch.files.get(&path).and_then(Option::as_ref);
+            let is_loaded = recorded.is_none_or(|file| file.standing == Standing::Loaded);
+            // What goes, or can only be carried over from now on, does not move, nor does its unit wait for it.
+            if going.contains(&path) || !is_loaded {
+                continue;
+            }
             if !seen.is_plainly_there(&path) {
                 prepared.waiting.insert(unit);
                 continue;
@@ -173,13 +186,9 @@ impl Misplaced {
     }
 }
 
-/// How often one portion tries to bring members home: a file that changes all the time can be read by one unit and
-/// not by the next, again and again.
-const HOMECOMINGS: usize = 3;
-
 impl Pass<'_> {
     /// Moves members that could be read again, after only the outputs had held their rows, to the partition where the
-    /// definition puts them by now. What cannot be brought home is left to the next run, as a file that keeps changing.
+    /// definition puts them by now. What cannot be brought home is left to the next run.
     pub(super) fn bring_home(
         &mut self,
         ledger: &Ledger,
@@ -192,27 +201,56 @@ impl Pass<'_> {
             if astray.is_empty() || self.control.is_interrupted() {
                 return Ok(());
             }
-            let view = ledger.view()?;
-            let mut dirty = view.dirty()?;
-            dirty.retain(|(_, why)| matches!(why, DirtyReason::Misplaced));
-            self.seen.doubtful.retain(|path| !astray.contains(path));
-            let deferred = prepared.deferred;
-            prepared.waiting.clear();
-            prepared.moving.clear();
-            let misplaced = misplaced(&view, &dirty, &self.partitions)?;
-            misplaced
-                .of(&astray)
-                .move_into(prepared, &self.seen, &self.partitions);
-            self.report.files.deferred -= deferred - prepared.deferred;
-            let departing = &prepared.inputs.departing;
-            dirty.retain(|(id, _)| departing.iter().any(|changed| changed.unit == *id));
-            let plan = self.plan(&view, prepared, dirty)?;
-            self.record(ledger, &view, prepared, &plan)?;
-            drop(view);
+            let plan = self.plan_homecoming(ledger, prepared, &astray)?;
             self.build(ledger, plan, prepared, built)?;
         }
-        built.astray.retain(|path| !built.stuck.contains(path));
-        self.report.files.unsettled += std::mem::take(&mut built.astray).len() as u64;
+        let mut astray = std::mem::take(&mut built.astray);
+        astray.retain(|path| !built.stuck.contains(path));
+        built.away.append(&mut astray);
+        Ok(())
+    }
+
+    /// Plans the moves of members that are astray, and records the plan.
+    fn plan_homecoming(
+        &mut self,
+        ledger: &Ledger,
+        prepared: &mut Prepared,
+        astray: &BTreeSet<SourcePath>,
+    ) -> Result<Plan, RunError> {
+        let view = ledger.view()?;
+        let mut dirty = view.dirty()?;
+        // What is dirty by now is another run's, or departed from: nothing joins it.
+        self.closed.extend(dirty.iter().map(|(id, _)| *id));
+        dirty.retain(|(_, why)| matches!(why, DirtyReason::Misplaced));
+        self.seen.doubtful.retain(|path| !astray.contains(path));
+        let deferred = prepared.deferred;
+        prepared.waiting.clear();
+        prepared.moving.clear();
+        let misplaced = misplaced(&view, &dirty, &self.partitions)?.of(astray);
+        misplaced.move_into(prepared, &self.seen, &self.partitions);
+        self.report.files.deferred -= deferred - prepared.deferred;
+        let departing = &prepared.inputs.departing;
+        dirty.retain(|(id, _)| departing.iter().any(|changed| changed.unit == *id));
+        let plan = self.plan(&view, prepared, dirty)?;
+        self.record(ledger, &view, prepared, &plan)?;
+        Ok(plan)
+    }
+
+    /// Tells of members that no homecoming brought home: they kept changing.
+    pub(super) fn tell_who_is_away(&mut self, view: &View, built: &Built) -> Result<(), RunError> {
+        for path in &built.away {
+            let unit = view.file(path)?.and_then(|file| file.unit);
+            let unit = unit.map(|id| view.unit(id)).transpose()?.flatten();
+            if unit.is_none_or(|unit| unit.partition == partition_dir(&self.partitions.of(path))) {
+                continue;
+            }
+            self.report.files.unsettled += 1;
+            self.errors.push(ReportedError {
+                path: path.to_string(),
+                kind: ErrorKind::Unsettled,
+                message: format!("{path} kept changing while it was to move to its partition"),
+            });
+        }
         Ok(())
     }
 }

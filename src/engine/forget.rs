@@ -105,14 +105,19 @@ pub fn reset(target: &Target, filter: &ResetFilter) -> Result<ResetReport, RunEr
 fn lost(view: &View, sink: &dyn Sink) -> Result<BTreeSet<SourcePath>, RunError> {
     let mut lost = BTreeSet::new();
     for unit in view.units()? {
-        let (_, unit) = unit?;
+        let (id, unit) = unit?;
         for output in unit.outputs {
             if is_whole(sink.open(&output.path), output.size, output.hash)? {
                 continue;
             }
             let members = unit.members.iter().zip(&output.member_rows);
-            let with_rows = members.filter(|(_, rows)| **rows > 0);
-            lost.extend(with_rows.map(|(member, _)| member.path.clone()));
+            for (member, _) in members.filter(|(_, rows)| **rows > 0) {
+                // A member that has moved on has its rows elsewhere.
+                let file = view.file(&member.path)?;
+                if file.is_some_and(|file| file.unit == Some(id)) {
+                    lost.insert(member.path.clone());
+                }
+            }
         }
     }
     Ok(lost)

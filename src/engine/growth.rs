@@ -57,12 +57,13 @@ fn is_widened(was: &Shape, now: &Shape) -> bool {
 }
 
 /// Marks recorded units, but for those that are built in this round anyway: dirty ones, and those that a dirty unit is
-/// to absorb. What is unsettled waits for the next run, and must not keep its narrower types until then.
+/// to absorb. What is unsettled, or could not be moved, may wait for the next run, and must not keep its narrower types
+/// until then.
 fn mark_stale(view: &View, now: &Shape, then: &mut Batch) -> Result<(), RunError> {
     let mut in_hand: BTreeSet<UnitId> = BTreeSet::new();
     for (id, why) in view.dirty()? {
         match why {
-            DirtyReason::Unsettled => {}
+            DirtyReason::Unsettled | DirtyReason::Misplaced => {}
             DirtyReason::Unfinished { absorbs, .. } => {
                 in_hand.extend(absorbs.into_iter().chain([id]));
             }

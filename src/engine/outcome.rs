@@ -94,7 +94,7 @@ impl Notes<'_> {
                 }
                 Place::Outside
             }
-            // It stays where it is, and that unit is built next: there the trouble is met again, or it is over.
+            // It stays where it is, and that unit is still to be built: there the trouble is met again, or it is over.
             Outcome::LeftOut(_) if seat.origin.is_some() => Place::Outside,
             Outcome::LeftOut(trouble) => {
                 self.report(seat.path, trouble);

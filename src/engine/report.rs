@@ -4,8 +4,10 @@ use super::discover::Discovery;
 use super::pipeline::Pipeline;
 use super::verify::Changes;
 use crate::detect::Change;
+use crate::ledger::{LedgerError, View};
 use crate::model::{
-    ErrorKind, KeyRange, ReportedError, RunId, RunReport, RunStatus, Seconds, Shape, Timestamp,
+    ErrorKind, KeyRange, ReportedError, RunId, RunReport, RunStatus, Seconds, Timestamp,
+    partition_values,
 };
 use crate::source::Unknown;
 
@@ -107,20 +109,33 @@ pub(super) fn verified(
     report.bytes.read += changes.bytes_read;
 }
 
-/// Tells of columns that are to name partitions and that no file has: a misspelt one would go unnoticed, since rows
-/// without it are well placed.
-pub(super) fn missing_columns(partition_by: &[String], shape: &Shape) -> Vec<ReportedError> {
-    let missing = partition_by
-        .iter()
-        .filter(|column| shape.type_of(column).is_none());
-    let told = missing.map(|column| ReportedError {
+/// Tells of columns that are to name partitions and that neither a file nor a path has: a misspelt one would go
+/// unnoticed, since rows without it are well placed.
+pub(super) fn missing_columns(
+    view: &View,
+    partition_by: &[String],
+) -> Result<Vec<ReportedError>, LedgerError> {
+    let shape = view
+        .schema()?
+        .map(|schema| schema.shape)
+        .unwrap_or_default();
+    let mut missing: Vec<&String> = partition_by.iter().collect();
+    missing.retain(|column| shape.type_of(column).is_none());
+    if missing.is_empty() || shape.columns.is_empty() {
+        return Ok(Vec::new());
+    }
+    for unit in view.units()? {
+        let from_path = partition_values(&unit?.1.partition);
+        missing.retain(|column| from_path.iter().all(|(name, _)| name != *column));
+    }
+    let told = missing.into_iter().map(|column| ReportedError {
         path: column.clone(),
         kind: ErrorKind::NoSuchColumn,
         message: format!(
             "no file has the column {column}, which is to name partitions: it is null in all rows"
         ),
     });
-    told.collect()
+    Ok(told.collect())
 }
 
 /// Decides how the run ended, and lists its errors.

@@ -108,7 +108,7 @@ pub(super) struct Pass<'a> {
     /// What is left of the run's budget.
     budget: Budget,
     /// Units that this run has built and that are dirty all the same: nothing joins them now.
-    closed: BTreeSet<UnitId>,
+    pub(super) closed: BTreeSet<UnitId>,
     /// What could not be looked at, as far as it is told already.
     told: BTreeSet<String>,
     started: Duration,
@@ -125,6 +125,8 @@ pub(super) struct Built {
     pub(super) failed: BTreeSet<UnitId>,
     /// Members that were read and belong to another partition than their unit.
     pub(super) astray: BTreeSet<SourcePath>,
+    /// Members that are astray still.
+    pub(super) away: BTreeSet<SourcePath>,
     /// Members that stay where they are because their new unit could not be built.
     pub(super) stuck: BTreeSet<SourcePath>,
 }
@@ -403,11 +405,10 @@ impl<'a> Pass<'a> {
             self.errors.extend(same_content::doubles(&view, self.run)?);
         }
         if self.report.units.written > 0 {
-            let shape = view.schema()?.map(|schema| schema.shape);
             let columns = &self.pipeline.definition.partition_by;
-            self.errors
-                .extend(report::missing_columns(columns, &shape.unwrap_or_default()));
+            self.errors.extend(report::missing_columns(&view, columns)?);
         }
+        self.tell_who_is_away(&view, &built)?;
         self.report.files.quarantined = view.quarantine()?.len() as u64;
         self.report.units.failed = built.failed.len() as u64;
         let interrupted = self.control.is_interrupted();

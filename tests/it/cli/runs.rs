@@ -307,3 +307,8 @@ fn a_partition_column_that_no_file_has_is_told() {
       no file has the column nmae, which is to name partitions: it is null in all rows
     ");
 }
+
+#[test]
+fn a_partition_column_that_paths_give_is_not_missed() {
+    insta::assert_snapshot!(say(&sandbox(), "run in out --partition-by day --json --quiet").contains("no_such_column"), @"false");
+}

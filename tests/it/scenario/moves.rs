@@ -1,18 +1,24 @@
 //! Members that move to another partition because the captures of the settings changed: their rows always stand
 //! somewhere, whatever happens to the run or to the file on the way.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use strandline::config::{OnDelete, OnModify};
+use strandline::config::{OnDelete, OnModify, SameContent};
+use strandline::durable::Disk;
+use strandline::engine::{self, Control, ResetFilter};
+use strandline::ledger::{self, View};
+use strandline::model::{RunReport, RunStatus, Standing};
 
 use super::machine::{at_crashes, play};
 use super::operation::Operation::{
-    self, Add, Advance, Captures, ChangeWhileRead, Delete, FailRead, HideListing, Rename, Run,
-    Spoil,
+    self, Add, Advance, Captures, ChangeWhileRead, Copy, Delete, FailRead, HideListing, Rename,
+    Run, Spoil,
 };
 use super::operation::{Place, Recipe, Survive};
 use super::read_back::read_back;
-use super::world::{Setup, World};
+use super::world::{STATE, Setup, TARGET, World};
 
 /// In `dt=3/x/`, where the captures make a difference; the second is a neighbour in the same unit.
 const MOVING: [Place; 2] = [Place(6), Place(13)];
@@ -105,4 +111,114 @@ fn a_file_that_cannot_be_had_on_its_way_to_another_partition_is_not_lost() {
 fn a_move_that_was_interrupted_and_whose_file_is_renamed_counts_once() {
     let after = [Rename(1, Place(20)), Add(MOVING[0], rows(1, 0)), Run];
     at_crashes(&setup(OnDelete::Remove), &before(), &after, 1);
+}
+
+#[test]
+fn a_double_that_steps_back_does_not_move_to_its_partition_all_the_same() {
+    let setup = Setup {
+        same_content: SameContent::Skip,
+        ..setup(OnDelete::Remove)
+    };
+    let load = [Add(MOVING[0], rows(2, 0)), Advance(3), Run, Advance(3), Run];
+    let double = [Copy(0, Place(0)), Captures(true), Run];
+    play(setup, &[&load[..], &double].concat());
+}
+
+/// A world in which files of `dt=3/x/` are written as they are named, one row with `bytes` in all.
+fn wide_world() -> World {
+    World::new(Setup {
+        unit_size: 1 << 20,
+        unit_files: 100,
+        ..setup(OnDelete::Retain)
+    })
+}
+
+fn write(world: &World, name: &str, bytes: usize) {
+    let text = format!("id\n{}\n", "x".repeat(bytes - 4));
+    world.source.write(&format!("dt=3/x/{name}.csv"), text);
+    world.clock.advance(Duration::from_mins(1));
+}
+
+fn remove(world: &World, name: &str) {
+    world.source.remove(&format!("dt=3/x/{name}.csv"));
+    world.clock.advance(Duration::from_mins(1));
+}
+
+fn run(world: &World) -> RunReport {
+    engine::run(&world.pipeline(), &Control::default()).unwrap()
+}
+
+fn ledger(world: &World) -> View {
+    let disk: Arc<dyn Disk> = Arc::new(world.disk.clone());
+    ledger::snapshot(disk, Path::new(STATE)).unwrap()
+}
+
+/// How a file stands, and in which partition.
+fn place(world: &World, name: &str) -> (Standing, String) {
+    let view = ledger(world);
+    let file = view.file(&format!("dt=3/x/{name}.csv")).unwrap().unwrap();
+    let unit = view.unit(file.unit.unwrap()).unwrap().unwrap();
+    (file.standing, unit.partition)
+}
+
+/// Removes the outputs that hold rows of a file.
+fn lose(world: &World, name: &str) {
+    let view = ledger(world);
+    let file = view.file(&format!("dt=3/x/{name}.csv")).unwrap().unwrap();
+    for output in view.unit(file.unit.unwrap()).unwrap().unwrap().outputs {
+        let path = Path::new(TARGET).join(output.path.to_string());
+        world.disk.remove_file(&path).unwrap();
+    }
+}
+
+#[test]
+fn what_has_moved_out_of_a_unit_whose_output_is_lost_is_not_given_up_with_it() {
+    let mut world = wide_world();
+    write(&world, "moves", 50);
+    write(&world, "gone", 50);
+    run(&world);
+    remove(&world, "gone");
+    run(&world);
+    lose(&world, "gone");
+    world.apply(&Captures(true));
+    assert_eq!(run(&world).units.failed, 1);
+    remove(&world, "moves");
+    run(&world);
+    let kept = (Standing::Retained, "dt=3/sub=x/".to_owned());
+    assert_eq!(place(&world, "moves"), kept);
+    let filter = ResetFilter {
+        lost: true,
+        ..ResetFilter::default()
+    };
+    assert_eq!(engine::reset(&world.target(), &filter).unwrap().files, 1);
+    assert_eq!(run(&world).status, RunStatus::Done);
+    assert_eq!(place(&world, "moves"), kept);
+    assert_eq!(read_back(&world.disk).rows().len(), 1);
+}
+
+#[test]
+fn a_file_that_comes_home_does_not_join_a_unit_that_cannot_be_built() {
+    let mut world = wide_world();
+    world.apply(&Captures(true));
+    for (name, bytes) in [("lost", 100), ("whole", 10)] {
+        write(&world, name, bytes);
+        run(&world);
+        remove(&world, name);
+        run(&world);
+    }
+    world.apply(&Captures(false));
+    write(&world, "m", 60);
+    run(&world);
+    world.source.write("dt=3/x/m.csv", vec![b'x', b'\n', 0xff]);
+    world.clock.advance(Duration::from_mins(1));
+    run(&world);
+    assert_eq!(place(&world, "m"), (Standing::Outlived, "dt=3/".to_owned()));
+    lose(&world, "lost");
+    world.apply(&Captures(true));
+    write(&world, "m", 60);
+    assert_eq!(run(&world).units.failed, 1);
+    assert_eq!(
+        place(&world, "m"),
+        (Standing::Loaded, "dt=3/sub=x/".to_owned())
+    );
 }
