@@ -92,9 +92,8 @@ fn of_ledger(error: &LedgerError) -> Option<&'static str> {
     match error {
         LedgerError::Corrupt { .. } => Some(CORRUPT),
         LedgerError::LostLease { .. } => Some(HELD),
-        LedgerError::Io { .. } | LedgerError::Stopped { .. } | LedgerError::NestedIntent { .. } => {
-            None
-        }
+        LedgerError::Io { source, .. } => of_io(source.kind()),
+        LedgerError::Stopped { .. } | LedgerError::NestedIntent { .. } => None,
     }
 }
 
@@ -138,9 +137,9 @@ fn of_io(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Some(
             "whoever runs strandline needs access to TARGET, and to the directory that --state names: to read for a question, to write for a run",
         ),
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            Some("make room where TARGET lies, then run again; nothing is lost")
-        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(
+            "make room for TARGET, and for what --state names, then run again; nothing is lost",
+        ),
         _ => None,
     }
 }
