@@ -91,50 +91,39 @@ impl fmt::Display for Compression {
     }
 }
 
-const COMPRESSIONS: [(&str, Compression); 9] = [
-    ("gz", Compression::Gzip),
-    ("gzip", Compression::Gzip),
-    ("zst", Compression::Zstd),
-    ("zstd", Compression::Zstd),
-    ("bz2", Compression::Bzip2),
-    ("xz", Compression::Xz),
-    ("lz4", Compression::Lz4),
-    ("sz", Compression::Snappy),
-    ("snappy", Compression::Snappy),
-];
+/// What an extension says.
+#[derive(Clone, Copy)]
+enum Meaning {
+    Holds(Kind),
+    Compressed(Compression),
+}
 
-const KINDS: [(&str, Kind); 13] = [
-    ("csv", Kind::Csv),
-    ("tsv", Kind::Tsv),
-    ("tab", Kind::Tsv),
-    ("ndjson", Kind::Ndjson),
-    ("jsonl", Kind::Ndjson),
-    ("jsonlines", Kind::Ndjson),
-    ("json", Kind::Json),
-    ("parquet", Kind::Parquet),
-    ("pq", Kind::Parquet),
-    ("arrow", Kind::Arrow),
-    ("feather", Kind::Arrow),
-    ("arrows", Kind::Arrow),
-    ("ipc", Kind::Arrow),
-];
+/// Returns what an extension says, in any case; asked for every listed file.
+fn meaning(extension: &str) -> Option<Meaning> {
+    use Meaning::{Compressed, Holds};
+    let mut lower = [0; LONGEST];
+    let lower = lower.get_mut(..extension.len())?;
+    lower.copy_from_slice(extension.as_bytes());
+    lower.make_ascii_lowercase();
+    Some(match &*lower {
+        b"csv" => Holds(Kind::Csv),
+        b"tsv" | b"tab" => Holds(Kind::Tsv),
+        b"ndjson" | b"jsonl" | b"jsonlines" => Holds(Kind::Ndjson),
+        b"json" => Holds(Kind::Json),
+        b"parquet" | b"pq" => Holds(Kind::Parquet),
+        b"arrow" | b"feather" | b"arrows" | b"ipc" => Holds(Kind::Arrow),
+        b"gz" | b"gzip" => Compressed(Compression::Gzip),
+        b"zst" | b"zstd" => Compressed(Compression::Zstd),
+        b"bz2" => Compressed(Compression::Bzip2),
+        b"xz" => Compressed(Compression::Xz),
+        b"lz4" => Compressed(Compression::Lz4),
+        b"sz" | b"snappy" => Compressed(Compression::Snappy),
+        _ => return None,
+    })
+}
 
-/// The length of the longest of these.
-const LONGEST: usize = {
-    let (mut longest, mut index) = (0, 0);
-    while index < KINDS.len() + COMPRESSIONS.len() {
-        let length = if index < KINDS.len() {
-            KINDS[index].0.len()
-        } else {
-            COMPRESSIONS[index - KINDS.len()].0.len()
-        };
-        if length > longest {
-            longest = length;
-        }
-        index += 1;
-    }
-    longest
-};
+/// The length of the longest extension that says something.
+const LONGEST: usize = "jsonlines".len();
 
 /// Recognises a file by its name; `None` where it is not ours.
 ///
@@ -143,7 +132,14 @@ const LONGEST: usize = {
 /// extension.
 #[must_use]
 pub fn recognise(path: &str, format: Format) -> Option<Recognised> {
-    let (name, compression) = known(path, &COMPRESSIONS).unwrap_or((path, Compression::None));
+    let (before, mut said) = extension(path);
+    let compression = match said {
+        Some(Meaning::Compressed(compression)) => {
+            said = extension(before).1;
+            compression
+        }
+        Some(Meaning::Holds(_)) | None => Compression::None,
+    };
     let kind = match format {
         Format::Csv => Kind::Csv,
         Format::Tsv => Kind::Tsv,
@@ -152,7 +148,10 @@ pub fn recognise(path: &str, format: Format) -> Option<Recognised> {
         Format::Parquet => Kind::Parquet,
         Format::Arrow => Kind::Arrow,
         Format::Text => Kind::Text,
-        Format::Auto => known(name, &KINDS)?.1,
+        Format::Auto => match said {
+            Some(Meaning::Holds(kind)) => kind,
+            Some(Meaning::Compressed(_)) | None => return None,
+        },
     };
     let magic = match format {
         Format::Auto => Magic::Heeded,
@@ -165,16 +164,15 @@ pub fn recognise(path: &str, format: Format) -> Option<Recognised> {
     })
 }
 
-/// Returns the path without its extension and what the extension means, in any case; asked for every listed file.
-fn known<'a, T: Copy>(path: &'a str, meanings: &[(&str, T)]) -> Option<(&'a str, T)> {
-    // What lies further back begins no extension that has a meaning.
+/// Returns the path without its extension, and what that says.
+fn extension(path: &str) -> (&str, Option<Meaning>) {
+    // What lies further back begins no extension that says something.
     let bytes = path.as_bytes();
     let last = bytes.len().saturating_sub(LONGEST + 1);
-    let dot = last + bytes[last..].iter().rposition(|byte| *byte == b'.')?;
-    let extension = &bytes[dot + 1..];
-    let is_meant = |known: &str| extension.eq_ignore_ascii_case(known.as_bytes());
-    let (_, meaning) = meanings.iter().find(|(known, _)| is_meant(known))?;
-    Some((&path[..dot], *meaning))
+    match bytes[last..].iter().rposition(|byte| *byte == b'.') {
+        Some(dot) => (&path[..last + dot], meaning(&path[last + dot + 1..])),
+        None => (path, None),
+    }
 }
 
 #[cfg(test)]

@@ -91,11 +91,6 @@ impl<'a> FileRow<'a> {
         }
     }
 
-    fn at(self, path: &'a [u8]) -> Result<Self, Malformed> {
-        let path = std::str::from_utf8(path).map_err(|_| Malformed("path"))?;
-        Ok(Self { path, ..self })
-    }
-
     /// Tells whether the file looked then as `now`.
     #[must_use]
     pub fn seen_equals(&self, now: &Fingerprint) -> bool {
@@ -287,16 +282,16 @@ impl BlockCursor {
         }
         self.advance(&mut reader)?;
         self.last = (block.len() - reader.remaining(), self.base);
-        let row = self.base.fields(&mut reader)?;
+        let row = self.base.fields(&mut reader, &self.path)?;
         self.offset = block.len() - reader.remaining();
-        Ok(Some(row.at(&self.path)?))
+        Ok(Some(row))
     }
 
     /// Returns the last row of `block` once more; there must have been one.
     pub(super) fn again<'a>(&'a self, block: &'a [u8]) -> Result<FileRow<'a>, Malformed> {
         let (offset, mut base) = self.last;
         let mut reader = Reader::new(block.get(offset..).unwrap_or_default());
-        base.fields(&mut reader)?.at(&self.path)
+        base.fields(&mut reader, &self.path)
     }
 
     /// Moves on to the next path, which must be larger than the one before.
@@ -319,7 +314,12 @@ impl BlockCursor {
 
 impl Base {
     /// Reads what comes behind a path.
-    fn fields<'a>(&mut self, reader: &mut Reader<'a>) -> Result<FileRow<'a>, Malformed> {
+    #[inline]
+    fn fields<'a>(
+        &mut self,
+        reader: &mut Reader<'a>,
+        path: &'a [u8],
+    ) -> Result<FileRow<'a>, Malformed> {
         let flags = reader.varint()?;
         if flags & !KNOWN != 0 {
             return Err(Malformed("flags of a file"));
@@ -341,7 +341,7 @@ impl Base {
         let run = walk(&mut base.run, moved);
         let validator = when(flags, VALIDATOR, || reader.text())?;
         Ok(FileRow {
-            path: "",
+            path: std::str::from_utf8(path).map_err(|_| Malformed("path"))?,
             size,
             modified_at: base.modified_at,
             changed_at,
@@ -356,6 +356,7 @@ impl Base {
     }
 }
 
+#[inline]
 fn when<T>(
     flags: u64,
     bit: u64,

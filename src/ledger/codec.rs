@@ -109,7 +109,19 @@ impl<'a> Reader<'a> {
         self.rest.len()
     }
 
+    #[inline]
     pub(super) fn varint(&mut self) -> Result<u64, Malformed> {
+        match self.rest {
+            // As most are.
+            [byte @ ..0x80, rest @ ..] => {
+                self.rest = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, Malformed> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
             let (&byte, rest) = self.rest.split_first().ok_or(Malformed("number"))?;
@@ -126,6 +138,7 @@ impl<'a> Reader<'a> {
         Err(Malformed("number"))
     }
 
+    #[inline]
     pub(super) fn zigzag(&mut self) -> Result<i64, Malformed> {
         let value = self.varint()?;
         Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed())

@@ -59,14 +59,13 @@ impl Entries {
         self.path.truncate(self.home.prefix.len());
         self.path.push_str(name);
         match found {
-            Found::File if self.home.tree.selection.admits(&self.path) => self.file(index),
+            Found::File if self.home.tree.selection.admits(&self.path) => self.file(name),
             Found::HiddenDirectory => self.hidden_directory(name),
             Found::File | Found::Nothing | Found::Directory => Some(Entry::Skipped),
         }
     }
 
-    fn file(&self, index: usize) -> Option<Entry> {
-        let name = self.names.c_name(index);
+    fn file(&self, name: &str) -> Option<Entry> {
         match self.home.tree.stat(self.directory.as_fd(), name) {
             Ok(stat) if place::kind(&stat) == FileType::RegularFile => {
                 Some(Entry::Found(place::fingerprint(&stat)))

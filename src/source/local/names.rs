@@ -73,14 +73,6 @@ impl Names {
         &self.arena[start..start + usize::from(slot.length)]
     }
 
-    /// Returns a file's name as the system takes it.
-    pub(super) fn c_name(&self, index: usize) -> &CStr {
-        let start = self.slots[index].start as usize;
-        let end = start + usize::from(self.slots[index].length);
-        let bytes = self.arena.as_bytes().get(start..=end).unwrap_or_default();
-        CStr::from_bytes_with_nul(bytes).unwrap_or_default()
-    }
-
     /// Reads the directory `directory`, known as `prefix`. All or nothing: half a directory is none.
     pub(super) fn read(
         tree: &Tree,

@@ -48,11 +48,7 @@ impl Tree {
     }
 
     /// Looks at `name` in the open directory `directory`, following a link only where links are followed.
-    pub(super) fn stat(
-        &self,
-        directory: BorrowedFd<'_>,
-        name: impl rustix::path::Arg,
-    ) -> Result<Statx, Errno> {
+    pub(super) fn stat(&self, directory: BorrowedFd<'_>, name: &str) -> Result<Statx, Errno> {
         let link = match self.links {
             Links::Ignored => AtFlags::SYMLINK_NOFOLLOW,
             Links::Followed => AtFlags::empty(),
