@@ -9,7 +9,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{
-    ENCODINGS, FORMATS, Key, Layer, ON_DELETE, ON_MODIFY, Origin, SAME_CONTENT, Value,
+    COMPATIBILITIES, ENCODINGS, FORMATS, Key, Layer, ON_DELETE, ON_MODIFY, Origin, SAME_CONTENT,
+    SCHEMA_POLICIES, Value,
 };
 use crate::model::{Standing, Timestamp};
 
@@ -147,6 +148,9 @@ pub(super) enum Command {
     /// A file that cannot be decoded is set aside with its reason and tried again when its bytes change.
     #[command(subcommand)]
     Quarantine(Quarantine),
+    /// Show a pipeline's columns, how they came, and whether a file fits them
+    #[command(subcommand)]
+    Schema(Schema),
     /// Write a commented strandline.toml
     ///
     /// Refuses to overwrite a file. Example: strandline init ./in ./out
@@ -189,6 +193,9 @@ pub(super) struct PipelineArgs {
     /// About CSV.
     #[command(flatten)]
     pub(super) dialect: DialectArgs,
+    /// About columns.
+    #[command(flatten)]
+    pub(super) schema: SchemaArgs,
     /// About outputs.
     #[command(flatten)]
     pub(super) outputs: OutputArgs,
@@ -308,6 +315,32 @@ pub(super) struct DialectArgs {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = PossibleValuesParser::new(["true", "false"]), hide_possible_values = true)]
     pub(super) decimal_comma: Option<String>,
+}
+
+/// Which columns there are.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Schema")]
+pub(super) struct SchemaArgs {
+    /// Choose what becomes of what is not as declared
+    ///
+    /// evolve lets other columns in, with the types of their values, and sets a file aside whose values do not fit a declared
+    /// column (default). strict sets files with other columns aside as well. rescue puts both, as JSON, into the
+    /// column _rescued. strict and rescue need declared columns.
+    #[arg(long, value_name = "POLICY", value_parser = PossibleValuesParser::new(SCHEMA_POLICIES))]
+    pub(super) schema_policy: Option<String>,
+    /// Refuse to declare columns anew in a way that breaks readers
+    ///
+    /// backward: who reads by the new columns can read what the old ones wrote. forward: the other way round. full: both.
+    /// Default: none.
+    #[arg(long, value_name = "RULE", value_parser = PossibleValuesParser::new(COMPATIBILITIES))]
+    pub(super) schema_compatibility: Option<String>,
+    /// Declare a column; may be repeated, in the order of the columns
+    ///
+    /// TYPE is int8 to int64, uint8 to uint64, float32, float64, decimal(p,s), bool, date, timestamp, timestamp_utc, utf8,
+    /// binary, or { type = "date", nullable = false, default = "…", format = "%d.%m.%Y", time_zone = "Europe/Berlin" }.
+    /// Example: --schema-column 'amount=decimal(10,2)'
+    #[arg(long, value_name = "NAME=TYPE")]
+    pub(super) schema_column: Vec<String>,
 }
 
 /// How outputs are cut and where state is kept.
@@ -546,6 +579,68 @@ pub(super) struct RetryArgs {
     pub(super) path: Option<String>,
 }
 
+/// What can be asked about columns.
+#[derive(Debug, Subcommand)]
+pub(super) enum Schema {
+    /// Show the columns with their types, and since which version they have them
+    ///
+    /// Example: strandline schema show ./out --toml >> strandline.toml
+    Show(SchemaShowArgs),
+    /// List the versions of the columns, the latest first, with what caused them
+    ///
+    /// Example: strandline schema history ./out
+    History(TargetArgs),
+    /// Show what is different between two versions
+    ///
+    /// Example: strandline schema diff ./out --from 1 --to 3
+    Diff(SchemaDiffArgs),
+    /// Tell whether a file would fit and what it would change, and touch nothing
+    ///
+    /// Reads the whole file as a run would: by the settings where -c or no TARGET is given, else as TARGET was last run. Ends
+    /// with 0 where it fits and with 3 where it would be set aside. Example: strandline schema check new.csv ./out
+    Check(SchemaCheckArgs),
+}
+
+/// What `schema show` takes.
+#[derive(Debug, Args)]
+pub(super) struct SchemaShowArgs {
+    /// The target.
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    /// Write them as [schema.columns] for strandline.toml
+    #[arg(help_heading = "Form", long, conflicts_with = "json")]
+    pub(super) toml: bool,
+}
+
+/// What `schema diff` takes.
+#[derive(Debug, Args)]
+pub(super) struct SchemaDiffArgs {
+    /// The target.
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    /// The older version
+    ///
+    /// Default: the one before the newer.
+    #[arg(help_heading = "Selection", long, value_name = "N")]
+    pub(super) from: Option<u32>,
+    /// The newer version
+    ///
+    /// Default: the latest.
+    #[arg(help_heading = "Selection", long, value_name = "N")]
+    pub(super) to: Option<u32>,
+}
+
+/// What `schema check` takes.
+#[derive(Debug, Args)]
+pub(super) struct SchemaCheckArgs {
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// The target.
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+}
+
 /// What `init` takes.
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
@@ -586,6 +681,7 @@ impl PipelineArgs {
         one(&mut layer, Key::Target, self.target.as_ref());
         self.inputs.fill(&mut layer);
         self.dialect.fill(&mut layer);
+        self.schema.fill(&mut layer);
         many(&mut layer, Key::PartitionBy, &outputs.partition_by);
         for (key, value) in [
             (Key::TargetFileSize, &outputs.target_file_size),
@@ -622,6 +718,18 @@ impl DialectArgs {
         }
         many(layer, Key::Columns, &self.columns);
         many(layer, Key::Null, &self.null);
+    }
+}
+
+impl SchemaArgs {
+    fn fill(&self, layer: &mut Layer) {
+        one(layer, Key::SchemaPolicy, self.schema_policy.as_ref());
+        one(
+            layer,
+            Key::SchemaCompatibility,
+            self.schema_compatibility.as_ref(),
+        );
+        many(layer, Key::SchemaColumn, &self.schema_column);
     }
 }
 
@@ -733,7 +841,7 @@ mod tests {
                 panic!("plan was parsed as another command");
             };
             let value = match spec.kind {
-                Kind::List => Value::Many(vec![text.to_owned()]),
+                Kind::List | Kind::Columns => Value::Many(vec![text.to_owned()]),
                 _ => Value::One(text.to_owned()),
             };
             assert_eq!(

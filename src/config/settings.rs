@@ -4,11 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::{ByteSize, ParseSizeError};
+use crate::schema::{Compatibility, DeclareError, Declared, RESCUED, SchemaPolicy, SchemaRules};
 
 use super::aside::Hidden;
+use super::declared;
 use super::dialect::{Decimal, ENCODINGS, Encoding, Header, Mark, TrailingDelimiter};
 use super::duration::{ParseDurationError, parse_duration};
-use super::key::{FORMATS, Key, ON_DELETE, ON_MODIFY, SAME_CONTENT};
+use super::key::{
+    COMPATIBILITIES, FORMATS, Key, ON_DELETE, ON_MODIFY, SAME_CONTENT, SCHEMA_POLICIES,
+};
 use super::layer::{Layers, Origin, Value};
 use super::pattern::PatternError;
 use super::place::{PlaceError, parse_place, without_secrets};
@@ -106,6 +110,27 @@ pub enum BadValue {
     /// More threads than make sense.
     #[error("it must be at most {MOST_THREADS}")]
     Threads,
+    /// It does not say a name and a type.
+    #[error("{text:?} is not a column such as amount=decimal(10,2)")]
+    Declaration {
+        /// What was written.
+        text: String,
+    },
+    /// A column cannot be declared like that.
+    #[error("column {column} cannot be declared like that")]
+    Declared {
+        /// The column.
+        column: String,
+        /// Why not.
+        #[source]
+        source: DeclareError,
+    },
+    /// A rule about declared columns, of which there are none.
+    #[error("it needs columns that are declared, in [schema.columns]")]
+    NothingDeclared,
+    /// The name of the column for what does not fit.
+    #[error("{RESCUED} is the column for what does not fit, and can be nothing else")]
+    RescuedTaken,
     /// A name is there twice, or empty.
     #[error("a column must have a name, and can be named once only")]
     Column,
@@ -168,12 +193,61 @@ impl Reading<'_> {
         Ok(Definition {
             format: self.choice(Key::Format, FORMATS, &formats)?,
             captures: capturing(include).unwrap_or_default(),
-            partition_by: self.list(Key::PartitionBy, columns)?,
+            partition_by: self.list(Key::PartitionBy, columns_are_named)?,
             csv: self.dialect()?,
+            schema: self.schema()?,
             target_file_size: self
                 .size(Key::TargetFileSize)?
                 .unwrap_or(Definition::default().target_file_size),
         })
+    }
+
+    /// What is not declared has no order in which it came, so only declared columns can be insisted on.
+    fn schema(&self) -> Result<SchemaRules, SettingError> {
+        let policies = [
+            SchemaPolicy::Evolve,
+            SchemaPolicy::Strict,
+            SchemaPolicy::Rescue,
+        ];
+        let policy = self.choice(Key::SchemaPolicy, SCHEMA_POLICIES, &policies)?;
+        let columns = self.columns()?;
+        if columns.is_empty() && policy != SchemaPolicy::Evolve {
+            return Err(self.refused(Key::SchemaPolicy, BadValue::NothingDeclared));
+        }
+        let mut taken = columns.iter().map(|column| column.name.as_str());
+        if policy == SchemaPolicy::Rescue {
+            let routed = self.list(Key::PartitionBy, columns_are_named)?;
+            if taken.any(|name| name == RESCUED) {
+                return Err(self.refused(Key::SchemaColumn, BadValue::RescuedTaken));
+            }
+            if routed.iter().any(|name| name == RESCUED) {
+                return Err(self.refused(Key::PartitionBy, BadValue::RescuedTaken));
+            }
+        }
+        Ok(SchemaRules { policy, columns })
+    }
+
+    fn columns(&self) -> Result<Vec<Declared>, SettingError> {
+        match self.layers.find(Key::SchemaColumn) {
+            Some((Value::Many(items), _)) => {
+                declared::columns(items).map_err(|source| self.refused(Key::SchemaColumn, source))
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn compatibility(&self) -> Result<Compatibility, SettingError> {
+        let rules = [
+            Compatibility::None,
+            Compatibility::Backward,
+            Compatibility::Forward,
+            Compatibility::Full,
+        ];
+        let rule = self.choice(Key::SchemaCompatibility, COMPATIBILITIES, &rules)?;
+        if rule != Compatibility::None && self.columns()?.is_empty() {
+            return Err(self.refused(Key::SchemaCompatibility, BadValue::NothingDeclared));
+        }
+        Ok(rule)
     }
 
     fn dialect(&self) -> Result<Dialect, SettingError> {
@@ -189,7 +263,7 @@ impl Reading<'_> {
             escape: self.mark(Key::Escape, "none")?,
             comment: self.mark(Key::Comment, "none")?,
             header: self.switch(Key::Header, Header::Absent, Header::Present)?,
-            columns: self.list(Key::Columns, columns)?,
+            columns: self.list(Key::Columns, columns_are_named)?,
             skip_lines: self.one(Key::SkipLines, number)?.unwrap_or_default(),
             null: self.null()?,
             trailing_delimiter: self.switch(
@@ -286,6 +360,7 @@ impl Reading<'_> {
             )?,
             removals: self.switch(Key::AllowRemovals, Removals::Braked, Removals::Allowed)?,
             settle: self.duration(Key::Settle)?.unwrap_or(default.settle),
+            compatibility: self.compatibility()?,
         })
     }
 
@@ -418,7 +493,7 @@ fn patterns(items: &[String]) -> Result<(), BadValue> {
     Ok(())
 }
 
-fn columns(items: &[String]) -> Result<(), BadValue> {
+fn columns_are_named(items: &[String]) -> Result<(), BadValue> {
     let mut seen = std::collections::BTreeSet::new();
     let distinct = items
         .iter()
@@ -517,12 +592,19 @@ mod tests {
             (Key::OnModify, ON_MODIFY),
             (Key::SameContent, SAME_CONTENT),
             (Key::Encoding, ENCODINGS),
+            (Key::SchemaPolicy, SCHEMA_POLICIES),
+            (Key::SchemaCompatibility, COMPATIBILITIES),
         ] {
             for word in known {
-                let settings = resolve(vec![layer(Origin::Flag, &[(key, word)])]).unwrap();
+                let flags = [(key, *word), (Key::SchemaColumn, "a=int8")];
+                let settings = resolve(vec![layer(Origin::Flag, &flags)]).unwrap();
                 let value = match key {
                     Key::Format => serde_json::to_value(settings.definition.format),
                     Key::Encoding => serde_json::to_value(settings.definition.csv.encoding),
+                    Key::SchemaPolicy => serde_json::to_value(settings.definition.schema.policy),
+                    Key::SchemaCompatibility => {
+                        serde_json::to_value(settings.policies.compatibility)
+                    }
                     Key::OnDelete => serde_json::to_value(settings.policies.on_delete),
                     Key::OnModify => serde_json::to_value(settings.policies.on_modify),
                     _ => serde_json::to_value(settings.policies.same_content),
@@ -613,6 +695,58 @@ mod tests {
         assert_eq!(none.definition.csv.delimiter, Some(Mark::TAB));
         let doubled = resolve(vec![file("[csv]\nescape = '\"'\n")]).unwrap();
         assert_eq!(doubled.definition, Definition::default());
+    }
+
+    #[test]
+    fn columns_are_declared_in_their_order_and_in_the_same_words_everywhere() {
+        let written = file(
+            "[schema]\npolicy = 'rescue'\ncompatibility = 'full'\n[schema.columns]\nz = 'int8'\n\
+             'a = b' = { default = 0, type = 'decimal(10,2)', nullable = false }\n\
+             [schema.columns.day]\ntype = 'date'\nformat = '%d.%m.%Y'\n",
+        );
+        let mut flags = layer(
+            Origin::Flag,
+            &[
+                (Key::SchemaPolicy, "rescue"),
+                (Key::SchemaCompatibility, "full"),
+            ],
+        );
+        let columns = [
+            "z=int8",
+            "\"a = b\" = { type = 'decimal(10,2)', nullable = false, default = '0' }",
+            "day={ type = 'date', format = '%d.%m.%Y' }",
+        ];
+        flags.values.insert(
+            Key::SchemaColumn,
+            Value::Many(columns.map(str::to_owned).to_vec()),
+        );
+        let settings = resolve(vec![written]).unwrap();
+        assert_eq!(settings, resolve(vec![flags]).unwrap());
+        assert_eq!(settings.policies.compatibility, Compatibility::Full);
+        let schema = &settings.definition.schema;
+        assert_eq!(schema.policy, SchemaPolicy::Rescue);
+        let columns: Vec<String> = schema.columns.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            columns,
+            [
+                "z int8",
+                "a = b decimal(10,2) not null default \"0\"",
+                "day date"
+            ]
+        );
+        let variable = layer(
+            Origin::Environment,
+            &[(Key::SchemaColumn, "a=decimal(10,2),b=int8")],
+        );
+        assert_eq!(
+            resolve(vec![variable])
+                .unwrap()
+                .definition
+                .schema
+                .columns
+                .len(),
+            2
+        );
     }
 
     #[test]

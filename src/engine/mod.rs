@@ -22,6 +22,7 @@
 mod audit;
 mod build;
 mod carry;
+mod check;
 mod commit;
 mod control;
 mod definition;
@@ -48,6 +49,7 @@ mod verify;
 mod work;
 
 pub use audit::{Depth, Finding, VerifyReport, verify};
+pub use check::{FileCheck, check_file};
 pub use control::{Control, Phase, Progress};
 pub use error::RunError;
 pub use forget::{ResetFilter, ResetReport, reset, retry_quarantined};

@@ -86,6 +86,8 @@ pub fn preview(pipeline: &Pipeline, control: &Control) -> Result<PlanReport, Run
     let fingerprint = pipeline.definition.fingerprint();
     let is_new = view.meta()?.definition.as_deref() != Some(fingerprint.as_str());
     if is_new {
+        let rule = pipeline.policies.compatibility;
+        definition::begun(&view, &pipeline.definition, rule, pass.run)?;
         dirty.extend(definition::outdated(&view, &fingerprint)?);
     }
     let mut found = pass.look(&view, &Portion::whole())?;

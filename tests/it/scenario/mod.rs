@@ -1,5 +1,6 @@
 //! The engine against a model: random histories of a source, with crashes, and named stories.
 
+mod declared;
 mod lost_rows;
 mod machine;
 mod model;
