@@ -320,6 +320,10 @@ pub(super) struct DialectArgs {
 /// Which columns there are.
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "Schema")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "arguments are called like their settings"
+)]
 pub(super) struct SchemaArgs {
     /// Choose what becomes of what is not as declared
     ///
@@ -336,8 +340,8 @@ pub(super) struct SchemaArgs {
     pub(super) schema_compatibility: Option<String>,
     /// Declare a column; may be repeated, in the order of the columns
     ///
-    /// TYPE is int8 to int64, uint8 to uint64, float32, float64, decimal(p,s), bool, date, timestamp, timestamp_utc, utf8,
-    /// binary, or { type = "date", nullable = false, default = "…", format = "%d.%m.%Y", time_zone = "Europe/Berlin" }.
+    /// TYPE is int8 to int64, uint8 to uint64, float32, float64, decimal(p,s), bool, date, timestamp, `timestamp_utc`, utf8,
+    /// binary, or `{ type = "date", nullable = false, default = "…", format = "%d.%m.%Y", time_zone = "Europe/Berlin" }`.
     /// Example: --schema-column 'amount=decimal(10,2)'
     #[arg(long, value_name = "NAME=TYPE")]
     pub(super) schema_column: Vec<String>,

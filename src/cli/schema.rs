@@ -85,13 +85,13 @@ fn shown(view: &View) -> anyhow::Result<Shown> {
     let latest = versions.last();
     let columns = latest.map(|latest| latest.shape.columns.as_slice());
     let columns = columns.unwrap_or_default().iter().map(|column| {
-        let declared = rules.columns.iter();
-        let declared = declared.filter(|declared| declared.name == column.name);
+        let mut declared = rules.columns.iter();
+        let declared = declared.find(|declared| declared.name == column.name);
         ShownColumn {
             name: column.name.clone(),
             type_text: type_text(&column.data_type),
             since: since(&versions, &column.name),
-            declared: declared.last().cloned(),
+            declared: declared.cloned(),
             data_type: column.data_type.clone(),
         }
     });

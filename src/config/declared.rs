@@ -71,7 +71,7 @@ fn column(item: &str) -> Result<Declared, BadValue> {
     };
     let refused = |source| BadValue::Declared {
         column: name.clone(),
-        source,
+        source: Box::new(source),
     };
     let text = written.data_type;
     let data_type = parse_type(&text).ok_or_else(|| refused(DeclareError::Type { text }))?;

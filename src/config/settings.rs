@@ -123,7 +123,7 @@ pub enum BadValue {
         column: String,
         /// Why not.
         #[source]
-        source: DeclareError,
+        source: Box<DeclareError>,
     },
     /// A rule about declared columns, of which there are none.
     #[error("it needs columns that are declared, in [schema.columns]")]
@@ -131,6 +131,12 @@ pub enum BadValue {
     /// The name of the column for what does not fit.
     #[error("{RESCUED} is the column for what does not fit, and can be nothing else")]
     RescuedTaken,
+    /// A column that no row will have under the policy.
+    #[error("{column} must be declared, or no row has it under this policy")]
+    Undeclared {
+        /// The column.
+        column: String,
+    },
     /// A name is there twice, or empty.
     #[error("a column must have a name, and can be named once only")]
     Column,
@@ -214,15 +220,14 @@ impl Reading<'_> {
         if columns.is_empty() && policy != SchemaPolicy::Evolve {
             return Err(self.refused(Key::SchemaPolicy, BadValue::NothingDeclared));
         }
-        let mut taken = columns.iter().map(|column| column.name.as_str());
-        if policy == SchemaPolicy::Rescue {
-            let routed = self.list(Key::PartitionBy, columns_are_named)?;
-            if taken.any(|name| name == RESCUED) {
-                return Err(self.refused(Key::SchemaColumn, BadValue::RescuedTaken));
-            }
-            if routed.iter().any(|name| name == RESCUED) {
-                return Err(self.refused(Key::PartitionBy, BadValue::RescuedTaken));
-            }
+        let is_declared = |name: &str| columns.iter().any(|column| column.name == name);
+        if policy == SchemaPolicy::Rescue && is_declared(RESCUED) {
+            return Err(self.refused(Key::SchemaColumn, BadValue::RescuedTaken));
+        }
+        let mut routed = self.list(Key::PartitionBy, columns_are_named)?.into_iter();
+        let undeclared = routed.find(|name| !is_declared(name));
+        if let Some(column) = undeclared.filter(|_| policy != SchemaPolicy::Evolve) {
+            return Err(self.refused(Key::PartitionBy, BadValue::Undeclared { column }));
         }
         Ok(SchemaRules { policy, columns })
     }

@@ -1,16 +1,18 @@
 //! Whether a file would fit, and what it would change: read as a run reads it, and nothing is written.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::definition::partitions;
 use super::error::RunError;
-use super::growth::stale;
+use super::forecast::{Stale, with_file};
 use super::member::{self, Reading, ToRead, Trouble};
 use crate::config::Definition;
 use crate::decode::{raw_shape, recognise};
 use crate::ledger::View;
 use crate::model::{Shape, SourcePath};
-use crate::schema::{Change, changes, join_shapes, join_types};
+use crate::schema::{Change, changes, join_types};
 use crate::source::Source;
 
 /// More readings than a file that holds still can need.
@@ -31,12 +33,9 @@ pub struct FileCheck {
     pub rows: Option<u64>,
     /// What the pipeline's columns would become different in.
     pub changes: Vec<Change>,
-    /// Units that would be built again because of a wider type.
-    pub stale_units: u64,
-    /// Files in them.
-    pub stale_files: u64,
-    /// Bytes of those.
-    pub stale_bytes: u64,
+    /// What that would cost.
+    #[serde(flatten)]
+    pub stale: Stale,
 }
 
 /// Finds out what would become of the file `path` of `source` under `definition`, given what `view` tells.
@@ -84,16 +83,10 @@ pub fn check_file(
         Ok((rows, observed)) => {
             check.fits = true;
             check.rows = Some(rows);
-            let mut next = join_shapes(&known, &observed);
-            for column in &mut next.columns {
-                let settled = contract.as_ref().and_then(|c| c.declared(&column.name));
-                if let Some(declared) = settled {
-                    column.data_type = declared.data_type.clone();
-                }
-            }
+            let next = with_file(&known, &observed, contract.as_ref());
             check.changes = changes(&known, &next);
             if let Some(view) = view {
-                count_stale(view, &next, &mut check)?;
+                check.stale = Stale::under(&next, view, &BTreeSet::new())?;
             }
         }
     }
@@ -131,16 +124,4 @@ fn read(source: &dyn Source, file: &ToRead<'_>, known: &Shape) -> Result<(u64, S
         }
     }
     Err("it changed while it was read".to_owned())
-}
-
-fn count_stale(view: &View, next: &Shape, check: &mut FileCheck) -> Result<(), RunError> {
-    for unit in view.units()? {
-        let (_, unit) = unit?;
-        if stale(&unit.shape, next).is_some() {
-            check.stale_units += 1;
-            check.stale_files += unit.members.len() as u64;
-            check.stale_bytes += unit.bytes;
-        }
-    }
-    Ok(())
 }

@@ -173,8 +173,8 @@ fn days(day: NaiveDate) -> Option<i32> {
 /// Returns microseconds, and nothing where there are finer digits, or a leap second.
 fn micros(shown: NaiveDateTime) -> Option<i64> {
     let utc = shown.and_utc();
-    let fits =
-        utc.timestamp_subsec_nanos() < 1_000_000_000 && utc.timestamp_subsec_nanos() % 1000 == 0;
+    let nanos = utc.timestamp_subsec_nanos();
+    let fits = nanos < 1_000_000_000 && nanos.is_multiple_of(1000);
     fits.then(|| utc.timestamp_micros())
 }
 

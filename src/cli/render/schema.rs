@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use super::super::schema::{Diff, Shown, ShownColumn, Version};
-use super::{count, safe};
-use crate::engine::FileCheck;
+use super::super::talk::Detail;
+use super::{count, list, number, safe};
+use crate::engine::{FileCheck, Forecast, Stale};
 use crate::model::ByteSize;
 use crate::schema::{Change, RESCUED, SchemaPolicy, declarable, type_text};
 
@@ -143,21 +144,18 @@ pub(in crate::cli) fn schema_diff(diff: &Diff) -> String {
 
 fn differences(text: &mut String, changes: &[Change]) {
     for change in changes {
-        let _ = match change {
-            Change::Added { column, new } => {
-                writeln!(text, "  + {} {}", safe(column), safe(&type_text(new)))
-            }
-            Change::Removed { column, old } => {
-                writeln!(text, "  - {} {}", safe(column), safe(&type_text(old)))
-            }
-            Change::Retyped { column, old, new } => writeln!(
-                text,
-                "  ~ {} {} -> {}",
-                safe(column),
-                safe(&type_text(old)),
-                safe(&type_text(new))
-            ),
-        };
+        let _ = writeln!(text, "  {}", difference(change));
+    }
+}
+
+fn difference(change: &Change) -> String {
+    let shown = |data_type| safe(&type_text(data_type));
+    match change {
+        Change::Added { column, new } => format!("+ {} {}", safe(column), shown(new)),
+        Change::Removed { column, old } => format!("- {} {}", safe(column), shown(old)),
+        Change::Retyped { column, old, new } => {
+            format!("~ {} {} -> {}", safe(column), shown(old), shown(new))
+        }
     }
 }
 
@@ -175,16 +173,35 @@ pub(in crate::cli) fn schema_check(check: &FileCheck) -> String {
     }
     text.push_str(" and changes columns:\n");
     differences(&mut text, &check.changes);
-    if check.stale_units > 0 {
+    cost(&mut text, &check.stale);
+    text
+}
+
+/// Says what the columns become, as far as `plan` can know; nothing where nothing is known to change.
+pub(super) fn forecast(text: &mut String, forecast: &Forecast, detail: Detail) {
+    if forecast.changes.is_empty() {
+        return;
+    }
+    let looked_at = count(forecast.looked_at, "file");
+    let rest = match forecast.not_looked_at {
+        0 => String::new(),
+        more => format!(" of {}", number(forecast.looked_at + more)),
+    };
+    let _ = writeln!(text, "columns, by the beginnings of {looked_at}{rest}:");
+    list(text, &forecast.changes, 0, detail, difference);
+    cost(text, &forecast.stale);
+}
+
+fn cost(text: &mut String, stale: &Stale) {
+    if stale.stale_units > 0 {
         let _ = writeln!(
             text,
             "  {} would be built again: {}, {}",
-            count(check.stale_units, "unit"),
-            count(check.stale_files, "file"),
-            ByteSize(check.stale_bytes)
+            count(stale.stale_units, "unit"),
+            count(stale.stale_files, "file"),
+            ByteSize(stale.stale_bytes)
         );
     }
-    text
 }
 
 fn started(at: crate::model::Timestamp) -> String {

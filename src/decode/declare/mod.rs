@@ -23,7 +23,7 @@ use super::Kind;
 use super::cast::cast_array;
 use crate::config::{Decimal, Dialect};
 use crate::model::{Column, Shape};
-use crate::schema::{Contract, RESCUED, SchemaPolicy, type_text};
+use crate::schema::{Contract, Declared, RESCUED, SchemaPolicy, type_text};
 
 use column::Target;
 use rescue::Rescue;
@@ -221,10 +221,7 @@ impl<'c> Admission<'c> {
                 column: column.to_owned(),
                 row: Some(self.rows + row as u64),
                 found: text.map_or(Found::Null, |text| Found::Value(shortened(text))),
-                expected: self
-                    .contract
-                    .declared(column)
-                    .map(|column| column.type_text()),
+                expected: self.contract.declared(column).map(Declared::type_text),
             });
         }
         self.rows += rows as u64;

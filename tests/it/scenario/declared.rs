@@ -226,6 +226,45 @@ fn a_declared_column_has_its_type_whatever_was_inferred_before() {
 }
 
 #[test]
+fn columns_that_the_path_gives_are_not_asked_of_files() {
+    let mut schema = rules(SchemaPolicy::Strict);
+    schema.columns.push(Declared {
+        nullable: false,
+        ..column("dt", "date")
+    });
+    let world = world(schema);
+    world.source.write("dt=2026-01-01/a.csv", "id\n1\n");
+    world.source.write("dt=2026-01-02/b.csv", "id,dt\n1,x\n");
+    world.source.write("c.csv", "id,dt\n1,2026-01-03\n");
+    world.source.write("d.csv", "id\n1\n");
+    let report = run(&world);
+    assert_eq!(report.errors.len(), 1, "{report:?}");
+    assert!(
+        report.errors[0]
+            .message
+            .contains("column dt must not be null")
+    );
+    assert_eq!(assert_fresh(&world).rows().len(), 3);
+}
+
+#[test]
+fn a_lost_ledger_comes_back_with_declared_columns() {
+    let world = world(rules(SchemaPolicy::Rescue));
+    world.source.write("a.csv", "id,amount\n007,x\n");
+    run(&world);
+    let before = read_back(&world.disk).rows();
+    let mut world = world;
+    world.lose_ledger();
+    engine::recover(&world.target()).unwrap();
+    let report = run(&world);
+    assert_eq!((report.status, report.units.planned), (RunStatus::Done, 0));
+    assert_eq!(read_back(&world.disk).rows(), before);
+    world.source.write("b.csv", "id\n2\n");
+    run(&world);
+    assert_eq!(assert_fresh(&world).rows().len(), 2);
+}
+
+#[test]
 fn rows_that_only_outputs_hold_follow_the_declaration_or_stop_their_unit() {
     let mut world = world(rules(SchemaPolicy::Evolve));
     world.setup.on_delete = OnDelete::Retain;

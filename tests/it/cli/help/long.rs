@@ -228,8 +228,8 @@ fn long_help_of_run() {
               Declare a column; may be repeated, in the order of the columns
 
               TYPE is int8 to int64, uint8 to uint64, float32, float64, decimal(p,s), bool, date,
-              timestamp, timestamp_utc, utf8, binary, or { type = "date", nullable = false, default =
-              "…", format = "%d.%m.%Y", time_zone = "Europe/Berlin" }. Example: --schema-column
+              timestamp, `timestamp_utc`, utf8, binary, or `{ type = "date", nullable = false, default =
+              "…", format = "%d.%m.%Y", time_zone = "Europe/Berlin" }`. Example: --schema-column
               'amount=decimal(10,2)'
 
     Outputs:
