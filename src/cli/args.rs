@@ -3,16 +3,20 @@
 //! Nothing is resolved here. Every option that is a setting carries its value as text into a [`Layer`], where the
 //! environment and the file join it.
 
+mod schema;
+
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{
-    COMPATIBILITIES, ENCODINGS, FORMATS, Key, Layer, ON_DELETE, ON_MODIFY, Origin, SAME_CONTENT,
-    SCHEMA_POLICIES, Value,
+    ENCODINGS, FORMATS, Key, Layer, ON_DELETE, ON_MODIFY, Origin, SAME_CONTENT, Value,
 };
 use crate::model::{Standing, Timestamp};
+
+use self::schema::SchemaArgs;
+pub(super) use self::schema::{Schema, SchemaCheckArgs, SchemaDiffArgs, SchemaShowArgs};
 
 /// How every list of settings ends.
 const SETTINGS: &str = "Every option can also be set in strandline.toml (`strandline init` writes one) or as a \
@@ -317,36 +321,6 @@ pub(super) struct DialectArgs {
     pub(super) decimal_comma: Option<String>,
 }
 
-/// Which columns there are.
-#[derive(Debug, Args, Default)]
-#[command(next_help_heading = "Schema")]
-#[expect(
-    clippy::struct_field_names,
-    reason = "arguments are called like their settings"
-)]
-pub(super) struct SchemaArgs {
-    /// Choose what becomes of what is not as declared
-    ///
-    /// evolve lets other columns in, with the types of their values, and sets a file aside whose values do not fit a declared
-    /// column (default). strict sets files with other columns aside as well. rescue puts both, as JSON, into the
-    /// column _rescued. strict and rescue need declared columns.
-    #[arg(long, value_name = "POLICY", value_parser = PossibleValuesParser::new(SCHEMA_POLICIES))]
-    pub(super) schema_policy: Option<String>,
-    /// Refuse to declare columns anew in a way that breaks readers
-    ///
-    /// backward: who reads by the new columns can read what the old ones wrote. forward: the other way round. full: both.
-    /// Default: none.
-    #[arg(long, value_name = "RULE", value_parser = PossibleValuesParser::new(COMPATIBILITIES))]
-    pub(super) schema_compatibility: Option<String>,
-    /// Declare a column; may be repeated, in the order of the columns
-    ///
-    /// TYPE is int8 to int64, uint8 to uint64, float32, float64, decimal(p,s), bool, date, timestamp, `timestamp_utc`, utf8,
-    /// binary, or `{ type = "date", nullable = false, default = "…", format = "%d.%m.%Y", time_zone = "Europe/Berlin" }`.
-    /// Example: --schema-column 'amount=decimal(10,2)'
-    #[arg(long, value_name = "NAME=TYPE")]
-    pub(super) schema_column: Vec<String>,
-}
-
 /// How outputs are cut and where state is kept.
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "Outputs")]
@@ -583,68 +557,6 @@ pub(super) struct RetryArgs {
     pub(super) path: Option<String>,
 }
 
-/// What can be asked about columns.
-#[derive(Debug, Subcommand)]
-pub(super) enum Schema {
-    /// Show the columns with their types, and since which version they have them
-    ///
-    /// Example: strandline schema show ./out --toml >> strandline.toml
-    Show(SchemaShowArgs),
-    /// List the versions of the columns, the latest first, with what caused them
-    ///
-    /// Example: strandline schema history ./out
-    History(TargetArgs),
-    /// Show what is different between two versions
-    ///
-    /// Example: strandline schema diff ./out --from 1 --to 3
-    Diff(SchemaDiffArgs),
-    /// Tell whether a file would fit and what it would change, and touch nothing
-    ///
-    /// Reads the whole file as a run would: by the settings where -c or no TARGET is given, else as TARGET was last run. Ends
-    /// with 0 where it fits and with 3 where it would be set aside. Example: strandline schema check new.csv ./out
-    Check(SchemaCheckArgs),
-}
-
-/// What `schema show` takes.
-#[derive(Debug, Args)]
-pub(super) struct SchemaShowArgs {
-    /// The target.
-    #[command(flatten)]
-    pub(super) target: TargetArgs,
-    /// Write them as [schema.columns] for strandline.toml
-    #[arg(help_heading = "Form", long, conflicts_with = "json")]
-    pub(super) toml: bool,
-}
-
-/// What `schema diff` takes.
-#[derive(Debug, Args)]
-pub(super) struct SchemaDiffArgs {
-    /// The target.
-    #[command(flatten)]
-    pub(super) target: TargetArgs,
-    /// The older version
-    ///
-    /// Default: the one before the newer.
-    #[arg(help_heading = "Selection", long, value_name = "N")]
-    pub(super) from: Option<u32>,
-    /// The newer version
-    ///
-    /// Default: the latest.
-    #[arg(help_heading = "Selection", long, value_name = "N")]
-    pub(super) to: Option<u32>,
-}
-
-/// What `schema check` takes.
-#[derive(Debug, Args)]
-pub(super) struct SchemaCheckArgs {
-    /// The file
-    #[arg(value_name = "FILE")]
-    pub(super) file: PathBuf,
-    /// The target.
-    #[command(flatten)]
-    pub(super) target: TargetArgs,
-}
-
 /// What `init` takes.
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
@@ -722,18 +634,6 @@ impl DialectArgs {
         }
         many(layer, Key::Columns, &self.columns);
         many(layer, Key::Null, &self.null);
-    }
-}
-
-impl SchemaArgs {
-    fn fill(&self, layer: &mut Layer) {
-        one(layer, Key::SchemaPolicy, self.schema_policy.as_ref());
-        one(
-            layer,
-            Key::SchemaCompatibility,
-            self.schema_compatibility.as_ref(),
-        );
-        many(layer, Key::SchemaColumn, &self.schema_column);
     }
 }
 

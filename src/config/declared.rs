@@ -10,8 +10,12 @@ use serde::Deserialize;
 use toml::Value;
 use toml::de::{DeTable, DeValue};
 
-use super::settings::BadValue;
-use crate::schema::{DeclareError, Declared, parse_type};
+use super::key::{COMPATIBILITIES, Key, SCHEMA_POLICIES};
+use super::layer::Value as Layered;
+use super::settings::{BadValue, Reading, SettingError, columns_are_named};
+use crate::schema::{
+    Compatibility, DeclareError, Declared, RESCUED, SchemaPolicy, SchemaRules, parse_type,
+};
 
 /// What can be said of a column, in the order in which it is written.
 pub(super) const ATTRIBUTES: [&str; 5] = ["type", "nullable", "default", "format", "time_zone"];
@@ -33,11 +37,57 @@ struct One {
     column: Written,
 }
 
+impl Reading<'_> {
+    /// What is not declared has no order in which it came, so only declared columns can be insisted on.
+    pub(super) fn schema(&self) -> Result<SchemaRules, SettingError> {
+        let policies = [
+            SchemaPolicy::Evolve,
+            SchemaPolicy::Strict,
+            SchemaPolicy::Rescue,
+        ];
+        let policy = self.choice(Key::SchemaPolicy, SCHEMA_POLICIES, &policies)?;
+        let columns = self.declared()?;
+        if columns.is_empty() && policy != SchemaPolicy::Evolve {
+            return Err(self.refused(Key::SchemaPolicy, BadValue::NothingDeclared));
+        }
+        let is_declared = |name: &str| columns.iter().any(|column| column.name == name);
+        if policy == SchemaPolicy::Rescue && is_declared(RESCUED) {
+            return Err(self.refused(Key::SchemaColumn, BadValue::RescuedTaken));
+        }
+        let mut routed = self.list(Key::PartitionBy, columns_are_named)?.into_iter();
+        let undeclared = routed.find(|name| !is_declared(name));
+        if let Some(column) = undeclared.filter(|_| policy != SchemaPolicy::Evolve) {
+            return Err(self.refused(Key::PartitionBy, BadValue::Undeclared { column }));
+        }
+        Ok(SchemaRules { policy, columns })
+    }
+
+    fn declared(&self) -> Result<Vec<Declared>, SettingError> {
+        match self.layers.find(Key::SchemaColumn) {
+            Some((Layered::Many(items), _)) => {
+                columns(items).map_err(|source| self.refused(Key::SchemaColumn, source))
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    pub(super) fn compatibility(&self) -> Result<Compatibility, SettingError> {
+        let rules = [
+            Compatibility::None,
+            Compatibility::Backward,
+            Compatibility::Forward,
+            Compatibility::Full,
+        ];
+        let rule = self.choice(Key::SchemaCompatibility, COMPATIBILITIES, &rules)?;
+        if rule != Compatibility::None && self.declared()?.is_empty() {
+            return Err(self.refused(Key::SchemaCompatibility, BadValue::NothingDeclared));
+        }
+        Ok(rule)
+    }
+}
+
 /// Reads the columns of a layer.
-///
-/// # Errors
-/// [`BadValue`] for the first that means nothing.
-pub(super) fn columns(items: &[String]) -> Result<Vec<Declared>, BadValue> {
+fn columns(items: &[String]) -> Result<Vec<Declared>, BadValue> {
     let columns = items.iter().map(|item| column(item));
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
     let mut names = BTreeSet::new();

@@ -4,15 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::{ByteSize, ParseSizeError};
-use crate::schema::{Compatibility, DeclareError, Declared, RESCUED, SchemaPolicy, SchemaRules};
+use crate::schema::{DeclareError, RESCUED};
 
 use super::aside::Hidden;
-use super::declared;
 use super::dialect::{Decimal, ENCODINGS, Encoding, Header, Mark, TrailingDelimiter};
 use super::duration::{ParseDurationError, parse_duration};
-use super::key::{
-    COMPATIBILITIES, FORMATS, Key, ON_DELETE, ON_MODIFY, SAME_CONTENT, SCHEMA_POLICIES,
-};
+use super::key::{FORMATS, Key, ON_DELETE, ON_MODIFY, SAME_CONTENT};
 use super::layer::{Layers, Origin, Value};
 use super::pattern::PatternError;
 use super::place::{PlaceError, parse_place, without_secrets};
@@ -180,8 +177,8 @@ impl Settings {
     }
 }
 
-struct Reading<'a> {
-    layers: &'a Layers,
+pub(super) struct Reading<'a> {
+    pub(super) layers: &'a Layers,
 }
 
 impl Reading<'_> {
@@ -206,53 +203,6 @@ impl Reading<'_> {
                 .size(Key::TargetFileSize)?
                 .unwrap_or(Definition::default().target_file_size),
         })
-    }
-
-    /// What is not declared has no order in which it came, so only declared columns can be insisted on.
-    fn schema(&self) -> Result<SchemaRules, SettingError> {
-        let policies = [
-            SchemaPolicy::Evolve,
-            SchemaPolicy::Strict,
-            SchemaPolicy::Rescue,
-        ];
-        let policy = self.choice(Key::SchemaPolicy, SCHEMA_POLICIES, &policies)?;
-        let columns = self.columns()?;
-        if columns.is_empty() && policy != SchemaPolicy::Evolve {
-            return Err(self.refused(Key::SchemaPolicy, BadValue::NothingDeclared));
-        }
-        let is_declared = |name: &str| columns.iter().any(|column| column.name == name);
-        if policy == SchemaPolicy::Rescue && is_declared(RESCUED) {
-            return Err(self.refused(Key::SchemaColumn, BadValue::RescuedTaken));
-        }
-        let mut routed = self.list(Key::PartitionBy, columns_are_named)?.into_iter();
-        let undeclared = routed.find(|name| !is_declared(name));
-        if let Some(column) = undeclared.filter(|_| policy != SchemaPolicy::Evolve) {
-            return Err(self.refused(Key::PartitionBy, BadValue::Undeclared { column }));
-        }
-        Ok(SchemaRules { policy, columns })
-    }
-
-    fn columns(&self) -> Result<Vec<Declared>, SettingError> {
-        match self.layers.find(Key::SchemaColumn) {
-            Some((Value::Many(items), _)) => {
-                declared::columns(items).map_err(|source| self.refused(Key::SchemaColumn, source))
-            }
-            _ => Ok(Vec::new()),
-        }
-    }
-
-    fn compatibility(&self) -> Result<Compatibility, SettingError> {
-        let rules = [
-            Compatibility::None,
-            Compatibility::Backward,
-            Compatibility::Forward,
-            Compatibility::Full,
-        ];
-        let rule = self.choice(Key::SchemaCompatibility, COMPATIBILITIES, &rules)?;
-        if rule != Compatibility::None && self.columns()?.is_empty() {
-            return Err(self.refused(Key::SchemaCompatibility, BadValue::NothingDeclared));
-        }
-        Ok(rule)
     }
 
     fn dialect(&self) -> Result<Dialect, SettingError> {
@@ -332,7 +282,7 @@ impl Reading<'_> {
     }
 
     /// Returns the error that `key` is what it is.
-    fn refused(&self, key: Key, source: BadValue) -> SettingError {
+    pub(super) fn refused(&self, key: Key, source: BadValue) -> SettingError {
         let (value, place) = match self.layers.find(key) {
             Some((Value::One(text), origin)) => (text.clone(), origin.place(key)),
             Some((Value::Many(items), origin)) => (items.join(","), origin.place(key)),
@@ -423,7 +373,7 @@ impl Reading<'_> {
     }
 
     /// Reads one of `known`, which stands for the one of `values` at its place; the first where nobody says.
-    fn choice<T: Copy, const N: usize>(
+    pub(super) fn choice<T: Copy, const N: usize>(
         &self,
         key: Key,
         known: &'static [&'static str],
@@ -454,7 +404,7 @@ impl Reading<'_> {
         }
     }
 
-    fn list(
+    pub(super) fn list(
         &self,
         key: Key,
         check: fn(&[String]) -> Result<(), BadValue>,
@@ -498,7 +448,7 @@ fn patterns(items: &[String]) -> Result<(), BadValue> {
     Ok(())
 }
 
-fn columns_are_named(items: &[String]) -> Result<(), BadValue> {
+pub(super) fn columns_are_named(items: &[String]) -> Result<(), BadValue> {
     let mut seen = std::collections::BTreeSet::new();
     let distinct = items
         .iter()
@@ -513,7 +463,8 @@ fn columns_are_named(items: &[String]) -> Result<(), BadValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Layer, parse_file};
+    use crate::config::{COMPATIBILITIES, Layer, SCHEMA_POLICIES, parse_file};
+    use crate::schema::{Compatibility, SchemaPolicy};
 
     fn file(text: &str) -> Layer {
         parse_file(Path::new("conf/strandline.toml"), text).unwrap()

@@ -103,6 +103,13 @@ pub(super) struct Slice {
     pub(super) rows: u64,
 }
 
+/// How a member's rows come in.
+pub(super) enum Way<'a> {
+    Read(&'a OrderRead),
+    Carry(&'a Carry),
+    Out,
+}
+
 /// What became of a member.
 #[derive(Debug, Clone)]
 pub(super) enum Outcome {

@@ -20,7 +20,7 @@ use arrow::record_batch::RecordBatch;
 use super::carry::{Carrier, CarryError};
 use super::control::{Control, Progress};
 use super::member::{self, Reading, ToRead, Trouble};
-use super::order::{Carry, OrderMember, OrderRead, Outcome, Receipt, StagedOutput, WorkOrder};
+use super::order::{OrderMember, OrderRead, Outcome, Receipt, StagedOutput, Way, WorkOrder};
 use super::rows::{self, Outputs, UnitFiles};
 use crate::decode::raw_shape;
 use crate::encode::EncodeError;
@@ -152,7 +152,7 @@ impl<'a> Building<'a> {
             rows_read: 0,
             bytes_read: 0,
         };
-        let mut joined = building.admitted(Shape::default());
+        let mut joined = building.admitted(&Shape::default());
         for (index, member) in order.members.iter().enumerate() {
             let guess = match (&member.read, &member.carry) {
                 (Some(read), _) => {
@@ -166,7 +166,7 @@ impl<'a> Building<'a> {
                 (None, None) => None,
             };
             if let Some(guess) = guess {
-                joined = join_shapes(&joined, &building.admitted(guess));
+                joined = join_shapes(&joined, &building.admitted(&guess));
             }
         }
         building.shape = building.typed(&joined);
@@ -174,10 +174,10 @@ impl<'a> Building<'a> {
     }
 
     /// Returns the columns of the outputs that come of a member's own.
-    fn admitted(&self, own: Shape) -> Shape {
+    fn admitted(&self, own: &Shape) -> Shape {
         match &self.contract {
-            Some(contract) => contract.admitted(&own),
-            None => own,
+            Some(contract) => contract.admitted(own),
+            None => own.clone(),
         }
     }
 
@@ -219,7 +219,7 @@ impl<'a> Building<'a> {
 
     /// The columns of all members that are in, in order of first appearance, as far as they are known.
     fn observed(&self) -> Shape {
-        let mut all = self.admitted(Shape::default());
+        let mut all = self.admitted(&Shape::default());
         for index in 0..self.known.len() {
             match self.way(index) {
                 Way::Read(_) => {
@@ -228,7 +228,7 @@ impl<'a> Building<'a> {
                     }
                 }
                 Way::Carry(carry) => {
-                    all = join_shapes(&all, &self.admitted((*carry.shape).clone()));
+                    all = join_shapes(&all, &self.admitted(&carry.shape));
                 }
                 Way::Out => {}
             }
@@ -390,14 +390,11 @@ impl<'a> Building<'a> {
                 true
             }
             Reading::Misfit { version, observed } => {
+                let admitted = self.admitted(&observed);
+                let known = &mut self.known[index];
                 known.version = Some(version);
-                match &self.contract {
-                    Some(contract) => {
-                        known.observed = Some(contract.admitted(&observed));
-                        known.own = Some(observed);
-                    }
-                    None => known.observed = Some(observed),
-                }
+                known.observed = Some(admitted);
+                known.own = Some(observed);
                 false
             }
             Reading::Trouble(trouble) => {
@@ -461,11 +458,4 @@ impl<'a> Building<'a> {
             bytes_read: self.bytes_read,
         }
     }
-}
-
-/// How a member's rows come in.
-enum Way<'a> {
-    Read(&'a OrderRead),
-    Carry(&'a Carry),
-    Out,
 }

@@ -181,6 +181,9 @@ fn layouts_of_memory_make_no_types() {
     assert_eq!(canonical(&DataType::Struct(fields.into())), expected);
 }
 
+/// Columns with their types; an exclamation mark says not null.
+type Table = &'static [(&'static str, &'static str)];
+
 fn declared(columns: &[(&str, &str)]) -> Vec<Declared> {
     let column = |(name, text): &(&str, &str)| match text.strip_suffix('!') {
         Some(text) => Declared {
@@ -224,7 +227,7 @@ fn a_type_is_read_as_it_is_written() {
 fn declarations_are_compared_as_registries_do() {
     // What becomes of a column, and whether readers of the new and of the old columns can live with it.
     #[rustfmt::skip]
-    let table: [(&[(&str, &str)], &[(&str, &str)], bool, bool); 17] = [
+    let table: [(Table, Table, bool, bool); 17] = [
         (&[("a", "int32")], &[("a", "int32")], true, true),
         (&[("a", "int32")], &[("b", "int32"), ("a", "int32")], true, true),
         (&[("a", "int32")], &[("a", "int32"), ("b", "int32!")], false, true),

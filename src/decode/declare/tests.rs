@@ -385,7 +385,7 @@ fn what_was_rescued_before_stays_as_it_is() {
         ("more", texts(vec![None, Some("y")])),
     ]);
     let once = admission.admit(&raw).unwrap();
-    assert_eq!(grid(&[once.clone()]), rows);
+    assert_eq!(grid(std::slice::from_ref(&once)), rows);
     let again = Admission::of_output(&contract).admit(&once).unwrap();
     assert_eq!(again, once);
 }

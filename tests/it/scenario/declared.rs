@@ -1,6 +1,7 @@
 //! Declared columns: what stands in the target is what a fresh run comes to, whatever came in which order.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use arrow_schema::DataType;
@@ -96,7 +97,7 @@ fn file() -> impl Strategy<Value = (String, String)> {
                 } else {
                     String::new()
                 };
-                text.push_str(&format!("{a},{b}{other}\n"));
+                writeln!(text, "{a},{b}{other}").unwrap();
             } else {
                 let value = |text: &str| match text {
                     "" => "null".to_owned(),
@@ -111,7 +112,7 @@ fn file() -> impl Strategy<Value = (String, String)> {
                     .iter()
                     .map(|(key, value)| format!("{key:?}:{value}"))
                     .collect();
-                text.push_str(&format!("{{{}}}\n", members.join(",")));
+                writeln!(text, "{{{}}}", members.join(",")).unwrap();
             }
         }
         let end = if is_csv { "csv" } else { "ndjson" };

@@ -1,6 +1,7 @@
 //! Inferred columns: the same types whatever the order of the files, their units and the number of threads.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +43,7 @@ fn files() -> impl Strategy<Value = Vec<String>> {
                         _ => format!("\"c{column}\":\"{text}\""),
                     })
                     .collect();
-                text += &format!("{{{}}}\n", members.join(","));
+                writeln!(text, "{{{}}}", members.join(",")).unwrap();
             } else {
                 let cells: Vec<&str> = cells.map(|(_, text)| text).collect();
                 text += &(cells.join(",") + ",e\n");
