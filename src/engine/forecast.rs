@@ -10,7 +10,7 @@ use super::member::{self, ToRead};
 use super::pipeline::Pipeline;
 use super::prepare::Prepared;
 use crate::config::PathPartitions;
-use crate::decode::recognise;
+use crate::decode::{Kind, recognise};
 use crate::ledger::View;
 use crate::model::{RunId, Shape, SourcePath, UnitId};
 use crate::plan::Plan;
@@ -109,6 +109,11 @@ pub(super) fn forecast(
         let (Some(expected), Some(how)) = (expected, recognise(path, definition.format)) else {
             continue;
         };
+        if how.kind == Kind::Parquet && !how.wants_random_access() {
+            // Its columns stand at its end, behind all that has to be decompressed.
+            forecast.not_looked_at += 1;
+            continue;
+        }
         let in_path = partitions.of(path).into_iter().map(|(name, _)| name);
         let contract = definition.schema.contract(in_path.collect());
         let file = ToRead {

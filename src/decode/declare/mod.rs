@@ -11,7 +11,7 @@
 mod column;
 mod rescue;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -121,13 +121,18 @@ impl fmt::Display for Place {
 pub fn raw_shape(contract: &Contract, kind: Kind, own: &Shape, unit: &Shape) -> Shape {
     let keeps_types = matches!(kind, Kind::Parquet | Kind::Arrow);
     let evolves = contract.policy == SchemaPolicy::Evolve;
+    // Files may be wide: looking for each name from the front would be quadratic.
+    let known = unit.columns.iter().filter(|_| evolves);
+    let known: HashMap<&str, &DataType> = known
+        .map(|column| (column.name.as_str(), &column.data_type))
+        .collect();
     let raw = |column: &Column| {
         let is_other = contract.declared(&column.name).is_none();
-        let known = unit.type_of(&column.name).filter(|_| evolves && is_other);
+        let known = known.get(column.name.as_str()).filter(|_| is_other);
         Column {
             name: column.name.clone(),
             data_type: match known {
-                Some(known) => known.clone(),
+                Some(known) => (*known).clone(),
                 None if keeps_types || (evolves && is_other) => column.data_type.clone(),
                 None => DataType::Utf8,
             },
@@ -139,8 +144,9 @@ pub fn raw_shape(contract: &Contract, kind: Kind, own: &Shape, unit: &Shape) -> 
         data_type: DataType::Utf8,
     });
     let late = unit.columns.iter().filter(|_| evolves).cloned();
+    let mut names: HashSet<String> = own.columns.iter().map(|c| c.name.clone()).collect();
     for column in missing.chain(late) {
-        if own.type_of(&column.name).is_none() && !columns.iter().any(|c| c.name == column.name) {
+        if names.insert(column.name.clone()) {
             columns.push(column);
         }
     }
