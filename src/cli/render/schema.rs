@@ -182,12 +182,18 @@ pub(super) fn forecast(text: &mut String, forecast: &Forecast, detail: Detail) {
     if forecast.changes.is_empty() {
         return;
     }
-    let looked_at = count(forecast.looked_at, "file");
-    let rest = match forecast.not_looked_at {
-        0 => String::new(),
-        more => format!(" of {}", number(forecast.looked_at + more)),
+    let all = forecast.looked_at + forecast.not_looked_at;
+    let _ = match (forecast.looked_at, forecast.not_looked_at) {
+        (0, _) => writeln!(text, "columns:"),
+        (looked_at, 0) => {
+            let files = count(looked_at, "file");
+            writeln!(text, "columns, by the beginnings of {files}:")
+        }
+        (looked_at, _) => {
+            let (some, all) = (number(looked_at), count(all, "file"));
+            writeln!(text, "columns, by the beginnings of {some} of {all}:")
+        }
     };
-    let _ = writeln!(text, "columns, by the beginnings of {looked_at}{rest}:");
     list(text, &forecast.changes, 0, detail, difference);
     cost(text, &forecast.stale);
 }
@@ -207,4 +213,51 @@ fn cost(text: &mut String, stale: &Stale) {
 fn started(at: crate::model::Timestamp) -> String {
     let whole: String = at.to_string().chars().take(19).collect();
     whole + "Z"
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_schema::DataType;
+
+    use super::*;
+
+    #[test]
+    fn a_forecast_says_how_much_it_has_seen() {
+        let added = |column: usize| Change::Added {
+            column: format!("c{column}"),
+            new: DataType::Int64,
+        };
+        let shown = |looked_at, not_looked_at, columns| {
+            let mut text = String::new();
+            let seen = Forecast {
+                looked_at,
+                not_looked_at,
+                changes: (0..columns).map(added).collect(),
+                stale: Stale::default(),
+            };
+            forecast(&mut text, &seen, Detail::Bounded);
+            text
+        };
+        assert_eq!(shown(2, 0, 0), "");
+        assert_eq!(shown(0, 0, 1), "columns:\n  + c0 int64\n");
+        assert!(shown(1, 0, 1).starts_with("columns, by the beginnings of 1 file:\n"));
+        let long = shown(100, 1900, 30);
+        assert!(long.starts_with("columns, by the beginnings of 100 of 2,000 files:\n"));
+        assert!(long.ends_with("… and 20 more (-v shows them)\n"), "{long}");
+    }
+
+    #[test]
+    fn a_name_of_any_kind_is_a_key() {
+        for (name, written) in [
+            ("a-b_1", "a-b_1"),
+            ("a b", "\"a b\""),
+            ("a\"=\n", "\"a\\\"=\\n\""),
+            ("", "\"\""),
+            ("é", "\"é\""),
+        ] {
+            assert_eq!(key(name), written);
+            let table: toml::Table = format!("{} = 1", key(name)).parse().unwrap();
+            assert!(table.contains_key(name));
+        }
+    }
 }
