@@ -39,6 +39,8 @@
 //!   a whole ([`model::UnitRecord`]).
 //! - **member**: a source file's part in a unit ([`model::Member`]).
 //! - **output**: one Parquet file that a unit owns ([`model::OutputRecord`]).
+//! - **declared column**: one whose type is said and not inferred ([`schema::Declared`]); a
+//!   [`schema::Contract`] is what the declared columns ask of one file.
 //! - **standing**: how a source file stands with the outputs ([`model::Standing`]).
 //! - **portion**: the new files that a run takes up at once; mostly all of them.
 //! - **run**: one pass, with a report ([`model::RunReport`]) and a row in the history.
@@ -66,6 +68,7 @@
 //! | Is this file changed, and why do we think so? | [`detect`] |
 //! | Which files are built together? What is rewritten when one changes? | [`plan`] |
 //! | Which type does this text become? | [`schema`], with the table in [`decode`] |
+//! | What becomes of a value that is not as declared? | `decode::declare`, [`schema::SchemaRules`] |
 //! | What is on the disk after a crash at this line? | `engine::commit`, `engine::recover`, [`durable`] |
 //! | What does the ledger hold, to the byte? | [`ledger`] |
 //! | What does an output hold beside its rows? | [`encode`] |

@@ -3,6 +3,8 @@
 //! Nothing is resolved here. Every option that is a setting carries its value as text into a [`Layer`], where the
 //! environment and the file join it.
 
+mod schema;
+
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
@@ -12,6 +14,9 @@ use crate::config::{
     ENCODINGS, FORMATS, Key, Layer, ON_DELETE, ON_MODIFY, Origin, SAME_CONTENT, Value,
 };
 use crate::model::{Standing, Timestamp};
+
+use self::schema::SchemaArgs;
+pub(super) use self::schema::{Schema, SchemaCheckArgs, SchemaDiffArgs, SchemaShowArgs};
 
 /// How every list of settings ends.
 const SETTINGS: &str = "Every option can also be set in strandline.toml (`strandline init` writes one) or as a \
@@ -147,6 +152,9 @@ pub(super) enum Command {
     /// A file that cannot be decoded is set aside with its reason and tried again when its bytes change.
     #[command(subcommand)]
     Quarantine(Quarantine),
+    /// Show a pipeline's columns, how they came, and whether a file fits them
+    #[command(subcommand)]
+    Schema(Schema),
     /// Write a commented strandline.toml
     ///
     /// Refuses to overwrite a file. Example: strandline init ./in ./out
@@ -189,6 +197,9 @@ pub(super) struct PipelineArgs {
     /// About CSV.
     #[command(flatten)]
     pub(super) dialect: DialectArgs,
+    /// About columns.
+    #[command(flatten)]
+    pub(super) schema: SchemaArgs,
     /// About outputs.
     #[command(flatten)]
     pub(super) outputs: OutputArgs,
@@ -586,6 +597,7 @@ impl PipelineArgs {
         one(&mut layer, Key::Target, self.target.as_ref());
         self.inputs.fill(&mut layer);
         self.dialect.fill(&mut layer);
+        self.schema.fill(&mut layer);
         many(&mut layer, Key::PartitionBy, &outputs.partition_by);
         for (key, value) in [
             (Key::TargetFileSize, &outputs.target_file_size),
@@ -733,7 +745,7 @@ mod tests {
                 panic!("plan was parsed as another command");
             };
             let value = match spec.kind {
-                Kind::List => Value::Many(vec![text.to_owned()]),
+                Kind::List | Kind::Columns => Value::Many(vec![text.to_owned()]),
                 _ => Value::One(text.to_owned()),
             };
             assert_eq!(

@@ -102,6 +102,10 @@ mod tests {
         flags.set(Key::Delimiter, "1");
         flags.set(Key::Null, "1,\\N");
         flags.set(Key::Columns, "true");
+        flags.set(
+            Key::SchemaColumn,
+            "a=decimal(10,2),\"x=y\"={type='date', nullable=false}",
+        );
         flags.set(Key::Source, "/in \"x\"");
         let layers = Layers(vec![flags, Layer::defaults()]);
         let all: Vec<Shown> = SPECS

@@ -91,7 +91,7 @@ impl Ending {
             RunError::Held { .. } | RunError::Open(OpenError::Held { .. }) => Self::Held,
             RunError::Braked(_) => Self::Braked,
             RunError::Interrupted => Self::Interrupted,
-            RunError::Pattern { .. } => Self::Usage,
+            RunError::Pattern { .. } | RunError::Incompatible { .. } => Self::Usage,
             RunError::LedgerMissing { .. }
             | RunError::Foreign { .. }
             | RunError::TargetLost { .. }

@@ -51,6 +51,8 @@ fn of_usage(error: &UsageError) -> Option<&'static str> {
         UsageError::UnknownFile { .. } => {
             "name it relative to SOURCE, as `strandline files` lists it; a file that was never taken is not recorded, `strandline plan` tells why"
         }
+        UsageError::File { .. } => "FILE must be a file that is there and can be read",
+        UsageError::UnknownSchema { .. } => "`strandline schema history TARGET` lists them",
         UsageError::Arguments(_) => return None,
     })
 }
@@ -60,6 +62,9 @@ fn of_setting(error: &SettingError) -> Option<&'static str> {
         BadValue::Place(PlaceError::ObjectStore { .. }) => {
             Some("copy or mount the objects and name a local directory")
         }
+        BadValue::NothingDeclared => Some(
+            "`strandline schema show TARGET --toml` prints the columns of a pipeline as [schema.columns]",
+        ),
         BadValue::Pattern(_) => {
             Some("`strandline run --help` tells about patterns, under --include")
         }
@@ -118,6 +123,9 @@ fn of_run(error: &RunError) -> Option<&'static str> {
         RunError::Pattern { .. } => {
             Some("`strandline run --help` tells about patterns, under --include")
         }
+        RunError::Incompatible { .. } => Some(
+            "declare them so that it holds, or say --schema-compatibility none for this one run; `strandline schema show TARGET` tells what there is",
+        ),
         RunError::Workers { .. } => Some("try fewer with --threads"),
         RunError::Interrupted => Some("run the same command again; nothing was changed"),
         RunError::Source(..) => {

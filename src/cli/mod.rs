@@ -27,6 +27,7 @@ mod recover;
 mod render;
 mod reset;
 mod run;
+mod schema;
 mod settings;
 mod signals;
 mod status;
@@ -46,7 +47,7 @@ use std::sync::atomic::AtomicBool;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use self::args::{Cli, Command, Config, Quarantine};
+use self::args::{Cli, Command, Config, Quarantine, Schema};
 use self::exit::Ending;
 use self::signals::Signals;
 use self::talk::{Talk, unless_closed};
@@ -109,6 +110,10 @@ fn dispatch(command: &Command, session: &Session<'_>) -> anyhow::Result<Ending> 
         Command::Recover(args) => recover::recover(args, session),
         Command::Quarantine(Quarantine::List(args)) => quarantine::list(args, session),
         Command::Quarantine(Quarantine::Retry(args)) => quarantine::retry(args, session),
+        Command::Schema(Schema::Show(args)) => schema::show(args, session),
+        Command::Schema(Schema::History(args)) => schema::history(args, session),
+        Command::Schema(Schema::Diff(args)) => schema::diff(args, session),
+        Command::Schema(Schema::Check(args)) => schema::check(args, session),
         Command::Init(args) => init::init(args, session),
         Command::Config(Config::Show(args)) => config_show::show(args, session),
         Command::Completions { shell } => completions::completions(*shell),

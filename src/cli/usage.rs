@@ -85,6 +85,23 @@ pub(super) enum UsageError {
         /// Where the files come from.
         source_place: String,
     },
+    /// A file that was named cannot be looked at.
+    #[error("cannot look at {}", path.display())]
+    File {
+        /// The path.
+        path: PathBuf,
+        /// The system's own words.
+        #[source]
+        source: io::Error,
+    },
+    /// There is no such version of the columns.
+    #[error("there is no schema {wanted}; the latest is {latest}")]
+    UnknownSchema {
+        /// What was asked for.
+        wanted: u32,
+        /// The latest.
+        latest: u32,
+    },
     /// The arguments make no sense.
     #[error("{0}")]
     Arguments(String),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Dialect;
 use crate::model::{ByteSize, ContentHash};
+use crate::schema::SchemaRules;
 
 /// What a pipeline computes. Two runs with equal definitions over equal inputs write equal bytes.
 ///
@@ -21,6 +22,9 @@ pub struct Definition {
     /// How CSV and TSV files are written. The default is left out of the fingerprint, which is older than dialects.
     #[serde(default, skip_serializing_if = "Dialect::is_default")]
     pub csv: Dialect,
+    /// Which columns there are to be. The default is left out of the fingerprint, which is older than declarations.
+    #[serde(default, skip_serializing_if = "SchemaRules::is_default")]
+    pub schema: SchemaRules,
 }
 
 /// How bytes become rows.
@@ -52,7 +56,12 @@ impl Definition {
     /// Returns the fingerprint: 32 hexadecimal digits that depend on every field and the format version.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let text = serde_json::json!({ "format_version": FORMAT_VERSION, "definition": self });
+        let mut text = serde_json::json!({ "format_version": FORMAT_VERSION, "definition": self });
+        let mut columns = self.schema.columns.iter();
+        if columns.any(|column| column.time_zone.is_some()) {
+            // What clocks show is decided by parliaments, and written down in one version after another.
+            text["time_zones"] = chrono_tz::IANA_TZDB_VERSION.into();
+        }
         let mut hex = ContentHash::of(text.to_string().as_bytes()).to_string();
         hex.truncate(32);
         hex
@@ -67,14 +76,18 @@ impl Default for Definition {
             partition_by: Vec::new(),
             target_file_size: ByteSize(256 << 20),
             csv: Dialect::default(),
+            schema: SchemaRules::default(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use arrow_schema::DataType;
+
     use super::*;
     use crate::config::{Decimal, Encoding, Header, Mark, TrailingDelimiter};
+    use crate::schema::{Declared, SchemaPolicy};
 
     #[test]
     fn a_definition_without_a_dialect_has_the_fingerprint_that_pipelines_of_this_format_have() {
@@ -86,6 +99,48 @@ mod tests {
         assert!(!text.contains("csv"), "{text}");
         let read: Definition = serde_json::from_str(&text).unwrap();
         assert_eq!(read, Definition::default());
+    }
+
+    #[test]
+    fn every_word_about_a_column_changes_the_fingerprint() {
+        let column = || Declared::new("a", DataType::Int8);
+        let zoned = Declared {
+            time_zone: Some("Europe/Berlin".to_owned()),
+            ..column()
+        };
+        let rules = |policy, columns| SchemaRules { policy, columns };
+        let evolve = |column| rules(SchemaPolicy::Evolve, vec![column]);
+        #[rustfmt::skip]
+        let all = [
+            SchemaRules::default(),
+            evolve(column()),
+            rules(SchemaPolicy::Strict, vec![column()]),
+            rules(SchemaPolicy::Rescue, vec![column()]),
+            evolve(Declared::new("b", DataType::Int8)),
+            evolve(Declared::new("a", DataType::Decimal128(10, 2))),
+            evolve(Declared { nullable: false, ..column() }),
+            evolve(Declared { default: Some("0".to_owned()), ..column() }),
+            evolve(Declared { format: Some("%d".to_owned()), ..column() }),
+            evolve(zoned),
+            rules(SchemaPolicy::Evolve, vec![column(), Declared::new("b", DataType::Int8)]),
+            rules(SchemaPolicy::Evolve, vec![Declared::new("b", DataType::Int8), column()]),
+        ];
+        let prints: std::collections::BTreeSet<String> = all
+            .iter()
+            .map(|schema| {
+                let definition = Definition {
+                    schema: schema.clone(),
+                    ..Definition::default()
+                };
+                let text = serde_json::to_string(&definition).unwrap();
+                assert_eq!(
+                    serde_json::from_str::<Definition>(&text).unwrap(),
+                    definition
+                );
+                definition.fingerprint()
+            })
+            .collect();
+        assert_eq!(prints.len(), all.len());
     }
 
     #[test]

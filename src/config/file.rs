@@ -5,6 +5,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::declared;
 use super::key::{Kind, SPECS, Spec, TABLES};
 use super::layer::{Layer, Origin, Value};
 
@@ -164,7 +165,12 @@ impl Reader<'_> {
             ) => {
                 return one(text);
             }
-            (Kind::List, DeValue::Array(items)) => {
+            (Kind::Columns, DeValue::Table(columns)) => {
+                if let Some(items) = declared::items(columns) {
+                    return Ok(Value::Many(items));
+                }
+            }
+            (Kind::List | Kind::Columns, DeValue::Array(items)) => {
                 let texts: Option<Vec<String>> = items
                     .iter()
                     .map(|item| item.get_ref().as_str().map(str::to_owned))
@@ -196,6 +202,9 @@ fn wanted(kind: Kind) -> &'static str {
         Kind::Size => "a size such as \"64MiB\"",
         Kind::Duration => "a duration such as \"2s\"",
         Kind::Choice(_) => "one of its words, in quotes",
+        Kind::Columns => {
+            "a table of columns, each with a type in quotes or a table of strings, numbers and booleans"
+        }
     }
 }
 

@@ -29,6 +29,9 @@ pub enum Key {
     TrailingDelimiter,
     Encoding,
     DecimalComma,
+    SchemaPolicy,
+    SchemaCompatibility,
+    SchemaColumn,
     Target,
     PartitionBy,
     TargetFileSize,
@@ -62,6 +65,8 @@ pub enum Kind {
     Duration,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// Columns with their types: a table in the file.
+    Columns,
 }
 
 /// One row of the table.
@@ -94,13 +99,22 @@ pub const ON_MODIFY: &[&str] = &["replace", "ignore", "fail"];
 /// What equal files may mean.
 pub const SAME_CONTENT: &[&str] = &["load", "warn", "skip"];
 
+/// What may become of what is not as declared.
+pub const SCHEMA_POLICIES: &[&str] = &["evolve", "strict", "rescue"];
+/// What a new declaration may have to keep working.
+pub const COMPATIBILITIES: &[&str] = &["none", "backward", "forward", "full"];
+
 /// The tables of the file, with what they are about.
-pub const TABLES: [(&str, &str); 4] = [
+pub const TABLES: [(&str, &str); 5] = [
     (
         "source",
         "Where the files come from, and which of them count.",
     ),
     ("csv", "How CSV and TSV files are written."),
+    (
+        "schema",
+        "Which columns there are, and what becomes of the rest.",
+    ),
     (
         "target",
         "Where the Parquet files go, and how they are cut.",
@@ -129,7 +143,7 @@ const fn row(
 
 /// The table, in the order of the file.
 #[rustfmt::skip]
-pub const SPECS: [Spec; 30] = [
+pub const SPECS: [Spec; 33] = [
     row(Key::Source, ("source", "path"), Path, None, "./in",
         "The directory that holds the files; relative to this file."),
     row(Key::Format, ("source", "format"), Choice(FORMATS), Some("auto"), "",
@@ -166,6 +180,12 @@ pub const SPECS: [Spec; 30] = [
         "How bytes are characters: auto (UTF-16 by its mark, else UTF-8), utf-8, utf-16, latin1 or windows-1252."),
     row(Key::DecimalComma, ("csv", "decimal_comma"), Switch, Some("false"), "",
         "1,5 is a number and 1.5 is text, instead of the other way round."),
+    row(Key::SchemaPolicy, ("schema", "policy"), Choice(SCHEMA_POLICIES), Some("evolve"), "",
+        "What is not as declared: evolve (other columns come in), strict (the file is set aside), rescue (into _rescued)."),
+    row(Key::SchemaCompatibility, ("schema", "compatibility"), Choice(COMPATIBILITIES), Some("none"), "",
+        "Refuse to declare columns that break readers: none, backward, forward or full."),
+    row(Key::SchemaColumn, ("schema", "columns"), Kind::Columns, None, "amount=decimal(10,2)",
+        "Columns by name, with a type or { type, nullable, default, format, time_zone }."),
     row(Key::Target, ("target", "path"), Path, None, "./out",
         "The directory for the Parquet files; relative to this file."),
     row(Key::PartitionBy, ("target", "partition_by"), List, Some(""), "",
@@ -221,6 +241,9 @@ impl Key {
         match self {
             Self::Source => "source",
             Self::Target => "target",
+            Self::SchemaPolicy => "schema_policy",
+            Self::SchemaCompatibility => "schema_compatibility",
+            Self::SchemaColumn => "schema_column",
             _ => self.spec().name,
         }
     }

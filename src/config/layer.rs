@@ -78,7 +78,7 @@ impl Layer {
     /// Sets `key` from text; lists are split at commas outside braces.
     pub fn set(&mut self, key: Key, text: &str) {
         let value = match key.spec().kind {
-            Kind::List => Value::Many(split_list(text)),
+            Kind::List | Kind::Columns => Value::Many(split_list(text)),
             _ => Value::One(text.to_owned()),
         };
         self.values.insert(key, value);
@@ -95,14 +95,14 @@ impl Layers {
     }
 }
 
-/// Splits at commas that stand in no braces; spaces around an item do not count.
+/// Splits at commas that stand in no braces and no parentheses; spaces around an item do not count.
 #[must_use]
 pub fn split_list(text: &str) -> Vec<String> {
     let mut depth = 0usize;
     text.split(|c| {
         match c {
-            '{' => depth += 1,
-            '}' => depth = depth.saturating_sub(1),
+            '{' | '(' => depth += 1,
+            '}' | ')' => depth = depth.saturating_sub(1),
             _ => {}
         }
         c == ',' && depth == 0

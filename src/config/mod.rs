@@ -9,6 +9,7 @@
 //! - What cannot be understood is an error that says where it was written.
 
 mod aside;
+mod declared;
 mod definition;
 mod dialect;
 mod duration;
@@ -28,7 +29,10 @@ pub use dialect::ENCODINGS;
 pub use dialect::{Decimal, Dialect, Encoding, Header, Mark, NoMark, TrailingDelimiter};
 pub use duration::{ParseDurationError, format_duration, parse_duration};
 pub use file::{FileError, nearest, parse_file};
-pub use key::{FORMATS, Key, Kind, ON_DELETE, ON_MODIFY, SAME_CONTENT, SPECS, Spec, TABLES};
+pub use key::{
+    COMPATIBILITIES, FORMATS, Key, Kind, ON_DELETE, ON_MODIFY, SAME_CONTENT, SCHEMA_POLICIES,
+    SPECS, Spec, TABLES,
+};
 pub use layer::{Layer, Layers, Origin, Value, split_list};
 pub use pattern::PatternError;
 pub use place::{PlaceError, parse_place};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::ByteSize;
+use crate::schema::Compatibility;
 
 /// What becomes of the rows of a file that vanished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -78,6 +79,8 @@ pub struct Policies {
     pub removals: Removals,
     /// How long a file must have been left alone before it is taken.
     pub settle: Duration,
+    /// What a new declaration of columns must keep working.
+    pub compatibility: Compatibility,
 }
 
 impl Default for Policies {
@@ -88,6 +91,7 @@ impl Default for Policies {
             same_content: SameContent::default(),
             removals: Removals::default(),
             settle: Duration::from_secs(2),
+            compatibility: Compatibility::default(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::{ByteSize, ParseSizeError};
+use crate::schema::{DeclareError, RESCUED};
 
 use super::aside::Hidden;
 use super::dialect::{Decimal, ENCODINGS, Encoding, Header, Mark, TrailingDelimiter};
@@ -106,6 +107,33 @@ pub enum BadValue {
     /// More threads than make sense.
     #[error("it must be at most {MOST_THREADS}")]
     Threads,
+    /// It does not say a name and a type.
+    #[error("{text:?} is not a column such as amount=decimal(10,2)")]
+    Declaration {
+        /// What was written.
+        text: String,
+    },
+    /// A column cannot be declared like that.
+    #[error("column {column} cannot be declared like that")]
+    Declared {
+        /// The column.
+        column: String,
+        /// Why not.
+        #[source]
+        source: Box<DeclareError>,
+    },
+    /// A rule about declared columns, of which there are none.
+    #[error("it needs columns that are declared, in [schema.columns]")]
+    NothingDeclared,
+    /// The name of the column for what does not fit.
+    #[error("{RESCUED} is the column for what does not fit, and can be nothing else")]
+    RescuedTaken,
+    /// A column that no row will have under the policy.
+    #[error("{column} must be declared, or no row has it under this policy")]
+    Undeclared {
+        /// The column.
+        column: String,
+    },
     /// A name is there twice, or empty.
     #[error("a column must have a name, and can be named once only")]
     Column,
@@ -149,8 +177,8 @@ impl Settings {
     }
 }
 
-struct Reading<'a> {
-    layers: &'a Layers,
+pub(super) struct Reading<'a> {
+    pub(super) layers: &'a Layers,
 }
 
 impl Reading<'_> {
@@ -168,8 +196,9 @@ impl Reading<'_> {
         Ok(Definition {
             format: self.choice(Key::Format, FORMATS, &formats)?,
             captures: capturing(include).unwrap_or_default(),
-            partition_by: self.list(Key::PartitionBy, columns)?,
+            partition_by: self.list(Key::PartitionBy, columns_are_named)?,
             csv: self.dialect()?,
+            schema: self.schema()?,
             target_file_size: self
                 .size(Key::TargetFileSize)?
                 .unwrap_or(Definition::default().target_file_size),
@@ -189,7 +218,7 @@ impl Reading<'_> {
             escape: self.mark(Key::Escape, "none")?,
             comment: self.mark(Key::Comment, "none")?,
             header: self.switch(Key::Header, Header::Absent, Header::Present)?,
-            columns: self.list(Key::Columns, columns)?,
+            columns: self.list(Key::Columns, columns_are_named)?,
             skip_lines: self.one(Key::SkipLines, number)?.unwrap_or_default(),
             null: self.null()?,
             trailing_delimiter: self.switch(
@@ -253,7 +282,7 @@ impl Reading<'_> {
     }
 
     /// Returns the error that `key` is what it is.
-    fn refused(&self, key: Key, source: BadValue) -> SettingError {
+    pub(super) fn refused(&self, key: Key, source: BadValue) -> SettingError {
         let (value, place) = match self.layers.find(key) {
             Some((Value::One(text), origin)) => (text.clone(), origin.place(key)),
             Some((Value::Many(items), origin)) => (items.join(","), origin.place(key)),
@@ -286,6 +315,7 @@ impl Reading<'_> {
             )?,
             removals: self.switch(Key::AllowRemovals, Removals::Braked, Removals::Allowed)?,
             settle: self.duration(Key::Settle)?.unwrap_or(default.settle),
+            compatibility: self.compatibility()?,
         })
     }
 
@@ -343,7 +373,7 @@ impl Reading<'_> {
     }
 
     /// Reads one of `known`, which stands for the one of `values` at its place; the first where nobody says.
-    fn choice<T: Copy, const N: usize>(
+    pub(super) fn choice<T: Copy, const N: usize>(
         &self,
         key: Key,
         known: &'static [&'static str],
@@ -374,7 +404,7 @@ impl Reading<'_> {
         }
     }
 
-    fn list(
+    pub(super) fn list(
         &self,
         key: Key,
         check: fn(&[String]) -> Result<(), BadValue>,
@@ -418,7 +448,7 @@ fn patterns(items: &[String]) -> Result<(), BadValue> {
     Ok(())
 }
 
-fn columns(items: &[String]) -> Result<(), BadValue> {
+pub(super) fn columns_are_named(items: &[String]) -> Result<(), BadValue> {
     let mut seen = std::collections::BTreeSet::new();
     let distinct = items
         .iter()
@@ -433,7 +463,8 @@ fn columns(items: &[String]) -> Result<(), BadValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Layer, parse_file};
+    use crate::config::{COMPATIBILITIES, Layer, SCHEMA_POLICIES, parse_file};
+    use crate::schema::{Compatibility, SchemaPolicy};
 
     fn file(text: &str) -> Layer {
         parse_file(Path::new("conf/strandline.toml"), text).unwrap()
@@ -517,12 +548,19 @@ mod tests {
             (Key::OnModify, ON_MODIFY),
             (Key::SameContent, SAME_CONTENT),
             (Key::Encoding, ENCODINGS),
+            (Key::SchemaPolicy, SCHEMA_POLICIES),
+            (Key::SchemaCompatibility, COMPATIBILITIES),
         ] {
             for word in known {
-                let settings = resolve(vec![layer(Origin::Flag, &[(key, word)])]).unwrap();
+                let flags = [(key, *word), (Key::SchemaColumn, "a=int8")];
+                let settings = resolve(vec![layer(Origin::Flag, &flags)]).unwrap();
                 let value = match key {
                     Key::Format => serde_json::to_value(settings.definition.format),
                     Key::Encoding => serde_json::to_value(settings.definition.csv.encoding),
+                    Key::SchemaPolicy => serde_json::to_value(settings.definition.schema.policy),
+                    Key::SchemaCompatibility => {
+                        serde_json::to_value(settings.policies.compatibility)
+                    }
                     Key::OnDelete => serde_json::to_value(settings.policies.on_delete),
                     Key::OnModify => serde_json::to_value(settings.policies.on_modify),
                     _ => serde_json::to_value(settings.policies.same_content),
@@ -613,6 +651,58 @@ mod tests {
         assert_eq!(none.definition.csv.delimiter, Some(Mark::TAB));
         let doubled = resolve(vec![file("[csv]\nescape = '\"'\n")]).unwrap();
         assert_eq!(doubled.definition, Definition::default());
+    }
+
+    #[test]
+    fn columns_are_declared_in_their_order_and_in_the_same_words_everywhere() {
+        let written = file(
+            "[schema]\npolicy = 'rescue'\ncompatibility = 'full'\n[schema.columns]\nz = 'int8'\n\
+             'a = b' = { default = 0, type = 'decimal(10,2)', nullable = false }\n\
+             [schema.columns.day]\ntype = 'date'\nformat = '%d.%m.%Y'\n",
+        );
+        let mut flags = layer(
+            Origin::Flag,
+            &[
+                (Key::SchemaPolicy, "rescue"),
+                (Key::SchemaCompatibility, "full"),
+            ],
+        );
+        let columns = [
+            "z=int8",
+            "\"a = b\" = { type = 'decimal(10,2)', nullable = false, default = '0' }",
+            "day={ type = 'date', format = '%d.%m.%Y' }",
+        ];
+        flags.values.insert(
+            Key::SchemaColumn,
+            Value::Many(columns.map(str::to_owned).to_vec()),
+        );
+        let settings = resolve(vec![written]).unwrap();
+        assert_eq!(settings, resolve(vec![flags]).unwrap());
+        assert_eq!(settings.policies.compatibility, Compatibility::Full);
+        let schema = &settings.definition.schema;
+        assert_eq!(schema.policy, SchemaPolicy::Rescue);
+        let columns: Vec<String> = schema.columns.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            columns,
+            [
+                "z int8",
+                "a = b decimal(10,2) not null default \"0\"",
+                "day date"
+            ]
+        );
+        let variable = layer(
+            Origin::Environment,
+            &[(Key::SchemaColumn, "a=decimal(10,2),b=int8")],
+        );
+        assert_eq!(
+            resolve(vec![variable])
+                .unwrap()
+                .definition
+                .schema
+                .columns
+                .len(),
+            2
+        );
     }
 
     #[test]

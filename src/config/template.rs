@@ -24,6 +24,17 @@ pub fn template(source: Option<&str>, target: Option<&str>) -> String {
                 _ => None,
             };
             let _ = writeln!(text, "# {}", spec.help);
+            if spec.kind == Kind::Columns {
+                // A table of its own, and the last of its table: what comes behind it would be a column.
+                let (name, data_type) = spec.example.split_once('=').unwrap_or_default();
+                let _ = writeln!(
+                    text,
+                    "#[{table}.{}]\n#{name} = {}",
+                    spec.name,
+                    quoted(data_type)
+                );
+                continue;
+            }
             let _ = match given {
                 Some(path) => writeln!(text, "{} = {}", spec.name, quoted(path)),
                 None => writeln!(text, "#{} = {}", spec.name, shown(spec)),
@@ -36,7 +47,7 @@ pub fn template(source: Option<&str>, target: Option<&str>) -> String {
 fn shown(spec: &Spec) -> String {
     let value = spec.default.unwrap_or(spec.example);
     match spec.kind {
-        Kind::List => "[]".to_owned(),
+        Kind::List | Kind::Columns => "[]".to_owned(),
         Kind::Switch | Kind::Count => value.to_owned(),
         Kind::Path | Kind::Text | Kind::Size | Kind::Duration | Kind::Choice(_) => quoted(value),
     }

@@ -25,6 +25,9 @@
 //!
 //! Parquet and Arrow bring their own types, in the form that [`canonical`](crate::schema::canonical) gives them.
 //!
+//! A declared column is inferred from nothing: it is decoded as [`raw_shape`] says (text stays text, digit for digit), and an
+//! [`Admission`] reads it by what it has to be.
+//!
 //! # Formats
 //! - **CSV, TSV**: in any [`Dialect`], of which the default detects the delimiter of CSV. A duplicate name gets the
 //!   suffix `_2`, `_3`, …; an empty one becomes `column_N`. Lines may end in LF, CRLF or CR; blank lines are skipped; quoted fields may span lines.
@@ -58,6 +61,7 @@ mod batch;
 mod cast;
 mod compression;
 mod csv;
+mod declare;
 mod error;
 mod ipc;
 mod json_text;
@@ -81,6 +85,7 @@ use crate::model::{ByteSize, ReadAt, ReadAtCursor, Shape};
 use ndjson::Framing;
 
 pub use cast::cast_batch;
+pub use declare::{Admission, Found, Place, Unfit, raw_shape};
 pub use error::{Charset, DecodeError, JsonFault, Malformed};
 pub use recognise::{Compression, Kind, Magic, Recognised, recognise};
 
@@ -188,6 +193,32 @@ pub fn decode(
         Kind::Arrow => with_text(bytes, how, &mut |file| ipc::decode(file, shape, emit)),
         Kind::Parquet => with_random_access(bytes, how, |file| parquet::decode(file, shape, emit)),
     }
+}
+
+/// Finds the place of a row, counted from 0: the line in which it begins, where the format is one of lines.
+///
+/// # Errors
+/// As [`decode`].
+pub fn place_of(
+    bytes: Bytes<'_>,
+    how: Recognised,
+    dialect: &Dialect,
+    row: u64,
+) -> Result<Place, DecodeError> {
+    let tabbed = csv::tabbed(dialect);
+    let line = match how.kind {
+        Kind::Csv => with_text(bytes, how, &mut |text| csv::line_of(text, dialect, row))?,
+        Kind::Tsv => with_text(bytes, how, &mut |text| csv::line_of(text, &tabbed, row))?,
+        Kind::Ndjson => with_text(bytes, how, &mut |text| {
+            ndjson::line_of(text, Framing::Lines, row)
+        })?,
+        Kind::Json => with_text(bytes, how, &mut |text| {
+            ndjson::line_of(text, Framing::Values, row)
+        })?,
+        Kind::Text => Some(row.saturating_add(1)),
+        Kind::Parquet | Kind::Arrow => None,
+    };
+    Ok(line.map_or(Place::Row(row.saturating_add(1)), Place::Line))
 }
 
 /// Reads the rows `range` of one of our own outputs, for members that are carried over.

@@ -14,8 +14,9 @@ use arrow::record_batch::RecordBatch;
 
 use super::order::{Carry, Slice, WorkOrder};
 use super::recover::is_whole;
-use crate::decode::{self, DecodeError};
+use crate::decode::{self, Admission, DecodeError};
 use crate::model::{Column, OutputPath, ReadAt, Shape};
+use crate::schema::Contract;
 use crate::sink::{Sink, SinkError};
 use crate::transform::{TransformError, restore};
 
@@ -40,6 +41,8 @@ pub(super) enum CarryError {
     },
     #[error("cannot put back the partition columns")]
     Restore(#[from] TransformError),
+    #[error("they do not fit the declared columns: {reason}")]
+    Unfit { reason: String },
     #[error("cannot cast them to the unit's types")]
     Cast(#[source] arrow::error::ArrowError),
 }
@@ -49,12 +52,19 @@ impl CarryError {
     pub(super) fn is_loss(&self) -> bool {
         matches!(self, Self::Missing { .. } | Self::Other { .. })
     }
+
+    /// Tells whether the rows are not as the columns are declared by now.
+    pub(super) fn is_unfit(&self) -> bool {
+        matches!(self, Self::Unfit { .. })
+    }
 }
 
 /// Carries rows over for one unit.
 pub(super) struct Carrier<'a> {
     order: &'a WorkOrder,
     sink: &'a dyn Sink,
+    /// The columns that are declared, where some are.
+    contract: Option<Contract>,
     /// Outputs whose bytes are the recorded ones.
     proven: RefCell<BTreeSet<OutputPath>>,
 }
@@ -64,6 +74,7 @@ impl<'a> Carrier<'a> {
         Self {
             order,
             sink,
+            contract: order.contract(),
             proven: RefCell::default(),
         }
     }
@@ -103,6 +114,7 @@ impl<'a> Carrier<'a> {
         let read = decode::read_rows(file, range, &mut |batch| {
             let ready = restore(&batch, &slice.partition, shape)
                 .map_err(CarryError::from)
+                .and_then(|batch| self.admitted(batch))
                 .and_then(|batch| decode::cast_batch(&batch, target).map_err(CarryError::Cast));
             match ready {
                 Ok(batch) => emit(batch),
@@ -119,6 +131,23 @@ impl<'a> Carrier<'a> {
                 output: slice.output.clone(),
                 source,
             }),
+        }
+    }
+
+    /// Rows may have been written before the columns were declared as they are.
+    fn admitted(&self, batch: RecordBatch) -> Result<RecordBatch, CarryError> {
+        let Some(contract) = &self.contract else {
+            return Ok(batch);
+        };
+        let mut admission = Admission::of_output(contract);
+        let admitted = admission.admit(&batch).map_err(CarryError::Cast)?;
+        match admission.unfit() {
+            None => Ok(admitted),
+            Some(unfit) => {
+                let own = Shape::of_schema(batch.schema_ref());
+                let reason = unfit.reason(&own, None);
+                Err(CarryError::Unfit { reason })
+            }
         }
     }
 

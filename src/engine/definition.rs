@@ -13,12 +13,13 @@ use super::forget::ask_again;
 use super::prepare::Prepared;
 use super::run::{Built, Pass};
 use crate::config::{Definition, PathPartitions};
-use crate::ledger::{Batch, Ledger, LedgerError, View};
+use crate::ledger::{Batch, Ledger, LedgerError, SchemaVersion, View};
 use crate::model::{
-    DirtyReason, ErrorKind, FileRecord, KeyRange, ReportedError, SourcePath, Standing, UnitId,
-    partition_dir,
+    DirtyReason, ErrorKind, FileRecord, KeyRange, ReportedError, RunId, SourcePath, Standing,
+    UnitId, partition_dir,
 };
 use crate::plan::{Arrival, Changed, Plan};
+use crate::schema::{Compatibility, as_declared, breaches};
 
 /// How often one portion tries to bring members home: a file that changes all the time can be read by one unit and
 /// not by the next, again and again.
@@ -34,7 +35,12 @@ pub(super) fn partitions(definition: &Definition) -> Result<PathPartitions, RunE
 
 /// Makes `definition` the pipeline's: marks every unit that was built under another one, and lets files that could
 /// not be decoded under the old one be tried again.
-pub(super) fn adopt(ledger: &Ledger, definition: &Definition) -> Result<(), RunError> {
+pub(super) fn adopt(
+    ledger: &Ledger,
+    definition: &Definition,
+    rule: Compatibility,
+    run: RunId,
+) -> Result<(), RunError> {
     let view = ledger.view()?;
     let fingerprint = definition.fingerprint();
     if view.meta()?.definition.as_deref() == Some(fingerprint.as_str()) {
@@ -48,6 +54,7 @@ pub(super) fn adopt(ledger: &Ledger, definition: &Definition) -> Result<(), RunE
             .map(|(id, reason)| (id, Some(reason)))
             .collect(),
         definition: Some((fingerprint, text)),
+        schema: begun(&view, definition, rule, run)?,
         ..Batch::default()
     };
     for (path, _) in view.quarantine()? {
@@ -57,6 +64,46 @@ pub(super) fn adopt(ledger: &Ledger, definition: &Definition) -> Result<(), RunE
     }
     ledger.write(&batch)?;
     Ok(())
+}
+
+/// Returns the schema with which a new definition begins, where that is another than the present one: declared columns
+/// have the types that are declared, and none from what was inferred, or declared, before.
+pub(super) fn begun(
+    view: &View,
+    definition: &Definition,
+    rule: Compatibility,
+    run: RunId,
+) -> Result<Option<SchemaVersion>, RunError> {
+    let fingerprint = view.meta()?.definition;
+    let text = fingerprint.as_deref().map(|old| view.definition(old));
+    let text = text.transpose()?.flatten();
+    let old: Option<Definition> = text.and_then(|text| serde_json::from_str(&text).ok());
+    let old = old.map(|old| old.schema).unwrap_or_default();
+    let new = &definition.schema;
+    let current = view.schema()?;
+    let known = current.as_ref().map(|schema| schema.shape.clone());
+    let known = known.unwrap_or_default();
+    if current.is_some() && !new.columns.is_empty() {
+        let columns = match old.columns.as_slice() {
+            [] => as_declared(&known),
+            declared => declared.to_vec(),
+        };
+        let breaches = breaches(&columns, &new.columns, rule);
+        if !breaches.is_empty() {
+            return Err(RunError::Incompatible { rule, breaches });
+        }
+    }
+    let shape = new.begin(&known, &old);
+    Ok((shape != known).then(|| SchemaVersion {
+        version: current.map_or(1, |schema| schema.version + 1),
+        shape,
+        run,
+        cause: match new.columns.len() {
+            0 => "no columns are declared any more".to_owned(),
+            1 => "1 column is declared".to_owned(),
+            count => format!("{count} columns are declared"),
+        },
+    }))
 }
 
 /// Returns the units that were built under another definition than `fingerprint` and are not dirty already.

@@ -3,6 +3,7 @@
 use crate::ledger::{LedgerError, OpenError};
 use crate::model::SourcePath;
 use crate::plan::Brake;
+use crate::schema::{Breach, Compatibility};
 use crate::sink::SinkError;
 
 /// Why a run ended before it was done. Nothing committed is lost; running again is safe.
@@ -66,6 +67,14 @@ pub enum RunError {
         /// How many more.
         others: usize,
     },
+    /// The columns are declared in a way that breaks readers.
+    #[error("the declared columns are not {}-compatible with those before: {}", rule.word(), listed(breaches))]
+    Incompatible {
+        /// What they have to keep working.
+        rule: Compatibility,
+        /// What is wrong.
+        breaches: Vec<Breach>,
+    },
     /// A pattern cannot be used.
     #[error("cannot use the pattern {pattern:?}")]
     Pattern {
@@ -99,6 +108,11 @@ impl From<OpenError> for RunError {
             other => Self::Open(other),
         }
     }
+}
+
+fn listed(breaches: &[Breach]) -> String {
+    let breaches = breaches.iter().map(ToString::to_string);
+    breaches.collect::<Vec<_>>().join("; ")
 }
 
 fn and_others(others: usize) -> String {

@@ -11,8 +11,9 @@ use std::ops::ControlFlow;
 use arrow::record_batch::RecordBatch;
 
 use crate::config::Dialect;
-use crate::decode::{self, Bytes, DecodeError, Decoded, Recognised};
+use crate::decode::{self, Admission, Bytes, DecodeError, Decoded, Recognised, Unfit};
 use crate::model::{Carried, ContentHash, Fingerprint, Shape, SourcePath};
+use crate::schema::{Contract, type_text};
 use crate::source::{Input, ReadError, Source};
 
 /// Why a file's rows could not be had this time.
@@ -30,9 +31,9 @@ pub(super) enum Trouble {
 
 /// What came of reading a file.
 pub(super) enum Reading {
-    /// All rows were handed out.
+    /// All rows were handed out; under a contract, `observed` has the columns that it admits.
     Rows { version: Carried, decoded: Decoded },
-    /// A value or a column does not fit the shape: here is what the file holds.
+    /// A value or a column does not fit the shape: here is what the file holds, whatever is declared.
     Misfit { version: Carried, observed: Shape },
     /// The file's rows cannot be had this time.
     Trouble(Trouble),
@@ -46,6 +47,8 @@ pub(super) struct ToRead<'a> {
     pub(super) expected: &'a Fingerprint,
     pub(super) how: Recognised,
     pub(super) dialect: &'a Dialect,
+    /// The columns that are declared, where some are.
+    pub(super) contract: Option<&'a Contract>,
 }
 
 /// Returns the hash of the file's bytes.
@@ -71,7 +74,8 @@ pub(super) fn sniff(source: &dyn Source, file: &ToRead<'_>) -> Option<Shape> {
     decode::sniff(bytes, file.how, file.dialect).ok()
 }
 
-/// Reads the whole file under `shape`, handing its rows to `emit`.
+/// Reads the whole file under `shape`, handing its rows to `emit` as the contract admits them. Where there is one, `shape`
+/// is what [`decode::raw_shape`] says.
 pub(super) fn read(
     source: &dyn Source,
     file: &ToRead<'_>,
@@ -92,6 +96,9 @@ fn try_read(
 ) -> Result<Reading, Trouble> {
     let failed = |error| unreadable(file.path, error);
     let size = file.expected.size;
+    let mut entrance = Entrance::new(file);
+    let mut admit = |batch| entrance.let_in(batch, emit);
+    let emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()> = &mut admit;
     let mut input = open(source, file.path, file.expected)?;
     let (decoded, hash) = if file.how.wants_random_access() {
         let hash = hash_rest(file.path, &mut *input, blake3::Hasher::new(), size)?;
@@ -117,8 +124,17 @@ fn try_read(
         hash,
     };
     let reading = match decoded {
-        Ok(decoded) => Reading::Rows { version, decoded },
-        Err(DecodeError::Misfit { observed }) => Reading::Misfit { version, observed },
+        Ok(decoded) => match entrance.refusal(source, &decoded.observed) {
+            Some(reason) => Reading::Trouble(Trouble::Bad { version, reason }),
+            None => Reading::Rows {
+                version,
+                decoded: entrance.admitted(decoded),
+            },
+        },
+        Err(DecodeError::Misfit { observed }) => match entrance.stranger(&observed) {
+            Some(reason) => Reading::Trouble(Trouble::Bad { version, reason }),
+            None => Reading::Misfit { version, observed },
+        },
         Err(DecodeError::Stopped) => return Ok(Reading::Stopped),
         Err(DecodeError::Read(error)) => return Err(failed(error)),
         Err(DecodeError::Malformed(what)) => Reading::Trouble(Trouble::Bad {
@@ -128,6 +144,82 @@ fn try_read(
     };
     confirm(source, file.path, file.expected)?;
     Ok(reading)
+}
+
+/// Lets the rows of one file in as its contract, if there is one, admits them.
+struct Entrance<'a> {
+    file: &'a ToRead<'a>,
+    admission: Option<Admission<'a>>,
+    /// Why a value could not even be shown.
+    fault: Option<String>,
+}
+
+impl<'a> Entrance<'a> {
+    fn new(file: &'a ToRead<'a>) -> Self {
+        let contract = file.contract;
+        Self {
+            file,
+            admission: contract
+                .map(|contract| Admission::of_file(contract, file.how.kind, file.dialect)),
+            fault: None,
+        }
+    }
+
+    /// A file that does not fit is read to its end all the same: only then is it known that it is no worse.
+    fn let_in(
+        &mut self,
+        batch: RecordBatch,
+        emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let Some(admission) = &mut self.admission else {
+            return emit(batch);
+        };
+        if admission.unfit().is_some() || self.fault.is_some() {
+            return ControlFlow::Continue(());
+        }
+        match admission.admit(&batch) {
+            Ok(batch) if admission.unfit().is_none() => emit(batch),
+            Ok(_) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.fault = Some(error.to_string());
+                ControlFlow::Continue(())
+            }
+        }
+    }
+
+    /// Returns why the file, which has the columns `own`, must not come in.
+    fn refusal(&self, source: &dyn Source, own: &Shape) -> Option<String> {
+        let unfit = self.admission.as_ref().and_then(Admission::unfit);
+        self.stranger(own)
+            .or_else(|| self.fault.clone())
+            .or_else(|| Some(unfit?.reason(own, self.place(source, unfit?).as_ref())))
+    }
+
+    fn stranger(&self, own: &Shape) -> Option<String> {
+        let column = self.file.contract?.stranger(own)?;
+        let data_type = type_text(&column.data_type);
+        Some(format!(
+            "column {} ({data_type}) is not declared",
+            column.name
+        ))
+    }
+
+    /// Looks the place of a row up. That the file is still the one that was read is confirmed behind this.
+    fn place(&self, source: &dyn Source, unfit: &Unfit) -> Option<decode::Place> {
+        let mut input = source.open(self.file.path).ok()?;
+        let bytes = Bytes::Stream(&mut *input);
+        decode::place_of(bytes, self.file.how, self.file.dialect, unfit.row?).ok()
+    }
+
+    fn admitted(&self, decoded: Decoded) -> Decoded {
+        match self.file.contract {
+            Some(contract) => Decoded {
+                observed: contract.admitted(&decoded.observed),
+                ..decoded
+            },
+            None => decoded,
+        }
+    }
 }
 
 fn open(

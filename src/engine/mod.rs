@@ -10,6 +10,7 @@
 //! | discover | `discover`, `portion` | joins the listing with the ledger, range by range, side by side |
 //! | verify | `verify` | hashes what stamps do not decide, finds renames |
 //! | plan | `prepare`, `edits`, `definition` | turns verdicts into ledger rows and the planner's inputs |
+//! | (plan, asked for) | `preview`, `forecast`, `check` | tell what a run would do, what the columns become, whether a file fits |
 //! | work | `build`, `order`, `work`, `rows`, `member` | builds units from work orders, answers with receipts |
 //! | publish, record | `commit`, `outcome`, `growth` | makes groups of units visible, then records them |
 //! | recover | `recover` | rolls intents of a killed run forward or back |
@@ -22,12 +23,14 @@
 mod audit;
 mod build;
 mod carry;
+mod check;
 mod commit;
 mod control;
 mod definition;
 mod discover;
 mod edits;
 mod error;
+mod forecast;
 mod forget;
 mod growth;
 mod member;
@@ -48,8 +51,10 @@ mod verify;
 mod work;
 
 pub use audit::{Depth, Finding, VerifyReport, verify};
+pub use check::{FileCheck, check_file};
 pub use control::{Control, Phase, Progress};
 pub use error::RunError;
+pub use forecast::{Forecast, Stale};
 pub use forget::{ResetFilter, ResetReport, reset, retry_quarantined};
 pub use pipeline::{Pipeline, Target};
 pub use preview::{PlanReport, PlannedChange, UnitPreview, preview};

@@ -16,6 +16,7 @@ use crate::model::{
     Standing, UnitId, UnitRecord, partition_values,
 };
 use crate::plan::PlannedUnit;
+use crate::schema::Contract;
 use crate::sink::StageName;
 
 /// What a worker has to know to build one unit.
@@ -38,6 +39,13 @@ pub(super) struct WorkOrder {
 }
 
 impl WorkOrder {
+    /// Returns what the declared columns ask of the members, where some are declared.
+    pub(super) fn contract(&self) -> Option<Contract> {
+        let names = self.partition_values.iter();
+        let in_path = names.map(|(name, _)| name.clone()).collect();
+        self.definition.schema.contract(in_path)
+    }
+
     /// Tells whether the column is a partition column whose value stands in the path.
     pub(super) fn is_in_path(&self, column: &str) -> bool {
         let mut names = self.partition_values.iter();
@@ -93,6 +101,13 @@ pub(super) struct Slice {
     pub(super) partition: PartitionValues,
     pub(super) start: u64,
     pub(super) rows: u64,
+}
+
+/// How a member's rows come in.
+pub(super) enum Way<'a> {
+    Read(&'a OrderRead),
+    Carry(&'a Carry),
+    Out,
 }
 
 /// What became of a member.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::control::Control;
 use super::definition;
 use super::error::RunError;
+use super::forecast::{Forecast, forecast};
 use super::pipeline::Pipeline;
 use super::portion::Portion;
 use super::prepare::Prepared;
@@ -39,6 +40,8 @@ pub struct PlanReport {
     pub units: Vec<UnitPreview>,
     /// Rows of members that are carried over, which a changed definition cannot reach.
     pub carried_members: u64,
+    /// What the columns become, as far as the beginnings of new and changed files tell.
+    pub schema: Forecast,
     /// What could not be looked at.
     pub errors: Vec<ReportedError>,
 }
@@ -86,6 +89,8 @@ pub fn preview(pipeline: &Pipeline, control: &Control) -> Result<PlanReport, Run
     let fingerprint = pipeline.definition.fingerprint();
     let is_new = view.meta()?.definition.as_deref() != Some(fingerprint.as_str());
     if is_new {
+        let rule = pipeline.policies.compatibility;
+        definition::begun(&view, &pipeline.definition, rule, pass.run)?;
         dirty.extend(definition::outdated(&view, &fingerprint)?);
     }
     let mut found = pass.look(&view, &Portion::whole())?;
@@ -98,6 +103,7 @@ pub fn preview(pipeline: &Pipeline, control: &Control) -> Result<PlanReport, Run
     let changes = list(&found);
     let mut prepared = pass.prepare(&view, found, &dirty)?;
     let plan = pass.plan(&view, &mut prepared, dirty)?;
+    let schema = forecast(&view, pipeline, &pass.partitions, &plan, &prepared)?;
     let mut report = PlanReport {
         version: 1,
         pipeline: fingerprint,
@@ -107,6 +113,7 @@ pub fn preview(pipeline: &Pipeline, control: &Control) -> Result<PlanReport, Run
         changes,
         units: Vec::new(),
         carried_members: 0,
+        schema,
         errors: pass.errors,
     };
     describe_units(&view, &plan, &prepared, &mut report)?;

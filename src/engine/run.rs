@@ -163,7 +163,8 @@ impl<'a> Pass<'a> {
     }
 
     fn run(mut self, ledger: &Ledger) -> Result<RunReport, RunError> {
-        definition::adopt(ledger, &self.pipeline.definition)?;
+        let rule = self.pipeline.policies.compatibility;
+        definition::adopt(ledger, &self.pipeline.definition, rule, self.run)?;
         let mut built = Built::default();
         let mut next = Some(Portion::first(self.pipeline.limits.portion_files));
         while let Some(portion) = next.take() {

@@ -20,11 +20,12 @@ use arrow::record_batch::RecordBatch;
 use super::carry::{Carrier, CarryError};
 use super::control::{Control, Progress};
 use super::member::{self, Reading, ToRead, Trouble};
-use super::order::{Carry, OrderMember, OrderRead, Outcome, Receipt, StagedOutput, WorkOrder};
+use super::order::{OrderMember, OrderRead, Outcome, Receipt, StagedOutput, Way, WorkOrder};
 use super::rows::{self, Outputs, UnitFiles};
+use crate::decode::raw_shape;
 use crate::encode::EncodeError;
 use crate::model::{Carried, Column, Shape, SourcePath};
-use crate::schema::{join_shapes, join_types, written_type};
+use crate::schema::{Contract, join_shapes, join_types, written_type};
 use crate::sink::{Sink, SinkError};
 use crate::source::Source;
 use crate::transform::{TransformError, conform};
@@ -115,9 +116,13 @@ pub(super) fn work(order: &WorkOrder, shop: &Workshop<'_>) -> Result<Receipt, Wo
 struct Knowledge {
     version: Option<Carried>,
     observed: Option<Shape>,
+    /// Under a contract, the columns that its bytes have, as far as they are known.
+    own: Option<Shape>,
     trouble: Option<Trouble>,
     /// Its bytes are not those whose rows are to be kept.
     is_other: bool,
+    /// Its rows in the outputs do not fit the declared columns, as its bytes do not.
+    is_outdated: bool,
     /// Why its rows cannot be placed, found out before its bytes had been read whole.
     fault: Option<String>,
     rows: Option<u64>,
@@ -126,6 +131,7 @@ struct Knowledge {
 struct Building<'a> {
     order: &'a WorkOrder,
     shop: &'a Workshop<'a>,
+    contract: Option<Contract>,
     known: Vec<Knowledge>,
     /// The columns and types that the attempt assumes.
     shape: Shape,
@@ -139,34 +145,60 @@ impl<'a> Building<'a> {
         let mut building = Self {
             order,
             shop,
+            contract: order.contract(),
             known: order.members.iter().map(|_| Knowledge::default()).collect(),
             shape: Shape::default(),
             carrier: Carrier::new(order, shop.sink),
             rows_read: 0,
             bytes_read: 0,
         };
-        let guesses = order
-            .members
-            .iter()
-            .map(|member| match (&member.read, &member.carry) {
-                (Some(read), _) => member::sniff(shop.source, &to_read(order, member, read)),
+        let mut joined = building.admitted(&Shape::default());
+        for (index, member) in order.members.iter().enumerate() {
+            let guess = match (&member.read, &member.carry) {
+                (Some(read), _) => {
+                    let guess = member::sniff(shop.source, &building.to_read(member, read));
+                    if building.contract.is_some() {
+                        building.known[index].own.clone_from(&guess);
+                    }
+                    guess
+                }
                 (None, Some(carry)) => Some((*carry.shape).clone()),
                 (None, None) => None,
-            });
-        let joined = guesses
-            .flatten()
-            .fold(Shape::default(), |all, one| join_shapes(&all, &one));
+            };
+            if let Some(guess) = guess {
+                joined = join_shapes(&joined, &building.admitted(&guess));
+            }
+        }
         building.shape = building.typed(&joined);
         building
     }
 
-    /// Returns the columns with the pipeline's types, which may be wider than what the members hold.
+    /// Returns the columns of the outputs that come of a member's own.
+    fn admitted(&self, own: &Shape) -> Shape {
+        match &self.contract {
+            Some(contract) => contract.admitted(own),
+            None => own.clone(),
+        }
+    }
+
+    fn to_read<'m>(&'m self, member: &'m OrderMember, read: &'m OrderRead) -> ToRead<'m> {
+        ToRead {
+            path: &member.path,
+            expected: &read.expected,
+            how: read.how,
+            dialect: &self.order.definition.csv,
+            contract: self.contract.as_ref(),
+        }
+    }
+
+    /// Returns the columns with the pipeline's types, which may be wider than what the members hold, unless declared.
     fn typed(&self, observed: &Shape) -> Shape {
+        let is_settled = |name: &str| self.contract.as_ref().is_some_and(|c| c.settles(name));
         let columns = observed.columns.iter().map(|column| Column {
             name: column.name.clone(),
             data_type: match self.order.known.type_of(&column.name) {
-                Some(known) => join_types(&column.data_type, known),
-                None => column.data_type.clone(),
+                Some(known) if !is_settled(&column.name) => join_types(&column.data_type, known),
+                _ => column.data_type.clone(),
             },
         });
         Shape {
@@ -180,14 +212,14 @@ impl<'a> Building<'a> {
         let known = &self.known[index];
         match (&member.read, &member.carry, &known.trouble) {
             (Some(read), _, None) if !known.is_other => Way::Read(read),
-            (_, Some(carry), _) => Way::Carry(carry),
-            (_, None, _) => Way::Out,
+            (_, Some(carry), _) if !known.is_outdated => Way::Carry(carry),
+            _ => Way::Out,
         }
     }
 
     /// The columns of all members that are in, in order of first appearance, as far as they are known.
     fn observed(&self) -> Shape {
-        let mut all = Shape::default();
+        let mut all = self.admitted(&Shape::default());
         for index in 0..self.known.len() {
             match self.way(index) {
                 Way::Read(_) => {
@@ -195,7 +227,9 @@ impl<'a> Building<'a> {
                         all = join_shapes(&all, observed);
                     }
                 }
-                Way::Carry(carry) => all = join_shapes(&all, &carry.shape),
+                Way::Carry(carry) => {
+                    all = join_shapes(&all, &self.admitted(&carry.shape));
+                }
                 Way::Out => {}
             }
         }
@@ -302,6 +336,13 @@ impl<'a> Building<'a> {
             Way::Read(read) => Ok(self.read(index, read, emit)),
             Way::Carry(carry) => {
                 let carried = self.carrier.carry(carry, schema, emit);
+                if matches!(&carried, Err(error) if error.is_unfit())
+                    && self.order.members[index].read.is_some()
+                {
+                    // The source has its bytes, and those do not fit either.
+                    self.known[index].is_outdated = true;
+                    return Ok(false);
+                }
                 carried.map_err(|source| WorkError::Carry {
                     member: self.order.members[index].path.clone(),
                     source,
@@ -320,12 +361,13 @@ impl<'a> Building<'a> {
         emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
     ) -> bool {
         let member = &self.order.members[index];
-        let reading = member::read(
-            self.shop.source,
-            &to_read(self.order, member, read),
-            &self.shape,
-            emit,
-        );
+        let raw = self.contract.as_ref().map(|contract| {
+            let own = self.known[index].own.clone().unwrap_or_default();
+            raw_shape(contract, read.how.kind, &own, &self.shape)
+        });
+        let shape = raw.as_ref().unwrap_or(&self.shape);
+        let file = self.to_read(member, read);
+        let reading = member::read(self.shop.source, &file, shape, emit);
         self.bytes_read += read.expected.size;
         let known = &mut self.known[index];
         if let Reading::Rows { version, .. } | Reading::Misfit { version, .. } = &reading
@@ -348,11 +390,20 @@ impl<'a> Building<'a> {
                 true
             }
             Reading::Misfit { version, observed } => {
+                let admitted = self.admitted(&observed);
+                let known = &mut self.known[index];
                 known.version = Some(version);
-                known.observed = Some(observed);
+                known.observed = Some(admitted);
+                known.own = Some(observed);
                 false
             }
             Reading::Trouble(trouble) => {
+                if let (Trouble::Bad { version, .. }, Some(carry)) = (&trouble, &member.carry)
+                    && self.contract.is_some()
+                {
+                    // The same bytes, and other rules: a fresh run would not take them.
+                    known.is_outdated |= version.hash == carry.version.hash;
+                }
                 known.trouble = Some(trouble);
                 false
             }
@@ -406,21 +457,5 @@ impl<'a> Building<'a> {
             rows_read: self.rows_read,
             bytes_read: self.bytes_read,
         }
-    }
-}
-
-/// How a member's rows come in.
-enum Way<'a> {
-    Read(&'a OrderRead),
-    Carry(&'a Carry),
-    Out,
-}
-
-fn to_read<'a>(order: &'a WorkOrder, member: &'a OrderMember, read: &'a OrderRead) -> ToRead<'a> {
-    ToRead {
-        path: &member.path,
-        expected: &read.expected,
-        how: read.how,
-        dialect: &order.definition.csv,
     }
 }

@@ -72,6 +72,18 @@ impl Shape {
         }
     }
 
+    /// Returns the columns of an Arrow schema.
+    #[must_use]
+    pub fn of_schema(schema: &Schema) -> Self {
+        let column = |field: &Arc<Field>| Column {
+            name: field.name().clone(),
+            data_type: field.data_type().clone(),
+        };
+        Self {
+            columns: schema.fields().iter().map(column).collect(),
+        }
+    }
+
     /// Returns the type of the column called `name`.
     #[must_use]
     pub fn type_of(&self, name: &str) -> Option<&DataType> {

@@ -17,15 +17,29 @@
 //! to `Float64`; `UInt64`, decimals, times, binary, nanosecond timestamps and maps join with nothing but
 //! themselves, because every wider type except text would lose digits.
 //!
+//! Columns can be declared ([`Declared`]): then their type is not inferred, and a text is read by what it has to be
+//! ([`Reading`]). [`SchemaRules`] say what becomes of the rest, and a [`Contract`] what that makes of one file.
+//!
 //! # Invariants
+//! - What the rules make of a file depends on that file and the rules alone, never on what came before it.
 //! - [`join_types`] is associative, commutative and idempotent over [`canonical`] types, and total.
 //! - The fields of a struct are sorted by name: their order must not depend on which file came first.
 //! - Names, metadata and nullability never tell two types apart: everything may be null.
 
+mod changes;
+mod compatibility;
+mod declared;
 mod lattice;
+mod reading;
+mod rules;
 mod text;
 
+pub use changes::{Change, changes};
+pub use compatibility::{Breach, Compatibility, as_declared, breaches};
+pub use declared::{DECLARABLE, DeclareError, Declared, declarable, parse_type, type_text};
 pub use lattice::{canonical, fits, join_shapes, join_types, written_type};
+pub use reading::{Reading, read_boolean, read_decimal, read_double, read_single, read_whole};
+pub use rules::{Contract, RESCUED, SchemaPolicy, SchemaRules};
 pub use text::{
     TextType, classify, parse_boolean, parse_date, parse_float, parse_instant, parse_int,
 };

@@ -181,6 +181,81 @@ fn layouts_of_memory_make_no_types() {
     assert_eq!(canonical(&DataType::Struct(fields.into())), expected);
 }
 
+/// Columns with their types; an exclamation mark says not null.
+type Table = &'static [(&'static str, &'static str)];
+
+fn declared(columns: &[(&str, &str)]) -> Vec<Declared> {
+    let column = |(name, text): &(&str, &str)| match text.strip_suffix('!') {
+        Some(text) => Declared {
+            nullable: false,
+            ..Declared::new(name, parse_type(text).unwrap())
+        },
+        None => Declared::new(name, parse_type(text).unwrap()),
+    };
+    columns.iter().map(column).collect()
+}
+
+#[test]
+fn a_type_is_read_as_it_is_written() {
+    for word in DECLARABLE
+        .split(", ")
+        .filter(|word| *word != "decimal(p,s)")
+    {
+        assert_eq!(type_text(&parse_type(word).unwrap()), word);
+    }
+    assert_eq!(
+        parse_type("decimal(38, 38)"),
+        Some(DataType::Decimal128(38, 38))
+    );
+    for text in [
+        "",
+        "int",
+        "Int64",
+        "decimal",
+        "decimal(39,0)",
+        "decimal(0,0)",
+        "decimal(5,6)",
+        "decimal(5,-1)",
+        "decimal(5)",
+        "list",
+    ] {
+        assert_eq!(parse_type(text), None, "{text}");
+    }
+}
+
+#[test]
+fn declarations_are_compared_as_registries_do() {
+    // What becomes of a column, and whether readers of the new and of the old columns can live with it.
+    #[rustfmt::skip]
+    let table: [(Table, Table, bool, bool); 17] = [
+        (&[("a", "int32")], &[("a", "int32")], true, true),
+        (&[("a", "int32")], &[("b", "int32"), ("a", "int32")], true, true),
+        (&[("a", "int32")], &[("a", "int32"), ("b", "int32!")], false, true),
+        (&[("a", "int32"), ("b", "int32")], &[("a", "int32")], true, true),
+        (&[("a", "int32"), ("b", "int32!")], &[("a", "int32")], true, false),
+        (&[("a", "int32")], &[("a", "int64")], true, false),
+        (&[("a", "int64")], &[("a", "int32")], false, true),
+        (&[("a", "int32")], &[("a", "float64")], true, false),
+        (&[("a", "int64")], &[("a", "float64")], false, false),
+        (&[("a", "uint8")], &[("a", "int16")], true, false),
+        (&[("a", "int8")], &[("a", "uint16")], false, false),
+        (&[("a", "int16")], &[("a", "decimal(7,2)")], true, false),
+        (&[("a", "decimal(7,2)")], &[("a", "decimal(8,3)")], true, false),
+        (&[("a", "decimal(7,2)")], &[("a", "decimal(8,4)")], false, false),
+        (&[("a", "date")], &[("a", "timestamp")], true, false),
+        (&[("a", "int8")], &[("a", "int8!")], false, true),
+        (&[("a", "int8!")], &[("a", "int8")], true, false),
+    ];
+    for (old, new, backward, forward) in table {
+        let found = |rule| breaches(&declared(old), &declared(new), rule);
+        assert_eq!(found(Compatibility::None), [], "{old:?} {new:?}");
+        let works = |rule| found(rule).is_empty();
+        assert_eq!(works(Compatibility::Backward), backward, "{old:?} {new:?}");
+        assert_eq!(works(Compatibility::Forward), forward, "{old:?} {new:?}");
+        assert_eq!(works(Compatibility::Full), backward && forward);
+    }
+}
+
 fn any_type() -> impl Strategy<Value = DataType> {
     let nanos = DataType::Timestamp(TimeUnit::Nanosecond, None);
     let leaf = prop::sample::select(vec![

@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use arrow_schema::DataType;
+use strandline::schema::{Declared, Reading, classify, parse_type};
+
 use crate::support::program::Sandbox;
 use crate::support::redact::redacted;
 
@@ -87,6 +90,47 @@ fn every_command_and_every_exit_code_is_in_the_readme() {
     ] {
         assert!(readme.contains(code), "{code}");
     }
+}
+
+#[test]
+fn every_field_in_the_table_of_types_is_what_is_said_there() {
+    let readme = readme();
+    let rows = readme
+        .lines()
+        .skip_while(|line| !line.starts_with("| field | inferred |"));
+    let rows: Vec<Vec<&str>> = rows
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let types: Vec<Declared> = rows[0][2..]
+        .iter()
+        .map(|name| Declared::new("x", parse_type(name.trim_matches('`')).unwrap()))
+        .collect();
+    let mut seen = 0;
+    for row in &rows[2..] {
+        for field in row[0].split('`').filter(|field| !field.trim().is_empty()) {
+            let inferred = match classify(field) {
+                DataType::Utf8 => "text",
+                DataType::Boolean => "boolean",
+                DataType::Int64 => "int64",
+                DataType::Float64 => "float64",
+                DataType::Date32 => "date",
+                DataType::Timestamp(_, None) => "timestamp",
+                _ => "timestamp in UTC",
+            };
+            assert_eq!(inferred, row[1], "{field}");
+            for (column, said) in types.iter().zip(&row[2..]) {
+                let takes = if Reading::new(column).takes(field) {
+                    "yes"
+                } else {
+                    ""
+                };
+                assert_eq!(takes, *said, "{field} as {}", column.type_text());
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 30, "{seen}");
 }
 
 /// Does all that the console sessions do, and returns the SQL that is shown after them.

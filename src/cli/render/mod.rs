@@ -3,12 +3,14 @@
 mod explain;
 mod plan;
 mod run;
+mod schema;
 mod status;
 mod table;
 
 pub(super) use explain::explanation;
 pub(super) use plan::{plan, recovery, verification};
 pub(super) use run::summary;
+pub(super) use schema::{schema, schema_check, schema_diff, schema_history, schema_toml};
 pub(super) use status::{history, status};
 pub(super) use table::{file_heading, file_line, quarantine};
 

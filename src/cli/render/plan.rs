@@ -38,6 +38,7 @@ pub(in crate::cli) fn plan(report: &PlanReport, detail: Detail) -> String {
         let _ = writeln!(text, "to build ({}):", number(report.units.len() as u64));
         list(&mut text, &report.units, 0, detail, unit);
     }
+    super::schema::forecast(&mut text, &report.schema, detail);
     if report.carried_members > 0 {
         let files = count(report.carried_members, "file");
         let _ = writeln!(
@@ -157,6 +158,7 @@ mod tests {
             changes: vec![],
             units: vec![],
             carried_members: 0,
+            schema: crate::engine::Forecast::default(),
             errors: vec![],
         }
     }

@@ -63,6 +63,23 @@ pub(super) fn decode(
     }
 }
 
+/// Returns the line in which the row begins, counted from 0, if there are so many.
+pub(super) fn line_of(
+    input: &mut dyn Read,
+    dialect: &Dialect,
+    row: u64,
+) -> Result<Option<u64>, DecodeError> {
+    let (charset, mut text) = encoding::open(input, dialect.encoding)?;
+    let mut records = Records::new(&mut text, charset, dialect)?;
+    let header = u64::from(dialect.header == Header::Present);
+    for _ in 0..=row.saturating_add(header) {
+        if records.step()? == Step::End {
+            return Ok(None);
+        }
+    }
+    Ok(Some(records.record_line()))
+}
+
 /// Whether rows are still built, or only looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Mode {

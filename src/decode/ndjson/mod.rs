@@ -68,6 +68,21 @@ pub(super) fn decode(
     })
 }
 
+/// Returns the line in which the row begins, counted from 0, if there are so many.
+pub(super) fn line_of(
+    input: &mut dyn Read,
+    framing: Framing,
+    row: u64,
+) -> Result<Option<u64>, DecodeError> {
+    let mut frames = Frames::new(input, framing);
+    for _ in 0..row {
+        if frames.next()?.is_none() {
+            return Ok(None);
+        }
+    }
+    Ok(frames.next()?.map(|frame| frame.line))
+}
+
 struct JsonColumn {
     seen: Seen,
     builder: Builder,

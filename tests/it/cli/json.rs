@@ -22,6 +22,10 @@ fn every_command_writes_one_document() {
         "quarantine list out",
         "quarantine retry out",
         "reset out --all",
+        "schema show out",
+        "schema history out",
+        "schema diff out",
+        "schema check in/day=1/a.csv out",
         "config show",
         "init in out",
     ] {

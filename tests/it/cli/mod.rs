@@ -5,6 +5,7 @@ mod json;
 mod ledgers;
 mod questions;
 mod runs;
+mod schema;
 mod streams;
 mod usage;
 

@@ -219,6 +219,11 @@ fn a_settings_file_is_written_read_and_shown() {
     encoding = "auto"                        # default
     decimal_comma = false                    # default
 
+    [schema]
+    policy = "evolve"                        # default
+    compatibility = "none"                   # default
+    # columns is not set                     # default
+
     [target]
     path = "out"                             # strandline.toml
     partition_by = []                        # default
@@ -281,6 +286,16 @@ fn a_settings_file_is_written_read_and_shown() {
     #encoding = "auto"
     # 1,5 is a number and 1.5 is text, instead of the other way round.
     #decimal_comma = false
+
+    # Which columns there are, and what becomes of the rest.
+    [schema]
+    # What is not as declared: evolve (other columns come in), strict (the file is set aside), rescue (into _rescued).
+    #policy = "evolve"
+    # Refuse to declare columns that break readers: none, backward, forward or full.
+    #compatibility = "none"
+    # Columns by name, with a type or { type, nullable, default, format, time_zone }.
+    #[schema.columns]
+    #amount = "decimal(10,2)"
 
     # Where the Parquet files go, and how they are cut.
     [target]

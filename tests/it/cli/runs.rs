@@ -54,6 +54,8 @@ fn changes_of_every_kind_are_planned_with_their_reasons_and_then_done() {
     to build (2):
       u000000 in day=1: 2 files, 28B to read; 1 file modified
       u000002 in day=3: 1 file, 21B to read; 1 file joined
+    columns, by the beginnings of 2 files:
+      + legs int64
     ");
     insta::assert_snapshot!(say(&sandbox, "run in out --dry-run"), @"
     exit code 0
@@ -70,6 +72,8 @@ fn changes_of_every_kind_are_planned_with_their_reasons_and_then_done() {
     to build (2):
       u000000 in day=1: 2 files, 28B to read; 1 file modified
       u000002 in day=3: 1 file, 21B to read; 1 file joined
+    columns, by the beginnings of 2 files:
+      + legs int64
     ");
     insta::assert_snapshot!(say(&sandbox, "run in out"), @"
     exit code 0

@@ -32,6 +32,7 @@ fn without_a_command_the_commands_are_listed() {
       reset        Mark files for reprocessing by the next run
       recover      Rebuild a lost ledger from the outputs
       quarantine   List or retry the files that were set aside
+      schema       Show a pipeline's columns, how they came, and whether a file fits them
       init         Write a commented strandline.toml
       config       Show the settings that count
       completions  Write completions for a shell to stdout

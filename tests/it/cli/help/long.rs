@@ -25,6 +25,7 @@ fn long_help_of_the_program() {
       reset        Mark files for reprocessing by the next run
       recover      Rebuild a lost ledger from the outputs
       quarantine   List or retry the files that were set aside
+      schema       Show a pipeline's columns, how they came, and whether a file fits them
       init         Write a commented strandline.toml
       config       Show the settings that count
       completions  Write completions for a shell to stdout
@@ -203,6 +204,33 @@ fn long_help_of_run() {
 
               A comma is then detected as the delimiter only in a header without ; tab and |. Numbers
               with separators of thousands stay text.
+
+    Schema:
+          --schema-policy <POLICY>
+              Choose what becomes of what is not as declared
+
+              evolve lets other columns in, with the types of their values, and sets a file aside whose
+              values do not fit a declared column (default). strict sets files with other columns aside
+              as well. rescue puts both, as JSON, into the column _rescued. strict and rescue need
+              declared columns.
+
+              [possible values: evolve, strict, rescue]
+
+          --schema-compatibility <RULE>
+              Refuse to declare columns anew in a way that breaks readers
+
+              backward: who reads by the new columns can read what the old ones wrote. forward: the
+              other way round. full: both. Default: none.
+
+              [possible values: none, backward, forward, full]
+
+          --schema-column <NAME=TYPE>
+              Declare a column; may be repeated, in the order of the columns
+
+              TYPE is int8 to int64, uint8 to uint64, float32, float64, decimal(p,s), bool, date,
+              timestamp, `timestamp_utc`, utf8, binary, or `{ type = "date", nullable = false, default =
+              "…", format = "%d.%m.%Y", time_zone = "Europe/Berlin" }`. Example: --schema-column
+              'amount=decimal(10,2)'
 
     Outputs:
           --partition-by <COL[,COL]>
@@ -857,5 +885,143 @@ fn long_help_of_completions() {
               The shell
 
               [possible values: bash, elvish, fish, powershell, zsh]
+    ");
+}
+
+#[test]
+fn long_help_of_schema() {
+    insta::assert_snapshot!(own("schema --help"), @"
+    exit code 0
+    -- stdout
+    Show a pipeline's columns, how they came, and whether a file fits them
+
+    Usage: strandline schema [OPTIONS] <COMMAND>
+
+    Commands:
+      show     Show the columns with their types, and since which version they have them
+      history  List the versions of the columns, the latest first, with what caused them
+      diff     Show what is different between two versions
+      check    Tell whether a file would fit and what it would change, and touch nothing
+      help     Print this message or the help of the given subcommand(s)
+    ");
+}
+
+#[test]
+fn long_help_of_schema_show() {
+    insta::assert_snapshot!(own("schema show --help"), @"
+    exit code 0
+    -- stdout
+    Show the columns with their types, and since which version they have them
+
+    Example: strandline schema show ./out --toml >> strandline.toml
+
+    Usage: strandline schema show [OPTIONS] [TARGET]
+
+    Arguments:
+      [TARGET]
+              The target
+
+              Default: the one of the settings file.
+
+    State:
+          --state <DIR>
+              Keep the ledger in DIR
+
+              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+
+    Form:
+          --toml
+              Write them as [schema.columns] for strandline.toml
+    ");
+}
+
+#[test]
+fn long_help_of_schema_history() {
+    insta::assert_snapshot!(own("schema history --help"), @"
+    exit code 0
+    -- stdout
+    List the versions of the columns, the latest first, with what caused them
+
+    Example: strandline schema history ./out
+
+    Usage: strandline schema history [OPTIONS] [TARGET]
+
+    Arguments:
+      [TARGET]
+              The target
+
+              Default: the one of the settings file.
+
+    State:
+          --state <DIR>
+              Keep the ledger in DIR
+
+              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+    ");
+}
+
+#[test]
+fn long_help_of_schema_diff() {
+    insta::assert_snapshot!(own("schema diff --help"), @"
+    exit code 0
+    -- stdout
+    Show what is different between two versions
+
+    Example: strandline schema diff ./out --from 1 --to 3
+
+    Usage: strandline schema diff [OPTIONS] [TARGET]
+
+    Arguments:
+      [TARGET]
+              The target
+
+              Default: the one of the settings file.
+
+    State:
+          --state <DIR>
+              Keep the ledger in DIR
+
+              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+
+    Selection:
+          --from <N>
+              The older version
+
+              Default: the one before the newer.
+
+          --to <N>
+              The newer version
+
+              Default: the latest.
+    ");
+}
+
+#[test]
+fn long_help_of_schema_check() {
+    insta::assert_snapshot!(own("schema check --help"), @"
+    exit code 0
+    -- stdout
+    Tell whether a file would fit and what it would change, and touch nothing
+
+    Reads the whole file as a run would: by the settings where -c or no TARGET is given, else as TARGET
+    was last run. Ends with 0 where it fits and with 3 where it would be set aside. Example: strandline
+    schema check new.csv ./out
+
+    Usage: strandline schema check [OPTIONS] <FILE> [TARGET]
+
+    Arguments:
+      <FILE>
+              The file
+
+      [TARGET]
+              The target
+
+              Default: the one of the settings file.
+
+    State:
+          --state <DIR>
+              Keep the ledger in DIR
+
+              Default: TARGET/_strandline. Name the same DIR in every command about this target.
     ");
 }

@@ -10,7 +10,14 @@ use crate::support::program::Sandbox;
 /// The sections that every command has.
 const COMMON: [&str; 2] = ["Options:", "General:"];
 /// The sections with the settings of a pipeline.
-const PIPELINE: [&str; 5] = ["Inputs:", "Outputs:", "State:", "Behaviour:", "Resources:"];
+const PIPELINE: [&str; 6] = [
+    "Inputs:",
+    "Schema:",
+    "Outputs:",
+    "State:",
+    "Behaviour:",
+    "Resources:",
+];
 
 fn help(line: &str) -> String {
     say(&Sandbox::new(), line)

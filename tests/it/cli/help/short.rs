@@ -22,6 +22,7 @@ fn short_help_of_the_program() {
       reset        Mark files for reprocessing by the next run
       recover      Rebuild a lost ledger from the outputs
       quarantine   List or retry the files that were set aside
+      schema       Show a pipeline's columns, how they came, and whether a file fits them
       init         Write a commented strandline.toml
       config       Show the settings that count
       completions  Write completions for a shell to stdout
@@ -76,6 +77,13 @@ fn short_help_of_run() {
           --encoding <ENCODING>          Read bytes as this encoding [possible values: auto, utf-8,
                                          utf-16, latin1, windows-1252]
           --decimal-comma[=<BOOL>]       Take 1,5 for a number and 1.5 for text
+
+    Schema:
+          --schema-policy <POLICY>       Choose what becomes of what is not as declared [possible
+                                         values: evolve, strict, rescue]
+          --schema-compatibility <RULE>  Refuse to declare columns anew in a way that breaks readers
+                                         [possible values: none, backward, forward, full]
+          --schema-column <NAME=TYPE>    Declare a column; may be repeated, in the order of the columns
 
     Outputs:
           --partition-by <COL[,COL]>  Make directories COL=value/ from the values of these columns
@@ -401,5 +409,99 @@ fn short_help_of_completions() {
 
     Arguments:
       <SHELL>  The shell [possible values: bash, elvish, fish, powershell, zsh]
+    ");
+}
+
+#[test]
+fn short_help_of_schema() {
+    insta::assert_snapshot!(own("schema -h"), @"
+    exit code 0
+    -- stdout
+    Show a pipeline's columns, how they came, and whether a file fits them
+
+    Usage: strandline schema [OPTIONS] <COMMAND>
+
+    Commands:
+      show     Show the columns with their types, and since which version they have them
+      history  List the versions of the columns, the latest first, with what caused them
+      diff     Show what is different between two versions
+      check    Tell whether a file would fit and what it would change, and touch nothing
+      help     Print this message or the help of the given subcommand(s)
+    ");
+}
+
+#[test]
+fn short_help_of_schema_show() {
+    insta::assert_snapshot!(own("schema show -h"), @"
+    exit code 0
+    -- stdout
+    Show the columns with their types, and since which version they have them
+
+    Usage: strandline schema show [OPTIONS] [TARGET]
+
+    Arguments:
+      [TARGET]  The target
+
+    State:
+          --state <DIR>  Keep the ledger in DIR
+
+    Form:
+          --toml  Write them as [schema.columns] for strandline.toml
+    ");
+}
+
+#[test]
+fn short_help_of_schema_history() {
+    insta::assert_snapshot!(own("schema history -h"), @"
+    exit code 0
+    -- stdout
+    List the versions of the columns, the latest first, with what caused them
+
+    Usage: strandline schema history [OPTIONS] [TARGET]
+
+    Arguments:
+      [TARGET]  The target
+
+    State:
+          --state <DIR>  Keep the ledger in DIR
+    ");
+}
+
+#[test]
+fn short_help_of_schema_diff() {
+    insta::assert_snapshot!(own("schema diff -h"), @"
+    exit code 0
+    -- stdout
+    Show what is different between two versions
+
+    Usage: strandline schema diff [OPTIONS] [TARGET]
+
+    Arguments:
+      [TARGET]  The target
+
+    State:
+          --state <DIR>  Keep the ledger in DIR
+
+    Selection:
+          --from <N>  The older version
+          --to <N>    The newer version
+    ");
+}
+
+#[test]
+fn short_help_of_schema_check() {
+    insta::assert_snapshot!(own("schema check -h"), @"
+    exit code 0
+    -- stdout
+    Tell whether a file would fit and what it would change, and touch nothing
+
+    Usage: strandline schema check [OPTIONS] <FILE> [TARGET]
+
+    Arguments:
+      <FILE>    The file
+      [TARGET]  The target
+
+    State:
+          --state <DIR>  Keep the ledger in DIR
     ");
 }

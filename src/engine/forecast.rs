@@ -1,0 +1,142 @@
+//! What a run may make of the columns: told from the beginnings of files, before they are read.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::error::RunError;
+use super::growth::stale;
+use super::member::{self, ToRead};
+use super::pipeline::Pipeline;
+use super::prepare::Prepared;
+use crate::config::PathPartitions;
+use crate::decode::{Kind, recognise};
+use crate::ledger::View;
+use crate::model::{RunId, Shape, SourcePath, UnitId};
+use crate::plan::Plan;
+use crate::schema::{Change, Contract, changes, join_shapes};
+
+/// Files that are looked at; a guess from more of them would not be much better, and no longer cheap.
+const LOOKS: usize = 100;
+
+/// Units that would be built again because a type becomes wider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Stale {
+    /// How many.
+    pub stale_units: u64,
+    /// Files in them.
+    pub stale_files: u64,
+    /// Bytes of those.
+    pub stale_bytes: u64,
+}
+
+/// What the columns become at least. What stands farther behind in the files may change them more.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Forecast {
+    /// New and changed files whose beginnings were looked at.
+    pub looked_at: u64,
+    /// Those that were not.
+    pub not_looked_at: u64,
+    /// What becomes different.
+    pub changes: Vec<Change>,
+    /// What that costs beyond what is planned.
+    #[serde(flatten)]
+    pub stale: Stale,
+}
+
+impl Stale {
+    /// Counts the units that would be stale under `next`, but for those that are built anyway.
+    pub(super) fn under(
+        next: &Shape,
+        view: &View,
+        built: &BTreeSet<UnitId>,
+    ) -> Result<Self, RunError> {
+        let mut all = Self::default();
+        for unit in view.units()? {
+            let (id, unit) = unit?;
+            if !built.contains(&id) && stale(&unit.shape, next).is_some() {
+                all.stale_units += 1;
+                all.stale_files += unit.members.len() as u64;
+                all.stale_bytes += unit.bytes;
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// Returns the pipeline's columns with those of one more file.
+pub(super) fn with_file(known: &Shape, observed: &Shape, contract: Option<&Contract>) -> Shape {
+    let mut next = join_shapes(known, observed);
+    for column in &mut next.columns {
+        if let Some(declared) = contract.and_then(|contract| contract.declared(&column.name)) {
+            column.data_type = declared.data_type.clone();
+        }
+    }
+    next
+}
+
+/// Looks at the beginnings of the files that `plan` takes up.
+///
+/// # Errors
+/// Where the ledger cannot be read. What cannot be looked at is left to the run.
+pub(super) fn forecast(
+    view: &View,
+    pipeline: &Pipeline,
+    partitions: &PathPartitions,
+    plan: &Plan,
+    prepared: &Prepared,
+) -> Result<Forecast, RunError> {
+    let units = plan.units.values();
+    let files: BTreeSet<&SourcePath> = units
+        .flat_map(|unit| unit.joins.iter().chain(&unit.modified))
+        .collect();
+    let mut forecast = Forecast {
+        not_looked_at: files.len().saturating_sub(LOOKS) as u64,
+        ..Forecast::default()
+    };
+    let definition = &pipeline.definition;
+    let begun = super::definition::begun(
+        view,
+        definition,
+        pipeline.policies.compatibility,
+        RunId::default(),
+    )?;
+    let recorded = view.schema()?.map(|schema| schema.shape);
+    let recorded = recorded.unwrap_or_default();
+    let mut next = begun.map_or_else(|| recorded.clone(), |begun| begun.shape);
+    for path in files.into_iter().take(LOOKS) {
+        let expected = prepared.current.get(path);
+        let (Some(expected), Some(how)) = (expected, recognise(path, definition.format)) else {
+            continue;
+        };
+        if how.kind == Kind::Parquet && !how.wants_random_access() {
+            // Its columns stand at its end, behind all that has to be decompressed.
+            forecast.not_looked_at += 1;
+            continue;
+        }
+        let in_path = partitions.of(path).into_iter().map(|(name, _)| name);
+        let contract = definition.schema.contract(in_path.collect());
+        let file = ToRead {
+            path,
+            expected,
+            how,
+            dialect: &definition.csv,
+            contract: contract.as_ref(),
+        };
+        forecast.looked_at += 1;
+        let Some(own) = member::sniff(&*pipeline.source, &file) else {
+            continue;
+        };
+        let own = match &contract {
+            Some(contract) if contract.stranger(&own).is_some() => continue,
+            Some(contract) => contract.admitted(&own),
+            None => own,
+        };
+        next = with_file(&next, &own, contract.as_ref());
+    }
+    forecast.changes = changes(&recorded, &next);
+    let absorbed = plan.units.values().flat_map(|unit| &unit.absorbs);
+    let built = plan.units.keys().chain(absorbed).copied().collect();
+    forecast.stale = Stale::under(&next, view, &built)?;
+    Ok(forecast)
+}
