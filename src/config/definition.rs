@@ -41,6 +41,8 @@ pub enum Format {
     Parquet,
     /// The file or the stream format of Arrow.
     Arrow,
+    /// Object containers of Avro.
+    Avro,
     /// Lines of text, each with its number.
     Text,
 }

@@ -85,7 +85,7 @@ pub struct Spec {
 
 /// The formats of this version.
 pub const FORMATS: &[&str] = &[
-    "auto", "csv", "tsv", "ndjson", "json", "parquet", "arrow", "text",
+    "auto", "csv", "tsv", "ndjson", "json", "parquet", "arrow", "avro", "text",
 ];
 /// What may become of a vanished file's rows.
 pub const ON_DELETE: &[&str] = &["remove", "retain"];
@@ -133,7 +133,7 @@ pub const SPECS: [Spec; 30] = [
     row(Key::Source, ("source", "path"), Path, None, "./in",
         "The directory that holds the files; relative to this file."),
     row(Key::Format, ("source", "format"), Choice(FORMATS), Some("auto"), "",
-        "How bytes become rows: auto (by extension), csv, tsv, ndjson, json, parquet, arrow or text."),
+        "How bytes become rows: auto (by extension), csv, tsv, ndjson, json, parquet, arrow, avro or text."),
     row(Key::Include, ("source", "include"), List, Some(""), "",
         "Take only these: globs such as \"*.csv\" or \"{dt}/*.csv\", whose {dt} becomes a partition."),
     row(Key::Exclude, ("source", "exclude"), List, Some(""), "",

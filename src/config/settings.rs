@@ -163,6 +163,7 @@ impl Reading<'_> {
             Format::Json,
             Format::Parquet,
             Format::Arrow,
+            Format::Avro,
             Format::Text,
         ];
         Ok(Definition {

@@ -23,7 +23,7 @@
 //! fields. Where a `Utf8` column meets another value, it keeps the value's JSON text: a scalar's digit for digit,
 //! a nested one's without the spaces between its tokens.
 //!
-//! Parquet and Arrow bring their own types, in the form that [`canonical`](crate::schema::canonical) gives them.
+//! Parquet, Arrow and Avro bring their own types, in the form that [`canonical`](crate::schema::canonical) gives them.
 //!
 //! # Formats
 //! - **CSV, TSV**: in any [`Dialect`], of which the default detects the delimiter of CSV. A duplicate name gets the
@@ -37,6 +37,7 @@
 //! - **Parquet**: read at random where it lies uncompressed; compressed as a whole it is decompressed to memory,
 //!   up to a limit.
 //! - **Arrow**: the file format and the stream format, with or without compressed bodies; read from front to back.
+//! - **Avro**: object containers with every codec, read from front to back; see [`avro`] for the types.
 //! - **Text**: only by request, each line with its number.
 //! - A byte order mark is skipped.
 //! - **Compressed**: gzip, zstd, bzip2, xz, lz4 (frames) and snappy (framed), told by the extension. Where the format
@@ -47,11 +48,12 @@
 //! # Invariants
 //! - Batches have the file's columns in the file's order, with the types of the shape.
 //! - `observed` is the smallest shape that holds the file's own values; the shape decoded under never shows in
-//!   it. (Of a Parquet or Arrow file it is what the file declares.)
+//!   it. (Of a Parquet, Arrow or Avro file it is what the file declares.)
 //! - A file is [`Malformed`] whatever shape it is decoded under, and that verdict wins over a misfit.
 //! - An error of the input itself is [`DecodeError::Read`], never a verdict about the bytes.
 //! - Memory is bounded for any input: batches by rows and bytes, records and columns by limits.
 
+mod avro;
 mod batch;
 mod cast;
 mod compression;
@@ -132,6 +134,7 @@ pub fn sniff(bytes: Bytes<'_>, how: Recognised, dialect: &Dialect) -> Result<Sha
     match how.kind {
         Kind::Parquet => return with_random_access(bytes, how, parquet::sniff),
         Kind::Arrow => return with_text(bytes, how, &mut |file| ipc::sniff(file)),
+        Kind::Avro => return with_text(bytes, how, &mut |file| avro::sniff(file)),
         Kind::Text => return Ok(text::shape()),
         Kind::Csv | Kind::Tsv | Kind::Ndjson | Kind::Json => {}
     }
@@ -152,7 +155,7 @@ pub fn sniff(bytes: Bytes<'_>, how: Recognised, dialect: &Dialect) -> Result<Sha
         Kind::Csv => csv::sniff(&head, whole, dialect),
         Kind::Tsv => csv::sniff(&head, whole, &csv::tabbed(dialect)),
         Kind::Json => ndjson::sniff(&head, Framing::Values, whole),
-        Kind::Ndjson | Kind::Parquet | Kind::Arrow | Kind::Text => {
+        Kind::Ndjson | Kind::Parquet | Kind::Arrow | Kind::Avro | Kind::Text => {
             ndjson::sniff(&head, Framing::Lines, whole)
         }
     })
@@ -184,6 +187,7 @@ pub fn decode(
         }),
         Kind::Text => with_text(bytes, how, &mut |lines| text::decode(lines, shape, emit)),
         Kind::Arrow => with_text(bytes, how, &mut |file| ipc::decode(file, shape, emit)),
+        Kind::Avro => with_text(bytes, how, &mut |file| avro::decode(file, shape, emit)),
         Kind::Parquet => with_random_access(bytes, how, |file| parquet::decode(file, shape, emit)),
     }
 }

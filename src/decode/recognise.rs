@@ -39,6 +39,8 @@ pub enum Kind {
     Parquet,
     /// The file or the stream format of Arrow.
     Arrow,
+    /// An object container of Avro.
+    Avro,
     /// Lines of text.
     Text,
 }
@@ -52,6 +54,7 @@ impl fmt::Display for Kind {
             Self::Json => "JSON",
             Self::Parquet => "Parquet",
             Self::Arrow => "Arrow",
+            Self::Avro => "Avro",
             Self::Text => "text",
         })
     }
@@ -103,7 +106,7 @@ const COMPRESSIONS: [(&str, Compression); 9] = [
     ("snappy", Compression::Snappy),
 ];
 
-const KINDS: [(&str, Kind); 13] = [
+const KINDS: [(&str, Kind); 14] = [
     ("csv", Kind::Csv),
     ("tsv", Kind::Tsv),
     ("tab", Kind::Tsv),
@@ -117,6 +120,7 @@ const KINDS: [(&str, Kind); 13] = [
     ("feather", Kind::Arrow),
     ("arrows", Kind::Arrow),
     ("ipc", Kind::Arrow),
+    ("avro", Kind::Avro),
 ];
 
 /// Recognises a file by its name; `None` where it is not ours.
@@ -136,6 +140,7 @@ pub fn recognise(path: &str, format: Format) -> Option<Recognised> {
         Format::Json => Kind::Json,
         Format::Parquet => Kind::Parquet,
         Format::Arrow => Kind::Arrow,
+        Format::Avro => Kind::Avro,
         Format::Text => Kind::Text,
         Format::Auto => known(name, &KINDS)?.1,
     };
@@ -176,6 +181,7 @@ mod tests {
             ("a.parquet", Kind::Parquet, Compression::None),
             ("a.pq.gz", Kind::Parquet, Compression::Gzip),
             ("a.feather", Kind::Arrow, Compression::None),
+            ("a.avro", Kind::Avro, Compression::None),
             ("a.csv.bz2", Kind::Csv, Compression::Bzip2),
             ("a.csv.xz", Kind::Csv, Compression::Xz),
             ("a.csv.lz4", Kind::Csv, Compression::Lz4),

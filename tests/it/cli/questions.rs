@@ -244,7 +244,7 @@ fn a_settings_file_is_written_read_and_shown() {
     [source]
     # The directory that holds the files; relative to this file.
     path = "in"
-    # How bytes become rows: auto (by extension), csv, tsv, ndjson, json, parquet, arrow or text.
+    # How bytes become rows: auto (by extension), csv, tsv, ndjson, json, parquet, arrow, avro or text.
     #format = "auto"
     # Take only these: globs such as "*.csv" or "{dt}/*.csv", whose {dt} becomes a partition.
     #include = []

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray};
-use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -56,6 +56,78 @@ fn arrow_holds_the_same_rows_as_file_and_stream() {
 }
 
 #[test]
+fn avro_holds_the_same_rows_with_every_codec() {
+    let expected = columns(&loaded("weather.csv.gz"));
+    for codec in ["null", "deflate", "snappy", "zstandard", "bzip2", "xz"] {
+        let name = format!("avro/weather-{codec}.avro");
+        assert_eq!(columns(&loaded_from(&name)), expected, "{name}");
+    }
+}
+
+#[test]
+fn avro_types_become_those_that_parquet_has() {
+    let rows = columns(&loaded_from("avro/types.avro"));
+    let head: Vec<&str> = rows[0].split('|').collect();
+    assert_eq!(
+        head,
+        [
+            "date Date32",
+            "time_millis Time32(ms)",
+            "time_micros Time64(µs)",
+            "at_millis Timestamp(µs, \"UTC\")",
+            "at_micros Timestamp(µs, \"UTC\")",
+            "at_nanos Timestamp(ns, \"UTC\")",
+            "local_millis Timestamp(µs)",
+            "local_micros Timestamp(µs)",
+            "money Decimal128(12, 2)",
+            "fixed_money Decimal128(30, 4)",
+            "large Decimal256(60, 10)",
+            "uuid Utf8",
+            "kind Utf8",
+            "hash FixedSizeBinary(4)",
+            "blob Binary",
+            "small Int32",
+            "ratio Float32",
+            "tags List(Utf8)",
+            "scores Map(\"entries\": non-null Struct(\"key\": non-null Utf8, \"value\": Int64), unsorted)",
+            "point Struct(\"x\": Int32, \"y\": Float32)",
+            "path List(Struct(\"x\": Int32, \"y\": Float32))",
+            "number Int64",
+            "mixed Utf8",
+        ]
+    );
+    let row: Vec<&str> = rows[4].split('|').collect();
+    assert_eq!(
+        row,
+        [
+            "2013-01-01",
+            "13:30:15.250",
+            "13:30:15.250001",
+            "2013-01-02T06:30:15.250Z",
+            "2013-01-01T06:30:15.250001Z",
+            "2013-01-01T06:30:15.250000002Z",
+            "2013-01-02T06:30:15.250",
+            "2013-01-01T06:30:15.250001",
+            "12345.67",
+            "-98765432109876543210.1234",
+            "",
+            "00000000-0000-0003-0000-000000000007",
+            "warm",
+            "0100ff01",
+            "00ff00ff00ff",
+            "536870912",
+            "0.25",
+            "[a, , é]",
+            "{k0: 0, k1: 1, k2: 2}",
+            "{x: 1, y: 0.5}",
+            "[{x: 0, y: 0.5}]",
+            "8",
+            "true",
+        ]
+    );
+}
+
+#[test]
 fn lines_of_text_are_taken_when_asked_for_and_else_left_alone() {
     let sandbox = Sandbox::new();
     sandbox.write("in/a.log", "one\n\nthree");
@@ -93,9 +165,17 @@ fn garbage_behind_compressed_data_sets_the_file_aside_and_says_so() {
 
 /// Loads one of the fixtures alone.
 fn loaded(name: &str) -> Sandbox {
+    loaded_from(&format!("formats/{name}"))
+}
+
+/// Loads one file of the fixtures alone.
+fn loaded_from(path: &str) -> Sandbox {
     let sandbox = Sandbox::new();
-    let bytes = fs::read(fixtures().join("formats").join(name)).unwrap();
-    sandbox.write(&format!("in/{name}"), bytes);
+    let name = path.rsplit('/').next().unwrap();
+    sandbox.write(
+        &format!("in/{name}"),
+        fs::read(fixtures().join(path)).unwrap(),
+    );
     sandbox.succeed(&["run", "in", "out", "--settle", "0s"]);
     sandbox
 }
@@ -130,6 +210,10 @@ fn with_offset(column: &ArrayRef) -> ArrayRef {
     match column.data_type() {
         DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
             let instants = column.as_primitive::<TimestampMicrosecondType>().clone();
+            Arc::new(instants.with_timezone("+00:00"))
+        }
+        DataType::Timestamp(TimeUnit::Nanosecond, Some(_)) => {
+            let instants = column.as_primitive::<TimestampNanosecondType>().clone();
             Arc::new(instants.with_timezone("+00:00"))
         }
         _ => Arc::clone(column),

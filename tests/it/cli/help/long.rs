@@ -107,7 +107,7 @@ fn long_help_of_run() {
 
               Default: auto, which goes by the extension of each file and leaves unknown ones out.
 
-              [possible values: auto, csv, tsv, ndjson, json, parquet, arrow, text]
+              [possible values: auto, csv, tsv, ndjson, json, parquet, arrow, avro, text]
 
           --include <GLOB>
               Take only files that match GLOB; may be repeated
@@ -535,7 +535,7 @@ fn long_help_of_verify() {
 
               Default: auto, which goes by the extension of each file and leaves unknown ones out.
 
-              [possible values: auto, csv, tsv, ndjson, json, parquet, arrow, text]
+              [possible values: auto, csv, tsv, ndjson, json, parquet, arrow, avro, text]
 
           --include <GLOB>
               Take only files that match GLOB; may be repeated

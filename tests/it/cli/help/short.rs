@@ -55,7 +55,7 @@ fn short_help_of_run() {
 
     Inputs:
           --format <FORMAT>           Read files as this format [possible values: auto, csv, tsv,
-                                      ndjson, json, parquet, arrow, text]
+                                      ndjson, json, parquet, arrow, avro, text]
           --include <GLOB>            Take only files that match GLOB; may be repeated
           --exclude <GLOB>            Leave out files and directories that match GLOB; may be repeated
           --hidden[=<BOOL>]           Also take names that begin with "." or "_"
@@ -227,7 +227,7 @@ fn short_help_of_verify() {
 
     Inputs:
           --format <FORMAT>           Read files as this format [possible values: auto, csv, tsv,
-                                      ndjson, json, parquet, arrow, text]
+                                      ndjson, json, parquet, arrow, avro, text]
           --include <GLOB>            Take only files that match GLOB; may be repeated
           --exclude <GLOB>            Leave out files and directories that match GLOB; may be repeated
           --hidden[=<BOOL>]           Also take names that begin with "." or "_"
