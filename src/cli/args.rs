@@ -9,7 +9,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{
-    ENCODINGS, FORMATS, Key, Layer, ON_DELETE, ON_MODIFY, Origin, SAME_CONTENT, Value,
+    ENCODINGS, FORMATS, Key, Layer, ON_DELETE, ON_MODIFY, Origin, SAME_CONTENT, UNMATCHED, Value,
 };
 use crate::model::{Standing, Timestamp};
 
@@ -189,6 +189,9 @@ pub(super) struct PipelineArgs {
     /// About CSV.
     #[command(flatten)]
     pub(super) dialect: DialectArgs,
+    /// About lines.
+    #[command(flatten)]
+    pub(super) lines: LinesArgs,
     /// About outputs.
     #[command(flatten)]
     pub(super) outputs: OutputArgs,
@@ -308,6 +311,30 @@ pub(super) struct DialectArgs {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = PossibleValuesParser::new(["true", "false"]), hide_possible_values = true)]
     pub(super) decimal_comma: Option<String>,
+}
+
+/// How lines become columns.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Lines of text")]
+pub(super) struct LinesArgs {
+    /// Cut lines by REGEX, with --format regex
+    ///
+    /// It must match the whole line, and its named groups, (?<name>…), are the columns. Or one of the words combined,
+    /// common (access logs of Apache and Nginx) and syslog (RFC 5424 and RFC 3164). Values get types as those of CSV
+    /// do; --null, --comment, --skip-lines, --encoding and --decimal-comma count as well. Example: --pattern combined
+    #[arg(long, value_name = "REGEX", allow_hyphen_values = true)]
+    pub(super) pattern: Option<String>,
+    /// Say what becomes of a line that the pattern does not match
+    ///
+    /// Default: refuse, which sets the file aside and tells the line. skip leaves such lines out.
+    #[arg(long, value_name = "POLICY", value_parser = PossibleValuesParser::new(UNMATCHED))]
+    pub(super) unmatched: Option<String>,
+    /// Cut lines at these widths, with --format fixed
+    ///
+    /// In characters, from left to right; blanks around a value do not count. NAME:* is the rest of the line, and :N
+    /// are characters that nobody wants. Example: --widths id:8,name:20,:2,note:*
+    #[arg(long, value_name = "NAME:N[,NAME:N]", value_delimiter = ',')]
+    pub(super) widths: Vec<String>,
 }
 
 /// How outputs are cut and where state is kept.
@@ -586,6 +613,9 @@ impl PipelineArgs {
         one(&mut layer, Key::Target, self.target.as_ref());
         self.inputs.fill(&mut layer);
         self.dialect.fill(&mut layer);
+        one(&mut layer, Key::Pattern, self.lines.pattern.as_ref());
+        one(&mut layer, Key::Unmatched, self.lines.unmatched.as_ref());
+        many(&mut layer, Key::Widths, &self.lines.widths);
         many(&mut layer, Key::PartitionBy, &outputs.partition_by);
         for (key, value) in [
             (Key::TargetFileSize, &outputs.target_file_size),

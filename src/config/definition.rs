@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Dialect;
+use super::{Dialect, Lines};
 use crate::model::{ByteSize, ContentHash};
 
 /// What a pipeline computes. Two runs with equal definitions over equal inputs write equal bytes.
@@ -21,6 +21,9 @@ pub struct Definition {
     /// How CSV and TSV files are written. The default is left out of the fingerprint, which is older than dialects.
     #[serde(default, skip_serializing_if = "Dialect::is_default")]
     pub csv: Dialect,
+    /// How lines are cut, where the format says that they are.
+    #[serde(default, skip_serializing_if = "Lines::is_default")]
+    pub lines: Lines,
 }
 
 /// How bytes become rows.
@@ -45,6 +48,10 @@ pub enum Format {
     Avro,
     /// Lines of text, each with its number.
     Text,
+    /// Lines of text, cut by a pattern.
+    Regex,
+    /// Lines of text, cut by widths.
+    Fixed,
 }
 
 /// Version of the bytes that an equal definition produces: raised when encoding changes.
@@ -69,6 +76,7 @@ impl Default for Definition {
             partition_by: Vec::new(),
             target_file_size: ByteSize(256 << 20),
             csv: Dialect::default(),
+            lines: Lines::default(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! of them can know a setting that another does not.
 
 use super::dialect::ENCODINGS;
+use super::lines::UNMATCHED;
 
 use self::Kind::{Choice, Count, Duration, List, Path, Size, Switch, Text};
 
@@ -29,6 +30,9 @@ pub enum Key {
     TrailingDelimiter,
     Encoding,
     DecimalComma,
+    Pattern,
+    Unmatched,
+    Widths,
     Target,
     PartitionBy,
     TargetFileSize,
@@ -85,7 +89,7 @@ pub struct Spec {
 
 /// The formats of this version.
 pub const FORMATS: &[&str] = &[
-    "auto", "csv", "tsv", "ndjson", "json", "parquet", "arrow", "avro", "text",
+    "auto", "csv", "tsv", "ndjson", "json", "parquet", "arrow", "avro", "text", "regex", "fixed",
 ];
 /// What may become of a vanished file's rows.
 pub const ON_DELETE: &[&str] = &["remove", "retain"];
@@ -95,12 +99,16 @@ pub const ON_MODIFY: &[&str] = &["replace", "ignore", "fail"];
 pub const SAME_CONTENT: &[&str] = &["load", "warn", "skip"];
 
 /// The tables of the file, with what they are about.
-pub const TABLES: [(&str, &str); 4] = [
+pub const TABLES: [(&str, &str); 5] = [
     (
         "source",
         "Where the files come from, and which of them count.",
     ),
     ("csv", "How CSV and TSV files are written."),
+    (
+        "lines",
+        "How lines become columns, with the formats regex and fixed. Null tokens, comments and the like are those of [csv].",
+    ),
     (
         "target",
         "Where the Parquet files go, and how they are cut.",
@@ -129,11 +137,11 @@ const fn row(
 
 /// The table, in the order of the file.
 #[rustfmt::skip]
-pub const SPECS: [Spec; 30] = [
+pub const SPECS: [Spec; 33] = [
     row(Key::Source, ("source", "path"), Path, None, "./in",
         "The directory that holds the files; relative to this file."),
     row(Key::Format, ("source", "format"), Choice(FORMATS), Some("auto"), "",
-        "How bytes become rows: auto (by extension), csv, tsv, ndjson, json, parquet, arrow, avro or text."),
+        "How bytes become rows: auto (by extension), csv, tsv, ndjson, json, parquet, arrow, avro, text, regex or fixed."),
     row(Key::Include, ("source", "include"), List, Some(""), "",
         "Take only these: globs such as \"*.csv\" or \"{dt}/*.csv\", whose {dt} becomes a partition."),
     row(Key::Exclude, ("source", "exclude"), List, Some(""), "",
@@ -166,6 +174,12 @@ pub const SPECS: [Spec; 30] = [
         "How bytes are characters: auto (UTF-16 by its mark, else UTF-8), utf-8, utf-16, latin1 or windows-1252."),
     row(Key::DecimalComma, ("csv", "decimal_comma"), Switch, Some("false"), "",
         "1,5 is a number and 1.5 is text, instead of the other way round."),
+    row(Key::Pattern, ("lines", "pattern"), Text, Some(""), "",
+        "A regular expression for whole lines whose named groups, (?<name>…), are the columns; or combined, common or syslog."),
+    row(Key::Unmatched, ("lines", "unmatched"), Choice(UNMATCHED), Some("refuse"), "",
+        "Lines that the pattern does not match: refuse the file, or skip the lines."),
+    row(Key::Widths, ("lines", "widths"), List, Some(""), "",
+        "Columns of fixed width, as \"name:10\"; \"name:*\" is the rest of the line, and \":3\" are characters that nobody wants."),
     row(Key::Target, ("target", "path"), Path, None, "./out",
         "The directory for the Parquet files; relative to this file."),
     row(Key::PartitionBy, ("target", "partition_by"), List, Some(""), "",

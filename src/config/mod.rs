@@ -9,12 +9,14 @@
 //! - What cannot be understood is an error that says where it was written.
 
 mod aside;
+mod cutting;
 mod definition;
 mod dialect;
 mod duration;
 mod file;
 mod key;
 mod layer;
+mod lines;
 mod pattern;
 mod place;
 mod policy;
@@ -30,6 +32,7 @@ pub use duration::{ParseDurationError, format_duration, parse_duration};
 pub use file::{FileError, nearest, parse_file};
 pub use key::{FORMATS, Key, Kind, ON_DELETE, ON_MODIFY, SAME_CONTENT, SPECS, Spec, TABLES};
 pub use layer::{Layer, Layers, Origin, Value, split_list};
+pub use lines::{LinePatternError, Lines, UNMATCHED, Unmatched, Width, line_patterns};
 pub use pattern::PatternError;
 pub use place::{PlaceError, parse_place};
 pub use policy::{Limits, Links, OnDelete, OnModify, Policies, Removals, SameContent};

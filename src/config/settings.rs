@@ -10,6 +10,7 @@ use super::dialect::{Decimal, ENCODINGS, Encoding, Header, Mark, TrailingDelimit
 use super::duration::{ParseDurationError, parse_duration};
 use super::key::{FORMATS, Key, ON_DELETE, ON_MODIFY, SAME_CONTENT};
 use super::layer::{Layers, Origin, Value};
+use super::lines::LinePatternError;
 use super::pattern::PatternError;
 use super::place::{PlaceError, parse_place, without_secrets};
 use super::selection::{PathPartitions, Recognises, Selection, capturing};
@@ -103,6 +104,26 @@ pub enum BadValue {
     /// Fields of TSV files are separated otherwise.
     #[error("TSV files are separated by tabs; with --format csv it may be anything")]
     NotTab,
+    /// It is no pattern for lines.
+    #[error("it is no pattern for lines")]
+    Lines(#[from] LinePatternError),
+    /// It says something about another format.
+    #[error("it is about --format {format}, and means nothing for another")]
+    OtherFormat {
+        /// The format.
+        format: &'static str,
+    },
+    /// The format needs to know more.
+    #[error("it needs {argument}")]
+    Needs {
+        /// What it needs.
+        argument: &'static str,
+    },
+    /// It is no width.
+    #[error(
+        "each must be a name and a number of characters, such as name:10; only the last may be name:*"
+    )]
+    Width,
     /// More threads than make sense.
     #[error("it must be at most {MOST_THREADS}")]
     Threads,
@@ -149,7 +170,8 @@ impl Settings {
     }
 }
 
-struct Reading<'a> {
+/// Reads one setting after the other.
+pub(super) struct Reading<'a> {
     layers: &'a Layers,
 }
 
@@ -165,12 +187,16 @@ impl Reading<'_> {
             Format::Arrow,
             Format::Avro,
             Format::Text,
+            Format::Regex,
+            Format::Fixed,
         ];
+        let format = self.choice(Key::Format, FORMATS, &formats)?;
         Ok(Definition {
-            format: self.choice(Key::Format, FORMATS, &formats)?,
+            format,
             captures: capturing(include).unwrap_or_default(),
             partition_by: self.list(Key::PartitionBy, columns)?,
             csv: self.dialect()?,
+            lines: self.lines(format)?,
             target_file_size: self
                 .size(Key::TargetFileSize)?
                 .unwrap_or(Definition::default().target_file_size),
@@ -254,7 +280,7 @@ impl Reading<'_> {
     }
 
     /// Returns the error that `key` is what it is.
-    fn refused(&self, key: Key, source: BadValue) -> SettingError {
+    pub(super) fn refused(&self, key: Key, source: BadValue) -> SettingError {
         let (value, place) = match self.layers.find(key) {
             Some((Value::One(text), origin)) => (text.clone(), origin.place(key)),
             Some((Value::Many(items), origin)) => (items.join(","), origin.place(key)),
@@ -344,7 +370,7 @@ impl Reading<'_> {
     }
 
     /// Reads one of `known`, which stands for the one of `values` at its place; the first where nobody says.
-    fn choice<T: Copy, const N: usize>(
+    pub(super) fn choice<T: Copy, const N: usize>(
         &self,
         key: Key,
         known: &'static [&'static str],
@@ -358,7 +384,7 @@ impl Reading<'_> {
         Ok(value.unwrap_or(values[0]))
     }
 
-    fn one<T>(
+    pub(super) fn one<T>(
         &self,
         key: Key,
         read: impl FnOnce(&str) -> Result<T, BadValue>,
@@ -375,7 +401,7 @@ impl Reading<'_> {
         }
     }
 
-    fn list(
+    pub(super) fn list(
         &self,
         key: Key,
         check: fn(&[String]) -> Result<(), BadValue>,
@@ -419,7 +445,7 @@ fn patterns(items: &[String]) -> Result<(), BadValue> {
     Ok(())
 }
 
-fn columns(items: &[String]) -> Result<(), BadValue> {
+pub(super) fn columns(items: &[String]) -> Result<(), BadValue> {
     let mut seen = std::collections::BTreeSet::new();
     let distinct = items
         .iter()
@@ -520,7 +546,13 @@ mod tests {
             (Key::Encoding, ENCODINGS),
         ] {
             for word in known {
-                let settings = resolve(vec![layer(Origin::Flag, &[(key, word)])]).unwrap();
+                let needed = match *word {
+                    "regex" => (Key::Pattern, "common"),
+                    "fixed" => (Key::Widths, "a:1"),
+                    _ => (Key::Settle, "2s"),
+                };
+                let layer = layer(Origin::Flag, &[(key, word), needed]);
+                let settings = resolve(vec![layer]).unwrap();
                 let value = match key {
                     Key::Format => serde_json::to_value(settings.definition.format),
                     Key::Encoding => serde_json::to_value(settings.definition.csv.encoding),
@@ -555,7 +587,7 @@ mod tests {
             (
                 layer(Origin::Environment, &[(Key::Format, "xml")]),
                 "STRANDLINE_FORMAT is \"xml\", which it cannot be",
-                "it must be one of auto, csv, tsv, ndjson, json, parquet, arrow, text",
+                "it must be one of auto, csv, tsv, ndjson, json, parquet, arrow, avro, text, regex, fixed",
             ),
             (
                 file("[run]\nmemory = '1 parsec'"),

@@ -26,7 +26,7 @@
 //! Parquet, Arrow and Avro bring their own types, in the form that [`canonical`](crate::schema::canonical) gives them.
 //!
 //! # Formats
-//! - **CSV, TSV**: in any [`Dialect`], of which the default detects the delimiter of CSV. A duplicate name gets the
+//! - **CSV, TSV**: in any [`Dialect`](crate::config::Dialect), of which the default detects the delimiter of CSV. A duplicate name gets the
 //!   suffix `_2`, `_3`, …; an empty one becomes `column_N`. Lines may end in LF, CRLF or CR; blank lines are skipped; quoted fields may span lines.
 //!   A row with another number of fields than the header is malformed. Null tokens, quoted or not, are as the empty
 //!   field; with a decimal comma, `1,5` is a `Float64` and `1.5` is `Utf8`.
@@ -39,6 +39,8 @@
 //! - **Arrow**: the file format and the stream format, with or without compressed bodies; read from front to back.
 //! - **Avro**: object containers with every codec, read from front to back; see [`avro`] for the types.
 //! - **Text**: only by request, each line with its number.
+//! - **Regex, fixed**: only by request; each line is cut by a pattern with named groups or by widths, and its values
+//!   are typed as those of CSV are. A line that does not match is malformed, unless the settings say that it is skipped.
 //! - A byte order mark is skipped.
 //! - **Compressed**: gzip, zstd, bzip2, xz, lz4 (frames) and snappy (framed), told by the extension. Where the format
 //!   is told by the extension too, the first bytes have the last word: a `.csv` that is a gzip file is read as one.
@@ -62,6 +64,7 @@ mod error;
 mod ipc;
 mod json_text;
 mod leaf;
+mod lines;
 mod ndjson;
 mod parquet;
 mod recognise;
@@ -75,7 +78,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-use crate::config::Dialect;
+use crate::config::Definition;
 use crate::model::{ByteSize, ReadAt, ReadAtCursor, Shape};
 
 use ndjson::Framing;
@@ -94,7 +97,7 @@ const RECORD_BYTES: usize = 64 << 20;
 const MAX_COLUMNS: usize = 16_384;
 /// Text looked at for a guess.
 const SNIFF_BYTES: u64 = 64 << 10;
-/// Bytes of a Parquet file that has to be decompressed to memory, at most.
+/// Bytes of a file that has to be decompressed to memory, at most.
 const MEMORY_BYTES: u64 = 256 << 20;
 
 /// Takes the decoded batches, and may break off.
@@ -125,18 +128,23 @@ impl Recognised {
     }
 }
 
-/// Guesses the columns from the beginning (of a Parquet file, its end). `dialect` is about CSV and TSV. What is wrong with text
-/// is left for [`decode`] to find.
+/// Guesses the columns from the beginning (of a Parquet file, its end). `definition` says how text is cut. What is wrong with
+/// text is left for [`decode`] to find.
 ///
 /// # Errors
 /// [`DecodeError::Read`], and [`DecodeError::Malformed`] for what has no readable footer.
-pub fn sniff(bytes: Bytes<'_>, how: Recognised, dialect: &Dialect) -> Result<Shape, DecodeError> {
+pub fn sniff(
+    bytes: Bytes<'_>,
+    how: Recognised,
+    definition: &Definition,
+) -> Result<Shape, DecodeError> {
+    let dialect = &definition.csv;
     match how.kind {
         Kind::Parquet => return with_random_access(bytes, how, parquet::sniff),
         Kind::Arrow => return with_text(bytes, how, &mut |file| ipc::sniff(file)),
         Kind::Avro => return with_text(bytes, how, &mut |file| avro::sniff(file)),
         Kind::Text => return Ok(text::shape()),
-        Kind::Csv | Kind::Tsv | Kind::Ndjson | Kind::Json => {}
+        Kind::Csv | Kind::Tsv | Kind::Ndjson | Kind::Json | Kind::Regex | Kind::Fixed => {}
     }
     let looked = with_text(bytes, how, &mut |text| {
         let mut head = Vec::new();
@@ -155,23 +163,23 @@ pub fn sniff(bytes: Bytes<'_>, how: Recognised, dialect: &Dialect) -> Result<Sha
         Kind::Csv => csv::sniff(&head, whole, dialect),
         Kind::Tsv => csv::sniff(&head, whole, &csv::tabbed(dialect)),
         Kind::Json => ndjson::sniff(&head, Framing::Values, whole),
-        Kind::Ndjson | Kind::Parquet | Kind::Arrow | Kind::Avro | Kind::Text => {
-            ndjson::sniff(&head, Framing::Lines, whole)
-        }
+        Kind::Regex | Kind::Fixed => lines::sniff(&head, whole, &cut(how, definition)?, dialect),
+        _ => ndjson::sniff(&head, Framing::Lines, whole),
     })
 }
 
-/// Decodes everything, strictly under `shape`, in `dialect` where it is CSV or TSV, and hands out the batches in order.
+/// Decodes everything, strictly under `shape` and as `definition` says, and hands out the batches in order.
 ///
 /// # Errors
 /// See [`DecodeError`]. Batches may have been emitted before an error: they do not count.
 pub fn decode(
     bytes: Bytes<'_>,
     how: Recognised,
-    dialect: &Dialect,
+    definition: &Definition,
     shape: &Shape,
     emit: &mut Emit<'_>,
 ) -> Result<Decoded, DecodeError> {
+    let dialect = &definition.csv;
     match how.kind {
         Kind::Csv => with_text(bytes, how, &mut |text| {
             csv::decode(text, dialect, shape, emit)
@@ -186,6 +194,12 @@ pub fn decode(
             ndjson::decode(text, Framing::Values, shape, emit)
         }),
         Kind::Text => with_text(bytes, how, &mut |lines| text::decode(lines, shape, emit)),
+        Kind::Regex | Kind::Fixed => {
+            let cut = cut(how, definition)?;
+            with_text(bytes, how, &mut |text| {
+                lines::decode(text, &cut, dialect, shape, emit)
+            })
+        }
         Kind::Arrow => with_text(bytes, how, &mut |file| ipc::decode(file, shape, emit)),
         Kind::Avro => with_text(bytes, how, &mut |file| avro::decode(file, shape, emit)),
         Kind::Parquet => with_random_access(bytes, how, |file| parquet::decode(file, shape, emit)),
@@ -202,6 +216,15 @@ pub fn read_rows(
     emit: &mut Emit<'_>,
 ) -> Result<(), DecodeError> {
     parquet::read_rows(file, range, emit)
+}
+
+fn cut(how: Recognised, definition: &Definition) -> Result<lines::Cut, DecodeError> {
+    match how.kind {
+        Kind::Fixed => Ok(lines::Cut::by_widths(&definition.lines)),
+        // Settings hold patterns that were compiled once; a failure would say nothing about the file.
+        _ => lines::Cut::by_pattern(&definition.lines)
+            .map_err(|error| DecodeError::Read(std::io::Error::other(error))),
+    }
 }
 
 type Work<'w, T> = dyn FnMut(&mut dyn Read) -> Result<T, DecodeError> + 'w;

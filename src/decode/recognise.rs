@@ -43,6 +43,10 @@ pub enum Kind {
     Avro,
     /// Lines of text.
     Text,
+    /// Lines that are cut by a pattern.
+    Regex,
+    /// Lines that are cut by widths.
+    Fixed,
 }
 
 impl fmt::Display for Kind {
@@ -55,7 +59,7 @@ impl fmt::Display for Kind {
             Self::Parquet => "Parquet",
             Self::Arrow => "Arrow",
             Self::Avro => "Avro",
-            Self::Text => "text",
+            Self::Text | Self::Regex | Self::Fixed => "text",
         })
     }
 }
@@ -133,6 +137,10 @@ pub fn recognise(path: &str, format: Format) -> Option<Recognised> {
     let slash = path.bytes().rposition(|byte| byte == b'/');
     let name = &path[slash.map_or(0, |slash| slash + 1)..];
     let (name, compression) = known(name, &COMPRESSIONS).unwrap_or((name, Compression::None));
+    let magic = match format {
+        Format::Auto => Magic::Heeded,
+        _ => Magic::Ignored,
+    };
     let kind = match format {
         Format::Csv => Kind::Csv,
         Format::Tsv => Kind::Tsv,
@@ -142,11 +150,9 @@ pub fn recognise(path: &str, format: Format) -> Option<Recognised> {
         Format::Arrow => Kind::Arrow,
         Format::Avro => Kind::Avro,
         Format::Text => Kind::Text,
+        Format::Regex => Kind::Regex,
+        Format::Fixed => Kind::Fixed,
         Format::Auto => known(name, &KINDS)?.1,
-    };
-    let magic = match format {
-        Format::Auto => Magic::Heeded,
-        _ => Magic::Ignored,
     };
     Some(Recognised {
         kind,

@@ -11,7 +11,7 @@ use arrow::ipc::CompressionType;
 use proptest::prelude::*;
 
 use super::parquet::tests::{sample, written};
-use super::testing::{Drip, cells, grid, guess, observe, plain, run};
+use super::testing::{Drip, cells, grid, guess, plain, run, run_by};
 use super::*;
 use crate::schema::{canonical, classify, fits, join_shapes, join_types, written_type};
 
@@ -161,7 +161,7 @@ fn first_bytes_win_over_a_name_where_the_format_is_told_by_the_name() {
 
             how.kind = Kind::Parquet;
             let file: Arc<dyn ReadAt> = Arc::new(packed(&written(&sample(), 50), compression));
-            let guess = sniff(Bytes::Random(file), how, &Dialect::default());
+            let guess = sniff(Bytes::Random(file), how, &Definition::default());
             assert!(guess.is_ok(), "{compression} named {named}: {guess:?}");
         }
         let (result, _) = run(
@@ -230,7 +230,7 @@ fn a_read_that_fails_is_never_a_verdict_about_the_file() {
                 let result = decode(
                     Bytes::Stream(&mut input()),
                     how,
-                    &Dialect::default(),
+                    &Definition::default(),
                     &Shape::default(),
                     &mut |_| ControlFlow::Continue(()),
                 );
@@ -238,7 +238,7 @@ fn a_read_that_fails_is_never_a_verdict_about_the_file() {
                     panic!("{how:?}: {result:?}");
                 };
                 assert_eq!(error.kind(), fails);
-                let guess = sniff(Bytes::Stream(&mut input()), how, &Dialect::default());
+                let guess = sniff(Bytes::Stream(&mut input()), how, &Definition::default());
                 assert!(
                     matches!(guess, Err(DecodeError::Read(_))),
                     "{how:?}: {guess:?}"
@@ -273,7 +273,7 @@ fn a_parquet_file_that_cannot_be_read_is_not_corrupt() {
         let result = decode(
             Bytes::Random(file),
             plain(Kind::Parquet),
-            &Dialect::default(),
+            &Definition::default(),
             &shape,
             &mut |_| ControlFlow::Continue(()),
         );
@@ -288,7 +288,7 @@ fn the_receiver_can_break_off() {
         let result = decode(
             Bytes::Stream(&mut &*bytes),
             plain(kind),
-            &Dialect::default(),
+            &Definition::default(),
             &shape,
             &mut |_| ControlFlow::Break(()),
         );
@@ -495,6 +495,9 @@ proptest! {
                 survives(&bytes, how(kind, compression))?;
             }
         }
+        for (kind, definition) in cuts() {
+            survives_by(&bytes, plain(kind), &definition)?;
+        }
     }
 
     #[test]
@@ -526,12 +529,32 @@ proptest! {
     }
 }
 
+/// How lines may be cut.
+fn cuts() -> [(Kind, Definition); 2] {
+    [
+        (
+            Kind::Regex,
+            lines::tests::by_pattern("(?<a>[^,]*),?(?<b>.*)"),
+        ),
+        (Kind::Fixed, lines::tests::by_widths(&["a:3", ":1", "b:*"])),
+    ]
+}
+
 fn survives(bytes: &[u8], how: Recognised) -> Result<(), TestCaseError> {
-    let guess = guess(bytes, how).unwrap_or_default();
-    let observed = match observe(bytes, how) {
-        Ok(observed) => observed,
+    survives_by(bytes, how, &Definition::default())
+}
+
+fn survives_by(
+    bytes: &[u8],
+    how: Recognised,
+    definition: &Definition,
+) -> Result<(), TestCaseError> {
+    let guess = sniff(Bytes::Stream(&mut &*bytes), how, definition).unwrap_or_default();
+    let observed = match run_by(bytes, how, definition, &Shape::default()).0 {
+        Ok(decoded) => decoded.observed,
+        Err(DecodeError::Misfit { observed }) => observed,
         Err(DecodeError::Malformed(_)) => {
-            let again = run(bytes, how, &guess).0;
+            let again = run_by(bytes, how, definition, &guess).0;
             prop_assert!(
                 matches!(again, Err(DecodeError::Malformed(_))),
                 "{:?}",
@@ -541,7 +564,8 @@ fn survives(bytes: &[u8], how: Recognised) -> Result<(), TestCaseError> {
         }
         Err(error) => return Err(TestCaseError::fail(format!("{error:?}"))),
     };
-    let (result, batches) = run(bytes, how, &join_shapes(&guess, &observed));
+    let joined = join_shapes(&guess, &observed);
+    let (result, batches) = run_by(bytes, how, definition, &joined);
     let decoded = result.map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
     prop_assert_eq!(
         decoded.rows,

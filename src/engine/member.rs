@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 
 use arrow::record_batch::RecordBatch;
 
-use crate::config::Dialect;
+use crate::config::Definition;
 use crate::decode::{self, Bytes, DecodeError, Decoded, Recognised};
 use crate::model::{Carried, ContentHash, Fingerprint, Shape, SourcePath};
 use crate::source::{Input, ReadError, Source};
@@ -45,7 +45,7 @@ pub(super) struct ToRead<'a> {
     pub(super) path: &'a SourcePath,
     pub(super) expected: &'a Fingerprint,
     pub(super) how: Recognised,
-    pub(super) dialect: &'a Dialect,
+    pub(super) definition: &'a Definition,
 }
 
 /// Returns the hash of the file's bytes.
@@ -68,7 +68,7 @@ pub(super) fn sniff(source: &dyn Source, file: &ToRead<'_>) -> Option<Shape> {
     } else {
         Bytes::Stream(&mut *input)
     };
-    decode::sniff(bytes, file.how, file.dialect).ok()
+    decode::sniff(bytes, file.how, file.definition).ok()
 }
 
 /// Reads the whole file under `shape`, handing its rows to `emit`.
@@ -97,7 +97,7 @@ fn try_read(
         let hash = hash_rest(file.path, &mut *input, blake3::Hasher::new(), size)?;
         let bytes = Bytes::Random(input.random_access().map_err(failed)?);
         (
-            decode::decode(bytes, file.how, file.dialect, shape, emit),
+            decode::decode(bytes, file.how, file.definition, shape, emit),
             hash,
         )
     } else {
@@ -105,7 +105,13 @@ fn try_read(
             inner: &mut *input,
             hasher: blake3::Hasher::new(),
         };
-        let decoded = decode::decode(Bytes::Stream(&mut tee), file.how, file.dialect, shape, emit);
+        let decoded = decode::decode(
+            Bytes::Stream(&mut tee),
+            file.how,
+            file.definition,
+            shape,
+            emit,
+        );
         if matches!(decoded, Err(DecodeError::Stopped)) {
             return Ok(Reading::Stopped);
         }

@@ -421,6 +421,6 @@ fn to_read<'a>(order: &'a WorkOrder, member: &'a OrderMember, read: &'a OrderRea
         path: &member.path,
         expected: &read.expected,
         how: read.how,
-        dialect: &order.definition.csv,
+        definition: &order.definition,
     }
 }

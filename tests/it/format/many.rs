@@ -181,7 +181,7 @@ fn loaded_from(path: &str) -> Sandbox {
 }
 
 /// Returns the columns of the outputs in a line, and then every row.
-fn columns(sandbox: &Sandbox) -> Vec<String> {
+pub(super) fn columns(sandbox: &Sandbox) -> Vec<String> {
     let mut lines = Vec::new();
     for path in outputs_below(&sandbox.path("out")) {
         let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();

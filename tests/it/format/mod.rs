@@ -2,5 +2,6 @@
 
 mod dialects;
 mod loaded;
+mod logs;
 mod many;
 mod readers;

@@ -107,7 +107,7 @@ fn long_help_of_run() {
 
               Default: auto, which goes by the extension of each file and leaves unknown ones out.
 
-              [possible values: auto, csv, tsv, ndjson, json, parquet, arrow, avro, text]
+              [possible values: auto, csv, tsv, ndjson, json, parquet, arrow, avro, text, regex, fixed]
 
           --include <GLOB>
               Take only files that match GLOB; may be repeated
@@ -203,6 +203,29 @@ fn long_help_of_run() {
 
               A comma is then detected as the delimiter only in a header without ; tab and |. Numbers
               with separators of thousands stay text.
+
+    Lines of text:
+          --pattern <REGEX>
+              Cut lines by REGEX, with --format regex
+
+              It must match the whole line, and its named groups, (?<name>…), are the columns. Or one of
+              the words combined, common (access logs of Apache and Nginx) and syslog (RFC 5424 and RFC
+              3164). Values get types as those of CSV do; --null, --comment, --skip-lines, --encoding
+              and --decimal-comma count as well. Example: --pattern combined
+
+          --unmatched <POLICY>
+              Say what becomes of a line that the pattern does not match
+
+              Default: refuse, which sets the file aside and tells the line. skip leaves such lines out.
+
+              [possible values: refuse, skip]
+
+          --widths <NAME:N[,NAME:N]>
+              Cut lines at these widths, with --format fixed
+
+              In characters, from left to right; blanks around a value do not count. NAME:* is the rest
+              of the line, and :N are characters that nobody wants. Example: --widths
+              id:8,name:20,:2,note:*
 
     Outputs:
           --partition-by <COL[,COL]>
@@ -368,6 +391,29 @@ fn long_help_of_plan() {
 
               A comma is then detected as the delimiter only in a header without ; tab and |. Numbers
               with separators of thousands stay text.
+
+    Lines of text:
+          --pattern <REGEX>
+              Cut lines by REGEX, with --format regex
+
+              It must match the whole line, and its named groups, (?<name>…), are the columns. Or one of
+              the words combined, common (access logs of Apache and Nginx) and syslog (RFC 5424 and RFC
+              3164). Values get types as those of CSV do; --null, --comment, --skip-lines, --encoding
+              and --decimal-comma count as well. Example: --pattern combined
+
+          --unmatched <POLICY>
+              Say what becomes of a line that the pattern does not match
+
+              Default: refuse, which sets the file aside and tells the line. skip leaves such lines out.
+
+              [possible values: refuse, skip]
+
+          --widths <NAME:N[,NAME:N]>
+              Cut lines at these widths, with --format fixed
+
+              In characters, from left to right; blanks around a value do not count. NAME:* is the rest
+              of the line, and :N are characters that nobody wants. Example: --widths
+              id:8,name:20,:2,note:*
 
     Every option can also be set in strandline.toml (`strandline init` writes one) or as a variable such
     as STRANDLINE_FORMAT. A flag wins over a variable, a variable over the file. ./strandline.toml is
@@ -535,7 +581,7 @@ fn long_help_of_verify() {
 
               Default: auto, which goes by the extension of each file and leaves unknown ones out.
 
-              [possible values: auto, csv, tsv, ndjson, json, parquet, arrow, avro, text]
+              [possible values: auto, csv, tsv, ndjson, json, parquet, arrow, avro, text, regex, fixed]
 
           --include <GLOB>
               Take only files that match GLOB; may be repeated
@@ -834,6 +880,29 @@ fn long_help_of_config_show() {
 
               A comma is then detected as the delimiter only in a header without ; tab and |. Numbers
               with separators of thousands stay text.
+
+    Lines of text:
+          --pattern <REGEX>
+              Cut lines by REGEX, with --format regex
+
+              It must match the whole line, and its named groups, (?<name>…), are the columns. Or one of
+              the words combined, common (access logs of Apache and Nginx) and syslog (RFC 5424 and RFC
+              3164). Values get types as those of CSV do; --null, --comment, --skip-lines, --encoding
+              and --decimal-comma count as well. Example: --pattern combined
+
+          --unmatched <POLICY>
+              Say what becomes of a line that the pattern does not match
+
+              Default: refuse, which sets the file aside and tells the line. skip leaves such lines out.
+
+              [possible values: refuse, skip]
+
+          --widths <NAME:N[,NAME:N]>
+              Cut lines at these widths, with --format fixed
+
+              In characters, from left to right; blanks around a value do not count. NAME:* is the rest
+              of the line, and :N are characters that nobody wants. Example: --widths
+              id:8,name:20,:2,note:*
 
     Every option can also be set in strandline.toml (`strandline init` writes one) or as a variable such
     as STRANDLINE_FORMAT. A flag wins over a variable, a variable over the file. ./strandline.toml is

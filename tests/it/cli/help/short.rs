@@ -55,7 +55,7 @@ fn short_help_of_run() {
 
     Inputs:
           --format <FORMAT>           Read files as this format [possible values: auto, csv, tsv,
-                                      ndjson, json, parquet, arrow, avro, text]
+                                      ndjson, json, parquet, arrow, avro, text, regex, fixed]
           --include <GLOB>            Take only files that match GLOB; may be repeated
           --exclude <GLOB>            Leave out files and directories that match GLOB; may be repeated
           --hidden[=<BOOL>]           Also take names that begin with "." or "_"
@@ -76,6 +76,12 @@ fn short_help_of_run() {
           --encoding <ENCODING>          Read bytes as this encoding [possible values: auto, utf-8,
                                          utf-16, latin1, windows-1252]
           --decimal-comma[=<BOOL>]       Take 1,5 for a number and 1.5 for text
+
+    Lines of text:
+          --pattern <REGEX>           Cut lines by REGEX, with --format regex
+          --unmatched <POLICY>        Say what becomes of a line that the pattern does not match
+                                      [possible values: refuse, skip]
+          --widths <NAME:N[,NAME:N]>  Cut lines at these widths, with --format fixed
 
     Outputs:
           --partition-by <COL[,COL]>  Make directories COL=value/ from the values of these columns
@@ -128,6 +134,12 @@ fn short_help_of_plan() {
           --encoding <ENCODING>          Read bytes as this encoding [possible values: auto, utf-8,
                                          utf-16, latin1, windows-1252]
           --decimal-comma[=<BOOL>]       Take 1,5 for a number and 1.5 for text
+
+    Lines of text:
+          --pattern <REGEX>           Cut lines by REGEX, with --format regex
+          --unmatched <POLICY>        Say what becomes of a line that the pattern does not match
+                                      [possible values: refuse, skip]
+          --widths <NAME:N[,NAME:N]>  Cut lines at these widths, with --format fixed
     ");
 }
 
@@ -227,7 +239,7 @@ fn short_help_of_verify() {
 
     Inputs:
           --format <FORMAT>           Read files as this format [possible values: auto, csv, tsv,
-                                      ndjson, json, parquet, arrow, avro, text]
+                                      ndjson, json, parquet, arrow, avro, text, regex, fixed]
           --include <GLOB>            Take only files that match GLOB; may be repeated
           --exclude <GLOB>            Leave out files and directories that match GLOB; may be repeated
           --hidden[=<BOOL>]           Also take names that begin with "." or "_"
@@ -387,6 +399,12 @@ fn short_help_of_config_show() {
           --encoding <ENCODING>          Read bytes as this encoding [possible values: auto, utf-8,
                                          utf-16, latin1, windows-1252]
           --decimal-comma[=<BOOL>]       Take 1,5 for a number and 1.5 for text
+
+    Lines of text:
+          --pattern <REGEX>           Cut lines by REGEX, with --format regex
+          --unmatched <POLICY>        Say what becomes of a line that the pattern does not match
+                                      [possible values: refuse, skip]
+          --widths <NAME:N[,NAME:N]>  Cut lines at these widths, with --format fixed
     ");
 }
 
