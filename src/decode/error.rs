@@ -157,6 +157,14 @@ pub enum Malformed {
         /// The limit.
         limit: ByteSize,
     },
+    /// A member of an archive that is malformed itself.
+    #[error("member {member:?}: {malformed}")]
+    Member {
+        /// Its name.
+        member: String,
+        /// What is wrong with it.
+        malformed: Box<Malformed>,
+    },
     /// A file with types of its own that cannot be decoded.
     #[error("the {kind} data is corrupt: {detail}")]
     Content {

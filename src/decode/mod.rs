@@ -41,6 +41,7 @@
 //! - **Text**: only by request, each line with its number.
 //! - **Regex, fixed**: only by request; each line is cut by a pattern with named groups or by widths, and its values
 //!   are typed as those of CSV are. A line that does not match is malformed, unless the settings say that it is skipped.
+//! - **Archives**: tar, also compressed as a whole, and zip; see [`archive`] for which members count and how.
 //! - A byte order mark is skipped.
 //! - **Compressed**: gzip, zstd, bzip2, xz, lz4 (frames) and snappy (framed), told by the extension. Where the format
 //!   is told by the extension too, the first bytes have the last word: a `.csv` that is a gzip file is read as one.
@@ -55,6 +56,7 @@
 //! - An error of the input itself is [`DecodeError::Read`], never a verdict about the bytes.
 //! - Memory is bounded for any input: batches by rows and bytes, records and columns by limits.
 
+mod archive;
 mod avro;
 mod batch;
 mod cast;
@@ -124,7 +126,7 @@ impl Recognised {
     /// Tells whether [`Bytes::Random`] spares holding the whole file in memory.
     #[must_use]
     pub fn wants_random_access(self) -> bool {
-        self.kind == Kind::Parquet && self.compression == Compression::None
+        matches!(self.kind, Kind::Parquet | Kind::Zip) && self.compression == Compression::None
     }
 }
 
@@ -144,6 +146,7 @@ pub fn sniff(
         Kind::Arrow => return with_text(bytes, how, &mut |file| ipc::sniff(file)),
         Kind::Avro => return with_text(bytes, how, &mut |file| avro::sniff(file)),
         Kind::Text => return Ok(text::shape()),
+        Kind::Tar | Kind::Zip => return sniff_archive(bytes, how, definition),
         Kind::Csv | Kind::Tsv | Kind::Ndjson | Kind::Json | Kind::Regex | Kind::Fixed => {}
     }
     let looked = with_text(bytes, how, &mut |text| {
@@ -166,6 +169,21 @@ pub fn sniff(
         Kind::Regex | Kind::Fixed => lines::sniff(&head, whole, &cut(how, definition)?, dialect),
         _ => ndjson::sniff(&head, Framing::Lines, whole),
     })
+}
+
+fn sniff_archive(
+    bytes: Bytes<'_>,
+    how: Recognised,
+    definition: &Definition,
+) -> Result<Shape, DecodeError> {
+    let mut members = archive::Guess::new(definition, how.kind);
+    match how.kind {
+        Kind::Zip => with_random_access(bytes, how, |file| archive::read_zip(&file, &mut members))?,
+        _ => with_text(bytes, how, &mut |file| {
+            archive::read_tar(file, &mut members)
+        })?,
+    }
+    Ok(members.shape())
 }
 
 /// Decodes everything, strictly under `shape` and as `definition` says, and hands out the batches in order.
@@ -203,6 +221,18 @@ pub fn decode(
         Kind::Arrow => with_text(bytes, how, &mut |file| ipc::decode(file, shape, emit)),
         Kind::Avro => with_text(bytes, how, &mut |file| avro::decode(file, shape, emit)),
         Kind::Parquet => with_random_access(bytes, how, |file| parquet::decode(file, shape, emit)),
+        Kind::Tar => {
+            let mut members = archive::Decoding::new(definition, how.kind, shape, emit);
+            with_text(bytes, how, &mut |file| {
+                archive::read_tar(file, &mut members)
+            })?;
+            members.finish()
+        }
+        Kind::Zip => {
+            let mut members = archive::Decoding::new(definition, how.kind, shape, emit);
+            with_random_access(bytes, how, |file| archive::read_zip(&file, &mut members))?;
+            members.finish()
+        }
     }
 }
 

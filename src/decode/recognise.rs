@@ -47,6 +47,10 @@ pub enum Kind {
     Regex,
     /// Lines that are cut by widths.
     Fixed,
+    /// A tar archive of files.
+    Tar,
+    /// A zip archive of files.
+    Zip,
 }
 
 impl fmt::Display for Kind {
@@ -60,6 +64,8 @@ impl fmt::Display for Kind {
             Self::Arrow => "Arrow",
             Self::Avro => "Avro",
             Self::Text | Self::Regex | Self::Fixed => "text",
+            Self::Tar => "tar",
+            Self::Zip => "zip",
         })
     }
 }
@@ -127,11 +133,23 @@ const KINDS: [(&str, Kind); 14] = [
     ("avro", Kind::Avro),
 ];
 
+const ARCHIVES: [(&str, Kind); 2] = [("tar", Kind::Tar), ("zip", Kind::Zip)];
+
+/// Extensions of tar files that are compressed as a whole.
+const TARS: [(&str, Compression); 6] = [
+    ("tgz", Compression::Gzip),
+    ("tbz", Compression::Bzip2),
+    ("tbz2", Compression::Bzip2),
+    ("txz", Compression::Xz),
+    ("tzst", Compression::Zstd),
+    ("tlz4", Compression::Lz4),
+];
+
 /// Recognises a file by its name; `None` where it is not ours.
 ///
 /// [`Format::Auto`] goes by the extension (in any case), and heeds the first bytes of a file that is compressed
-/// otherwise than its name says; any other format takes every name, and only the compression is told by the
-/// extension.
+/// otherwise than its name says; any other format takes every name, and only the compression, and that it is an
+/// archive, is told by the extension.
 #[must_use]
 pub fn recognise(path: &str, format: Format) -> Option<Recognised> {
     let slash = path.bytes().rposition(|byte| byte == b'/');
@@ -141,6 +159,17 @@ pub fn recognise(path: &str, format: Format) -> Option<Recognised> {
         Format::Auto => Magic::Heeded,
         _ => Magic::Ignored,
     };
+    let archive = match known(name, &TARS) {
+        Some((_, within)) if compression == Compression::None => Some((Kind::Tar, within)),
+        _ => known(name, &ARCHIVES).map(|(_, kind)| (kind, compression)),
+    };
+    if let Some((kind, compression)) = archive {
+        return Some(Recognised {
+            kind,
+            compression,
+            magic,
+        });
+    }
     let kind = match format {
         Format::Csv => Kind::Csv,
         Format::Tsv => Kind::Tsv,
@@ -193,6 +222,13 @@ mod tests {
             ("a.csv.lz4", Kind::Csv, Compression::Lz4),
             ("a.csv.sz", Kind::Csv, Compression::Snappy),
             ("a.csv.snappy", Kind::Csv, Compression::Snappy),
+            ("a.zip", Kind::Zip, Compression::None),
+            ("a.tar", Kind::Tar, Compression::None),
+            ("a.tar.gz", Kind::Tar, Compression::Gzip),
+            ("a.TGZ", Kind::Tar, Compression::Gzip),
+            ("a.tar.zst", Kind::Tar, Compression::Zstd),
+            ("a.tar.bz2", Kind::Tar, Compression::Bzip2),
+            ("a.tar.xz", Kind::Tar, Compression::Xz),
         ] {
             let magic = Magic::Heeded;
             let expected = Some(Recognised {
@@ -213,5 +249,7 @@ mod tests {
         assert_eq!(plain, Some((Kind::Csv, Compression::None)));
         let packed = recognise("dump.log.gz", Format::Ndjson).map(|r| (r.kind, r.compression));
         assert_eq!(packed, Some((Kind::Ndjson, Compression::Gzip)));
+        let archive = recognise("logs.tar.gz", Format::Csv).map(|r| (r.kind, r.compression));
+        assert_eq!(archive, Some((Kind::Tar, Compression::Gzip)));
     }
 }

@@ -490,7 +490,7 @@ proptest! {
     fn random_bytes_are_never_worse_than_malformed(
         bytes in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"\",\n\r{}[]:1a\\".to_vec())], 0..200)
     ) {
-        for kind in [Kind::Csv, Kind::Tsv, Kind::Ndjson, Kind::Json, Kind::Parquet, Kind::Arrow, Kind::Avro] {
+        for kind in [Kind::Csv, Kind::Tsv, Kind::Ndjson, Kind::Json, Kind::Parquet, Kind::Arrow, Kind::Avro, Kind::Tar, Kind::Zip] {
             for compression in EVERY {
                 survives(&bytes, how(kind, compression))?;
             }
@@ -503,7 +503,7 @@ proptest! {
     #[test]
     fn damaged_files_are_never_worse_than_malformed(
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
-        which in 0usize..8,
+        which in 0usize..10,
         from_end in any::<bool>(),
     ) {
         let (kind, bytes) = match which {
@@ -514,6 +514,8 @@ proptest! {
             4 => (Kind::Arrow, ipc::tests::written(&[sample()], Some(CompressionType::ZSTD))),
             5 => (Kind::Arrow, ipc::tests::written(&[sample()], Some(CompressionType::LZ4_FRAME))),
             6 => (Kind::Avro, avro::tests::sample()),
+            7 => (Kind::Tar, archive::tests::sample_tar()),
+            8 => (Kind::Zip, archive::tests::sample_zip()),
             _ => (Kind::Parquet, written(&sample(), 50)),
         };
         for compression in EVERY {

@@ -128,6 +128,39 @@ fn avro_types_become_those_that_parquet_has() {
 }
 
 #[test]
+fn an_archive_holds_the_rows_of_its_members() {
+    let expected = columns(&loaded("weather.csv.gz"));
+    for name in [
+        "deflated.zip",
+        "bzip2.zip",
+        "stored-64.zip",
+        "pax.tar",
+        "gnu.tgz",
+        "gnu.tar.bz2",
+        "ustar.tar.xz",
+    ] {
+        let sandbox = loaded_from(&format!("archives/{name}"));
+        assert_eq!(columns(&sandbox), expected, "{name}");
+    }
+}
+
+#[test]
+fn an_archive_with_a_bad_member_is_set_aside_with_its_name() {
+    let sandbox = Sandbox::new();
+    let mut bytes = fs::read(fixtures().join("archives/stored-64.zip")).unwrap();
+    let at = bytes.windows(4).position(|four| four == b"EWR,").unwrap();
+    bytes[at] = b'X';
+    sandbox.write("in/a.zip", bytes);
+    let output = sandbox.call(&["run", "in", "out", "--settle", "0s"]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        told.contains("/name.csv\": the zip data is corrupt: its checksum is wrong"),
+        "{told}"
+    );
+}
+
+#[test]
 fn lines_of_text_are_taken_when_asked_for_and_else_left_alone() {
     let sandbox = Sandbox::new();
     sandbox.write("in/a.log", "one\n\nthree");
