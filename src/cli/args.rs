@@ -241,6 +241,11 @@ pub(super) struct InputArgs {
     /// Set it to 0 where files appear whole, for example by a rename. Default: 2s. Example: --settle 1m30s
     #[arg(long, value_name = "DUR")]
     pub(super) settle: Option<String>,
+    /// Read the sheet NAME of Excel workbooks
+    ///
+    /// Default: the first. A workbook without such a sheet is set aside. Example: --sheet 'Q1 2026'
+    #[arg(long, value_name = "NAME")]
+    pub(super) sheet: Option<String>,
 }
 
 /// How CSV and TSV files are written.
@@ -663,6 +668,7 @@ impl InputArgs {
         one(layer, Key::Hidden, self.hidden.as_ref());
         one(layer, Key::FollowSymlinks, self.follow_symlinks.as_ref());
         one(layer, Key::Settle, self.settle.as_ref());
+        one(layer, Key::Sheet, self.sheet.as_ref());
     }
 }
 

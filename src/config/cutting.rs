@@ -1,4 +1,4 @@
-//! Settings about lines: layers of values to [`Lines`].
+//! Settings about lines and sheets: layers of values to [`Lines`] and a name.
 
 use super::Format;
 use super::key::Key;
@@ -6,6 +6,17 @@ use super::lines::{Lines, UNMATCHED, Unmatched, Width, line_patterns};
 use super::settings::{BadValue, Reading, SettingError, columns};
 
 impl Reading<'_> {
+    /// Reads which sheet is meant, which only makes sense where there may be some.
+    pub(super) fn sheet(&self, format: Format) -> Result<Option<String>, SettingError> {
+        let sheet = self.one(Key::Sheet, |text| Ok(text.to_owned()))?;
+        let sheet = sheet.filter(|name| !name.is_empty());
+        if sheet.is_some() && !matches!(format, Format::Auto | Format::Excel) {
+            let format = "excel";
+            return Err(self.refused(Key::Sheet, BadValue::OtherFormat { format }));
+        }
+        Ok(sheet)
+    }
+
     /// Reads how lines are cut, and refuses what says so of files that are not.
     pub(super) fn lines(&self, format: Format) -> Result<Lines, SettingError> {
         let patterns = self.one(Key::Pattern, |text| match text {
@@ -133,6 +144,10 @@ mod tests {
             (
                 &[(Key::Format, "regex"), (Key::Pattern, "x(")],
                 "it is no pattern for lines",
+            ),
+            (
+                &[(Key::Format, "csv"), (Key::Sheet, "a")],
+                "it is about --format excel",
             ),
         ] {
             let error = resolve(values).unwrap_err();

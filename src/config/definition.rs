@@ -24,6 +24,9 @@ pub struct Definition {
     /// How lines are cut, where the format says that they are.
     #[serde(default, skip_serializing_if = "Lines::is_default")]
     pub lines: Lines,
+    /// The sheet of a workbook; the first where nobody says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sheet: Option<String>,
 }
 
 /// How bytes become rows.
@@ -52,6 +55,8 @@ pub enum Format {
     Regex,
     /// Lines of text, cut by widths.
     Fixed,
+    /// Workbooks of Excel.
+    Excel,
 }
 
 /// Version of the bytes that an equal definition produces: raised when encoding changes.
@@ -77,6 +82,7 @@ impl Default for Definition {
             target_file_size: ByteSize(256 << 20),
             csv: Dialect::default(),
             lines: Lines::default(),
+            sheet: None,
         }
     }
 }

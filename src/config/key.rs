@@ -19,6 +19,7 @@ pub enum Key {
     Hidden,
     FollowSymlinks,
     Settle,
+    Sheet,
     Delimiter,
     Quote,
     Escape,
@@ -90,6 +91,7 @@ pub struct Spec {
 /// The formats of this version.
 pub const FORMATS: &[&str] = &[
     "auto", "csv", "tsv", "ndjson", "json", "parquet", "arrow", "avro", "text", "regex", "fixed",
+    "excel",
 ];
 /// What may become of a vanished file's rows.
 pub const ON_DELETE: &[&str] = &["remove", "retain"];
@@ -137,11 +139,11 @@ const fn row(
 
 /// The table, in the order of the file.
 #[rustfmt::skip]
-pub const SPECS: [Spec; 33] = [
+pub const SPECS: [Spec; 34] = [
     row(Key::Source, ("source", "path"), Path, None, "./in",
         "The directory that holds the files; relative to this file."),
     row(Key::Format, ("source", "format"), Choice(FORMATS), Some("auto"), "",
-        "How bytes become rows: auto (by extension), csv, tsv, ndjson, json, parquet, arrow, avro, text, regex or fixed."),
+        "How bytes become rows: auto (by extension), csv, tsv, ndjson, json, parquet, arrow, avro, text, regex, fixed or excel."),
     row(Key::Include, ("source", "include"), List, Some(""), "",
         "Take only these: globs such as \"*.csv\" or \"{dt}/*.csv\", whose {dt} becomes a partition."),
     row(Key::Exclude, ("source", "exclude"), List, Some(""), "",
@@ -152,6 +154,8 @@ pub const SPECS: [Spec; 33] = [
         "Follow symbolic links to files and directories."),
     row(Key::Settle, ("source", "settle"), Duration, Some("2s"), "",
         "Leave a file for the next run until nobody has written to it for this long."),
+    row(Key::Sheet, ("source", "sheet"), Text, Some(""), "",
+        "The sheet of Excel workbooks; the first when not set."),
     row(Key::Delimiter, ("csv", "delimiter"), Text, Some("auto"), "",
         "What separates the fields of a CSV file: one character, or auto (, ; tab or |, told by the first row). TSV is always tabs."),
     row(Key::Quote, ("csv", "quote"), Text, Some("\""), "",

@@ -189,6 +189,7 @@ impl Reading<'_> {
             Format::Text,
             Format::Regex,
             Format::Fixed,
+            Format::Excel,
         ];
         let format = self.choice(Key::Format, FORMATS, &formats)?;
         Ok(Definition {
@@ -197,6 +198,7 @@ impl Reading<'_> {
             partition_by: self.list(Key::PartitionBy, columns)?,
             csv: self.dialect()?,
             lines: self.lines(format)?,
+            sheet: self.sheet(format)?,
             target_file_size: self
                 .size(Key::TargetFileSize)?
                 .unwrap_or(Definition::default().target_file_size),
@@ -587,7 +589,7 @@ mod tests {
             (
                 layer(Origin::Environment, &[(Key::Format, "xml")]),
                 "STRANDLINE_FORMAT is \"xml\", which it cannot be",
-                "it must be one of auto, csv, tsv, ndjson, json, parquet, arrow, avro, text, regex, fixed",
+                "it must be one of auto, csv, tsv, ndjson, json, parquet, arrow, avro, text, regex, fixed, excel",
             ),
             (
                 file("[run]\nmemory = '1 parsec'"),

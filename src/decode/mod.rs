@@ -41,10 +41,12 @@
 //! - **Text**: only by request, each line with its number.
 //! - **Regex, fixed**: only by request; each line is cut by a pattern with named groups or by widths, and its values
 //!   are typed as those of CSV are. A line that does not match is malformed, unless the settings say that it is skipped.
+//! - **Excel**: one sheet of a workbook, read in memory up to a limit; see [`excel`] for the types.
 //! - **Archives**: tar, also compressed as a whole, and zip; see [`archive`] for which members count and how.
 //! - A byte order mark is skipped.
 //! - **Compressed**: gzip, zstd, bzip2, xz, lz4 (frames) and snappy (framed), told by the extension. Where the format
-//!   is told by the extension too, the first bytes have the last word: a `.csv` that is a gzip file is read as one.
+//!   is told by the extension too, the first bytes have the last word on both: a `.csv` that is a gzip or a Parquet file is
+//!   read as one.
 //!   Any number of members, frames or streams; something else behind the last of them is an error. A file that
 //!   expands to more than 1000 times its size is refused once 64 MiB have come out of it.
 //!
@@ -63,6 +65,7 @@ mod cast;
 mod compression;
 mod csv;
 mod error;
+mod excel;
 mod ipc;
 mod json_text;
 mod leaf;
@@ -70,6 +73,7 @@ mod lines;
 mod ndjson;
 mod parquet;
 mod recognise;
+mod stream;
 mod text;
 mod typed;
 
@@ -82,8 +86,6 @@ use arrow::array::RecordBatch;
 
 use crate::config::Definition;
 use crate::model::{ByteSize, ReadAt, ReadAtCursor, Shape};
-
-use ndjson::Framing;
 
 pub use cast::cast_batch;
 pub use error::{Charset, DecodeError, JsonFault, Malformed};
@@ -140,50 +142,25 @@ pub fn sniff(
     how: Recognised,
     definition: &Definition,
 ) -> Result<Shape, DecodeError> {
-    let dialect = &definition.csv;
-    match how.kind {
+    let looked = match how.kind {
         Kind::Parquet => return with_random_access(bytes, how, parquet::sniff),
-        Kind::Arrow => return with_text(bytes, how, &mut |file| ipc::sniff(file)),
-        Kind::Avro => return with_text(bytes, how, &mut |file| avro::sniff(file)),
-        Kind::Text => return Ok(text::shape()),
-        Kind::Tar | Kind::Zip => return sniff_archive(bytes, how, definition),
-        Kind::Csv | Kind::Tsv | Kind::Ndjson | Kind::Json | Kind::Regex | Kind::Fixed => {}
-    }
-    let looked = with_text(bytes, how, &mut |text| {
-        let mut head = Vec::new();
-        text.take(SNIFF_BYTES)
-            .read_to_end(&mut head)
-            .map_err(DecodeError::Read)?;
-        Ok(head)
-    });
-    let head = match looked {
-        Ok(head) => head,
-        Err(DecodeError::Malformed(_)) => return Ok(Shape::default()),
-        Err(error) => return Err(error),
+        Kind::Zip => {
+            let mut members = archive::Guess::new(definition, how.kind);
+            with_random_access(bytes, how, |file| archive::read_zip(&file, &mut members))?;
+            return Ok(members.shape());
+        }
+        kind => {
+            let cut = cut(kind, definition)?;
+            with_text(bytes, how, &mut |text| {
+                stream::sniff(text, how, cut.as_ref(), definition)
+            })
+        }
     };
-    let whole = (head.len() as u64) < SNIFF_BYTES;
-    Ok(match how.kind {
-        Kind::Csv => csv::sniff(&head, whole, dialect),
-        Kind::Tsv => csv::sniff(&head, whole, &csv::tabbed(dialect)),
-        Kind::Json => ndjson::sniff(&head, Framing::Values, whole),
-        Kind::Regex | Kind::Fixed => lines::sniff(&head, whole, &cut(how, definition)?, dialect),
-        _ => ndjson::sniff(&head, Framing::Lines, whole),
-    })
-}
-
-fn sniff_archive(
-    bytes: Bytes<'_>,
-    how: Recognised,
-    definition: &Definition,
-) -> Result<Shape, DecodeError> {
-    let mut members = archive::Guess::new(definition, how.kind);
-    match how.kind {
-        Kind::Zip => with_random_access(bytes, how, |file| archive::read_zip(&file, &mut members))?,
-        _ => with_text(bytes, how, &mut |file| {
-            archive::read_tar(file, &mut members)
-        })?,
+    let is_text = !matches!(how.kind, Kind::Arrow | Kind::Avro | Kind::Excel | Kind::Tar);
+    match looked {
+        Err(DecodeError::Malformed(_)) if is_text => Ok(Shape::default()),
+        looked => looked,
     }
-    Ok(members.shape())
 }
 
 /// Decodes everything, strictly under `shape` and as `definition` says, and hands out the batches in order.
@@ -197,41 +174,18 @@ pub fn decode(
     shape: &Shape,
     emit: &mut Emit<'_>,
 ) -> Result<Decoded, DecodeError> {
-    let dialect = &definition.csv;
     match how.kind {
-        Kind::Csv => with_text(bytes, how, &mut |text| {
-            csv::decode(text, dialect, shape, emit)
-        }),
-        Kind::Tsv => with_text(bytes, how, &mut |text| {
-            csv::decode(text, &csv::tabbed(dialect), shape, emit)
-        }),
-        Kind::Ndjson => with_text(bytes, how, &mut |text| {
-            ndjson::decode(text, Framing::Lines, shape, emit)
-        }),
-        Kind::Json => with_text(bytes, how, &mut |text| {
-            ndjson::decode(text, Framing::Values, shape, emit)
-        }),
-        Kind::Text => with_text(bytes, how, &mut |lines| text::decode(lines, shape, emit)),
-        Kind::Regex | Kind::Fixed => {
-            let cut = cut(how, definition)?;
-            with_text(bytes, how, &mut |text| {
-                lines::decode(text, &cut, dialect, shape, emit)
-            })
-        }
-        Kind::Arrow => with_text(bytes, how, &mut |file| ipc::decode(file, shape, emit)),
-        Kind::Avro => with_text(bytes, how, &mut |file| avro::decode(file, shape, emit)),
         Kind::Parquet => with_random_access(bytes, how, |file| parquet::decode(file, shape, emit)),
-        Kind::Tar => {
-            let mut members = archive::Decoding::new(definition, how.kind, shape, emit);
-            with_text(bytes, how, &mut |file| {
-                archive::read_tar(file, &mut members)
-            })?;
-            members.finish()
-        }
         Kind::Zip => {
             let mut members = archive::Decoding::new(definition, how.kind, shape, emit);
             with_random_access(bytes, how, |file| archive::read_zip(&file, &mut members))?;
             members.finish()
+        }
+        kind => {
+            let cut = cut(kind, definition)?;
+            with_text(bytes, how, &mut |text| {
+                stream::decode(text, how, cut.as_ref(), definition, shape, emit)
+            })
         }
     }
 }
@@ -248,12 +202,15 @@ pub fn read_rows(
     parquet::read_rows(file, range, emit)
 }
 
-fn cut(how: Recognised, definition: &Definition) -> Result<lines::Cut, DecodeError> {
-    match how.kind {
-        Kind::Fixed => Ok(lines::Cut::by_widths(&definition.lines)),
+/// Returns how lines are cut, where the format says that they are.
+fn cut(kind: Kind, definition: &Definition) -> Result<Option<lines::Cut>, DecodeError> {
+    match kind {
+        Kind::Fixed => Ok(Some(lines::Cut::by_widths(&definition.lines))),
         // Settings hold patterns that were compiled once; a failure would say nothing about the file.
-        _ => lines::Cut::by_pattern(&definition.lines)
+        Kind::Regex => lines::Cut::by_pattern(&definition.lines)
+            .map(Some)
             .map_err(|error| DecodeError::Read(std::io::Error::other(error))),
+        _ => Ok(None),
     }
 }
 

@@ -47,6 +47,8 @@ pub enum Kind {
     Regex,
     /// Lines that are cut by widths.
     Fixed,
+    /// A workbook of Excel.
+    Excel,
     /// A tar archive of files.
     Tar,
     /// A zip archive of files.
@@ -64,6 +66,7 @@ impl fmt::Display for Kind {
             Self::Arrow => "Arrow",
             Self::Avro => "Avro",
             Self::Text | Self::Regex | Self::Fixed => "text",
+            Self::Excel => "Excel",
             Self::Tar => "tar",
             Self::Zip => "zip",
         })
@@ -116,7 +119,7 @@ const COMPRESSIONS: [(&str, Compression); 9] = [
     ("snappy", Compression::Snappy),
 ];
 
-const KINDS: [(&str, Kind); 14] = [
+const KINDS: [(&str, Kind); 16] = [
     ("csv", Kind::Csv),
     ("tsv", Kind::Tsv),
     ("tab", Kind::Tsv),
@@ -131,6 +134,8 @@ const KINDS: [(&str, Kind); 14] = [
     ("arrows", Kind::Arrow),
     ("ipc", Kind::Arrow),
     ("avro", Kind::Avro),
+    ("xlsx", Kind::Excel),
+    ("xlsm", Kind::Excel),
 ];
 
 const ARCHIVES: [(&str, Kind); 2] = [("tar", Kind::Tar), ("zip", Kind::Zip)];
@@ -181,6 +186,7 @@ pub fn recognise(path: &str, format: Format) -> Option<Recognised> {
         Format::Text => Kind::Text,
         Format::Regex => Kind::Regex,
         Format::Fixed => Kind::Fixed,
+        Format::Excel => Kind::Excel,
         Format::Auto => known(name, &KINDS)?.1,
     };
     Some(Recognised {
@@ -222,6 +228,7 @@ mod tests {
             ("a.csv.lz4", Kind::Csv, Compression::Lz4),
             ("a.csv.sz", Kind::Csv, Compression::Snappy),
             ("a.csv.snappy", Kind::Csv, Compression::Snappy),
+            ("a.xlsx", Kind::Excel, Compression::None),
             ("a.zip", Kind::Zip, Compression::None),
             ("a.tar", Kind::Tar, Compression::None),
             ("a.tar.gz", Kind::Tar, Compression::Gzip),

@@ -21,7 +21,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn packed(bytes: &[u8], compression: Compression) -> Vec<u8> {
+pub(super) fn packed(bytes: &[u8], compression: Compression) -> Vec<u8> {
     match compression {
         Compression::None => bytes.to_vec(),
         Compression::Gzip => gzip(bytes),
@@ -55,7 +55,7 @@ const COMPRESSED: [Compression; 6] = [
     Compression::Snappy,
 ];
 
-const EVERY: [Compression; 7] = [
+pub(super) const EVERY: [Compression; 7] = [
     Compression::None,
     Compression::Gzip,
     Compression::Zstd,
@@ -401,7 +401,7 @@ fn type_of(value: &serde_json::Value) -> DataType {
     }
 }
 
-fn quick(cases: u32) -> ProptestConfig {
+pub(super) fn quick(cases: u32) -> ProptestConfig {
     ProptestConfig {
         failure_persistence: None,
         ..ProptestConfig::with_cases(cases)
@@ -490,7 +490,7 @@ proptest! {
     fn random_bytes_are_never_worse_than_malformed(
         bytes in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"\",\n\r{}[]:1a\\".to_vec())], 0..200)
     ) {
-        for kind in [Kind::Csv, Kind::Tsv, Kind::Ndjson, Kind::Json, Kind::Parquet, Kind::Arrow, Kind::Avro, Kind::Tar, Kind::Zip] {
+        for kind in [Kind::Csv, Kind::Tsv, Kind::Ndjson, Kind::Json, Kind::Parquet, Kind::Arrow, Kind::Avro, Kind::Tar, Kind::Zip, Kind::Excel] {
             for compression in EVERY {
                 survives(&bytes, how(kind, compression))?;
             }
@@ -503,7 +503,7 @@ proptest! {
     #[test]
     fn damaged_files_are_never_worse_than_malformed(
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
-        which in 0usize..10,
+        which in 0usize..11,
         from_end in any::<bool>(),
     ) {
         let (kind, bytes) = match which {
@@ -516,6 +516,7 @@ proptest! {
             6 => (Kind::Avro, avro::tests::sample()),
             7 => (Kind::Tar, archive::tests::sample_tar()),
             8 => (Kind::Zip, archive::tests::sample_zip()),
+            9 => (Kind::Excel, include_bytes!("../../fixtures/excel/types.xlsx").to_vec()),
             _ => (Kind::Parquet, written(&sample(), 50)),
         };
         for compression in EVERY {

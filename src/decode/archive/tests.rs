@@ -90,6 +90,22 @@ fn zip(members: &[Zipped<'_>]) -> Vec<u8> {
     [file, directory, end.concat()].concat()
 }
 
+/// Returns an archive of these members.
+pub(in crate::decode) fn archive_of(kind: Kind, members: &[(&str, &[u8])]) -> Vec<u8> {
+    if kind == Kind::Zip {
+        let members = members.iter().map(|(name, bytes)| deflated(name, bytes));
+        return zip(&members.collect::<Vec<_>>());
+    }
+    let entries = members.iter().map(|(name, bytes)| (*name, b'0', *bytes));
+    tar(&entries.collect::<Vec<_>>())
+}
+
+/// Returns a zip file whose only member shrinks very much.
+pub(in crate::decode) fn bomb(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let packed = zstd::encode_all(bytes, 1).unwrap();
+    zip(&[Zipped(name, 93, 0, bytes, packed)])
+}
+
 pub(in crate::decode) fn sample_tar() -> Vec<u8> {
     tar(&[
         ("b.csv", b'0', b"a\n1\n"),
@@ -331,14 +347,7 @@ fn a_tar_file_that_is_cut_anywhere_is_malformed() {
 #[test]
 fn a_member_that_expands_without_measure_is_refused() {
     let large = vec![b'\n'; 80 << 20];
-    let member = Zipped(
-        "a.csv",
-        93,
-        0,
-        &large,
-        zstd::encode_all(large.as_slice(), 1).unwrap(),
-    );
-    let told = malformed(&zip(&[member]), Kind::Zip);
+    let told = malformed(&bomb("a.csv", &large), Kind::Zip);
     assert!(
         told.contains(
             "member \"a.csv\": the zip data is corrupt: it expands to more than 1000 times"
@@ -402,4 +411,51 @@ fn an_archive_that_cannot_be_read_is_not_corrupt() {
             "{from}: {result:?}"
         );
     }
+}
+
+#[test]
+fn sizes_and_places_of_64_bits_are_read() {
+    let (name, bytes) = (b"a.csv", b"a\n7\n");
+    let long = |value: usize| u64::try_from(value).unwrap().to_le_bytes();
+    let mut crc = flate2::Crc::new();
+    crc.update(bytes);
+    let about = [&[0; 8][..], &crc.sum().to_le_bytes()].concat();
+    let full = [0xff_u8; 4];
+    let local = [
+        &b"PK\x03\x04\x2d\0"[..],
+        &about,
+        &[4, 0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 0],
+        name,
+        bytes,
+    ]
+    .concat();
+    let extra = [&[1, 0, 24, 0][..], &long(4), &long(4), &long(0)].concat();
+    let entry = [
+        &b"PK\x01\x02\x2d\x03\x2d\0"[..],
+        &about,
+        &full,
+        &full,
+        &[5, 0, 28, 0],
+        &[0; 10],
+        &full,
+        name,
+        &extra,
+    ]
+    .concat();
+    let end64 = [
+        &b"PK\x06\x06"[..],
+        &long(44),
+        &[0; 12],
+        &long(1),
+        &long(1),
+        &long(entry.len()),
+        &long(local.len()),
+    ]
+    .concat();
+    let at = long(local.len() + entry.len());
+    let locator = [&b"PK\x06\x07\0\0\0\0"[..], &at, &[1, 0, 0, 0]].concat();
+    let end = [&b"PK\x05\x06"[..], &[0xff; 16], &[0; 2]].concat();
+    let file = [local, entry, end64, locator, end].concat();
+    let shape = observe_by(&file, plain(Kind::Zip)).unwrap();
+    assert_eq!(rows(&file, Kind::Zip, &shape), ["7"]);
 }

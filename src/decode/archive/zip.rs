@@ -62,6 +62,27 @@ pub(in crate::decode) fn read(
     Ok(())
 }
 
+/// Returns what all members of a file that is a zip file within expand to, if they are whole and it is no more than
+/// `limit`.
+pub(in crate::decode) fn measure(file: &Arc<dyn ReadAt>, limit: u64) -> Result<u64, DecodeError> {
+    let (directory, base) = directory(&**file)?;
+    let mut rest = directory.as_slice();
+    let mut total = 0;
+    while !rest.is_empty() {
+        let entry =
+            Entry::read(&mut rest).ok_or_else(|| ill("its directory is not well formed"))?;
+        let fault = Fault::default();
+        let mut bytes = entry.open(file, base, &fault)?.take(limit - total + 1);
+        total += io::copy(&mut bytes, &mut io::sink())
+            .map_err(|error| super::judged(&entry.name, &fault, DecodeError::Read(error)))?;
+        if total > limit {
+            let limit = ByteSize(limit);
+            return Err(ill(&format!("its members expand to more than {limit}")).into());
+        }
+    }
+    Ok(total)
+}
+
 /// Returns the directory, and how far the archive is from the file's beginning.
 fn directory(file: &dyn ReadAt) -> Result<(Vec<u8>, u64), DecodeError> {
     let tail_start = file.len().saturating_sub(TAIL_BYTES);

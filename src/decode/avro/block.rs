@@ -24,6 +24,9 @@ const BLOCK_BYTES: u64 = RECORD_BYTES as u64;
 /// What a decompressor may reserve for looking back.
 const WINDOW_BYTES: u64 = 128 << 20;
 
+/// A key and its value in a header.
+type Entry = (Vec<u8>, Vec<u8>);
+
 /// How blocks are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Codec {
@@ -85,7 +88,7 @@ impl<'a> Blocks<'a> {
         Ok((blocks, node))
     }
 
-    fn metadata(&mut self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, DecodeError> {
+    fn metadata(&mut self) -> Result<Vec<Entry>, DecodeError> {
         let mut entries = Vec::new();
         let mut left = HEADER_BYTES;
         loop {

@@ -61,7 +61,6 @@ impl<'n> Column<'n> {
             Node::Long(data_type, factor) => Self::Long(Vec::new(), data_type, *factor),
             Node::Float => Self::Float(Float32Builder::new()),
             Node::Double => Self::Double(Float64Builder::new()),
-            Node::Bytes => Self::Bytes(BinaryBuilder::new()),
             Node::Text => Self::Text(StringBuilder::new()),
             Node::Fixed(size) => {
                 let bytes = usize::try_from(*size).unwrap_or_default();
@@ -74,7 +73,7 @@ impl<'n> Column<'n> {
             Node::Decimal(size, DataType::Decimal128(precision, scale)) => {
                 Self::Decimal128(Vec::new(), *size, *precision, *scale)
             }
-            Node::Decimal(..) => Self::Bytes(BinaryBuilder::new()),
+            Node::Bytes | Node::Decimal(..) => Self::Bytes(BinaryBuilder::new()),
             Node::Record(fields) => {
                 let columns = fields
                     .iter()
@@ -101,20 +100,9 @@ impl<'n> Column<'n> {
         match self {
             Self::Null(count) => *count += 1,
             Self::Boolean(builder) => builder.append_value(cursor.boolean()?),
-            Self::Int(values, data_type) => {
-                let value = cursor.int()?;
-                let is_time = matches!(data_type, DataType::Time32(_));
-                if is_time && !(0..MILLIS_PER_DAY).contains(&value) {
-                    return Err(Flaw::Range);
-                }
-                values.push(value);
-            }
+            Self::Int(values, data_type) => values.push(int(cursor, data_type)?),
             Self::Long(values, data_type, factor) => {
-                let value = cursor.long()?;
-                let is_time = matches!(data_type, DataType::Time64(_));
-                if is_time && !(0..MICROS_PER_DAY).contains(&value) {
-                    return Err(Flaw::Range);
-                }
+                let value = long(cursor, data_type)?;
                 values.push(value.checked_mul(*factor).ok_or(Flaw::Range)?);
             }
             Self::Float(builder) => builder.append_value(f32::from_le_bytes(cursor.array()?)),
@@ -187,42 +175,14 @@ impl<'n> Column<'n> {
                 let array = Decimal256Array::from(std::mem::take(values));
                 Arc::new(array.with_precision_and_scale(*precision, *scale)?)
             }
-            Self::Record(columns, count) => {
-                let count = std::mem::take(count);
-                if columns.is_empty() {
-                    return Ok(Arc::new(StructArray::new_empty_fields(count, None)));
-                }
-                let columns = columns.iter_mut().map(|(name, column)| {
-                    let array = column.finish()?;
-                    Ok((Field::new(*name, array.data_type().clone(), true), array))
-                });
-                let columns = columns.collect::<Result<Vec<_>, ArrowError>>()?;
-                let (fields, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
-                Arc::new(StructArray::try_new(Fields::from(fields), arrays, None)?)
-            }
+            Self::Record(columns, count) => record(columns, std::mem::take(count))?,
             Self::List(ends, item) => {
                 let item = item.finish()?;
                 let field = Field::new_list_field(item.data_type().clone(), true);
                 let offsets = offsets(ends);
                 Arc::new(ListArray::try_new(field.into(), offsets, item, None)?)
             }
-            Self::Map(ends, keys, values) => {
-                let columns: Vec<ArrayRef> = vec![Arc::new(keys.finish()), values.finish()?];
-                let fields = Fields::from(vec![
-                    Field::new("key", DataType::Utf8, false),
-                    Field::new("value", columns[1].data_type().clone(), true),
-                ]);
-                let entries = StructArray::try_new(fields, columns, None)?;
-                let field = Field::new("entries", entries.data_type().clone(), false);
-                let offsets = offsets(ends);
-                Arc::new(MapArray::try_new(
-                    field.into(),
-                    offsets,
-                    entries,
-                    None,
-                    false,
-                )?)
-            }
+            Self::Map(ends, keys, values) => map(offsets(ends), keys, values)?,
             Self::Union(union) => union.finish()?,
         })
     }
@@ -266,6 +226,58 @@ impl Union<'_> {
             .collect();
         interleave(&sources, &places)
     }
+}
+
+/// Puts the fields of records together.
+fn record(columns: &mut [(&str, Column<'_>)], count: usize) -> Result<ArrayRef, ArrowError> {
+    if columns.is_empty() {
+        return Ok(Arc::new(StructArray::new_empty_fields(count, None)));
+    }
+    let columns = columns.iter_mut().map(|(name, column)| {
+        let array = column.finish()?;
+        Ok((Field::new(*name, array.data_type().clone(), true), array))
+    });
+    let columns = columns.collect::<Result<Vec<_>, ArrowError>>()?;
+    let (fields, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+    let table = StructArray::try_new(Fields::from(fields), arrays, None)?;
+    Ok(Arc::new(table))
+}
+
+/// Puts the entries of maps together.
+fn map(
+    offsets: OffsetBuffer<i32>,
+    keys: &mut StringBuilder,
+    values: &mut Column<'_>,
+) -> Result<ArrayRef, ArrowError> {
+    let columns: Vec<ArrayRef> = vec![Arc::new(keys.finish()), values.finish()?];
+    let fields = Fields::from(vec![
+        Field::new("key", DataType::Utf8, false),
+        Field::new("value", columns[1].data_type().clone(), true),
+    ]);
+    let entries = StructArray::try_new(fields, columns, None)?;
+    let field = Field::new("entries", entries.data_type().clone(), false);
+    let map = MapArray::try_new(field.into(), offsets, entries, None, false)?;
+    Ok(Arc::new(map))
+}
+
+/// Reads a whole number, which, where it is a time, is one of a day.
+fn int(cursor: &mut Cursor<'_>, data_type: &DataType) -> Result<i32, Flaw> {
+    let value = cursor.int()?;
+    let is_time = matches!(data_type, DataType::Time32(_));
+    if is_time && !(0..MILLIS_PER_DAY).contains(&value) {
+        return Err(Flaw::Range);
+    }
+    Ok(value)
+}
+
+/// The same of 64 bits.
+fn long(cursor: &mut Cursor<'_>, data_type: &DataType) -> Result<i64, Flaw> {
+    let value = cursor.long()?;
+    let is_time = matches!(data_type, DataType::Time64(_));
+    if is_time && !(0..MICROS_PER_DAY).contains(&value) {
+        return Err(Flaw::Range);
+    }
+    Ok(value)
 }
 
 fn digits<'b>(cursor: &mut Cursor<'b>, size: Option<usize>) -> Result<&'b [u8], Flaw> {

@@ -330,10 +330,12 @@ fn decimal(object: &Map<String, Value>, size: Option<usize>) -> Option<Node> {
         .ok()
         .filter(|scale| *scale <= precision)?;
     let digits = i8::try_from(scale).ok()?;
-    let data_type = match precision {
-        1..=DECIMAL128_DIGITS => DataType::Decimal128(precision, digits),
-        1..=DECIMAL256_DIGITS => DataType::Decimal256(precision, digits),
-        _ => return None,
+    let data_type = if precision == 0 || precision > DECIMAL256_DIGITS {
+        return None;
+    } else if precision <= DECIMAL128_DIGITS {
+        DataType::Decimal128(precision, digits)
+    } else {
+        DataType::Decimal256(precision, digits)
     };
     Some(Node::Decimal(size, data_type))
 }

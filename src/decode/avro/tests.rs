@@ -78,6 +78,32 @@ pub(in crate::decode) fn sample() -> Vec<u8> {
     )
 }
 
+/// A row of four columns.
+type Line<'a> = (i64, Option<f64>, Option<&'a str>, Option<bool>);
+
+/// A file with these rows, in blocks of two, deflated.
+pub(in crate::decode) fn table_of(rows: &[Line<'_>]) -> Vec<u8> {
+    let schema = r#"{"type":"record","name":"r","fields":[{"name":"id","type":"long"},{"name":"x","type":["null","double"]},
+        {"name":"s","type":["string","null"]},{"name":"b","type":["null","boolean"]}]}"#;
+    let blocks = rows.chunks(2).map(|rows| {
+        let mut block = Vec::new();
+        for (id, x, s, b) in rows {
+            block.extend(long(*id));
+            block.extend(x.map_or(long(0), |x| [long(1), x.to_le_bytes().to_vec()].concat()));
+            block.extend(s.map_or(long(1), |s| [long(0), text(s)].concat()));
+            block.extend(b.map_or(long(0), |b| [long(1), vec![u8::from(b)]].concat()));
+        }
+        let mut encoder =
+            flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(&block).unwrap();
+        (
+            i64::try_from(rows.len()).unwrap(),
+            encoder.finish().unwrap(),
+        )
+    });
+    container(schema, "deflate", &blocks.collect::<Vec<_>>())
+}
+
 fn malformed(bytes: &[u8]) -> String {
     match observe(bytes, plain(Kind::Avro)) {
         Err(DecodeError::Malformed(malformed)) => malformed.to_string(),

@@ -305,6 +305,20 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// Takes a value that is text, whatever it looks like.
+    pub(super) fn take_string(&mut self, at: usize, text: &str) {
+        if text.is_empty() || self.dialect.null.iter().any(|null| null == text) {
+            self.take_value(at, "");
+        } else {
+            self.take_number(at, text, &Number::Pointed);
+        }
+    }
+
+    /// Returns the number of columns.
+    pub(super) fn width(&self) -> usize {
+        self.columns.len()
+    }
+
     /// Takes what is a number only, or no number at all, because of the decimal comma.
     fn take_number(&mut self, at: usize, text: &str, number: &Number) {
         let kind = match number {
@@ -377,7 +391,7 @@ impl TextColumn {
 }
 
 /// Returns unique, non-empty names for the columns of a header.
-fn column_names(header: &[&str]) -> Vec<String> {
+pub(super) fn column_names(header: &[&str]) -> Vec<String> {
     let named = header.iter().enumerate().map(|(at, name)| {
         if name.is_empty() {
             format!("column_{}", at + 1)

@@ -205,6 +205,7 @@ fn a_settings_file_is_written_read_and_shown() {
     hidden = false                           # default
     follow_symlinks = false                  # default
     settle = "[TIME]"                            # default
+    sheet = ""                               # default
 
     [csv]
     delimiter = "auto"                       # default
@@ -249,7 +250,7 @@ fn a_settings_file_is_written_read_and_shown() {
     [source]
     # The directory that holds the files; relative to this file.
     path = "in"
-    # How bytes become rows: auto (by extension), csv, tsv, ndjson, json, parquet, arrow, avro, text, regex or fixed.
+    # How bytes become rows: auto (by extension), csv, tsv, ndjson, json, parquet, arrow, avro, text, regex, fixed or excel.
     #format = "auto"
     # Take only these: globs such as "*.csv" or "{dt}/*.csv", whose {dt} becomes a partition.
     #include = []
@@ -261,6 +262,8 @@ fn a_settings_file_is_written_read_and_shown() {
     #follow_symlinks = false
     # Leave a file for the next run until nobody has written to it for this long.
     #settle = "2s"
+    # The sheet of Excel workbooks; the first when not set.
+    #sheet = ""
 
     # How CSV and TSV files are written.
     [csv]

@@ -161,6 +161,117 @@ fn an_archive_with_a_bad_member_is_set_aside_with_its_name() {
 }
 
 #[test]
+fn a_workbook_holds_the_same_rows() {
+    // A workbook has fifteen digits of a number, and instants without a zone.
+    let rounded = |row: String| {
+        let fields = row
+            .trim_end_matches('Z')
+            .split('|')
+            .map(|field| match field.parse::<f64>() {
+                Ok(number) => format!("{number:.5}"),
+                Err(_) => field.to_owned(),
+            });
+        fields
+            .collect::<Vec<_>>()
+            .join("|")
+            .replace(", \"UTC\"", "")
+    };
+    let expected = columns(&loaded("weather.csv.gz")).into_iter().map(rounded);
+    let found = columns(&loaded_from("excel/weather.xlsx"))
+        .into_iter()
+        .map(rounded);
+    assert!(found.eq(expected));
+}
+
+#[test]
+fn cells_have_the_types_that_excel_says() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "in/a.xlsx",
+        fs::read(fixtures().join("excel/types.xlsx")).unwrap(),
+    );
+    sandbox.succeed(&["run", "in", "out", "--settle", "0s", "--sheet", "types"]);
+    assert_eq!(
+        columns(&sandbox),
+        [
+            "whole Int64|float Float64|day Date32|moment Timestamp(µs)|clock Utf8|yes Boolean|text Utf8|mixed Utf8|error Utf8|column_10 Int64|formula Utf8",
+            "1|1.5|2024-02-29|2024-02-29T23:59:59|10:30:00|true|007|1|||",
+            "-9007199254740992|1e300|1900-03-01|1999-12-31T00:00:00|26:00:00|false|2024-01-01|x||5|",
+            "0|2.0||2024-01-01T00:00:00.500||||2024-01-01|||",
+        ]
+    );
+    let output = sandbox.call(&["run", "in", "other", "--settle", "0s", "--sheet", "typos"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        told.contains("the Excel data is corrupt: it has no sheet \"typos\""),
+        "{told}"
+    );
+}
+
+#[test]
+fn the_first_bytes_tell_the_format_where_the_name_lies() {
+    let expected = columns(&loaded("weather.csv.gz"));
+    for (path, name) in [
+        ("parquet/pyarrow-v2-zstd.parquet", "a.csv"),
+        ("formats/file.arrow", "a.json"),
+        ("avro/weather-xz.avro", "a.csv"),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.write(
+            &format!("in/{name}"),
+            fs::read(fixtures().join(path)).unwrap(),
+        );
+        sandbox.succeed(&["run", "in", "out", "--settle", "0s"]);
+        assert_eq!(columns(&sandbox).len(), expected.len(), "{path}");
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write("in/a.ndjson", "[{\"a\": 1},\n {\"a\": 2}]");
+    sandbox.write("in/b.csv", "PAR1,x\n1,2\n");
+    sandbox.succeed(&["run", "in", "out", "--settle", "0s"]);
+    assert_eq!(
+        columns(&sandbox),
+        ["a Int64|PAR1 Int64|x Int64", "1||", "2||", "|1|2"]
+    );
+}
+
+#[test]
+fn a_directory_of_all_formats_is_one_table() {
+    let sandbox = Sandbox::new();
+    let files = [
+        "formats/weather.csv.gz",
+        "formats/weather.csv.xz",
+        "formats/array.json",
+        "formats/file.arrow",
+        "formats/stream-zstd.ipc",
+        "avro/weather-snappy.avro",
+        "archives/deflated.zip",
+        "archives/gnu.tgz",
+    ];
+    for path in files {
+        let name = path.rsplit('/').next().unwrap();
+        sandbox.write(
+            &format!("in/{name}"),
+            fs::read(fixtures().join(path)).unwrap(),
+        );
+    }
+    sandbox.succeed(&["run", "in", "out", "--settle", "0s"]);
+    let mut rows = columns(&sandbox);
+    let head = rows.remove(0);
+    // One of them has instants as text, so that all have.
+    assert_eq!(
+        head,
+        "origin Utf8|hour Int64|temp Float64|gust Float64|calm Boolean|at Utf8"
+    );
+    rows.sort();
+    let mut counts: Vec<usize> = rows.chunk_by(|a, b| a == b).map(<[String]>::len).collect();
+    counts.dedup();
+    assert_eq!((rows.len(), counts), (52 * files.len(), vec![files.len()]));
+    let again = sandbox.call(&["run", "in", "out", "--settle", "0s"]);
+    let told = String::from_utf8_lossy(&again.stderr);
+    assert!(told.contains("nothing to do"), "{told}");
+}
+
+#[test]
 fn lines_of_text_are_taken_when_asked_for_and_else_left_alone() {
     let sandbox = Sandbox::new();
     sandbox.write("in/a.log", "one\n\nthree");

@@ -107,7 +107,8 @@ fn long_help_of_run() {
 
               Default: auto, which goes by the extension of each file and leaves unknown ones out.
 
-              [possible values: auto, csv, tsv, ndjson, json, parquet, arrow, avro, text, regex, fixed]
+              [possible values: auto, csv, tsv, ndjson, json, parquet, arrow, avro, text, regex, fixed,
+              excel]
 
           --include <GLOB>
               Take only files that match GLOB; may be repeated
@@ -137,6 +138,12 @@ fn long_help_of_run() {
 
               Set it to 0 where files appear whole, for example by a rename. Default: 2s. Example:
               --settle [TIME]
+
+          --sheet <NAME>
+              Read the sheet NAME of Excel workbooks
+
+              Default: the first. A workbook without such a sheet is set aside. Example: --sheet 'Q1
+              2026'
 
     CSV and TSV:
           --delimiter <CHAR>
@@ -581,7 +588,8 @@ fn long_help_of_verify() {
 
               Default: auto, which goes by the extension of each file and leaves unknown ones out.
 
-              [possible values: auto, csv, tsv, ndjson, json, parquet, arrow, avro, text, regex, fixed]
+              [possible values: auto, csv, tsv, ndjson, json, parquet, arrow, avro, text, regex, fixed,
+              excel]
 
           --include <GLOB>
               Take only files that match GLOB; may be repeated
@@ -611,6 +619,12 @@ fn long_help_of_verify() {
 
               Set it to 0 where files appear whole, for example by a rename. Default: 2s. Example:
               --settle [TIME]
+
+          --sheet <NAME>
+              Read the sheet NAME of Excel workbooks
+
+              Default: the first. A workbook without such a sheet is set aside. Example: --sheet 'Q1
+              2026'
     "#);
 }
 

@@ -55,13 +55,14 @@ fn short_help_of_run() {
 
     Inputs:
           --format <FORMAT>           Read files as this format [possible values: auto, csv, tsv,
-                                      ndjson, json, parquet, arrow, avro, text, regex, fixed]
+                                      ndjson, json, parquet, arrow, avro, text, regex, fixed, excel]
           --include <GLOB>            Take only files that match GLOB; may be repeated
           --exclude <GLOB>            Leave out files and directories that match GLOB; may be repeated
           --hidden[=<BOOL>]           Also take names that begin with "." or "_"
           --follow-symlinks[=<BOOL>]  Follow symbolic links
           --settle <DUR>              Leave a file for the next run until nobody has written to it for
                                       DUR
+          --sheet <NAME>              Read the sheet NAME of Excel workbooks
 
     CSV and TSV:
           --delimiter <CHAR>             Take CHAR for what separates the fields of a CSV file
@@ -239,13 +240,14 @@ fn short_help_of_verify() {
 
     Inputs:
           --format <FORMAT>           Read files as this format [possible values: auto, csv, tsv,
-                                      ndjson, json, parquet, arrow, avro, text, regex, fixed]
+                                      ndjson, json, parquet, arrow, avro, text, regex, fixed, excel]
           --include <GLOB>            Take only files that match GLOB; may be repeated
           --exclude <GLOB>            Leave out files and directories that match GLOB; may be repeated
           --hidden[=<BOOL>]           Also take names that begin with "." or "_"
           --follow-symlinks[=<BOOL>]  Follow symbolic links
           --settle <DUR>              Leave a file for the next run until nobody has written to it for
                                       DUR
+          --sheet <NAME>              Read the sheet NAME of Excel workbooks
     "#);
 }
 
