@@ -289,3 +289,5 @@ fn unique_names(names: Vec<String>) -> Vec<String> {
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod whole_tests;
