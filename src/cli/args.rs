@@ -324,7 +324,7 @@ pub(super) struct DialectArgs {
 pub(super) struct LinesArgs {
     /// Cut lines by REGEX, with --format regex
     ///
-    /// It must match the whole line, and its named groups, (?<name>…), are the columns. Or one of the words combined,
+    /// It must match the whole line, and its named groups, `(?<name>…)`, are the columns. Or one of the words combined,
     /// common (access logs of Apache and Nginx) and syslog (RFC 5424 and RFC 3164). Values get types as those of CSV
     /// do; --null, --comment, --skip-lines, --encoding and --decimal-comma count as well. Example: --pattern combined
     #[arg(long, value_name = "REGEX", allow_hyphen_values = true)]

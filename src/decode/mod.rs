@@ -37,12 +37,12 @@
 //! - **Parquet**: read at random where it lies uncompressed; compressed as a whole it is decompressed to memory,
 //!   up to a limit.
 //! - **Arrow**: the file format and the stream format, with or without compressed bodies; read from front to back.
-//! - **Avro**: object containers with every codec, read from front to back; see [`avro`] for the types.
+//! - **Avro**: object containers with every codec, read from front to back; see `avro` for the types.
 //! - **Text**: only by request, each line with its number.
 //! - **Regex, fixed**: only by request; each line is cut by a pattern with named groups or by widths, and its values
 //!   are typed as those of CSV are. A line that does not match is malformed, unless the settings say that it is skipped.
-//! - **Excel**: one sheet of a workbook, read in memory up to a limit; see [`excel`] for the types.
-//! - **Archives**: tar, also compressed as a whole, and zip; see [`archive`] for which members count and how.
+//! - **Excel**: one sheet of a workbook, read in memory up to a limit; see `excel` for the types.
+//! - **Archives**: tar, also compressed as a whole, and zip; see `archive` for which members count and how.
 //! - A byte order mark is skipped.
 //! - **Compressed**: gzip, zstd, bzip2, xz, lz4 (frames) and snappy (framed), told by the extension. Where the format
 //!   is told by the extension too, the first bytes have the last word on both: a `.csv` that is a gzip or a Parquet file is

@@ -215,10 +215,10 @@ fn long_help_of_run() {
           --pattern <REGEX>
               Cut lines by REGEX, with --format regex
 
-              It must match the whole line, and its named groups, (?<name>…), are the columns. Or one of
-              the words combined, common (access logs of Apache and Nginx) and syslog (RFC 5424 and RFC
-              3164). Values get types as those of CSV do; --null, --comment, --skip-lines, --encoding
-              and --decimal-comma count as well. Example: --pattern combined
+              It must match the whole line, and its named groups, `(?<name>…)`, are the columns. Or one
+              of the words combined, common (access logs of Apache and Nginx) and syslog (RFC 5424 and
+              RFC 3164). Values get types as those of CSV do; --null, --comment, --skip-lines,
+              --encoding and --decimal-comma count as well. Example: --pattern combined
 
           --unmatched <POLICY>
               Say what becomes of a line that the pattern does not match
@@ -403,10 +403,10 @@ fn long_help_of_plan() {
           --pattern <REGEX>
               Cut lines by REGEX, with --format regex
 
-              It must match the whole line, and its named groups, (?<name>…), are the columns. Or one of
-              the words combined, common (access logs of Apache and Nginx) and syslog (RFC 5424 and RFC
-              3164). Values get types as those of CSV do; --null, --comment, --skip-lines, --encoding
-              and --decimal-comma count as well. Example: --pattern combined
+              It must match the whole line, and its named groups, `(?<name>…)`, are the columns. Or one
+              of the words combined, common (access logs of Apache and Nginx) and syslog (RFC 5424 and
+              RFC 3164). Values get types as those of CSV do; --null, --comment, --skip-lines,
+              --encoding and --decimal-comma count as well. Example: --pattern combined
 
           --unmatched <POLICY>
               Say what becomes of a line that the pattern does not match
@@ -899,10 +899,10 @@ fn long_help_of_config_show() {
           --pattern <REGEX>
               Cut lines by REGEX, with --format regex
 
-              It must match the whole line, and its named groups, (?<name>…), are the columns. Or one of
-              the words combined, common (access logs of Apache and Nginx) and syslog (RFC 5424 and RFC
-              3164). Values get types as those of CSV do; --null, --comment, --skip-lines, --encoding
-              and --decimal-comma count as well. Example: --pattern combined
+              It must match the whole line, and its named groups, `(?<name>…)`, are the columns. Or one
+              of the words combined, common (access logs of Apache and Nginx) and syslog (RFC 5424 and
+              RFC 3164). Values get types as those of CSV do; --null, --comment, --skip-lines,
+              --encoding and --decimal-comma count as well. Example: --pattern combined
 
           --unmatched <POLICY>
               Say what becomes of a line that the pattern does not match
