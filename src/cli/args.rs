@@ -11,7 +11,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{
-    ENCODINGS, FORMATS, Key, Layer, ON_DELETE, ON_MODIFY, Origin, SAME_CONTENT, Value,
+    ENCODINGS, FORMATS, Key, Layer, ON_DELETE, ON_MODIFY, Origin, SAME_CONTENT, UNMATCHED, Value,
 };
 use crate::model::{Standing, Timestamp};
 
@@ -197,6 +197,9 @@ pub(super) struct PipelineArgs {
     /// About CSV.
     #[command(flatten)]
     pub(super) dialect: DialectArgs,
+    /// About lines.
+    #[command(flatten)]
+    pub(super) lines: LinesArgs,
     /// About columns.
     #[command(flatten)]
     pub(super) schema: SchemaArgs,
@@ -249,6 +252,11 @@ pub(super) struct InputArgs {
     /// Set it to 0 where files appear whole, for example by a rename. Default: 2s. Example: --settle 1m30s
     #[arg(long, value_name = "DUR")]
     pub(super) settle: Option<String>,
+    /// Read the sheet NAME of Excel workbooks
+    ///
+    /// Default: the first. A workbook without such a sheet is set aside. Example: --sheet 'Q1 2026'
+    #[arg(long, value_name = "NAME")]
+    pub(super) sheet: Option<String>,
 }
 
 /// How CSV and TSV files are written.
@@ -319,6 +327,30 @@ pub(super) struct DialectArgs {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = PossibleValuesParser::new(["true", "false"]), hide_possible_values = true)]
     pub(super) decimal_comma: Option<String>,
+}
+
+/// How lines become columns.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Lines of text")]
+pub(super) struct LinesArgs {
+    /// Cut lines by REGEX, with --format regex
+    ///
+    /// It must match the whole line, and its named groups, `(?<name>…)`, are the columns. Or one of the words combined,
+    /// common (access logs of Apache and Nginx) and syslog (RFC 5424 and RFC 3164). Values get types as those of CSV
+    /// do; --null, --comment, --skip-lines, --encoding and --decimal-comma count as well. Example: --pattern combined
+    #[arg(long, value_name = "REGEX", allow_hyphen_values = true)]
+    pub(super) pattern: Option<String>,
+    /// Say what becomes of a line that the pattern does not match
+    ///
+    /// Default: refuse, which sets the file aside and tells the line. skip leaves such lines out.
+    #[arg(long, value_name = "POLICY", value_parser = PossibleValuesParser::new(UNMATCHED))]
+    pub(super) unmatched: Option<String>,
+    /// Cut lines at these widths, with --format fixed
+    ///
+    /// In characters, from left to right; blanks around a value do not count. NAME:* is the rest of the line, and :N
+    /// are characters that nobody wants. Example: --widths id:8,name:20,:2,note:*
+    #[arg(long, value_name = "NAME:N[,NAME:N]", value_delimiter = ',')]
+    pub(super) widths: Vec<String>,
 }
 
 /// How outputs are cut and where state is kept.
@@ -598,6 +630,9 @@ impl PipelineArgs {
         self.inputs.fill(&mut layer);
         self.dialect.fill(&mut layer);
         self.schema.fill(&mut layer);
+        one(&mut layer, Key::Pattern, self.lines.pattern.as_ref());
+        one(&mut layer, Key::Unmatched, self.lines.unmatched.as_ref());
+        many(&mut layer, Key::Widths, &self.lines.widths);
         many(&mut layer, Key::PartitionBy, &outputs.partition_by);
         for (key, value) in [
             (Key::TargetFileSize, &outputs.target_file_size),
@@ -645,6 +680,7 @@ impl InputArgs {
         one(layer, Key::Hidden, self.hidden.as_ref());
         one(layer, Key::FollowSymlinks, self.follow_symlinks.as_ref());
         one(layer, Key::Settle, self.settle.as_ref());
+        one(layer, Key::Sheet, self.sheet.as_ref());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Dialect;
+use super::{Dialect, Lines};
 use crate::model::{ByteSize, ContentHash};
 use crate::schema::SchemaRules;
 
@@ -25,6 +25,12 @@ pub struct Definition {
     /// Which columns there are to be. The default is left out of the fingerprint, which is older than declarations.
     #[serde(default, skip_serializing_if = "SchemaRules::is_default")]
     pub schema: SchemaRules,
+    /// How lines are cut, where the format says that they are.
+    #[serde(default, skip_serializing_if = "Lines::is_default")]
+    pub lines: Lines,
+    /// The sheet of a workbook; the first where nobody says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sheet: Option<String>,
 }
 
 /// How bytes become rows.
@@ -45,8 +51,16 @@ pub enum Format {
     Parquet,
     /// The file or the stream format of Arrow.
     Arrow,
+    /// Object containers of Avro.
+    Avro,
     /// Lines of text, each with its number.
     Text,
+    /// Lines of text, cut by a pattern.
+    Regex,
+    /// Lines of text, cut by widths.
+    Fixed,
+    /// Workbooks of Excel.
+    Excel,
 }
 
 /// Version of the bytes that an equal definition produces: raised when encoding changes.
@@ -77,6 +91,8 @@ impl Default for Definition {
             target_file_size: ByteSize(256 << 20),
             csv: Dialect::default(),
             schema: SchemaRules::default(),
+            lines: Lines::default(),
+            sheet: None,
         }
     }
 }

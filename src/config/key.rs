@@ -4,6 +4,7 @@
 //! of them can know a setting that another does not.
 
 use super::dialect::ENCODINGS;
+use super::lines::UNMATCHED;
 
 use self::Kind::{Choice, Count, Duration, List, Path, Size, Switch, Text};
 
@@ -18,6 +19,7 @@ pub enum Key {
     Hidden,
     FollowSymlinks,
     Settle,
+    Sheet,
     Delimiter,
     Quote,
     Escape,
@@ -29,6 +31,9 @@ pub enum Key {
     TrailingDelimiter,
     Encoding,
     DecimalComma,
+    Pattern,
+    Unmatched,
+    Widths,
     SchemaPolicy,
     SchemaCompatibility,
     SchemaColumn,
@@ -90,7 +95,8 @@ pub struct Spec {
 
 /// The formats of this version.
 pub const FORMATS: &[&str] = &[
-    "auto", "csv", "tsv", "ndjson", "json", "parquet", "arrow", "text",
+    "auto", "csv", "tsv", "ndjson", "json", "parquet", "arrow", "avro", "text", "regex", "fixed",
+    "excel",
 ];
 /// What may become of a vanished file's rows.
 pub const ON_DELETE: &[&str] = &["remove", "retain"];
@@ -105,12 +111,16 @@ pub const SCHEMA_POLICIES: &[&str] = &["evolve", "strict", "rescue"];
 pub const COMPATIBILITIES: &[&str] = &["none", "backward", "forward", "full"];
 
 /// The tables of the file, with what they are about.
-pub const TABLES: [(&str, &str); 5] = [
+pub const TABLES: [(&str, &str); 6] = [
     (
         "source",
         "Where the files come from, and which of them count.",
     ),
     ("csv", "How CSV and TSV files are written."),
+    (
+        "lines",
+        "How lines become columns, with the formats regex and fixed. Null tokens, comments and the like are those of [csv].",
+    ),
     (
         "schema",
         "Which columns there are, and what becomes of the rest.",
@@ -143,11 +153,11 @@ const fn row(
 
 /// The table, in the order of the file.
 #[rustfmt::skip]
-pub const SPECS: [Spec; 33] = [
+pub const SPECS: [Spec; 37] = [
     row(Key::Source, ("source", "path"), Path, None, "./in",
         "The directory that holds the files; relative to this file."),
     row(Key::Format, ("source", "format"), Choice(FORMATS), Some("auto"), "",
-        "How bytes become rows: auto (by extension), csv, tsv, ndjson, json, parquet, arrow or text."),
+        "How bytes become rows: auto (by extension), csv, tsv, ndjson, json, parquet, arrow, avro, text, regex, fixed or excel."),
     row(Key::Include, ("source", "include"), List, Some(""), "",
         "Take only these: globs such as \"*.csv\" or \"{dt}/*.csv\", whose {dt} becomes a partition."),
     row(Key::Exclude, ("source", "exclude"), List, Some(""), "",
@@ -158,6 +168,8 @@ pub const SPECS: [Spec; 33] = [
         "Follow symbolic links to files and directories."),
     row(Key::Settle, ("source", "settle"), Duration, Some("2s"), "",
         "Leave a file for the next run until nobody has written to it for this long."),
+    row(Key::Sheet, ("source", "sheet"), Text, Some(""), "",
+        "The sheet of Excel workbooks; the first when not set."),
     row(Key::Delimiter, ("csv", "delimiter"), Text, Some("auto"), "",
         "What separates the fields of a CSV file: one character, or auto (, ; tab or |, told by the first row). TSV is always tabs."),
     row(Key::Quote, ("csv", "quote"), Text, Some("\""), "",
@@ -180,6 +192,12 @@ pub const SPECS: [Spec; 33] = [
         "How bytes are characters: auto (UTF-16 by its mark, else UTF-8), utf-8, utf-16, latin1 or windows-1252."),
     row(Key::DecimalComma, ("csv", "decimal_comma"), Switch, Some("false"), "",
         "1,5 is a number and 1.5 is text, instead of the other way round."),
+    row(Key::Pattern, ("lines", "pattern"), Text, Some(""), "",
+        "A regular expression for whole lines whose named groups, (?<name>…), are the columns; or combined, common or syslog."),
+    row(Key::Unmatched, ("lines", "unmatched"), Choice(UNMATCHED), Some("refuse"), "",
+        "Lines that the pattern does not match: refuse the file, or skip the lines."),
+    row(Key::Widths, ("lines", "widths"), List, Some(""), "",
+        "Columns of fixed width, as \"name:10\"; \"name:*\" is the rest of the line, and \":3\" are characters that nobody wants."),
     row(Key::SchemaPolicy, ("schema", "policy"), Choice(SCHEMA_POLICIES), Some("evolve"), "",
         "What is not as declared: evolve (other columns come in), strict (the file is set aside), rescue (into _rescued)."),
     row(Key::SchemaCompatibility, ("schema", "compatibility"), Choice(COMPATIBILITIES), Some("none"), "",

@@ -9,6 +9,7 @@
 //! - What cannot be understood is an error that says where it was written.
 
 mod aside;
+mod cutting;
 mod declared;
 mod definition;
 mod dialect;
@@ -16,6 +17,7 @@ mod duration;
 mod file;
 mod key;
 mod layer;
+mod lines;
 mod pattern;
 mod place;
 mod policy;
@@ -34,6 +36,7 @@ pub use key::{
     SPECS, Spec, TABLES,
 };
 pub use layer::{Layer, Layers, Origin, Value, split_list};
+pub use lines::{LinePatternError, Lines, UNMATCHED, Unmatched, Width, line_patterns};
 pub use pattern::PatternError;
 pub use place::{PlaceError, parse_place};
 pub use policy::{Limits, Links, OnDelete, OnModify, Policies, Removals, SameContent};

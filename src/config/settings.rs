@@ -11,6 +11,7 @@ use super::dialect::{Decimal, ENCODINGS, Encoding, Header, Mark, TrailingDelimit
 use super::duration::{ParseDurationError, parse_duration};
 use super::key::{FORMATS, Key, ON_DELETE, ON_MODIFY, SAME_CONTENT};
 use super::layer::{Layers, Origin, Value};
+use super::lines::LinePatternError;
 use super::pattern::PatternError;
 use super::place::{PlaceError, parse_place, without_secrets};
 use super::selection::{PathPartitions, Recognises, Selection, capturing};
@@ -104,6 +105,26 @@ pub enum BadValue {
     /// Fields of TSV files are separated otherwise.
     #[error("TSV files are separated by tabs; with --format csv it may be anything")]
     NotTab,
+    /// It is no pattern for lines.
+    #[error("it is no pattern for lines")]
+    Lines(#[from] LinePatternError),
+    /// It says something about another format.
+    #[error("it is about --format {format}, and means nothing for another")]
+    OtherFormat {
+        /// The format.
+        format: &'static str,
+    },
+    /// The format needs to know more.
+    #[error("it needs {argument}")]
+    Needs {
+        /// What it needs.
+        argument: &'static str,
+    },
+    /// It is no width.
+    #[error(
+        "each must be a name and a number of characters, such as name:10; only the last may be name:*"
+    )]
+    Width,
     /// More threads than make sense.
     #[error("it must be at most {MOST_THREADS}")]
     Threads,
@@ -177,6 +198,7 @@ impl Settings {
     }
 }
 
+/// Reads one setting after the other.
 pub(super) struct Reading<'a> {
     pub(super) layers: &'a Layers,
 }
@@ -191,13 +213,20 @@ impl Reading<'_> {
             Format::Json,
             Format::Parquet,
             Format::Arrow,
+            Format::Avro,
             Format::Text,
+            Format::Regex,
+            Format::Fixed,
+            Format::Excel,
         ];
+        let format = self.choice(Key::Format, FORMATS, &formats)?;
         Ok(Definition {
-            format: self.choice(Key::Format, FORMATS, &formats)?,
+            format,
             captures: capturing(include).unwrap_or_default(),
             partition_by: self.list(Key::PartitionBy, columns_are_named)?,
             csv: self.dialect()?,
+            lines: self.lines(format)?,
+            sheet: self.sheet(format)?,
             schema: self.schema()?,
             target_file_size: self
                 .size(Key::TargetFileSize)?
@@ -387,7 +416,7 @@ impl Reading<'_> {
         Ok(value.unwrap_or(values[0]))
     }
 
-    fn one<T>(
+    pub(super) fn one<T>(
         &self,
         key: Key,
         read: impl FnOnce(&str) -> Result<T, BadValue>,
@@ -552,7 +581,12 @@ mod tests {
             (Key::SchemaCompatibility, COMPATIBILITIES),
         ] {
             for word in known {
-                let flags = [(key, *word), (Key::SchemaColumn, "a=int8")];
+                let needed = match *word {
+                    "regex" => (Key::Pattern, "common"),
+                    "fixed" => (Key::Widths, "a:1"),
+                    _ => (Key::Settle, "2s"),
+                };
+                let flags = [(key, *word), needed, (Key::SchemaColumn, "a=int8")];
                 let settings = resolve(vec![layer(Origin::Flag, &flags)]).unwrap();
                 let value = match key {
                     Key::Format => serde_json::to_value(settings.definition.format),
@@ -592,7 +626,7 @@ mod tests {
             (
                 layer(Origin::Environment, &[(Key::Format, "xml")]),
                 "STRANDLINE_FORMAT is \"xml\", which it cannot be",
-                "it must be one of auto, csv, tsv, ndjson, json, parquet, arrow, text",
+                "it must be one of auto, csv, tsv, ndjson, json, parquet, arrow, avro, text, regex, fixed, excel",
             ),
             (
                 file("[run]\nmemory = '1 parsec'"),

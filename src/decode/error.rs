@@ -91,6 +91,18 @@ pub enum Malformed {
         /// The limit.
         limit: ByteSize,
     },
+    /// A line that the patterns do not know.
+    #[error("line {line} does not match the pattern")]
+    Unmatched {
+        /// The line.
+        line: u64,
+    },
+    /// A line that goes on where no column is.
+    #[error("line {line} has text behind the last column")]
+    BehindColumns {
+        /// The line.
+        line: u64,
+    },
     /// More columns than the limit.
     #[error("line {line} brings the number of columns over {limit}")]
     TooManyColumns {
@@ -139,11 +151,19 @@ pub enum Malformed {
     },
     /// A file that can only be decoded in memory and is too large for that.
     #[error(
-        "a compressed Parquet file may hold up to {limit} (store it without outer compression)"
+        "a file that is read at random may hold up to {limit} where it is compressed as a whole (store it without outer compression)"
     )]
     TooLargeForMemory {
         /// The limit.
         limit: ByteSize,
+    },
+    /// A member of an archive that is malformed itself.
+    #[error("member {member:?}: {malformed}")]
+    Member {
+        /// Its name.
+        member: String,
+        /// What is wrong with it.
+        malformed: Box<Malformed>,
     },
     /// A file with types of its own that cannot be decoded.
     #[error("the {kind} data is corrupt: {detail}")]

@@ -23,13 +23,13 @@
 //! fields. Where a `Utf8` column meets another value, it keeps the value's JSON text: a scalar's digit for digit,
 //! a nested one's without the spaces between its tokens.
 //!
-//! Parquet and Arrow bring their own types, in the form that [`canonical`](crate::schema::canonical) gives them.
+//! Parquet, Arrow and Avro bring their own types, in the form that [`canonical`](crate::schema::canonical) gives them.
 //!
 //! A declared column is inferred from nothing: it is decoded as [`raw_shape`] says (text stays text, digit for digit), and an
 //! [`Admission`] reads it by what it has to be.
 //!
 //! # Formats
-//! - **CSV, TSV**: in any [`Dialect`], of which the default detects the delimiter of CSV. A duplicate name gets the
+//! - **CSV, TSV**: in any [`Dialect`](crate::config::Dialect), of which the default detects the delimiter of CSV. A duplicate name gets the
 //!   suffix `_2`, `_3`, …; an empty one becomes `column_N`. Lines may end in LF, CRLF or CR; blank lines are skipped; quoted fields may span lines.
 //!   A row with another number of fields than the header is malformed. Null tokens, quoted or not, are as the empty
 //!   field; with a decimal comma, `1,5` is a `Float64` and `1.5` is `Utf8`.
@@ -40,35 +40,46 @@
 //! - **Parquet**: read at random where it lies uncompressed; compressed as a whole it is decompressed to memory,
 //!   up to a limit.
 //! - **Arrow**: the file format and the stream format, with or without compressed bodies; read from front to back.
+//! - **Avro**: object containers with every codec, read from front to back; see `avro` for the types.
 //! - **Text**: only by request, each line with its number.
+//! - **Regex, fixed**: only by request; each line is cut by a pattern with named groups or by widths, and its values
+//!   are typed as those of CSV are. A line that does not match is malformed, unless the settings say that it is skipped.
+//! - **Excel**: one sheet of a workbook, read in memory up to a limit; see `excel` for the types.
+//! - **Archives**: tar, also compressed as a whole, and zip; see `archive` for which members count and how.
 //! - A byte order mark is skipped.
 //! - Whatever the format, columns nest no deeper than [`MAX_NESTING`](crate::model::MAX_NESTING); of JSON that is true
 //!   of every value, also where a column keeps it as text.
 //! - **Compressed**: gzip, zstd, bzip2, xz, lz4 (frames) and snappy (framed), told by the extension. Where the format
-//!   is told by the extension too, the first bytes have the last word: a `.csv` that is a gzip file is read as one.
+//!   is told by the extension too, the first bytes have the last word on both: a `.csv` that is a gzip or a Parquet file is
+//!   read as one.
 //!   Any number of members, frames or streams; something else behind the last of them is an error. A file that
 //!   expands to more than 1000 times its size is refused once 64 MiB have come out of it.
 //!
 //! # Invariants
 //! - Batches have the file's columns in the file's order, with the types of the shape.
 //! - `observed` is the smallest shape that holds the file's own values; the shape decoded under never shows in
-//!   it. (Of a Parquet or Arrow file it is what the file declares.)
+//!   it. (Of a Parquet, Arrow or Avro file it is what the file declares.)
 //! - A file is [`Malformed`] whatever shape it is decoded under, and that verdict wins over a misfit.
 //! - An error of the input itself is [`DecodeError::Read`], never a verdict about the bytes.
 //! - Memory is bounded for any input: batches by rows and bytes, records and columns by limits.
 
+mod archive;
+mod avro;
 mod batch;
 mod cast;
 mod compression;
 mod csv;
 mod declare;
 mod error;
+mod excel;
 mod ipc;
 mod json_text;
 mod leaf;
+mod lines;
 mod ndjson;
 mod parquet;
 mod recognise;
+mod stream;
 mod text;
 mod typed;
 
@@ -79,7 +90,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-use crate::config::Dialect;
+use crate::config::Definition;
 use crate::model::{ByteSize, ReadAt, ReadAtCursor, Shape};
 
 use ndjson::Framing;
@@ -99,7 +110,7 @@ const RECORD_BYTES: usize = 64 << 20;
 const MAX_COLUMNS: usize = 16_384;
 /// Text looked at for a guess.
 const SNIFF_BYTES: u64 = 64 << 10;
-/// Bytes of a Parquet file that has to be decompressed to memory, at most.
+/// Bytes of a file that has to be decompressed to memory, at most.
 const MEMORY_BYTES: u64 = 256 << 20;
 
 /// Takes the decoded batches, and may break off.
@@ -126,72 +137,65 @@ impl Recognised {
     /// Tells whether [`Bytes::Random`] spares holding the whole file in memory.
     #[must_use]
     pub fn wants_random_access(self) -> bool {
-        self.kind == Kind::Parquet && self.compression == Compression::None
+        matches!(self.kind, Kind::Parquet | Kind::Zip) && self.compression == Compression::None
     }
 }
 
-/// Guesses the columns from the beginning (of a Parquet file, its end). `dialect` is about CSV and TSV. What is wrong with text
-/// is left for [`decode`] to find.
+/// Guesses the columns from the beginning (of a Parquet file, its end). `definition` says how text is cut. What is wrong with
+/// text is left for [`decode`] to find.
 ///
 /// # Errors
 /// [`DecodeError::Read`], and [`DecodeError::Malformed`] for what has no readable footer.
-pub fn sniff(bytes: Bytes<'_>, how: Recognised, dialect: &Dialect) -> Result<Shape, DecodeError> {
-    match how.kind {
+pub fn sniff(
+    bytes: Bytes<'_>,
+    how: Recognised,
+    definition: &Definition,
+) -> Result<Shape, DecodeError> {
+    let looked = match how.kind {
         Kind::Parquet => return with_random_access(bytes, how, parquet::sniff),
-        Kind::Arrow => return with_text(bytes, how, &mut |file| ipc::sniff(file)),
-        Kind::Text => return Ok(text::shape()),
-        Kind::Csv | Kind::Tsv | Kind::Ndjson | Kind::Json => {}
-    }
-    let looked = with_text(bytes, how, &mut |text| {
-        let mut head = Vec::new();
-        text.take(SNIFF_BYTES)
-            .read_to_end(&mut head)
-            .map_err(DecodeError::Read)?;
-        Ok(head)
-    });
-    let head = match looked {
-        Ok(head) => head,
-        Err(DecodeError::Malformed(_)) => return Ok(Shape::default()),
-        Err(error) => return Err(error),
-    };
-    let whole = (head.len() as u64) < SNIFF_BYTES;
-    Ok(match how.kind {
-        Kind::Csv => csv::sniff(&head, whole, dialect),
-        Kind::Tsv => csv::sniff(&head, whole, &csv::tabbed(dialect)),
-        Kind::Json => ndjson::sniff(&head, Framing::Values, whole),
-        Kind::Ndjson | Kind::Parquet | Kind::Arrow | Kind::Text => {
-            ndjson::sniff(&head, Framing::Lines, whole)
+        Kind::Zip => {
+            let mut members = archive::Guess::new(definition, how.kind);
+            with_random_access(bytes, how, |file| archive::read_zip(&file, &mut members))?;
+            return Ok(members.shape());
         }
-    })
+        kind => {
+            let cut = cut(kind, definition)?;
+            with_text(bytes, how, &mut |text| {
+                stream::sniff(text, how, cut.as_ref(), definition)
+            })
+        }
+    };
+    let is_text = !matches!(how.kind, Kind::Arrow | Kind::Avro | Kind::Excel | Kind::Tar);
+    match looked {
+        Err(DecodeError::Malformed(_)) if is_text => Ok(Shape::default()),
+        looked => looked,
+    }
 }
 
-/// Decodes everything, strictly under `shape`, in `dialect` where it is CSV or TSV, and hands out the batches in order.
+/// Decodes everything, strictly under `shape` and as `definition` says, and hands out the batches in order.
 ///
 /// # Errors
 /// See [`DecodeError`]. Batches may have been emitted before an error: they do not count.
 pub fn decode(
     bytes: Bytes<'_>,
     how: Recognised,
-    dialect: &Dialect,
+    definition: &Definition,
     shape: &Shape,
     emit: &mut Emit<'_>,
 ) -> Result<Decoded, DecodeError> {
     match how.kind {
-        Kind::Csv => with_text(bytes, how, &mut |text| {
-            csv::decode(text, dialect, shape, emit)
-        }),
-        Kind::Tsv => with_text(bytes, how, &mut |text| {
-            csv::decode(text, &csv::tabbed(dialect), shape, emit)
-        }),
-        Kind::Ndjson => with_text(bytes, how, &mut |text| {
-            ndjson::decode(text, Framing::Lines, shape, emit)
-        }),
-        Kind::Json => with_text(bytes, how, &mut |text| {
-            ndjson::decode(text, Framing::Values, shape, emit)
-        }),
-        Kind::Text => with_text(bytes, how, &mut |lines| text::decode(lines, shape, emit)),
-        Kind::Arrow => with_text(bytes, how, &mut |file| ipc::decode(file, shape, emit)),
         Kind::Parquet => with_random_access(bytes, how, |file| parquet::decode(file, shape, emit)),
+        Kind::Zip => {
+            let mut members = archive::Decoding::new(definition, how.kind, shape, emit);
+            with_random_access(bytes, how, |file| archive::read_zip(&file, &mut members))?;
+            members.finish()
+        }
+        kind => {
+            let cut = cut(kind, definition)?;
+            with_text(bytes, how, &mut |text| {
+                stream::decode(text, how, cut.as_ref(), definition, shape, emit)
+            })
+        }
     }
 }
 
@@ -202,9 +206,10 @@ pub fn decode(
 pub fn place_of(
     bytes: Bytes<'_>,
     how: Recognised,
-    dialect: &Dialect,
+    definition: &Definition,
     row: u64,
 ) -> Result<Place, DecodeError> {
+    let dialect = &definition.csv;
     let tabbed = csv::tabbed(dialect);
     let line = match how.kind {
         Kind::Csv => with_text(bytes, how, &mut |text| csv::line_of(text, dialect, row))?,
@@ -216,7 +221,14 @@ pub fn place_of(
             ndjson::line_of(text, Framing::Values, row)
         })?,
         Kind::Text => Some(row.saturating_add(1)),
-        Kind::Parquet | Kind::Arrow => None,
+        Kind::Parquet
+        | Kind::Arrow
+        | Kind::Avro
+        | Kind::Excel
+        | Kind::Regex
+        | Kind::Fixed
+        | Kind::Tar
+        | Kind::Zip => None,
     };
     Ok(line.map_or(Place::Row(row.saturating_add(1)), Place::Line))
 }
@@ -231,6 +243,18 @@ pub fn read_rows(
     emit: &mut Emit<'_>,
 ) -> Result<(), DecodeError> {
     parquet::read_rows(file, range, emit)
+}
+
+/// Returns how lines are cut, where the format says that they are.
+fn cut(kind: Kind, definition: &Definition) -> Result<Option<lines::Cut>, DecodeError> {
+    match kind {
+        Kind::Fixed => Ok(Some(lines::Cut::by_widths(&definition.lines))),
+        // Settings hold patterns that were compiled once; a failure would say nothing about the file.
+        Kind::Regex => lines::Cut::by_pattern(&definition.lines)
+            .map(Some)
+            .map_err(|error| DecodeError::Read(std::io::Error::other(error))),
+        _ => Ok(None),
+    }
 }
 
 type Work<'w, T> = dyn FnMut(&mut dyn Read) -> Result<T, DecodeError> + 'w;
@@ -308,3 +332,5 @@ fn unique_names(names: Vec<String>) -> Vec<String> {
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod whole_tests;

@@ -39,8 +39,20 @@ pub enum Kind {
     Parquet,
     /// The file or the stream format of Arrow.
     Arrow,
+    /// An object container of Avro.
+    Avro,
     /// Lines of text.
     Text,
+    /// Lines that are cut by a pattern.
+    Regex,
+    /// Lines that are cut by widths.
+    Fixed,
+    /// A workbook of Excel.
+    Excel,
+    /// A tar archive of files.
+    Tar,
+    /// A zip archive of files.
+    Zip,
 }
 
 impl fmt::Display for Kind {
@@ -52,7 +64,11 @@ impl fmt::Display for Kind {
             Self::Json => "JSON",
             Self::Parquet => "Parquet",
             Self::Arrow => "Arrow",
-            Self::Text => "text",
+            Self::Avro => "Avro",
+            Self::Text | Self::Regex | Self::Fixed => "text",
+            Self::Excel => "Excel",
+            Self::Tar => "tar",
+            Self::Zip => "zip",
         })
     }
 }
@@ -96,11 +112,13 @@ impl fmt::Display for Compression {
 enum Meaning {
     Holds(Kind),
     Compressed(Compression),
+    /// A tar archive that is compressed as a whole.
+    TarIn(Compression),
 }
 
 /// Returns what an extension says, in any case; asked for every listed file.
 fn meaning(extension: &str) -> Option<Meaning> {
-    use Meaning::{Compressed, Holds};
+    use Meaning::{Compressed, Holds, TarIn};
     let mut lower = [0; LONGEST];
     let lower = lower.get_mut(..extension.len())?;
     lower.copy_from_slice(extension.as_bytes());
@@ -112,12 +130,21 @@ fn meaning(extension: &str) -> Option<Meaning> {
         b"json" => Holds(Kind::Json),
         b"parquet" | b"pq" => Holds(Kind::Parquet),
         b"arrow" | b"feather" | b"arrows" | b"ipc" => Holds(Kind::Arrow),
+        b"avro" => Holds(Kind::Avro),
+        b"xlsx" | b"xlsm" => Holds(Kind::Excel),
+        b"tar" => Holds(Kind::Tar),
+        b"zip" => Holds(Kind::Zip),
         b"gz" | b"gzip" => Compressed(Compression::Gzip),
         b"zst" | b"zstd" => Compressed(Compression::Zstd),
         b"bz2" => Compressed(Compression::Bzip2),
         b"xz" => Compressed(Compression::Xz),
         b"lz4" => Compressed(Compression::Lz4),
         b"sz" | b"snappy" => Compressed(Compression::Snappy),
+        b"tgz" => TarIn(Compression::Gzip),
+        b"tbz" | b"tbz2" => TarIn(Compression::Bzip2),
+        b"txz" => TarIn(Compression::Xz),
+        b"tzst" => TarIn(Compression::Zstd),
+        b"tlz4" => TarIn(Compression::Lz4),
         _ => return None,
     })
 }
@@ -128,30 +155,35 @@ const LONGEST: usize = "jsonlines".len();
 /// Recognises a file by its name; `None` where it is not ours.
 ///
 /// [`Format::Auto`] goes by the extension (in any case), and heeds the first bytes of a file that is compressed
-/// otherwise than its name says; any other format takes every name, and only the compression is told by the
-/// extension.
+/// otherwise than its name says; any other format takes every name, and only the compression, and that it is an
+/// archive, is told by the extension.
 #[must_use]
 pub fn recognise(path: &str, format: Format) -> Option<Recognised> {
-    let (before, mut said) = extension(path);
-    let compression = match said {
-        Some(Meaning::Compressed(compression)) => {
-            said = extension(before).1;
-            compression
-        }
-        Some(Meaning::Holds(_)) | None => Compression::None,
+    let (before, last) = extension(path);
+    let (said, compression) = match last {
+        Some(Meaning::Compressed(compression)) => (extension(before).1, compression),
+        Some(Meaning::TarIn(compression)) => (Some(Meaning::Holds(Kind::Tar)), compression),
+        said => (said, Compression::None),
     };
-    let kind = match format {
-        Format::Csv => Kind::Csv,
-        Format::Tsv => Kind::Tsv,
-        Format::Ndjson => Kind::Ndjson,
-        Format::Json => Kind::Json,
-        Format::Parquet => Kind::Parquet,
-        Format::Arrow => Kind::Arrow,
-        Format::Text => Kind::Text,
-        Format::Auto => match said {
-            Some(Meaning::Holds(kind)) => kind,
-            Some(Meaning::Compressed(_)) | None => return None,
-        },
+    let said = match said {
+        Some(Meaning::Holds(kind)) => Some(kind),
+        // One within the other is none that is known.
+        Some(Meaning::Compressed(_) | Meaning::TarIn(_)) | None => None,
+    };
+    let kind = match (format, said) {
+        (_, Some(archive @ (Kind::Tar | Kind::Zip))) => archive,
+        (Format::Csv, _) => Kind::Csv,
+        (Format::Tsv, _) => Kind::Tsv,
+        (Format::Ndjson, _) => Kind::Ndjson,
+        (Format::Json, _) => Kind::Json,
+        (Format::Parquet, _) => Kind::Parquet,
+        (Format::Arrow, _) => Kind::Arrow,
+        (Format::Avro, _) => Kind::Avro,
+        (Format::Text, _) => Kind::Text,
+        (Format::Regex, _) => Kind::Regex,
+        (Format::Fixed, _) => Kind::Fixed,
+        (Format::Excel, _) => Kind::Excel,
+        (Format::Auto, said) => said?,
     };
     let magic = match format {
         Format::Auto => Magic::Heeded,
@@ -191,11 +223,20 @@ mod tests {
             ("a.parquet", Kind::Parquet, Compression::None),
             ("a.pq.gz", Kind::Parquet, Compression::Gzip),
             ("a.feather", Kind::Arrow, Compression::None),
+            ("a.avro", Kind::Avro, Compression::None),
             ("a.csv.bz2", Kind::Csv, Compression::Bzip2),
             ("a.csv.xz", Kind::Csv, Compression::Xz),
             ("a.csv.lz4", Kind::Csv, Compression::Lz4),
             ("a.csv.sz", Kind::Csv, Compression::Snappy),
             ("a.csv.snappy", Kind::Csv, Compression::Snappy),
+            ("a.xlsx", Kind::Excel, Compression::None),
+            ("a.zip", Kind::Zip, Compression::None),
+            ("a.tar", Kind::Tar, Compression::None),
+            ("a.tar.gz", Kind::Tar, Compression::Gzip),
+            ("a.TGZ", Kind::Tar, Compression::Gzip),
+            ("a.tar.zst", Kind::Tar, Compression::Zstd),
+            ("a.tar.bz2", Kind::Tar, Compression::Bzip2),
+            ("a.tar.xz", Kind::Tar, Compression::Xz),
         ] {
             let magic = Magic::Heeded;
             let expected = Some(Recognised {
@@ -225,5 +266,7 @@ mod tests {
         assert_eq!(plain, Some((Kind::Csv, Compression::None)));
         let packed = recognise("dump.log.gz", Format::Ndjson).map(|r| (r.kind, r.compression));
         assert_eq!(packed, Some((Kind::Ndjson, Compression::Gzip)));
+        let archive = recognise("logs.tar.gz", Format::Csv).map(|r| (r.kind, r.compression));
+        assert_eq!(archive, Some((Kind::Tar, Compression::Gzip)));
     }
 }

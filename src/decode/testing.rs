@@ -8,7 +8,7 @@ use arrow::datatypes::DataType;
 
 use super::cast::cast_array;
 use super::{Bytes, Compression, DecodeError, Decoded, Kind, Magic, Recognised, decode, sniff};
-use crate::config::Dialect;
+use crate::config::{Definition, Dialect};
 use crate::model::Shape;
 
 pub(super) fn plain(kind: Kind) -> Recognised {
@@ -25,7 +25,7 @@ pub(super) fn run(
     how: Recognised,
     shape: &Shape,
 ) -> (Result<Decoded, DecodeError>, Vec<RecordBatch>) {
-    run_in(bytes, how, &Dialect::default(), shape)
+    run_by(bytes, how, &Definition::default(), shape)
 }
 
 /// The same for a dialect of CSV.
@@ -35,12 +35,30 @@ pub(super) fn run_in(
     dialect: &Dialect,
     shape: &Shape,
 ) -> (Result<Decoded, DecodeError>, Vec<RecordBatch>) {
+    run_by(bytes, how, &in_dialect(dialect), shape)
+}
+
+/// A definition that says nothing but how CSV is written.
+pub(super) fn in_dialect(dialect: &Dialect) -> Definition {
+    Definition {
+        csv: dialect.clone(),
+        ..Definition::default()
+    }
+}
+
+/// The same for any definition.
+pub(super) fn run_by(
+    bytes: &[u8],
+    how: Recognised,
+    definition: &Definition,
+    shape: &Shape,
+) -> (Result<Decoded, DecodeError>, Vec<RecordBatch>) {
     let mut batches = Vec::new();
     let mut stream = bytes;
     let result = decode(
         Bytes::Stream(&mut stream),
         how,
-        dialect,
+        definition,
         shape,
         &mut |batch| {
             batches.push(batch);
@@ -52,7 +70,7 @@ pub(super) fn run_in(
 
 pub(super) fn guess(bytes: &[u8], how: Recognised) -> Result<Shape, DecodeError> {
     let mut stream = bytes;
-    sniff(Bytes::Stream(&mut stream), how, &Dialect::default())
+    sniff(Bytes::Stream(&mut stream), how, &Definition::default())
 }
 
 /// What a file holds, found by decoding it under nothing.

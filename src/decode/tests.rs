@@ -11,7 +11,7 @@ use arrow::ipc::CompressionType;
 use proptest::prelude::*;
 
 use super::parquet::tests::{sample, written};
-use super::testing::{Drip, cells, grid, guess, observe, plain, run};
+use super::testing::{Drip, cells, grid, guess, plain, run, run_by};
 use super::*;
 use crate::schema::{canonical, classify, fits, join_shapes, join_types, written_type};
 
@@ -21,7 +21,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn packed(bytes: &[u8], compression: Compression) -> Vec<u8> {
+pub(super) fn packed(bytes: &[u8], compression: Compression) -> Vec<u8> {
     match compression {
         Compression::None => bytes.to_vec(),
         Compression::Gzip => gzip(bytes),
@@ -55,7 +55,7 @@ const COMPRESSED: [Compression; 6] = [
     Compression::Snappy,
 ];
 
-const EVERY: [Compression; 7] = [
+pub(super) const EVERY: [Compression; 7] = [
     Compression::None,
     Compression::Gzip,
     Compression::Zstd,
@@ -161,7 +161,7 @@ fn first_bytes_win_over_a_name_where_the_format_is_told_by_the_name() {
 
             how.kind = Kind::Parquet;
             let file: Arc<dyn ReadAt> = Arc::new(packed(&written(&sample(), 50), compression));
-            let guess = sniff(Bytes::Random(file), how, &Dialect::default());
+            let guess = sniff(Bytes::Random(file), how, &Definition::default());
             assert!(guess.is_ok(), "{compression} named {named}: {guess:?}");
         }
         let (result, _) = run(
@@ -230,7 +230,7 @@ fn a_read_that_fails_is_never_a_verdict_about_the_file() {
                 let result = decode(
                     Bytes::Stream(&mut input()),
                     how,
-                    &Dialect::default(),
+                    &Definition::default(),
                     &Shape::default(),
                     &mut |_| ControlFlow::Continue(()),
                 );
@@ -238,7 +238,7 @@ fn a_read_that_fails_is_never_a_verdict_about_the_file() {
                     panic!("{how:?}: {result:?}");
                 };
                 assert_eq!(error.kind(), fails);
-                let guess = sniff(Bytes::Stream(&mut input()), how, &Dialect::default());
+                let guess = sniff(Bytes::Stream(&mut input()), how, &Definition::default());
                 assert!(
                     matches!(guess, Err(DecodeError::Read(_))),
                     "{how:?}: {guess:?}"
@@ -273,7 +273,7 @@ fn a_parquet_file_that_cannot_be_read_is_not_corrupt() {
         let result = decode(
             Bytes::Random(file),
             plain(Kind::Parquet),
-            &Dialect::default(),
+            &Definition::default(),
             &shape,
             &mut |_| ControlFlow::Continue(()),
         );
@@ -288,7 +288,7 @@ fn the_receiver_can_break_off() {
         let result = decode(
             Bytes::Stream(&mut &*bytes),
             plain(kind),
-            &Dialect::default(),
+            &Definition::default(),
             &shape,
             &mut |_| ControlFlow::Break(()),
         );
@@ -401,7 +401,7 @@ fn type_of(value: &serde_json::Value) -> DataType {
     }
 }
 
-fn quick(cases: u32) -> ProptestConfig {
+pub(super) fn quick(cases: u32) -> ProptestConfig {
     ProptestConfig {
         failure_persistence: None,
         ..ProptestConfig::with_cases(cases)
@@ -490,17 +490,20 @@ proptest! {
     fn random_bytes_are_never_worse_than_malformed(
         bytes in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"\",\n\r{}[]:1a\\".to_vec())], 0..200)
     ) {
-        for kind in [Kind::Csv, Kind::Tsv, Kind::Ndjson, Kind::Json, Kind::Parquet, Kind::Arrow] {
+        for kind in [Kind::Csv, Kind::Tsv, Kind::Ndjson, Kind::Json, Kind::Parquet, Kind::Arrow, Kind::Avro, Kind::Tar, Kind::Zip, Kind::Excel] {
             for compression in EVERY {
                 survives(&bytes, how(kind, compression))?;
             }
+        }
+        for (kind, definition) in cuts() {
+            survives_by(&bytes, plain(kind), &definition)?;
         }
     }
 
     #[test]
     fn damaged_files_are_never_worse_than_malformed(
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
-        which in 0usize..7,
+        which in 0usize..11,
         from_end in any::<bool>(),
     ) {
         let (kind, bytes) = match which {
@@ -510,6 +513,10 @@ proptest! {
             3 => (Kind::Arrow, ipc::tests::written(&[ipc::tests::mixed()], None)),
             4 => (Kind::Arrow, ipc::tests::written(&[sample()], Some(CompressionType::ZSTD))),
             5 => (Kind::Arrow, ipc::tests::written(&[sample()], Some(CompressionType::LZ4_FRAME))),
+            6 => (Kind::Avro, avro::tests::sample()),
+            7 => (Kind::Tar, archive::tests::sample_tar()),
+            8 => (Kind::Zip, archive::tests::sample_zip()),
+            9 => (Kind::Excel, include_bytes!("../../fixtures/excel/types.xlsx").to_vec()),
             _ => (Kind::Parquet, written(&sample(), 50)),
         };
         for compression in EVERY {
@@ -525,12 +532,32 @@ proptest! {
     }
 }
 
+/// How lines may be cut.
+fn cuts() -> [(Kind, Definition); 2] {
+    [
+        (
+            Kind::Regex,
+            lines::tests::by_pattern("(?<a>[^,]*),?(?<b>.*)"),
+        ),
+        (Kind::Fixed, lines::tests::by_widths(&["a:3", ":1", "b:*"])),
+    ]
+}
+
 fn survives(bytes: &[u8], how: Recognised) -> Result<(), TestCaseError> {
-    let guess = guess(bytes, how).unwrap_or_default();
-    let observed = match observe(bytes, how) {
-        Ok(observed) => observed,
+    survives_by(bytes, how, &Definition::default())
+}
+
+fn survives_by(
+    bytes: &[u8],
+    how: Recognised,
+    definition: &Definition,
+) -> Result<(), TestCaseError> {
+    let guess = sniff(Bytes::Stream(&mut &*bytes), how, definition).unwrap_or_default();
+    let observed = match run_by(bytes, how, definition, &Shape::default()).0 {
+        Ok(decoded) => decoded.observed,
+        Err(DecodeError::Misfit { observed }) => observed,
         Err(DecodeError::Malformed(_)) => {
-            let again = run(bytes, how, &guess).0;
+            let again = run_by(bytes, how, definition, &guess).0;
             prop_assert!(
                 matches!(again, Err(DecodeError::Malformed(_))),
                 "{:?}",
@@ -540,7 +567,8 @@ fn survives(bytes: &[u8], how: Recognised) -> Result<(), TestCaseError> {
         }
         Err(error) => return Err(TestCaseError::fail(format!("{error:?}"))),
     };
-    let (result, batches) = run(bytes, how, &join_shapes(&guess, &observed));
+    let joined = join_shapes(&guess, &observed);
+    let (result, batches) = run_by(bytes, how, definition, &joined);
     let decoded = result.map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
     prop_assert_eq!(
         decoded.rows,

@@ -13,7 +13,7 @@ use arrow::datatypes::DataType;
 use super::batch::Gauge;
 use super::cast::cast_array;
 use super::typed::targets;
-use super::{DecodeError, Decoded, Emit, Malformed, RECORD_BYTES};
+use super::{Charset, DecodeError, Decoded, Emit, Malformed, RECORD_BYTES};
 use crate::model::{ByteSize, Column, Shape};
 
 const BUFFER_BYTES: usize = 128 << 10;
@@ -56,7 +56,7 @@ fn read(
     targets: &[&DataType],
     emit: &mut Emit<'_>,
 ) -> Result<u64, DecodeError> {
-    let mut input = BufReader::with_capacity(BUFFER_BYTES, input);
+    let mut text = TextLines::new(input, Charset::Utf8);
     let mut gauge = Gauge::default();
     let (mut lines, mut numbers) = (StringBuilder::new(), Int64Builder::new());
     let mut flush = |gauge: &mut Gauge, lines: &mut StringBuilder, numbers: &mut Int64Builder| {
@@ -69,20 +69,10 @@ fn read(
         });
         gauge.flush(columns, emit)
     };
-    let mut bytes = Vec::new();
-    for number in 1.. {
-        bytes.clear();
-        let count = (&mut input)
-            .take(RECORD_BYTES as u64 + 1)
-            .read_until(b'\n', &mut bytes)
-            .map_err(DecodeError::Read)?;
-        if count == 0 {
-            break;
-        }
-        let text = text_of(&bytes, number)?;
-        lines.append_value(text);
+    while let Some((number, line)) = text.next()? {
+        lines.append_value(line);
         numbers.append_value(i64::try_from(number).unwrap_or(i64::MAX));
-        if gauge.add_row(bytes.len(), 2) {
+        if gauge.add_row(line.len(), 2) {
             flush(&mut gauge, &mut lines, &mut numbers)?;
         }
     }
@@ -90,21 +80,65 @@ fn read(
     Ok(gauge.emitted())
 }
 
-/// Returns a line without its end.
-fn text_of(line: &[u8], number: u64) -> Result<&str, Malformed> {
-    if line.len() > RECORD_BYTES {
-        return Err(Malformed::RecordTooLarge {
-            line: number,
-            limit: ByteSize(RECORD_BYTES as u64),
-        });
+/// The lines of a text, with their numbers.
+pub(super) struct TextLines<'a> {
+    input: BufReader<&'a mut dyn Read>,
+    /// What the text was in before it became UTF-8.
+    charset: Charset,
+    bytes: Vec<u8>,
+    number: u64,
+}
+
+impl<'a> TextLines<'a> {
+    /// Starts at the beginning of `input`, which is a text in UTF-8 that was in `charset`.
+    pub(super) fn new(input: &'a mut dyn Read, charset: Charset) -> Self {
+        Self {
+            input: BufReader::with_capacity(BUFFER_BYTES, input),
+            charset,
+            bytes: Vec::new(),
+            number: 0,
+        }
     }
-    let line = match line.strip_prefix(BOM) {
-        Some(rest) if number == 1 => rest,
-        _ => line,
-    };
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    std::str::from_utf8(line).map_err(|_| Malformed::NotUtf8 { line: number })
+
+    /// Returns the next line without its end, and its number.
+    pub(super) fn next(&mut self) -> Result<Option<(u64, &str)>, DecodeError> {
+        if !self.skip()? {
+            return Ok(None);
+        }
+        let line = match self.bytes.strip_prefix(BOM) {
+            Some(rest) if self.number == 1 => rest,
+            _ => &self.bytes,
+        };
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let (number, charset) = (self.number, self.charset);
+        let text = std::str::from_utf8(line).map_err(|_| match charset {
+            Charset::Utf8 => Malformed::NotUtf8 { line: number },
+            _ => Malformed::NotText {
+                line: number,
+                charset,
+            },
+        })?;
+        Ok(Some((number, text)))
+    }
+
+    /// Reads the next line, whatever is in it, and tells whether there is one.
+    pub(super) fn skip(&mut self) -> Result<bool, DecodeError> {
+        self.bytes.clear();
+        let count = (&mut self.input)
+            .take(RECORD_BYTES as u64 + 1)
+            .read_until(b'\n', &mut self.bytes)
+            .map_err(DecodeError::Read)?;
+        self.number += u64::from(count > 0);
+        if count > RECORD_BYTES {
+            return Err(Malformed::RecordTooLarge {
+                line: self.number,
+                limit: ByteSize(RECORD_BYTES as u64),
+            }
+            .into());
+        }
+        Ok(count > 0)
+    }
 }
 
 #[cfg(test)]

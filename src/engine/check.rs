@@ -72,7 +72,7 @@ pub fn check_file(
                 path,
                 expected: &expected,
                 how,
-                dialect: &definition.csv,
+                definition,
                 contract: contract.as_ref(),
             };
             read(source, &file, &known)

@@ -120,7 +120,7 @@ pub(super) fn forecast(
             path,
             expected,
             how,
-            dialect: &definition.csv,
+            definition,
             contract: contract.as_ref(),
         };
         forecast.looked_at += 1;

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 
 use arrow::record_batch::RecordBatch;
 
-use crate::config::Dialect;
+use crate::config::Definition;
 use crate::decode::{self, Admission, Bytes, DecodeError, Decoded, Recognised, Unfit};
 use crate::model::{Carried, ContentHash, Fingerprint, Shape, SourcePath};
 use crate::schema::{Contract, type_text};
@@ -46,7 +46,7 @@ pub(super) struct ToRead<'a> {
     pub(super) path: &'a SourcePath,
     pub(super) expected: &'a Fingerprint,
     pub(super) how: Recognised,
-    pub(super) dialect: &'a Dialect,
+    pub(super) definition: &'a Definition,
     /// The columns that are declared, where some are.
     pub(super) contract: Option<&'a Contract>,
 }
@@ -71,7 +71,7 @@ pub(super) fn sniff(source: &dyn Source, file: &ToRead<'_>) -> Option<Shape> {
     } else {
         Bytes::Stream(&mut *input)
     };
-    decode::sniff(bytes, file.how, file.dialect).ok()
+    decode::sniff(bytes, file.how, file.definition).ok()
 }
 
 /// Reads the whole file under `shape`, handing its rows to `emit` as the contract admits them. Where there is one, `shape`
@@ -104,7 +104,7 @@ fn try_read(
         let hash = hash_rest(file.path, &mut *input, blake3::Hasher::new(), size)?;
         let bytes = Bytes::Random(input.random_access().map_err(failed)?);
         (
-            decode::decode(bytes, file.how, file.dialect, shape, emit),
+            decode::decode(bytes, file.how, file.definition, shape, emit),
             hash,
         )
     } else {
@@ -112,7 +112,13 @@ fn try_read(
             inner: &mut *input,
             hasher: blake3::Hasher::new(),
         };
-        let decoded = decode::decode(Bytes::Stream(&mut tee), file.how, file.dialect, shape, emit);
+        let decoded = decode::decode(
+            Bytes::Stream(&mut tee),
+            file.how,
+            file.definition,
+            shape,
+            emit,
+        );
         if matches!(decoded, Err(DecodeError::Stopped)) {
             return Ok(Reading::Stopped);
         }
@@ -160,7 +166,7 @@ impl<'a> Entrance<'a> {
         Self {
             file,
             admission: contract
-                .map(|contract| Admission::of_file(contract, file.how.kind, file.dialect)),
+                .map(|contract| Admission::of_file(contract, file.how.kind, &file.definition.csv)),
             fault: None,
         }
     }
@@ -208,7 +214,7 @@ impl<'a> Entrance<'a> {
     fn place(&self, source: &dyn Source, unfit: &Unfit) -> Option<decode::Place> {
         let mut input = source.open(self.file.path).ok()?;
         let bytes = Bytes::Stream(&mut *input);
-        decode::place_of(bytes, self.file.how, self.file.dialect, unfit.row?).ok()
+        decode::place_of(bytes, self.file.how, self.file.definition, unfit.row?).ok()
     }
 
     fn admitted(&self, decoded: Decoded) -> Decoded {

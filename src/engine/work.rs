@@ -186,7 +186,7 @@ impl<'a> Building<'a> {
             path: &member.path,
             expected: &read.expected,
             how: read.how,
-            dialect: &self.order.definition.csv,
+            definition: &self.order.definition,
             contract: self.contract.as_ref(),
         }
     }

@@ -42,14 +42,14 @@ pub(super) struct Fault {
 
 impl Fault {
     /// Passes `error` on, and keeps it if it is a true failure of the input.
-    fn note(&self, error: io::Error) -> io::Error {
+    pub(in crate::decode) fn note(&self, error: io::Error) -> io::Error {
         let kind = error.kind();
         self.own.replace(Some(error));
         io::Error::from(kind)
     }
 
     /// Keeps what is wrong with the bytes, for an error that cannot say it.
-    fn convict(&self, malformed: Malformed) -> io::Error {
+    pub(in crate::decode) fn convict(&self, malformed: Malformed) -> io::Error {
         self.verdict.replace(Some(malformed));
         io::Error::from(io::ErrorKind::InvalidData)
     }

@@ -46,7 +46,7 @@ pub(super) fn recognise(head: &[u8], asked: Encoding) -> (Charset, usize) {
 }
 
 /// Opens a text behind its byte order mark.
-pub(super) fn open<'a>(
+pub(in crate::decode) fn open<'a>(
     input: &'a mut dyn Read,
     asked: Encoding,
 ) -> Result<(Charset, Box<dyn Read + 'a>), DecodeError> {

@@ -6,7 +6,7 @@
 
 mod decimal;
 mod detect;
-mod encoding;
+pub(super) mod encoding;
 mod records;
 mod splitter;
 
@@ -53,14 +53,7 @@ pub(super) fn decode(
     let mut records = Records::new(&mut text, charset, dialect)?;
     let mut table = Table::new(dialect);
     table.read(&mut records, Some(shape), emit)?;
-    let observed = table.observed();
-    match table.mode {
-        Mode::Observe => Err(DecodeError::Misfit { observed }),
-        Mode::Build => Ok(Decoded {
-            rows: table.gauge.emitted(),
-            observed,
-        }),
-    }
+    table.finish(emit)
 }
 
 /// Returns the line in which the row begins, counted from 0, if there are so many.
@@ -97,7 +90,8 @@ struct TextColumn {
     builder: Leaf,
 }
 
-struct Table<'a> {
+/// Gathers rows of texts, and the types that they have.
+pub(super) struct Table<'a> {
     dialect: &'a Dialect,
     mode: Mode,
     columns: Vec<TextColumn>,
@@ -105,7 +99,7 @@ struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    fn new(dialect: &'a Dialect) -> Self {
+    pub(super) fn new(dialect: &'a Dialect) -> Self {
         Self {
             dialect,
             mode: Mode::default(),
@@ -159,17 +153,30 @@ impl<'a> Table<'a> {
             } else {
                 self.take_special_row(records)?;
             }
-            let complete = self
-                .gauge
-                .add_row(records.record_bytes(), self.columns.len());
-            if complete && self.mode == Mode::Build {
-                self.flush(emit)?;
-            }
+            self.end_row(records.record_bytes(), emit)?;
         }
-        if self.mode == Mode::Build {
+        Ok(())
+    }
+
+    /// Counts a row, all of whose values were taken from so many bytes.
+    #[inline]
+    pub(super) fn end_row(&mut self, bytes: usize, emit: &mut Emit<'_>) -> Result<(), DecodeError> {
+        let complete = self.gauge.add_row(bytes, self.columns.len());
+        if complete && self.mode == Mode::Build {
             self.flush(emit)?;
         }
         Ok(())
+    }
+
+    /// Hands out the last rows, and returns what came of all.
+    pub(super) fn finish(mut self, emit: &mut Emit<'_>) -> Result<Decoded, DecodeError> {
+        let observed = self.observed();
+        if self.mode == Mode::Observe {
+            return Err(DecodeError::Misfit { observed });
+        }
+        self.flush(emit)?;
+        let rows = self.gauge.emitted();
+        Ok(Decoded { rows, observed })
     }
 
     /// Takes the first record, and with it the columns.
@@ -181,6 +188,12 @@ impl<'a> Table<'a> {
             }));
         }
         let names = self.names(records)?;
+        self.set_columns(names, shape);
+        Ok(())
+    }
+
+    /// Begins columns of these names, of the types that `shape` has for them.
+    pub(super) fn set_columns(&mut self, names: Vec<String>, shape: Option<&Shape>) {
         let expected = shape.map(|shape| {
             let types = shape
                 .columns
@@ -205,7 +218,6 @@ impl<'a> Table<'a> {
         if self.mode == Mode::Build {
             self.columns.iter_mut().for_each(TextColumn::trust_builder);
         }
-        Ok(())
     }
 
     /// Returns the columns' names, of which there are as many as fields in the first record.
@@ -272,23 +284,26 @@ impl<'a> Table<'a> {
 
     /// Takes a row in which more than the empty field is null, or commas are in numbers.
     fn take_special_row(&mut self, records: &Records<'_>) -> Result<(), DecodeError> {
-        let dialect = self.dialect;
         let width = self.columns.len();
         for (at, text) in records.fields()?.take(width).enumerate() {
-            let text = text?;
-            let number = match dialect.decimal {
-                Decimal::Comma => decimal::read(text),
-                Decimal::Point => Number::Same,
-            };
-            if dialect.null.iter().any(|null| null == text) {
-                self.take_value(at, "");
-            } else if number == Number::Same {
-                self.take_value(at, text);
-            } else {
-                self.take_number(at, text, &number);
-            }
+            self.take_text(at, text?);
         }
         Ok(())
+    }
+
+    /// Takes a value of a row, whatever the dialect.
+    pub(super) fn take_text(&mut self, at: usize, text: &str) {
+        let number = match self.dialect.decimal {
+            Decimal::Comma => decimal::read(text),
+            Decimal::Point => Number::Same,
+        };
+        if self.dialect.null.iter().any(|null| null == text) {
+            self.take_value(at, "");
+        } else if number == Number::Same {
+            self.take_value(at, text);
+        } else {
+            self.take_number(at, text, &number);
+        }
     }
 
     #[inline]
@@ -305,6 +320,20 @@ impl<'a> Table<'a> {
             self.stop_building();
             self.columns[at].observe(text);
         }
+    }
+
+    /// Takes a value that is text, whatever it looks like.
+    pub(super) fn take_string(&mut self, at: usize, text: &str) {
+        if text.is_empty() || self.dialect.null.iter().any(|null| null == text) {
+            self.take_value(at, "");
+        } else {
+            self.take_number(at, text, &Number::Pointed);
+        }
+    }
+
+    /// Returns the number of columns.
+    pub(super) fn width(&self) -> usize {
+        self.columns.len()
     }
 
     /// Takes what is a number only, or no number at all, because of the decimal comma.
@@ -344,7 +373,7 @@ impl<'a> Table<'a> {
         self.gauge.flush(columns, emit)
     }
 
-    fn observed(&self) -> Shape {
+    pub(super) fn observed(&self) -> Shape {
         Shape {
             columns: self
                 .columns
@@ -379,7 +408,7 @@ impl TextColumn {
 }
 
 /// Returns unique, non-empty names for the columns of a header.
-fn column_names(header: &[&str]) -> Vec<String> {
+pub(super) fn column_names(header: &[&str]) -> Vec<String> {
     let named = header.iter().enumerate().map(|(at, name)| {
         if name.is_empty() {
             format!("column_{}", at + 1)

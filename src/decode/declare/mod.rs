@@ -119,7 +119,7 @@ impl fmt::Display for Place {
 /// written; `unit` has the types of the columns that are not declared.
 #[must_use]
 pub fn raw_shape(contract: &Contract, kind: Kind, own: &Shape, unit: &Shape) -> Shape {
-    let keeps_types = matches!(kind, Kind::Parquet | Kind::Arrow);
+    let keeps_types = matches!(kind, Kind::Parquet | Kind::Arrow | Kind::Avro | Kind::Excel);
     let evolves = contract.policy == SchemaPolicy::Evolve;
     // Files may be wide: looking for each name from the front would be quadratic.
     let known = unit.columns.iter().filter(|_| evolves);
@@ -158,7 +158,7 @@ impl<'c> Admission<'c> {
     #[must_use]
     pub fn of_file(contract: &'c Contract, kind: Kind, dialect: &Dialect) -> Self {
         let decimal = match kind {
-            Kind::Csv | Kind::Tsv => dialect.decimal,
+            Kind::Csv | Kind::Tsv | Kind::Regex | Kind::Fixed => dialect.decimal,
             _ => Decimal::Point,
         };
         Self::new(contract, Origin::File, decimal)

@@ -8,6 +8,7 @@ use arrow::array::{
 use arrow::datatypes::{Int64Type, TimeUnit};
 
 use super::*;
+use crate::config::Definition;
 use crate::decode::testing::{grid, plain};
 use crate::decode::{Bytes, DecodeError, decode, place_of, sniff};
 use crate::schema::{Declared, SchemaRules, parse_type};
@@ -30,18 +31,18 @@ fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
 /// What a text of a file comes to: columns by name, rows as text, and why it does not fit.
 fn read(text: &str, kind: Kind, contract: &Contract) -> (Vec<Vec<String>>, Option<String>) {
     let how = plain(kind);
-    let dialect = Dialect::default();
+    let definition = Definition::default();
     let mut stream = text.as_bytes();
-    let mut own = sniff(Bytes::Stream(&mut stream), how, &dialect).unwrap();
+    let mut own = sniff(Bytes::Stream(&mut stream), how, &definition).unwrap();
     loop {
         let shape = raw_shape(contract, kind, &own, &contract.admitted(&own));
-        let mut admission = Admission::of_file(contract, kind, &dialect);
+        let mut admission = Admission::of_file(contract, kind, &definition.csv);
         let mut batches = Vec::new();
         let mut stream = text.as_bytes();
         let decoded = decode(
             Bytes::Stream(&mut stream),
             how,
-            &dialect,
+            &definition,
             &shape,
             &mut |batch| {
                 batches.push(admission.admit(&batch).unwrap());
@@ -53,7 +54,7 @@ fn read(text: &str, kind: Kind, contract: &Contract) -> (Vec<Vec<String>>, Optio
                 let reason = admission.unfit().map(|unfit| {
                     let mut stream = text.as_bytes();
                     let place = unfit.row.map(|row| {
-                        place_of(Bytes::Stream(&mut stream), how, &dialect, row).unwrap()
+                        place_of(Bytes::Stream(&mut stream), how, &definition, row).unwrap()
                     });
                     unfit.reason(&decoded.observed, place.as_ref())
                 });

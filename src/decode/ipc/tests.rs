@@ -145,7 +145,7 @@ fn a_read_that_fails_within_a_message_is_not_the_files_fault() {
         let result = decode(
             Bytes::Stream(&mut input),
             plain(Kind::Arrow),
-            &crate::config::Dialect::default(),
+            &crate::config::Definition::default(),
             &Shape::default(),
             &mut |_| ControlFlow::Continue(()),
         );

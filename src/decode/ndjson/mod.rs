@@ -206,4 +206,6 @@ impl<'s> Table<'s> {
 }
 
 #[cfg(test)]
+mod suite;
+#[cfg(test)]
 mod tests;

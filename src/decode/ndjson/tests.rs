@@ -402,7 +402,7 @@ fn json_may_come_in_pieces_of_any_size() {
         let decoded = decode(
             Bytes::Stream(&mut input),
             plain(Kind::Json),
-            &crate::config::Dialect::default(),
+            &crate::config::Definition::default(),
             &shape,
             &mut |_| ControlFlow::Continue(()),
         );

@@ -205,6 +205,7 @@ fn a_settings_file_is_written_read_and_shown() {
     hidden = false                           # default
     follow_symlinks = false                  # default
     settle = "[TIME]"                            # default
+    sheet = ""                               # default
 
     [csv]
     delimiter = "auto"                       # default
@@ -218,6 +219,11 @@ fn a_settings_file_is_written_read_and_shown() {
     trailing_delimiter = false               # default
     encoding = "auto"                        # default
     decimal_comma = false                    # default
+
+    [lines]
+    pattern = ""                             # default
+    unmatched = "refuse"                     # default
+    widths = []                              # default
 
     [schema]
     policy = "evolve"                        # default
@@ -249,7 +255,7 @@ fn a_settings_file_is_written_read_and_shown() {
     [source]
     # The directory that holds the files; relative to this file.
     path = "in"
-    # How bytes become rows: auto (by extension), csv, tsv, ndjson, json, parquet, arrow or text.
+    # How bytes become rows: auto (by extension), csv, tsv, ndjson, json, parquet, arrow, avro, text, regex, fixed or excel.
     #format = "auto"
     # Take only these: globs such as "*.csv" or "{dt}/*.csv", whose {dt} becomes a partition.
     #include = []
@@ -261,6 +267,8 @@ fn a_settings_file_is_written_read_and_shown() {
     #follow_symlinks = false
     # Leave a file for the next run until nobody has written to it for this long.
     #settle = "2s"
+    # The sheet of Excel workbooks; the first when not set.
+    #sheet = ""
 
     # How CSV and TSV files are written.
     [csv]
@@ -286,6 +294,15 @@ fn a_settings_file_is_written_read_and_shown() {
     #encoding = "auto"
     # 1,5 is a number and 1.5 is text, instead of the other way round.
     #decimal_comma = false
+
+    # How lines become columns, with the formats regex and fixed. Null tokens, comments and the like are those of [csv].
+    [lines]
+    # A regular expression for whole lines whose named groups, (?<name>…), are the columns; or combined, common or syslog.
+    #pattern = ""
+    # Lines that the pattern does not match: refuse the file, or skip the lines.
+    #unmatched = "refuse"
+    # Columns of fixed width, as "name:10"; "name:*" is the rest of the line, and ":3" are characters that nobody wants.
+    #widths = []
 
     # Which columns there are, and what becomes of the rest.
     [schema]

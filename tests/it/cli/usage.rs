@@ -264,7 +264,7 @@ fn an_unknown_format_is_told_with_the_known_ones() {
     exit code 2
     -- stderr
     error: invalid value 'xml' for '--format <FORMAT>'
-      [possible values: auto, csv, tsv, ndjson, json, parquet, arrow, text]
+      [possible values: auto, csv, tsv, ndjson, json, parquet, arrow, avro, text, regex, fixed, excel]
 
     For more information, try '--help'.
     ");

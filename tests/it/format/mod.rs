@@ -2,6 +2,7 @@
 
 mod dialects;
 mod loaded;
+mod logs;
 mod many;
 mod nested;
 mod readers;

@@ -3,6 +3,7 @@
     readers.py parquet FILE TARGET      FILE against the outputs, by pyarrow and by DuckDB, and the statistics
     readers.py csv DIRECTORY TARGET     all CSV files below DIRECTORY against the outputs, by pyarrow and by DuckDB
     readers.py ndjson FILE TARGET       FILE against the outputs, by DuckDB
+    readers.py avro FILE TARGET         FILE as fastavro reads it against the outputs as pyarrow does
     readers.py sql QUERY                what DuckDB says to QUERY
     readers.py footers TARGET           statistics of every column chunk against its values, by pyarrow
 
@@ -10,11 +11,13 @@ Ends with 1 and the difference where there is one, else prints how many rows wer
 """
 
 import collections
+import datetime
 import glob
 import pathlib
 import sys
 
 import duckdb
+import fastavro
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
@@ -94,6 +97,34 @@ def ndjson(source, target):
     same("duckdb", duck_rows(read), duck_rows(target_query(target)))
 
 
+def plain(value, kind):
+    """A value as both readers have it, of a column that is written with the Arrow type `kind`."""
+    if value is None:
+        return None
+    if pa.types.is_timestamp(kind):
+        return value if isinstance(value, int) else value.replace(tzinfo=datetime.timezone.utc)
+    if pa.types.is_map(kind):
+        return {key: plain(one, kind.item_type) for key, one in dict(value).items()}
+    if pa.types.is_list(kind):
+        return [plain(one, kind.value_type) for one in value]
+    if pa.types.is_string(kind):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    return value
+
+
+def avro(source, target):
+    written = [pq.read_table(path, partitioning=None) for path in outputs(target)]
+    schema = written[0].schema
+    for at, field in enumerate(schema):
+        if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
+            # Python's instants have no nanoseconds; fastavro gives the number as well.
+            written = [table.set_column(at, field.name, table[field.name].cast(pa.int64())) for table in written]
+    rows = lambda found: collections.Counter(
+        repr([(field.name, plain(row[field.name], field.type)) for field in schema]) for row in found)
+    with open(source, "rb") as file:
+        same("fastavro", rows(fastavro.reader(file)), rows(row for table in written for row in table.to_pylist()))
+
+
 def footers(target):
     for path in outputs(target):
         file = pq.ParquetFile(path)
@@ -128,4 +159,4 @@ def sql(query):
 
 
 if __name__ == "__main__":
-    {"parquet": parquet, "csv": csv, "ndjson": ndjson, "footers": footers, "sql": sql}[sys.argv[1]](*sys.argv[2:])
+    {"parquet": parquet, "csv": csv, "ndjson": ndjson, "avro": avro, "footers": footers, "sql": sql}[sys.argv[1]](*sys.argv[2:])

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::loaded::parquet_fixtures;
-use crate::support::program::Sandbox;
+use crate::support::program::{Sandbox, fixtures};
 
 #[test]
 #[ignore = "needs pyarrow and duckdb; .ci/run installs them"]
@@ -112,4 +112,22 @@ fn the_query_of_the_readme_finds_the_flights_of_the_tour() {
         read(&sandbox, "sql", &[&sql]),
         "2013-01-01 842\n2013-01-02 943\n2013-01-03 914\n2013-01-04 915\n"
     );
+}
+
+#[test]
+#[ignore = "needs pyarrow and fastavro; .ci/run installs them"]
+fn another_reader_finds_the_rows_that_fastavro_wrote() {
+    for (name, rows) in [
+        ("types", 5),
+        ("weather-null", 52),
+        ("weather-snappy", 52),
+        ("weather-zstandard", 52),
+    ] {
+        let sandbox = Sandbox::new();
+        let path = fixtures().join("avro").join(format!("{name}.avro"));
+        sandbox.write("in/a.avro", fs::read(path).unwrap());
+        sandbox.succeed(&["run", "in", "out"]);
+        let read = read(&sandbox, "avro", &["in/a.avro", "out"]);
+        assert_eq!(read, format!("fastavro {rows}\n"), "{name}");
+    }
 }

@@ -6,7 +6,7 @@ use arrow::datatypes::DataType;
 use proptest::prelude::*;
 
 use crate::config::{Decimal, Dialect, Encoding, Header, Mark, TrailingDelimiter};
-use crate::decode::testing::{Drip, cells, grid, plain, run_in};
+use crate::decode::testing::{Drip, cells, grid, in_dialect, plain, run_in};
 use crate::decode::{Bytes, Charset, DecodeError, Kind, Malformed, decode, sniff};
 use crate::model::Shape;
 
@@ -35,7 +35,12 @@ fn observed_in(text: &[u8], kind: Kind, dialect: &Dialect) -> Result<Shape, Malf
 fn table_of(text: impl AsRef<[u8]>, dialect: &Dialect) -> Vec<Vec<String>> {
     let text = text.as_ref();
     let shape = observed_in(text, Kind::Csv, dialect).unwrap();
-    let guess = sniff(Bytes::Stream(&mut &*text), plain(Kind::Csv), dialect).unwrap();
+    let guess = sniff(
+        Bytes::Stream(&mut &*text),
+        plain(Kind::Csv),
+        &in_dialect(dialect),
+    )
+    .unwrap();
     assert_eq!(guess, shape);
     let (result, batches) = run_in(text, plain(Kind::Csv), dialect, &shape);
     assert_eq!(result.unwrap().observed, shape);
@@ -678,7 +683,7 @@ proptest! {
         texts.columns.iter_mut().for_each(|column| column.data_type = DataType::Utf8);
         let mut drip = Drip { bytes: &bytes, piece, fails: None };
         let mut batches = Vec::new();
-        let decoded = decode(Bytes::Stream(&mut drip), plain(Kind::Csv), dialect, &texts, &mut |batch| {
+        let decoded = decode(Bytes::Stream(&mut drip), plain(Kind::Csv), &in_dialect(dialect), &texts, &mut |batch| {
             batches.push(batch);
             ControlFlow::Continue(())
         });

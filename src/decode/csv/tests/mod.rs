@@ -5,7 +5,7 @@ mod spectrum;
 
 use arrow::datatypes::{DataType, TimeUnit};
 
-use crate::config::Dialect;
+use crate::config::Definition;
 use crate::decode::testing::{Drip, grid, guess, observe, plain, run};
 use crate::decode::{Bytes, DecodeError, Kind, Malformed, decode};
 use crate::model::Shape;
@@ -247,7 +247,7 @@ fn the_pieces_in_which_bytes_arrive_make_no_difference() {
         decode(
             Bytes::Stream(&mut drip),
             plain(Kind::Csv),
-            &Dialect::default(),
+            &Definition::default(),
             &shape,
             &mut emit,
         )

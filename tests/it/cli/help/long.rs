@@ -108,7 +108,8 @@ fn long_help_of_run() {
 
               Default: auto, which goes by the extension of each file and leaves unknown ones out.
 
-              [possible values: auto, csv, tsv, ndjson, json, parquet, arrow, text]
+              [possible values: auto, csv, tsv, ndjson, json, parquet, arrow, avro, text, regex, fixed,
+              excel]
 
           --include <GLOB>
               Take only files that match GLOB; may be repeated
@@ -138,6 +139,12 @@ fn long_help_of_run() {
 
               Set it to 0 where files appear whole, for example by a rename. Default: 2s. Example:
               --settle [TIME]
+
+          --sheet <NAME>
+              Read the sheet NAME of Excel workbooks
+
+              Default: the first. A workbook without such a sheet is set aside. Example: --sheet 'Q1
+              2026'
 
     CSV and TSV:
           --delimiter <CHAR>
@@ -204,6 +211,29 @@ fn long_help_of_run() {
 
               A comma is then detected as the delimiter only in a header without ; tab and |. Numbers
               with separators of thousands stay text.
+
+    Lines of text:
+          --pattern <REGEX>
+              Cut lines by REGEX, with --format regex
+
+              It must match the whole line, and its named groups, `(?<name>…)`, are the columns. Or one
+              of the words combined, common (access logs of Apache and Nginx) and syslog (RFC 5424 and
+              RFC 3164). Values get types as those of CSV do; --null, --comment, --skip-lines,
+              --encoding and --decimal-comma count as well. Example: --pattern combined
+
+          --unmatched <POLICY>
+              Say what becomes of a line that the pattern does not match
+
+              Default: refuse, which sets the file aside and tells the line. skip leaves such lines out.
+
+              [possible values: refuse, skip]
+
+          --widths <NAME:N[,NAME:N]>
+              Cut lines at these widths, with --format fixed
+
+              In characters, from left to right; blanks around a value do not count. NAME:* is the rest
+              of the line, and :N are characters that nobody wants. Example: --widths
+              id:8,name:20,:2,note:*
 
     Schema:
           --schema-policy <POLICY>
@@ -397,6 +427,29 @@ fn long_help_of_plan() {
               A comma is then detected as the delimiter only in a header without ; tab and |. Numbers
               with separators of thousands stay text.
 
+    Lines of text:
+          --pattern <REGEX>
+              Cut lines by REGEX, with --format regex
+
+              It must match the whole line, and its named groups, `(?<name>…)`, are the columns. Or one
+              of the words combined, common (access logs of Apache and Nginx) and syslog (RFC 5424 and
+              RFC 3164). Values get types as those of CSV do; --null, --comment, --skip-lines,
+              --encoding and --decimal-comma count as well. Example: --pattern combined
+
+          --unmatched <POLICY>
+              Say what becomes of a line that the pattern does not match
+
+              Default: refuse, which sets the file aside and tells the line. skip leaves such lines out.
+
+              [possible values: refuse, skip]
+
+          --widths <NAME:N[,NAME:N]>
+              Cut lines at these widths, with --format fixed
+
+              In characters, from left to right; blanks around a value do not count. NAME:* is the rest
+              of the line, and :N are characters that nobody wants. Example: --widths
+              id:8,name:20,:2,note:*
+
     Every option can also be set in strandline.toml (`strandline init` writes one) or as a variable such
     as STRANDLINE_FORMAT. A flag wins over a variable, a variable over the file. ./strandline.toml is
     read where no SOURCE and no TARGET is given.
@@ -563,7 +616,8 @@ fn long_help_of_verify() {
 
               Default: auto, which goes by the extension of each file and leaves unknown ones out.
 
-              [possible values: auto, csv, tsv, ndjson, json, parquet, arrow, text]
+              [possible values: auto, csv, tsv, ndjson, json, parquet, arrow, avro, text, regex, fixed,
+              excel]
 
           --include <GLOB>
               Take only files that match GLOB; may be repeated
@@ -593,6 +647,12 @@ fn long_help_of_verify() {
 
               Set it to 0 where files appear whole, for example by a rename. Default: 2s. Example:
               --settle [TIME]
+
+          --sheet <NAME>
+              Read the sheet NAME of Excel workbooks
+
+              Default: the first. A workbook without such a sheet is set aside. Example: --sheet 'Q1
+              2026'
     "#);
 }
 
@@ -862,6 +922,29 @@ fn long_help_of_config_show() {
 
               A comma is then detected as the delimiter only in a header without ; tab and |. Numbers
               with separators of thousands stay text.
+
+    Lines of text:
+          --pattern <REGEX>
+              Cut lines by REGEX, with --format regex
+
+              It must match the whole line, and its named groups, `(?<name>…)`, are the columns. Or one
+              of the words combined, common (access logs of Apache and Nginx) and syslog (RFC 5424 and
+              RFC 3164). Values get types as those of CSV do; --null, --comment, --skip-lines,
+              --encoding and --decimal-comma count as well. Example: --pattern combined
+
+          --unmatched <POLICY>
+              Say what becomes of a line that the pattern does not match
+
+              Default: refuse, which sets the file aside and tells the line. skip leaves such lines out.
+
+              [possible values: refuse, skip]
+
+          --widths <NAME:N[,NAME:N]>
+              Cut lines at these widths, with --format fixed
+
+              In characters, from left to right; blanks around a value do not count. NAME:* is the rest
+              of the line, and :N are characters that nobody wants. Example: --widths
+              id:8,name:20,:2,note:*
 
     Every option can also be set in strandline.toml (`strandline init` writes one) or as a variable such
     as STRANDLINE_FORMAT. A flag wins over a variable, a variable over the file. ./strandline.toml is

@@ -56,13 +56,14 @@ fn short_help_of_run() {
 
     Inputs:
           --format <FORMAT>           Read files as this format [possible values: auto, csv, tsv,
-                                      ndjson, json, parquet, arrow, text]
+                                      ndjson, json, parquet, arrow, avro, text, regex, fixed, excel]
           --include <GLOB>            Take only files that match GLOB; may be repeated
           --exclude <GLOB>            Leave out files and directories that match GLOB; may be repeated
           --hidden[=<BOOL>]           Also take names that begin with "." or "_"
           --follow-symlinks[=<BOOL>]  Follow symbolic links
           --settle <DUR>              Leave a file for the next run until nobody has written to it for
                                       DUR
+          --sheet <NAME>              Read the sheet NAME of Excel workbooks
 
     CSV and TSV:
           --delimiter <CHAR>             Take CHAR for what separates the fields of a CSV file
@@ -77,6 +78,12 @@ fn short_help_of_run() {
           --encoding <ENCODING>          Read bytes as this encoding [possible values: auto, utf-8,
                                          utf-16, latin1, windows-1252]
           --decimal-comma[=<BOOL>]       Take 1,5 for a number and 1.5 for text
+
+    Lines of text:
+          --pattern <REGEX>           Cut lines by REGEX, with --format regex
+          --unmatched <POLICY>        Say what becomes of a line that the pattern does not match
+                                      [possible values: refuse, skip]
+          --widths <NAME:N[,NAME:N]>  Cut lines at these widths, with --format fixed
 
     Schema:
           --schema-policy <POLICY>       Choose what becomes of what is not as declared [possible
@@ -136,6 +143,12 @@ fn short_help_of_plan() {
           --encoding <ENCODING>          Read bytes as this encoding [possible values: auto, utf-8,
                                          utf-16, latin1, windows-1252]
           --decimal-comma[=<BOOL>]       Take 1,5 for a number and 1.5 for text
+
+    Lines of text:
+          --pattern <REGEX>           Cut lines by REGEX, with --format regex
+          --unmatched <POLICY>        Say what becomes of a line that the pattern does not match
+                                      [possible values: refuse, skip]
+          --widths <NAME:N[,NAME:N]>  Cut lines at these widths, with --format fixed
     ");
 }
 
@@ -235,13 +248,14 @@ fn short_help_of_verify() {
 
     Inputs:
           --format <FORMAT>           Read files as this format [possible values: auto, csv, tsv,
-                                      ndjson, json, parquet, arrow, text]
+                                      ndjson, json, parquet, arrow, avro, text, regex, fixed, excel]
           --include <GLOB>            Take only files that match GLOB; may be repeated
           --exclude <GLOB>            Leave out files and directories that match GLOB; may be repeated
           --hidden[=<BOOL>]           Also take names that begin with "." or "_"
           --follow-symlinks[=<BOOL>]  Follow symbolic links
           --settle <DUR>              Leave a file for the next run until nobody has written to it for
                                       DUR
+          --sheet <NAME>              Read the sheet NAME of Excel workbooks
     "#);
 }
 
@@ -395,6 +409,12 @@ fn short_help_of_config_show() {
           --encoding <ENCODING>          Read bytes as this encoding [possible values: auto, utf-8,
                                          utf-16, latin1, windows-1252]
           --decimal-comma[=<BOOL>]       Take 1,5 for a number and 1.5 for text
+
+    Lines of text:
+          --pattern <REGEX>           Cut lines by REGEX, with --format regex
+          --unmatched <POLICY>        Say what becomes of a line that the pattern does not match
+                                      [possible values: refuse, skip]
+          --widths <NAME:N[,NAME:N]>  Cut lines at these widths, with --format fixed
     ");
 }
 

@@ -1,0 +1,267 @@
+//! Tar: headers of 512 bytes, each followed by its member's bytes, padded to as many.
+//!
+//! Long names come as members of their own before the one that they name: GNU's (`L`) or those of pax (`x`), which
+//! can also tell a size. Two blocks of zeros are the end, and an archive without them is cut off.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use super::{Members, corrupt, in_member};
+use crate::decode::compression::Fault;
+use crate::decode::{Bytes, DecodeError, Kind, Malformed};
+
+const BLOCK_BYTES: usize = 512;
+const BUFFER_BYTES: usize = 128 << 10;
+/// Bytes of a name or of what pax says about a member, at most.
+const ASIDE_BYTES: u64 = 1 << 20;
+
+/// Hands the members of an archive to `members`, in the order in which they stand.
+pub(in crate::decode) fn read(
+    input: &mut dyn Read,
+    members: &mut dyn Members,
+) -> Result<(), DecodeError> {
+    let mut input = BufReader::with_capacity(BUFFER_BYTES, input);
+    let mut about = About::default();
+    while let Some(header) = Header::read(&mut input)? {
+        let size = about.size.unwrap_or(header.size);
+        match header.kind {
+            b'L' => about.name = Some(text(&aside(&mut input, header.size)?)),
+            b'x' => about.take(&aside(&mut input, header.size)?)?,
+            b'0' | b'7' | 0 | b'S' => {
+                let name = about.name.take().unwrap_or(header.name);
+                let is_sparse = header.kind == b'S' || about.is_sparse;
+                about = About::default();
+                // Before the format had directories, a slash at the end made one.
+                if name.ends_with('/') || !members.wants(&name)? {
+                    skip(&mut input, padded(size))?;
+                    continue;
+                }
+                if is_sparse {
+                    return Err(in_member(&name, corrupt(Kind::Tar, "it is sparse")).into());
+                }
+                if member(&mut input, &name, size, members)?.is_break() {
+                    return Ok(());
+                }
+            }
+            b'g' | b'K' => skip(&mut input, padded(header.size))?,
+            // Links and the like have no bytes, whatever their size says of what they lead to.
+            b'1'..=b'6' => about = About::default(),
+            _ => {
+                about = About::default();
+                skip(&mut input, padded(size))?;
+            }
+        }
+    }
+    nothing_but_zeros(&mut input)
+}
+
+fn member(
+    input: &mut dyn Read,
+    name: &str,
+    size: u64,
+    members: &mut dyn Members,
+) -> Result<std::ops::ControlFlow<()>, DecodeError> {
+    let fault = Fault::default();
+    let mut bytes = MemberBytes {
+        input: &mut *input,
+        left: size,
+        fault: &fault,
+    };
+    let flow = members.take(name, Bytes::Stream(&mut bytes), &fault)?;
+    let left = bytes.left;
+    if flow.is_continue() {
+        skip(input, left + (padded(size) - size))?;
+    }
+    Ok(flow)
+}
+
+/// The bytes of one member.
+struct MemberBytes<'a> {
+    input: &'a mut dyn Read,
+    left: u64,
+    fault: &'a Fault,
+}
+
+impl Read for MemberBytes<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        if most == 0 {
+            return Ok(0);
+        }
+        let count = self.input.read(&mut buffer[..most])?;
+        if count == 0 {
+            return Err(self.fault.convict(cut()));
+        }
+        self.left -= count as u64;
+        Ok(count)
+    }
+}
+
+/// What members of their own say about the one behind them.
+#[derive(Default)]
+struct About {
+    name: Option<String>,
+    size: Option<u64>,
+    is_sparse: bool,
+}
+
+impl About {
+    /// Takes the records of pax: a length, a blank, `key=value` and a line end each.
+    fn take(&mut self, mut records: &[u8]) -> Result<(), Malformed> {
+        let ill = || corrupt(Kind::Tar, "what pax says about a member is not well formed");
+        while !records.is_empty() {
+            let blank = records
+                .iter()
+                .position(|byte| *byte == b' ')
+                .ok_or_else(ill)?;
+            let length = std::str::from_utf8(&records[..blank]).ok();
+            let length: usize = length.and_then(|text| text.parse().ok()).ok_or_else(ill)?;
+            let record = records.get(blank + 1..length).ok_or_else(ill)?;
+            let record = record.strip_suffix(b"\n").ok_or_else(ill)?;
+            records = &records[length..];
+            let equals = record
+                .iter()
+                .position(|byte| *byte == b'=')
+                .ok_or_else(ill)?;
+            let value = &record[equals + 1..];
+            match &record[..equals] {
+                b"path" => self.name = Some(text(value)),
+                b"size" => {
+                    let size = std::str::from_utf8(value)
+                        .ok()
+                        .and_then(|text| text.parse().ok());
+                    self.size = Some(size.ok_or_else(ill)?);
+                }
+                key if key.starts_with(b"GNU.sparse") => self.is_sparse = true,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Header {
+    name: String,
+    size: u64,
+    kind: u8,
+}
+
+impl Header {
+    /// Reads the next header; `None` at the end mark.
+    fn read(input: &mut dyn Read) -> Result<Option<Self>, DecodeError> {
+        let block = block(input)?;
+        if block == [0; BLOCK_BYTES] {
+            if self::block(input)? == [0; BLOCK_BYTES] {
+                return Ok(None);
+            }
+            return Err(corrupt(Kind::Tar, "a block of zeros stands among its members").into());
+        }
+        let sum: u64 = block
+            .iter()
+            .enumerate()
+            .map(|(at, byte)| {
+                u64::from(if (148..156).contains(&at) {
+                    b' '
+                } else {
+                    *byte
+                })
+            })
+            .sum();
+        if number(&block[148..156]) != Some(sum) {
+            return Err(corrupt(Kind::Tar, "a header has a wrong checksum").into());
+        }
+        let size = number(&block[124..136]);
+        let size =
+            size.ok_or_else(|| corrupt(Kind::Tar, "a member has a size that is no number"))?;
+        let mut name = text(&block[..100]);
+        let prefix = text(&block[345..500]);
+        if block[257..263] == *b"ustar\0" && !prefix.is_empty() {
+            name = format!("{prefix}/{name}");
+        }
+        let kind = block[156];
+        Ok(Some(Self { name, size, kind }))
+    }
+}
+
+/// Reads a number: octal digits among blanks and zeros, or, for very large ones, binary behind a set bit.
+fn number(field: &[u8]) -> Option<u64> {
+    if let [0x80, digits @ ..] = field {
+        let mut value = 0_u64;
+        for digit in digits {
+            value = value.checked_mul(256)? + u64::from(*digit);
+        }
+        // What is added to it later must not run over.
+        return Some(value).filter(|value| *value < 1 << 62);
+    }
+    let text = std::str::from_utf8(field).ok()?;
+    let digits = text.trim_matches([' ', '\0']);
+    if digits.is_empty() {
+        return Some(0);
+    }
+    u64::from_str_radix(digits, 8).ok()
+}
+
+/// Returns a text that ends where a zero stands.
+fn text(field: &[u8]) -> String {
+    let end = field.iter().position(|byte| *byte == 0);
+    String::from_utf8_lossy(&field[..end.unwrap_or(field.len())]).into_owned()
+}
+
+fn block(input: &mut dyn Read) -> Result<[u8; BLOCK_BYTES], DecodeError> {
+    let bytes = exactly(input, BLOCK_BYTES as u64)?;
+    let mut block = [0; BLOCK_BYTES];
+    block.copy_from_slice(&bytes);
+    Ok(block)
+}
+
+/// Reads what a member says about the next one.
+fn aside(input: &mut dyn Read, size: u64) -> Result<Vec<u8>, DecodeError> {
+    if size > ASIDE_BYTES {
+        return Err(corrupt(Kind::Tar, "what it says about a member is too large").into());
+    }
+    let bytes = exactly(input, size)?;
+    skip(input, padded(size) - size)?;
+    Ok(bytes)
+}
+
+fn exactly(input: &mut dyn Read, count: u64) -> Result<Vec<u8>, DecodeError> {
+    let mut bytes = Vec::new();
+    input
+        .take(count)
+        .read_to_end(&mut bytes)
+        .map_err(DecodeError::Read)?;
+    if (bytes.len() as u64) < count {
+        return Err(cut().into());
+    }
+    Ok(bytes)
+}
+
+fn skip(input: &mut dyn Read, count: u64) -> Result<(), DecodeError> {
+    let skipped = io::copy(&mut input.take(count), &mut io::sink()).map_err(DecodeError::Read)?;
+    if skipped < count {
+        return Err(cut().into());
+    }
+    Ok(())
+}
+
+/// Reads on to the end, which a decompressor wants to see, too.
+fn nothing_but_zeros(input: &mut dyn BufRead) -> Result<(), DecodeError> {
+    loop {
+        let bytes = input.fill_buf().map_err(DecodeError::Read)?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if bytes.iter().any(|byte| *byte != 0) {
+            return Err(corrupt(Kind::Tar, "something else follows its end").into());
+        }
+        let count = bytes.len();
+        input.consume(count);
+    }
+}
+
+fn padded(size: u64) -> u64 {
+    size.saturating_add(BLOCK_BYTES as u64 - 1) / BLOCK_BYTES as u64 * BLOCK_BYTES as u64
+}
+
+fn cut() -> Malformed {
+    corrupt(Kind::Tar, "it is cut off")
+}

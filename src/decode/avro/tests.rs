@@ -1,0 +1,365 @@
+use std::io::Write as _;
+
+use arrow::datatypes::DataType;
+
+use super::*;
+use crate::decode::MAX_COLUMNS;
+use crate::decode::testing::{grid, guess, observe, plain, run};
+
+const SYNC: &[u8; 16] = b"sixteen bytes ok";
+
+/// Writes a number as Avro does.
+fn long(value: i64) -> Vec<u8> {
+    let mut rest = (value << 1 ^ value >> 63).cast_unsigned();
+    let mut bytes = Vec::new();
+    while rest >= 0x80 {
+        bytes.push(u8::try_from(rest & 0x7f).unwrap() | 0x80);
+        rest >>= 7;
+    }
+    bytes.push(u8::try_from(rest).unwrap());
+    bytes
+}
+
+fn text(text: &str) -> Vec<u8> {
+    [
+        long(i64::try_from(text.len()).unwrap()),
+        text.as_bytes().to_vec(),
+    ]
+    .concat()
+}
+
+/// Returns a container of these blocks: the number of rows that each claims, and its bytes.
+fn container(schema: &str, codec: &str, blocks: &[(i64, Vec<u8>)]) -> Vec<u8> {
+    let mut bytes = block::MAGIC.to_vec();
+    let entries = [
+        text("avro.schema"),
+        text(schema),
+        text("avro.codec"),
+        text(codec),
+    ];
+    bytes.extend([long(2), entries.concat(), long(0), SYNC.to_vec()].concat());
+    for (rows, block) in blocks {
+        let size = i64::try_from(block.len()).unwrap();
+        bytes.extend([long(*rows), long(size), block.clone(), SYNC.to_vec()].concat());
+    }
+    bytes
+}
+
+/// A file with lists, maps, unions and records, in three blocks.
+pub(in crate::decode) fn sample() -> Vec<u8> {
+    let schema = r#"{"type":"record","name":"r","fields":[{"name":"a","type":["null","long"]},
+        {"name":"b","type":{"type":"array","items":["string","boolean"]}},
+        {"name":"c","type":{"type":"map","values":{"type":"record","name":"s","fields":[{"name":"d","type":"double"}]}}}]}"#;
+    let row = [
+        long(1),
+        long(-7),
+        long(2),
+        long(0),
+        text("x\u{e9}"),
+        long(1),
+        vec![1],
+        long(0),
+        long(-1),
+        long(9),
+        text("k"),
+        1.5_f64.to_le_bytes().to_vec(),
+        long(0),
+    ]
+    .concat();
+    let empty = [long(0), long(0), long(0)].concat();
+    container(
+        schema,
+        "null",
+        &[
+            (1, row.clone()),
+            (2, [row, empty.clone()].concat()),
+            (1, empty),
+        ],
+    )
+}
+
+/// A row of four columns.
+type Line<'a> = (i64, Option<f64>, Option<&'a str>, Option<bool>);
+
+/// A file with these rows, in blocks of two, deflated.
+pub(in crate::decode) fn table_of(rows: &[Line<'_>]) -> Vec<u8> {
+    let schema = r#"{"type":"record","name":"r","fields":[{"name":"id","type":"long"},{"name":"x","type":["null","double"]},
+        {"name":"s","type":["string","null"]},{"name":"b","type":["null","boolean"]}]}"#;
+    let blocks = rows.chunks(2).map(|rows| {
+        let mut block = Vec::new();
+        for (id, x, s, b) in rows {
+            block.extend(long(*id));
+            block.extend(x.map_or(long(0), |x| [long(1), x.to_le_bytes().to_vec()].concat()));
+            block.extend(s.map_or(long(1), |s| [long(0), text(s)].concat()));
+            block.extend(b.map_or(long(0), |b| [long(1), vec![u8::from(b)]].concat()));
+        }
+        let mut encoder =
+            flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(&block).unwrap();
+        (
+            i64::try_from(rows.len()).unwrap(),
+            encoder.finish().unwrap(),
+        )
+    });
+    container(schema, "deflate", &blocks.collect::<Vec<_>>())
+}
+
+fn malformed(bytes: &[u8]) -> String {
+    match observe(bytes, plain(Kind::Avro)) {
+        Err(DecodeError::Malformed(malformed)) => malformed.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn table(bytes: &[u8]) -> (Shape, Vec<Vec<String>>) {
+    let how = plain(Kind::Avro);
+    let shape = observe(bytes, how).unwrap();
+    assert_eq!(guess(bytes, how).unwrap(), shape);
+    let (result, batches) = run(bytes, how, &shape);
+    assert_eq!(result.unwrap().observed, shape);
+    (shape, grid(&batches))
+}
+
+#[test]
+fn nested_values_and_unions_are_read() {
+    let (shape, rows) = table(&sample());
+    let list = DataType::List(Field::new_list_field(DataType::Utf8, true).into());
+    assert_eq!(shape.type_of("a"), Some(&DataType::Int64));
+    assert_eq!(shape.type_of("b"), Some(&list));
+    let full = ["-7", r#"["xé","true"]"#, r#"{"k":{"d":1.5}}"#];
+    let empty = ["-", "[]", "{}"];
+    assert_eq!(rows, [full, full, empty, empty]);
+}
+
+#[test]
+fn a_union_becomes_what_its_branches_join_to() {
+    let record = |name: &str, field: &str, kind: &str| {
+        format!(
+            r#"{{"type":"record","name":"{name}","fields":[{{"name":"{field}","type":"{kind}"}}]}}"#
+        )
+    };
+    let (one, two) = (record("one", "x", "int"), record("two", "y", "string"));
+    for (schema, block, expected) in [
+        (
+            r#"["int","long"]"#.to_owned(),
+            vec![long(0), long(5), long(1), long(6)],
+            vec!["5", "6"],
+        ),
+        (
+            r#"["int","double","null"]"#.to_owned(),
+            vec![long(0), long(5), long(2)],
+            vec!["5.0", "-"],
+        ),
+        (
+            r#"["string","long"]"#.to_owned(),
+            vec![long(0), text("a"), long(1), long(6)],
+            vec!["a", "6"],
+        ),
+        (
+            r#"["null"]"#.to_owned(),
+            vec![long(0), long(0)],
+            vec!["-", "-"],
+        ),
+        (
+            format!("[{one},{two}]"),
+            vec![long(0), long(5), long(1), text("z")],
+            vec![r#"{"x":5,"y":null}"#, r#"{"x":null,"y":"z"}"#],
+        ),
+    ] {
+        let (shape, rows) = table(&container(&schema, "null", &[(2, block.concat())]));
+        assert_eq!(shape.columns[0].name, "value");
+        assert_eq!(rows.concat(), expected, "{schema}");
+    }
+}
+
+#[test]
+fn schemas_that_no_table_can_hold_are_refused() {
+    let nested = |levels: usize| {
+        let (open, close) = (r#"{"type":"array","items":"#, "}");
+        format!("{}\"int\"{}", open.repeat(levels), close.repeat(levels))
+    };
+    // Each record holds the one before it twice.
+    let mut doubled =
+        r#"{"type":"record","name":"r0","fields":[{"name":"a","type":"int"}]}"#.to_owned();
+    for level in 1..20 {
+        let before = level - 1;
+        doubled = format!(
+            r#"{{"type":"record","name":"r{level}","fields":[{{"name":"a","type":{doubled}}},{{"name":"b","type":"r{before}"}}]}}"#
+        );
+    }
+    for (schema, expected) in [
+        (
+            r#"{"type":"record","name":"a.r","fields":[{"name":"x","type":["null",{"type":"array","items":"r"}]}]}"#.to_owned(),
+            "the record a.r contains itself".to_owned(),
+        ),
+        (nested(41), "nested more than 40 levels deep".to_owned()),
+        (doubled, format!("more than {MAX_COLUMNS} values")),
+        (r#"{"type":"record","name":"r","fields":[{"name":"x","type":"int"},{"name":"x","type":"int"}]}"#.to_owned(),
+            "two fields called \"x\"".to_owned()),
+        (r#"{"type":"fixed","name":"f","size":0}"#.to_owned(), "fixed to a size".to_owned()),
+        (r#"[["int"]]"#.to_owned(), "a union lies directly within a union".to_owned()),
+        ("\"unheard\"".to_owned(), "unknown type \"unheard\"".to_owned()),
+        ("{".to_owned(), "the schema is no JSON".to_owned()),
+    ] {
+        let told = malformed(&container(&schema, "null", &[]));
+        assert!(told.contains(&expected), "{told}");
+    }
+    assert!(observe(&container(&nested(40), "null", &[]), plain(Kind::Avro)).is_ok());
+}
+
+#[test]
+fn a_file_that_is_cut_anywhere_tells_the_block() {
+    let bytes = sample();
+    let starts: Vec<usize> = (0..bytes.len())
+        .filter(|at| bytes[..*at].ends_with(SYNC))
+        .collect();
+    for len in 0..bytes.len() {
+        if starts.contains(&len) {
+            // Between two blocks nothing tells that another should come.
+            assert!(observe(&bytes[..len], plain(Kind::Avro)).is_ok());
+            continue;
+        }
+        let block = starts.iter().filter(|start| **start < len).count();
+        let expected = match block {
+            0 => "within its header".to_owned(),
+            block => format!("within block {block}"),
+        };
+        let told = malformed(&bytes[..len]);
+        assert!(told.ends_with(&expected), "{len}: {told}");
+    }
+}
+
+#[test]
+fn blocks_that_claim_what_they_lack_are_refused() {
+    let int = "\"int\"";
+    let array = |items: &str| format!(r#"{{"type":"array","items":"{items}"}}"#);
+    let wide = [0xff_u8; 10].to_vec();
+    for (schema, rows, block, expected) in [
+        (
+            int,
+            2,
+            long(1),
+            "block 1, row 2: the block ends within a value",
+        ),
+        (
+            int,
+            1,
+            long(1).repeat(2),
+            "block 1 has bytes behind its last row",
+        ),
+        (int, -1, long(1), "block 1 has fewer than no rows"),
+        (
+            int,
+            1,
+            long(1 << 40),
+            "row 1: a number is outside the range",
+        ),
+        (int, 1, wide, "row 1: a number has more than 64 bits"),
+        ("\"boolean\"", 1, vec![2], "a boolean is neither 0 nor 1"),
+        ("\"string\"", 1, vec![2, 0xff], "a text is not UTF-8"),
+        ("\"string\"", 1, long(-5), "a length is negative"),
+        (
+            "\"bytes\"",
+            1,
+            long(i64::MAX),
+            "the block ends within a value",
+        ),
+        (r#"["int"]"#, 1, long(1), "a union has no such branch"),
+        (
+            r#"{"type":"enum","name":"e","symbols":["a"]}"#,
+            1,
+            long(1),
+            "an enum has no such symbol",
+        ),
+        (
+            r#"{"type":"int","logicalType":"time-millis"}"#,
+            1,
+            long(86_400_000),
+            "outside the range",
+        ),
+        (
+            r#"{"type":"long","logicalType":"timestamp-millis"}"#,
+            1,
+            long(i64::MAX),
+            "outside the range",
+        ),
+        (
+            r#"{"type":"bytes","logicalType":"decimal","precision":2}"#,
+            1,
+            vec![2, 100],
+            "outside the range",
+        ),
+        (
+            "\"null\"",
+            i64::MAX,
+            Vec::new(),
+            "too many values without bytes",
+        ),
+        (
+            array("null").as_str(),
+            1,
+            long(i64::MAX),
+            "too many values without bytes",
+        ),
+        (
+            array("int").as_str(),
+            1,
+            [long(20 << 20), vec![0; 20 << 20]].concat(),
+            "more than 16777216 elements",
+        ),
+    ] {
+        let told = malformed(&container(schema, "null", &[(rows, block)]));
+        assert!(told.contains(expected), "{schema}: {told}");
+    }
+}
+
+#[test]
+fn blocks_that_expand_without_measure_are_refused() {
+    let zeros = vec![0_u8; 40 << 20];
+    let small = zstd::encode_all(zeros.as_slice(), 1).unwrap();
+    let rows = 40 << 20;
+    // Elements cost memory, rows do not; each block alone is within the limits.
+    let told = malformed(&container(
+        "\"boolean\"",
+        "zstandard",
+        &[(rows, small.clone()), (rows, small)],
+    ));
+    assert!(told.contains("expand to more than 1000 times"), "{told}");
+    let large = vec![0_u8; 65 << 20];
+    for (codec, packed) in [
+        ("zstandard", zstd::encode_all(large.as_slice(), 1).unwrap()),
+        ("deflate", {
+            let level = flate2::Compression::fast();
+            let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), level);
+            encoder.write_all(&large).unwrap();
+            encoder.finish().unwrap()
+        }),
+        (
+            "snappy",
+            [
+                snap::raw::Encoder::new().compress_vec(&large).unwrap(),
+                vec![0; 4],
+            ]
+            .concat(),
+        ),
+    ] {
+        let told = malformed(&container("\"boolean\"", codec, &[(1, packed)]));
+        assert!(
+            told.contains("block 1 is larger than 64MiB"),
+            "{codec}: {told}"
+        );
+    }
+    let told = malformed(&container("\"int\"", "lzo", &[]));
+    assert!(told.contains("by \"lzo\", which is unknown"), "{told}");
+}
+
+#[test]
+fn marks_and_checksums_are_checked() {
+    let packed = snap::raw::Encoder::new().compress_vec(&long(5)).unwrap();
+    let bytes = container("\"int\"", "snappy", &[(1, [packed, vec![0; 4]].concat())]);
+    assert!(malformed(&bytes).contains("block 1: the checksum is wrong"));
+    let mut bytes = container("\"int\"", "null", &[(1, long(5)), (1, long(6))]);
+    *bytes.last_mut().unwrap() ^= 1;
+    assert!(malformed(&bytes).contains("block 2 does not end in the mark of the file"));
+    assert!(malformed(b"Obj\x02").contains("does not begin like"));
+}
