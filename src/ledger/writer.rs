@@ -27,7 +27,7 @@ pub(super) const FILE: &str = "ledger.redb";
 const UNBORN: &str = "ledger.new";
 
 /// What the storage may keep of the file in memory.
-const CACHE_BYTES: usize = 8 << 20;
+const CACHE_BYTES: usize = 48 << 20;
 /// Below this length a file is not worth compacting.
 const SPARSE_BYTES: u64 = 4 << 20;
 /// Changing fewer than one row in so many leaves no space worth walking through the ledger for.
