@@ -20,13 +20,16 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use calamine::{Data, DataRef, ExcelDateTime, Reader as _, SheetType, Xlsx};
+use regex::bytes::Regex;
 
 use super::compression::{FREE_BYTES, MOST_EXPANSION};
 use super::csv::{Table, column_names};
 use super::typed::caught;
-use super::{DecodeError, Decoded, Emit, Kind, MAX_COLUMNS, MEMORY_BYTES, Malformed, archive};
+use super::{
+    DecodeError, Decoded, Emit, Kind, MAX_COLUMNS, MEMORY_BYTES, Malformed, RECORD_BYTES, archive,
+};
 use crate::config::{Definition, Dialect};
-use crate::model::{ReadAt, Shape};
+use crate::model::{ByteSize, ReadAt, Shape};
 
 /// Rows that are looked at for a guess.
 const SNIFFED_ROWS: u64 = 1000;
@@ -83,6 +86,8 @@ struct Sheet<'d> {
     first: Option<u32>,
     at: u32,
     fields: Vec<(u32, Field)>,
+    /// Bytes of their texts.
+    row_bytes: usize,
     /// What all parts of the workbook expand to, and what has come of it.
     size: u64,
     given: u64,
@@ -98,6 +103,7 @@ impl<'d> Sheet<'d> {
             first: None,
             at: 0,
             fields: Vec::new(),
+            row_bytes: 0,
             size: 0,
             given: 0,
         }
@@ -111,6 +117,7 @@ impl<'d> Sheet<'d> {
     ) -> Result<(), DecodeError> {
         let file: Arc<dyn ReadAt> = Arc::new(file);
         self.size = archive::measure(&file, MEMORY_BYTES)?;
+        check_shared_texts(&file)?;
         let bytes = whole(&*file)?;
         let mut book = caught(|| Xlsx::new(Cursor::new(bytes))).map_err(corrupt)?;
         let name = sheet_name(&book, definition.sheet.as_deref())?;
@@ -152,11 +159,19 @@ impl<'d> Sheet<'d> {
             let detail = format!("its texts expand to more than {MOST_EXPANSION} times their size");
             return Err(corrupt(detail));
         }
+        if let Field::Bare(text) | Field::Text(text) = &field {
+            self.row_bytes += text.len();
+        }
+        if self.row_bytes > RECORD_BYTES {
+            let limit = ByteSize(RECORD_BYTES as u64);
+            return Err(Malformed::RecordTooLarge { line: row, limit });
+        }
         self.fields.push((column, field));
         Ok(())
     }
 
     fn end_row(&mut self, emit: &mut Emit<'_>) -> Result<(), DecodeError> {
+        self.row_bytes = 0;
         let Some((leftmost, _)) = self.fields.first() else {
             return Ok(());
         };
@@ -203,6 +218,27 @@ impl<'d> Sheet<'d> {
         }
         column_names(&names)
     }
+}
+
+/// The reader makes room for as many shared texts as the workbook says that it has, before it has seen one.
+fn check_shared_texts(file: &Arc<dyn ReadAt>) -> Result<(), DecodeError> {
+    const NAME: &str = "sharedstrings.xml";
+    let said = Regex::new(r#"uniqueCount\s*=\s*["']\s*\+?([0-9]+)"#)
+        .map_err(|error| DecodeError::Read(std::io::Error::other(error)))?;
+    let wanted = |name: &str| name.to_ascii_lowercase().ends_with(NAME);
+    archive::look_into(file, &wanted, &mut |part| {
+        let counts = said.captures_iter(part).filter_map(|found| found.get(1));
+        for count in counts {
+            let count = std::str::from_utf8(count.as_bytes()).ok();
+            let count = count.and_then(|count| count.parse::<usize>().ok());
+            if count.is_none_or(|count| count > part.len()) {
+                return Err(corrupt(
+                    "it says that it has more texts than bytes".to_owned(),
+                ));
+            }
+        }
+        Ok(())
+    })
 }
 
 fn sheet_name(book: &Xlsx<Cursor<Vec<u8>>>, wanted: Option<&str>) -> Result<String, Malformed> {
@@ -331,6 +367,21 @@ mod tests {
 
     const HEAD: &str =
         r#"<row r="2"><c r="B2" t="str"><v>a</v></c><c r="C2" t="str"><v>b</v></c></row>"#;
+
+    #[test]
+    fn texts_that_are_only_said_to_be_there_make_no_room() {
+        let part = |count: &str| -> Result<(), DecodeError> {
+            let text = format!(r#"<sst count="1" uniqueCount = "{count}"><si><t>a</t></si></sst>"#);
+            let archive = archive_of(Kind::Zip, &[("xl/SharedStrings.xml", text.as_bytes())]);
+            let file: Arc<dyn ReadAt> = Arc::new(archive);
+            check_shared_texts(&file)
+        };
+        assert!(part("1").is_ok());
+        for count in ["1000000000000", "99999999999999999999999"] {
+            let refused = format!("{:?}", part(count).unwrap_err());
+            assert!(refused.contains("more texts than bytes"), "{refused}");
+        }
+    }
 
     #[test]
     fn cells_far_away_make_no_room() {

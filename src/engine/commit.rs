@@ -25,7 +25,7 @@ use super::edits::MemberEdits;
 use super::error::RunError;
 use super::growth::grow;
 use super::order::{Outcome, Receipt, StagedOutput, WorkOrder};
-use super::outcome::{Notes, Place, Seat};
+use super::outcome::{Columns, Notes, Place, Seat};
 use super::prepare::forget;
 use super::recover::is_whole;
 use crate::clock::Clock;
@@ -193,6 +193,11 @@ impl Committer<'_> {
                 path: &member.path,
                 seen: member.read.as_ref().map(|read| &read.expected),
                 origin: member.origin,
+                columns: if order.definition.schema.columns.is_empty() {
+                    Columns::Found
+                } else {
+                    Columns::Declared
+                },
             };
             if matches!(outcome, Outcome::Loaded(_))
                 && partition_dir(&self.partitions.of(&member.path)) != order.partition

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use arrow::record_batch::RecordBatch;
 
 use crate::config::Definition;
-use crate::decode::{self, Admission, Bytes, DecodeError, Decoded, Recognised, Unfit};
+use crate::decode::{self, Admission, Bytes, DecodeError, Decoded, Kind, Recognised, Unfit};
 use crate::model::{Carried, ContentHash, Fingerprint, Shape, SourcePath};
 use crate::schema::{Contract, type_text};
 use crate::source::{Input, ReadError, Source};
@@ -202,7 +202,13 @@ impl<'a> Entrance<'a> {
     }
 
     fn stranger(&self, own: &Shape) -> Option<String> {
-        let column = self.file.contract?.stranger(own)?;
+        let contract = self.file.contract?;
+        if matches!(self.file.how.kind, Kind::Tar | Kind::Zip) {
+            // Its members may be of any format, and declared columns are read by each format's own rules.
+            let reason = "an archive cannot be read where columns are declared: unpack it";
+            return Some(reason.to_owned());
+        }
+        let column = contract.stranger(own)?;
         let data_type = type_text(&column.data_type);
         Some(format!(
             "column {} ({data_type}) is not declared",

@@ -33,6 +33,16 @@ pub(super) struct Seat<'a> {
     pub(super) seen: Option<&'a Fingerprint>,
     /// The unit of which it is a member until it is loaded.
     pub(super) origin: Option<Origin>,
+    pub(super) columns: Columns,
+}
+
+/// Where the columns of a unit come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Columns {
+    /// The files have them.
+    Found,
+    /// The settings name some.
+    Declared,
 }
 
 /// Takes down what became of members.
@@ -86,6 +96,13 @@ impl Notes<'_> {
             Outcome::LeftOut(Trouble::Bad { version, reason }) => {
                 self.quarantine(seat, version, reason);
                 match seat.origin {
+                    // Where columns are declared, what the same bytes were loaded as before counts no more than in a
+                    // fresh run; the old unit, which is built next, has no such member any more.
+                    Some(Origin { version: old, .. })
+                        if seat.columns == Columns::Declared && old.hash == version.hash =>
+                    {
+                        self.record(seat, version, Standing::Quarantined, None);
+                    }
                     Some(Origin { unit, version: old }) => {
                         self.edits.edit(unit, seat.path, Edit::Carry(old));
                         self.record(seat, version, Standing::Outlived, Some(unit));

@@ -336,9 +336,8 @@ impl<'a> Building<'a> {
             Way::Read(read) => Ok(self.read(index, read, emit)),
             Way::Carry(carry) => {
                 let carried = self.carrier.carry(carry, schema, emit);
-                if matches!(&carried, Err(error) if error.is_unfit())
-                    && self.order.members[index].read.is_some()
-                {
+                let is_bad = matches!(self.known[index].trouble, Some(Trouble::Bad { .. }));
+                if is_bad && matches!(&carried, Err(error) if error.is_unfit()) {
                     // The source has its bytes, and those do not fit either.
                     self.known[index].is_outdated = true;
                     return Ok(false);

@@ -191,11 +191,13 @@ fn decimal_digits(bits: u32) -> i16 {
     }
 }
 
-/// Returns columns of these types as somebody would declare them who says nothing else.
+/// Returns columns of these types as somebody would declare them who says nothing else; of one that never held a value,
+/// nobody can say what it is.
 #[must_use]
 pub fn as_declared(shape: &crate::model::Shape) -> Vec<Declared> {
     let columns = shape.columns.iter();
     columns
+        .filter(|column| column.data_type != DataType::Null)
         .map(|column| Declared::new(&column.name, column.data_type.clone()))
         .collect()
 }

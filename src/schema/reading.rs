@@ -140,14 +140,14 @@ impl<'a> Reading<'a> {
         let mut parsed = Parsed::new();
         let items = self.format.as_ref()?.iter();
         chrono::format::parse(&mut parsed, text, items).ok()?;
-        let offset = parsed.offset().and_then(FixedOffset::east_opt);
         if parsed.timestamp().is_some() {
-            // Seconds since 1970 are an instant, whatever clocks show.
+            // Seconds since 1970 are an instant, whatever clocks show and however far from UTC.
             let utc = parsed.to_naive_datetime_with_offset(0).ok()?;
-            let offset = offset.or_else(|| FixedOffset::east_opt(0));
+            let offset = FixedOffset::east_opt(0);
             let time = Some(utc.time());
             return Some((utc.date(), Rest { time, offset }));
         }
+        let offset = parsed.offset().and_then(FixedOffset::east_opt);
         let day = parsed.to_naive_date().ok()?;
         let has_time = parsed.hour_div_12().is_some() || parsed.hour_mod_12().is_some();
         let time = match parsed.to_naive_time() {

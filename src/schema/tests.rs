@@ -6,7 +6,7 @@ use arrow_schema::{DataType, Field, TimeUnit};
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::Shape;
+use crate::model::{Column, Shape};
 
 const NAIVE: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 
@@ -327,4 +327,17 @@ proptest! {
         let (a, b) = (all[a], all[b]);
         prop_assert_eq!(a.join(b).data_type(), join_types(&a.data_type(), &b.data_type()));
     }
+}
+
+#[test]
+fn a_column_that_never_held_a_value_is_not_compared_with_what_is_declared() {
+    let shape = Shape {
+        columns: vec![Column {
+            name: "note".to_owned(),
+            data_type: DataType::Null,
+        }],
+    };
+    let now = [Declared::new("note", DataType::Utf8)];
+    assert_eq!(as_declared(&shape), []);
+    assert!(breaches(&as_declared(&shape), &now, Compatibility::Backward).is_empty());
 }

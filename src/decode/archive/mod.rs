@@ -28,7 +28,7 @@ use crate::model::{ByteSize, Shape};
 use crate::schema::join_shapes;
 
 pub(super) use tar::read as read_tar;
-pub(super) use zip::{measure, read as read_zip};
+pub(super) use zip::{look_into, measure, read as read_zip};
 
 /// Bytes of all members' names, at most.
 const NAMES_BYTES: usize = 16 << 20;

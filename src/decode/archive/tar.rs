@@ -128,7 +128,8 @@ impl About {
                 b"size" => {
                     let size = std::str::from_utf8(value)
                         .ok()
-                        .and_then(|text| text.parse().ok());
+                        .and_then(|text| text.parse().ok())
+                        .filter(|size| *size < 1 << 62);
                     self.size = Some(size.ok_or_else(ill)?);
                 }
                 key if key.starts_with(b"GNU.sparse") => self.is_sparse = true,

@@ -83,6 +83,31 @@ pub(in crate::decode) fn measure(file: &Arc<dyn ReadAt>, limit: u64) -> Result<u
     Ok(total)
 }
 
+/// Hands the members whose names are `wanted` to `look`, whole; all of them must have been [measured](measure) before.
+pub(in crate::decode) fn look_into(
+    file: &Arc<dyn ReadAt>,
+    wanted: &dyn Fn(&str) -> bool,
+    look: &mut dyn FnMut(&[u8]) -> Result<(), Malformed>,
+) -> Result<(), DecodeError> {
+    let (directory, base) = directory(&**file)?;
+    let mut rest = directory.as_slice();
+    while !rest.is_empty() {
+        let entry =
+            Entry::read(&mut rest).ok_or_else(|| ill("its directory is not well formed"))?;
+        if !wanted(&entry.name) {
+            continue;
+        }
+        let fault = Fault::default();
+        let mut bytes = Vec::new();
+        entry
+            .open(file, base, &fault)?
+            .read_to_end(&mut bytes)
+            .map_err(|error| super::judged(&entry.name, &fault, DecodeError::Read(error)))?;
+        look(&bytes)?;
+    }
+    Ok(())
+}
+
 /// Returns the directory, and how far the archive is from the file's beginning.
 fn directory(file: &dyn ReadAt) -> Result<(Vec<u8>, u64), DecodeError> {
     let tail_start = file.len().saturating_sub(TAIL_BYTES);

@@ -115,6 +115,7 @@ impl<'n> Column<'n> {
             }
             Self::Enum(builder, symbols) => {
                 let symbol = symbols.get(cursor.index()?).ok_or(Flaw::Symbol)?;
+                cursor.charge(symbol.len())?;
                 builder.append_value(symbol);
             }
             Self::Decimal128(values, size, precision, scale) => {

@@ -117,6 +117,7 @@ impl Table<'_> {
         for column in &mut self.columns {
             column.read(cursor)?;
         }
+        cursor.end_row()?;
         Ok(self.gauge.add_row(cursor.row_bytes(), self.values))
     }
 

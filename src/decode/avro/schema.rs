@@ -15,6 +15,10 @@ use crate::schema::{canonical, join_types};
 
 const DECIMAL128_DIGITS: u8 = 38;
 const DECIMAL256_DIGITS: u8 = 76;
+/// Bytes of a fixed value, at most: a null takes as much room.
+const WIDE: i32 = 1024;
+/// Bytes of names and symbols, each time that they are used, at most.
+const NAME_BYTES: usize = 16 << 20;
 
 /// One value of a row.
 #[derive(Debug)]
@@ -106,6 +110,7 @@ pub(super) fn parse(json: &[u8]) -> Result<Node, String> {
         names: HashMap::new(),
         open: Vec::new(),
         nodes: 0,
+        name_bytes: 0,
     };
     parser.node(&json, "", 0)
 }
@@ -116,9 +121,19 @@ struct Parser<'j> {
     /// The records that are being read.
     open: Vec<String>,
     nodes: usize,
+    name_bytes: usize,
 }
 
 impl<'j> Parser<'j> {
+    /// Counts a name, which is copied wherever it is used.
+    fn charge(&mut self, name: &str) -> Result<(), String> {
+        self.name_bytes += size_of::<String>() + name.len();
+        if self.name_bytes > NAME_BYTES {
+            return Err("the schema repeats too many names".to_owned());
+        }
+        Ok(())
+    }
+
     fn node(&mut self, json: &'j Value, space: &str, depth: usize) -> Result<Node, String> {
         self.nodes += 1;
         if self.nodes > MAX_COLUMNS {
@@ -223,9 +238,12 @@ impl<'j> Parser<'j> {
                     .iter()
                     .map(|symbol| symbol.as_str().map(str::to_owned));
                 let symbols: Option<Vec<String>> = symbols.collect();
-                symbols
-                    .map(Node::Enum)
-                    .ok_or_else(|| format!("a symbol of the enum {full} is no text"))
+                let symbols =
+                    symbols.ok_or_else(|| format!("a symbol of the enum {full} is no text"))?;
+                for symbol in &symbols {
+                    self.charge(symbol)?;
+                }
+                Ok(Node::Enum(symbols))
             }
             "fixed" => {
                 let size = object.get("size").and_then(Value::as_i64);
@@ -233,6 +251,9 @@ impl<'j> Parser<'j> {
                 let size = size.filter(|size| *size > 0);
                 let size =
                     size.ok_or_else(|| format!("{full} is fixed to a size that cannot be"))?;
+                if size > WIDE {
+                    return Err(format!("{full} is fixed to more than {WIDE} bytes"));
+                }
                 Ok(logical(object, Node::Fixed(size)))
             }
             _ => {
@@ -271,6 +292,7 @@ impl<'j> Parser<'j> {
                 .ok_or_else(|| format!("the field {name:?} has no type"))?;
             let node = self.node(kind, space, depth + 1)?;
             // Some writers put the logical type beside the name, where it means nothing.
+            self.charge(name)?;
             nodes.push((name.to_owned(), node));
         }
         Ok(Node::Record(nodes))

@@ -121,6 +121,56 @@ fn table(bytes: &[u8]) -> (Shape, Vec<Vec<String>>) {
 }
 
 #[test]
+fn lists_within_lists_and_maps_keep_their_own_counts() {
+    let longs = |values: &[i64]| {
+        values
+            .iter()
+            .flat_map(|value| long(*value))
+            .collect::<Vec<u8>>()
+    };
+    let schema = r#"{"type":"record","name":"r","fields":[
+        {"name":"a","type":{"type":"array","items":{"type":"array","items":"long"}}},
+        {"name":"m","type":{"type":"map","values":{"type":"array","items":"long"}}}]}"#;
+    let lists = longs(&[2, 3, 1, 2, 3, 0, 2, 4, 5, 0, 0]);
+    let map = [long(1), text("k"), longs(&[2, 6, 7, 0]), long(0)].concat();
+    let row = [lists, map].concat();
+    let bytes = container(schema, "null", &[(2, [row.clone(), row].concat())]);
+    let (_, rows) = table(&bytes);
+    assert_eq!(rows, vec![vec!["[[1,2,3],[4,5]]", r#"{"k":[6,7]}"#]; 2]);
+}
+
+#[test]
+fn a_stray_byte_does_not_make_rows_without_bytes_go_on_for_ever() {
+    for schema in [
+        r#""null""#,
+        r#"{"type":"record","name":"r","fields":[{"name":"a","type":"null"}]}"#,
+    ] {
+        let bytes = container(schema, "null", &[(i64::MAX, vec![0])]);
+        assert!(
+            malformed(&bytes).contains("values without bytes"),
+            "{schema}"
+        );
+    }
+}
+
+#[test]
+fn symbols_and_fixed_values_that_take_more_than_they_bring_are_refused() {
+    let symbol = "s".repeat(1 << 20);
+    let schema = format!(
+        r#"{{"type":"array","items":{{"type":"enum","name":"e","symbols":["{symbol}"]}}}}"#
+    );
+    let row = [long(100), vec![0; 100], long(0)].concat();
+    let schema =
+        format!(r#"{{"type":"record","name":"r","fields":[{{"name":"a","type":{schema}}}]}}"#);
+    assert!(malformed(&container(&schema, "null", &[(1, row)])).contains("row is too large"));
+    let wide = r#"{"type":"record","name":"r","fields":[{"name":"a","type":["null",{"type":"fixed","name":"f","size":2147483647}]}]}"#;
+    assert!(
+        malformed(&container(wide, "null", &[(1, vec![0])]))
+            .contains("fixed to more than 1024 bytes")
+    );
+}
+
+#[test]
 fn nested_values_and_unions_are_read() {
     let (shape, rows) = table(&sample());
     let list = DataType::List(Field::new_list_field(DataType::Utf8, true).into());

@@ -1,5 +1,7 @@
 //! The bytes of a block, value by value.
 
+use crate::decode::RECORD_BYTES;
+
 /// What is wrong with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Flaw {
@@ -30,6 +32,9 @@ pub(super) enum Flaw {
     /// More elements than a row may have.
     #[error("the row has more than {MOST_ELEMENTS} elements")]
     Elements,
+    /// More than a row may hold.
+    #[error("the row is too large")]
+    Large,
     /// Rows or elements that take no bytes, beyond all measure.
     #[error("there are too many values without bytes")]
     Hollow,
@@ -47,6 +52,7 @@ pub(super) struct Cursor<'b> {
     hollow: u64,
     row_start: usize,
     elements: usize,
+    charged: usize,
 }
 
 impl<'b> Cursor<'b> {
@@ -57,6 +63,7 @@ impl<'b> Cursor<'b> {
             hollow,
             row_start: bytes.len(),
             elements: 0,
+            charged: 0,
         }
     }
 
@@ -64,15 +71,30 @@ impl<'b> Cursor<'b> {
     pub(super) fn begin_row(&mut self) -> Result<(), Flaw> {
         self.row_start = self.rest.len();
         self.elements = 0;
-        if self.rest.is_empty() {
+        self.charged = 0;
+        Ok(())
+    }
+
+    /// Ends the row.
+    pub(super) fn end_row(&mut self) -> Result<(), Flaw> {
+        if self.rest.len() == self.row_start {
             self.count_hollow()?;
+        }
+        Ok(())
+    }
+
+    /// Adds what a value takes beside its bytes in the block.
+    pub(super) fn charge(&mut self, bytes: usize) -> Result<(), Flaw> {
+        self.charged += bytes;
+        if self.charged > RECORD_BYTES {
+            return Err(Flaw::Large);
         }
         Ok(())
     }
 
     /// Returns what the row takes so far.
     pub(super) fn row_bytes(&self) -> usize {
-        self.row_start - self.rest.len() + self.elements * ELEMENT_BYTES
+        self.row_start - self.rest.len() + self.elements * ELEMENT_BYTES + self.charged
     }
 
     pub(super) fn is_at_end(&self) -> bool {
@@ -84,7 +106,8 @@ impl<'b> Cursor<'b> {
         &mut self,
         mut read: impl FnMut(&mut Self) -> Result<(), Flaw>,
     ) -> Result<usize, Flaw> {
-        let before = self.elements;
+        // Those of elements within elements count for the limit, and not here.
+        let mut own = 0;
         loop {
             let count = self.long()?;
             if count < 0 {
@@ -92,10 +115,11 @@ impl<'b> Cursor<'b> {
                 self.long()?;
             }
             if count == 0 {
-                return Ok(self.elements - before);
+                return Ok(own);
             }
             for _ in 0..count.unsigned_abs() {
                 let left = self.rest.len();
+                own += 1;
                 self.elements += 1;
                 if self.elements > MOST_ELEMENTS {
                     return Err(Flaw::Elements);

@@ -78,7 +78,7 @@ impl<'c> Target<'c> {
     }
 
     fn cast(&self, given: &ArrayRef) -> Result<(ArrayRef, Vec<usize>), ArrowError> {
-        use DataType::{Binary, Null, Timestamp, Utf8};
+        use DataType::{Binary, FixedSizeBinary, Null, Timestamp, Utf8};
         let to = &self.column.data_type;
         let from = canonical(given.data_type());
         let given = &cast_array(given, &from)?;
@@ -87,6 +87,17 @@ impl<'c> Target<'c> {
             (Null, _) => Ok((cast_array(given, to)?, Vec::new())),
             (Utf8, Binary) => Ok((plain_cast(given, to)?, Vec::new())),
             (Binary, Utf8) => there_and_back(given, to),
+            (FixedSizeBinary(_), Binary) => Ok((plain_cast(given, to)?, Vec::new())),
+            // Bytes are read as the text that they are, not as the one that shows them.
+            (Binary | FixedSizeBinary(_), _) if *to != Utf8 => {
+                let bytes = plain_cast(given, &Binary)?;
+                let (texts, mut unfit) = there_and_back(&bytes, &Utf8)?;
+                let (read, misfits) =
+                    read_texts(texts.as_string(), to, &self.reading, Decimal::Point);
+                unfit.extend(misfits);
+                unfit.sort_unstable();
+                Ok((read, unfit))
+            }
             (Timestamp(unit, None), Timestamp(_, Some(_))) => {
                 let (shown, unfit) = there_and_back(given, &Timestamp(*unit, None))?;
                 self.in_zone(&shown, unfit)

@@ -209,6 +209,12 @@ fn formats_say_how_dates_and_times_are_written() {
         ),
         ("timestamp_utc", "%Y-%m-%d %H:%M", "2025-12-31 10:00", None),
         ("timestamp_utc", "%s", "1", Some("1970-01-01T00:00:01Z")),
+        (
+            "timestamp_utc",
+            "%s %z",
+            "1700000000 +0200",
+            Some("2023-11-14T22:13:20Z"),
+        ),
     ] {
         let column = Declared {
             format: Some(format.to_owned()),
@@ -402,4 +408,31 @@ fn a_comma_is_a_point_where_the_dialect_says_so() {
         grid(&[batch(vec![("x", array)])]),
         [["1.50"], ["-"], ["15.00"]]
     );
+}
+
+#[test]
+fn bytes_are_read_as_the_text_that_they_are() {
+    let column = |data_type| declared(&[("x", data_type)]).remove(0);
+    let bytes: ArrayRef = Arc::new(arrow::array::BinaryArray::from(vec![
+        &b"12"[..],
+        b"\xff",
+        b"5",
+    ]));
+    let whole = column("int64");
+    let (array, misfits) = Target::new(&whole, Decimal::Point)
+        .admit(&bytes, &|_| false)
+        .unwrap();
+    assert_eq!(grid(&[batch(vec![("x", array)])]), [["12"], ["-"], ["5"]]);
+    assert_eq!(misfits.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [1]);
+    let fixed = arrow::array::FixedSizeBinaryArray::try_from_iter([b"ab", b"cd"].into_iter());
+    let fixed: ArrayRef = Arc::new(fixed.unwrap());
+    let binary = column("binary");
+    let (array, misfits) = Target::new(&binary, Decimal::Point)
+        .admit(&fixed, &|_| false)
+        .unwrap();
+    assert_eq!(
+        array.as_binary::<i32>().iter().collect::<Vec<_>>(),
+        [Some(&b"ab"[..]), Some(b"cd")]
+    );
+    assert_eq!(misfits, []);
 }

@@ -5,11 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::datatypes::DataType;
 use strandline::config::{OnDelete, OnModify, SameContent};
 use strandline::durable::Disk;
 use strandline::engine::{self, Control, ResetFilter};
 use strandline::ledger::{self, View};
 use strandline::model::{RunReport, RunStatus, Standing};
+use strandline::schema::Declared;
 
 use super::machine::{at_crashes, play};
 use super::operation::Operation::{
@@ -221,4 +223,23 @@ fn a_file_that_comes_home_does_not_join_a_unit_that_cannot_be_built() {
         place(&world, "m"),
         (Standing::Loaded, "dt=3/sub=x/".to_owned())
     );
+}
+
+#[test]
+fn a_file_on_its_way_whose_bytes_the_declared_columns_refuse_counts_as_in_a_fresh_run() {
+    let world = wide_world();
+    for (name, value) in [("refused", "abc"), ("b", "1")] {
+        let path = format!("dt=3/x/{name}.csv");
+        world.source.write(&path, format!("n\n{value}\n"));
+    }
+    world.clock.advance(Duration::from_mins(1));
+    run(&world);
+    let mut world = world;
+    world.apply(&Captures(true));
+    let number = Declared::new("n", DataType::Int64);
+    world.definition.schema.columns = vec![number];
+    let report = run(&world);
+    assert_eq!(report.status, RunStatus::Quarantined, "{report:?}");
+    assert_eq!(read_back(&world.disk).rows().len(), 1);
+    assert_eq!(run(&world).units.planned, 0);
 }
