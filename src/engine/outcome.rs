@@ -2,13 +2,14 @@
 //!
 //! # Invariants
 //! - Only bytes that were read whole and found bad put a file into quarantine. Everything else is tried again.
-//! - A member of another unit that could not be loaded is still a member of that.
+//! - A member of another unit that could not be loaded is still a member of that, unless a fresh run would not have the
+//!   rows that it has there.
 //! - A member whose rows are carried over keeps its place in the unit, with the version that the rows are of.
 
 use super::edits::{Edit, MemberEdits};
 use super::error::RunError;
 use super::member::Trouble;
-use super::order::{Origin, Outcome};
+use super::order::{Origin, Outcome, WorkOrder};
 use super::prepare::forget;
 use crate::detect;
 use crate::ledger::{Batch, View};
@@ -27,7 +28,7 @@ pub(super) enum Place {
 
 /// One member of a unit that was built.
 pub(super) struct Seat<'a> {
-    pub(super) unit: UnitId,
+    pub(super) order: &'a WorkOrder,
     pub(super) path: &'a SourcePath,
     /// The stamps that it was read under, where it was to be read.
     pub(super) seen: Option<&'a Fingerprint>,
@@ -73,7 +74,7 @@ impl Notes<'_> {
                     }),
             } => {
                 self.quarantine(seat, bad, reason);
-                self.record(seat, bad, Standing::Outlived, Some(seat.unit));
+                self.record(seat, bad, Standing::Outlived, Some(seat.order.unit));
                 Place::Inside(Some(*version))
             }
             Outcome::CarriedOver { version, trouble } => {
@@ -83,14 +84,17 @@ impl Notes<'_> {
                 }
                 Place::Inside(self.carried(seat, *version, old))
             }
-            Outcome::LeftOut(Trouble::Bad { version, reason }) => {
+            Outcome::LeftOut(trouble @ Trouble::Bad { version, reason }) => {
                 self.quarantine(seat, version, reason);
                 match seat.origin {
-                    Some(Origin { unit, version: old }) => {
+                    Some(Origin { unit, version: old })
+                        if !seat.order.is_outdated(old, trouble) =>
+                    {
                         self.edits.edit(unit, seat.path, Edit::Carry(old));
                         self.record(seat, version, Standing::Outlived, Some(unit));
                     }
-                    None => self.record(seat, version, Standing::Quarantined, None),
+                    // Its old unit, which is built next, has no such member any more.
+                    _ => self.record(seat, version, Standing::Quarantined, None),
                 }
                 Place::Outside
             }
@@ -105,7 +109,7 @@ impl Notes<'_> {
     }
 
     fn loaded(&mut self, seat: &Seat<'_>, version: &Carried, old: Option<FileRecord>) {
-        let Some(new) = self.made(seat, version, Standing::Loaded, Some(seat.unit)) else {
+        let Some(new) = self.made(seat, version, Standing::Loaded, Some(seat.order.unit)) else {
             return;
         };
         if let Some(old) = old {
@@ -132,9 +136,9 @@ impl Notes<'_> {
     ) -> Option<Carried> {
         let old = old?;
         let recorded = old.hash == Some(version.hash);
-        if old.unit != Some(seat.unit) {
+        if old.unit != Some(seat.order.unit) {
             let moved = FileRecord {
-                unit: Some(seat.unit),
+                unit: Some(seat.order.unit),
                 ..old
             };
             self.then.files.insert(seat.path.clone(), Some(moved));
