@@ -113,7 +113,7 @@ struct Table<'n> {
 impl Table<'_> {
     /// Takes one row, and tells whether the batch is complete.
     fn take_row(&mut self, cursor: &mut Cursor<'_>) -> Result<bool, value::Flaw> {
-        cursor.begin_row()?;
+        cursor.begin_row();
         for column in &mut self.columns {
             column.read(cursor)?;
         }

@@ -68,11 +68,10 @@ impl<'b> Cursor<'b> {
     }
 
     /// Begins the next row.
-    pub(super) fn begin_row(&mut self) -> Result<(), Flaw> {
+    pub(super) fn begin_row(&mut self) {
         self.row_start = self.rest.len();
         self.elements = 0;
         self.charged = 0;
-        Ok(())
     }
 
     /// Ends the row.

@@ -85,9 +85,8 @@ impl<'c> Target<'c> {
         match (&from, to) {
             (from, to) if from == to => Ok((Arc::clone(given), Vec::new())),
             (Null, _) => Ok((cast_array(given, to)?, Vec::new())),
-            (Utf8, Binary) => Ok((plain_cast(given, to)?, Vec::new())),
+            (Utf8 | FixedSizeBinary(_), Binary) => Ok((plain_cast(given, to)?, Vec::new())),
             (Binary, Utf8) => there_and_back(given, to),
-            (FixedSizeBinary(_), Binary) => Ok((plain_cast(given, to)?, Vec::new())),
             // Bytes are read as the text that they are, not as the one that shows them.
             (Binary | FixedSizeBinary(_), _) if *to != Utf8 => {
                 let bytes = plain_cast(given, &Binary)?;
