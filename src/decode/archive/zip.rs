@@ -32,23 +32,21 @@ pub(in crate::decode) fn read(
     members: &mut dyn Members,
 ) -> Result<(), DecodeError> {
     let (directory, base) = directory(&**file)?;
-    let mut entries = Vec::new();
-    let mut rest = directory.as_slice();
-    while !rest.is_empty() {
-        let entry =
-            Entry::read(&mut rest).ok_or_else(|| ill("its directory is not well formed"))?;
+    let mut wanted = Vec::new();
+    for entry in entries(&directory) {
+        let entry = entry?;
         if !entry.is_aside() && members.wants(&entry.name)? {
-            entries.push(entry);
+            wanted.push(entry);
         }
     }
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
-    let packed = entries
+    wanted.sort_by(|a, b| a.name.cmp(&b.name));
+    let packed = wanted
         .iter()
         .try_fold(0_u64, |sum, entry| sum.checked_add(entry.packed));
     if packed.is_none_or(|packed| packed > file.len()) {
         return Err(ill("its members overlap, or it is cut off").into());
     }
-    for entry in entries {
+    for entry in wanted {
         let fault = Fault::default();
         let mut bytes = entry.open(file, base, &fault)?;
         let flow = members.take(&entry.name, Bytes::Stream(&mut bytes), &fault)?;
@@ -90,10 +88,8 @@ pub(in crate::decode) fn look_into(
     look: &mut dyn FnMut(&[u8]) -> Result<(), Malformed>,
 ) -> Result<(), DecodeError> {
     let (directory, base) = directory(&**file)?;
-    let mut rest = directory.as_slice();
-    while !rest.is_empty() {
-        let entry =
-            Entry::read(&mut rest).ok_or_else(|| ill("its directory is not well formed"))?;
+    for entry in entries(&directory) {
+        let entry = entry?;
         if !wanted(&entry.name) {
             continue;
         }
@@ -106,6 +102,17 @@ pub(in crate::decode) fn look_into(
         look(&bytes)?;
     }
     Ok(())
+}
+
+/// Returns the entries of a directory; behind one that is none nothing makes sense.
+fn entries(directory: &[u8]) -> impl Iterator<Item = Result<Entry, Malformed>> {
+    let mut rest = directory;
+    std::iter::from_fn(move || {
+        let entry = |rest: &mut &[u8]| {
+            Entry::read(rest).ok_or_else(|| ill("its directory is not well formed"))
+        };
+        (!rest.is_empty()).then(|| entry(&mut rest))
+    })
 }
 
 /// Returns the directory, and how far the archive is from the file's beginning.
