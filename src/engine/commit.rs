@@ -25,7 +25,7 @@ use super::edits::MemberEdits;
 use super::error::RunError;
 use super::growth::grow;
 use super::order::{Outcome, Receipt, StagedOutput, WorkOrder};
-use super::outcome::{Columns, Notes, Place, Seat};
+use super::outcome::{Notes, Place, Seat};
 use super::prepare::forget;
 use super::recover::is_whole;
 use crate::clock::Clock;
@@ -189,15 +189,10 @@ impl Committer<'_> {
         let mut misplaced = false;
         for (member, outcome) in order.members.iter().zip(&receipt.outcomes) {
             let seat = Seat {
-                unit: order.unit,
+                order,
                 path: &member.path,
                 seen: member.read.as_ref().map(|read| &read.expected),
                 origin: member.origin,
-                columns: if order.definition.schema.columns.is_empty() {
-                    Columns::Found
-                } else {
-                    Columns::Declared
-                },
             };
             if matches!(outcome, Outcome::Loaded(_))
                 && partition_dir(&self.partitions.of(&member.path)) != order.partition

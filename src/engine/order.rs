@@ -46,6 +46,12 @@ impl WorkOrder {
         self.definition.schema.contract(in_path)
     }
 
+    /// Tells whether rows of the version `had` are such as a fresh run would not have: of the very bytes that the declared
+    /// columns refuse `now`.
+    pub(super) fn is_outdated(&self, had: Carried, now: Carried) -> bool {
+        !self.definition.schema.columns.is_empty() && had.hash == now.hash
+    }
+
     /// Tells whether the column is a partition column whose value stands in the path.
     pub(super) fn is_in_path(&self, column: &str) -> bool {
         let mut names = self.partition_values.iter();

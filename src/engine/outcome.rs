@@ -8,7 +8,7 @@
 use super::edits::{Edit, MemberEdits};
 use super::error::RunError;
 use super::member::Trouble;
-use super::order::{Origin, Outcome};
+use super::order::{Origin, Outcome, WorkOrder};
 use super::prepare::forget;
 use crate::detect;
 use crate::ledger::{Batch, View};
@@ -27,22 +27,12 @@ pub(super) enum Place {
 
 /// One member of a unit that was built.
 pub(super) struct Seat<'a> {
-    pub(super) unit: UnitId,
+    pub(super) order: &'a WorkOrder,
     pub(super) path: &'a SourcePath,
     /// The stamps that it was read under, where it was to be read.
     pub(super) seen: Option<&'a Fingerprint>,
     /// The unit of which it is a member until it is loaded.
     pub(super) origin: Option<Origin>,
-    pub(super) columns: Columns,
-}
-
-/// Where the columns of a unit come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Columns {
-    /// The files have them.
-    Found,
-    /// The settings name some.
-    Declared,
 }
 
 /// Takes down what became of members.
@@ -83,7 +73,7 @@ impl Notes<'_> {
                     }),
             } => {
                 self.quarantine(seat, bad, reason);
-                self.record(seat, bad, Standing::Outlived, Some(seat.unit));
+                self.record(seat, bad, Standing::Outlived, Some(seat.order.unit));
                 Place::Inside(Some(*version))
             }
             Outcome::CarriedOver { version, trouble } => {
@@ -96,18 +86,14 @@ impl Notes<'_> {
             Outcome::LeftOut(Trouble::Bad { version, reason }) => {
                 self.quarantine(seat, version, reason);
                 match seat.origin {
-                    // Where columns are declared, what the same bytes were loaded as before counts no more than in a
-                    // fresh run; the old unit, which is built next, has no such member any more.
-                    Some(Origin { version: old, .. })
-                        if seat.columns == Columns::Declared && old.hash == version.hash =>
+                    Some(Origin { unit, version: old })
+                        if !seat.order.is_outdated(old, *version) =>
                     {
-                        self.record(seat, version, Standing::Quarantined, None);
-                    }
-                    Some(Origin { unit, version: old }) => {
                         self.edits.edit(unit, seat.path, Edit::Carry(old));
                         self.record(seat, version, Standing::Outlived, Some(unit));
                     }
-                    None => self.record(seat, version, Standing::Quarantined, None),
+                    // Its old unit, which is built next, has no such member any more.
+                    _ => self.record(seat, version, Standing::Quarantined, None),
                 }
                 Place::Outside
             }
@@ -122,7 +108,7 @@ impl Notes<'_> {
     }
 
     fn loaded(&mut self, seat: &Seat<'_>, version: &Carried, old: Option<FileRecord>) {
-        let Some(new) = self.made(seat, version, Standing::Loaded, Some(seat.unit)) else {
+        let Some(new) = self.made(seat, version, Standing::Loaded, Some(seat.order.unit)) else {
             return;
         };
         if let Some(old) = old {
@@ -149,9 +135,9 @@ impl Notes<'_> {
     ) -> Option<Carried> {
         let old = old?;
         let recorded = old.hash == Some(version.hash);
-        if old.unit != Some(seat.unit) {
+        if old.unit != Some(seat.order.unit) {
             let moved = FileRecord {
-                unit: Some(seat.unit),
+                unit: Some(seat.order.unit),
                 ..old
             };
             self.then.files.insert(seat.path.clone(), Some(moved));

@@ -397,11 +397,8 @@ impl<'a> Building<'a> {
                 false
             }
             Reading::Trouble(trouble) => {
-                if let (Trouble::Bad { version, .. }, Some(carry)) = (&trouble, &member.carry)
-                    && self.contract.is_some()
-                {
-                    // The same bytes, and other rules: a fresh run would not take them.
-                    known.is_outdated |= version.hash == carry.version.hash;
+                if let (Trouble::Bad { version, .. }, Some(carry)) = (&trouble, &member.carry) {
+                    known.is_outdated |= self.order.is_outdated(carry.version, *version);
                 }
                 known.trouble = Some(trouble);
                 false
