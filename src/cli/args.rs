@@ -203,6 +203,9 @@ pub(super) struct PipelineArgs {
     /// About columns.
     #[command(flatten)]
     pub(super) schema: SchemaArgs,
+    /// About rows.
+    #[command(flatten)]
+    pub(super) sql: SqlArgs,
     /// About outputs.
     #[command(flatten)]
     pub(super) outputs: OutputArgs,
@@ -351,6 +354,31 @@ pub(super) struct LinesArgs {
     /// are characters that nobody wants. Example: --widths id:8,name:20,:2,note:*
     #[arg(long, value_name = "NAME:N[,NAME:N]", value_delimiter = ',')]
     pub(super) widths: Vec<String>,
+}
+
+/// What is made of the rows.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "SQL")]
+pub(super) struct SqlArgs {
+    /// Write these columns
+    ///
+    /// What would stand between SELECT and FROM: columns, expressions with names, *, * EXCEPT (a, b). Each row is
+    /// taken by itself, so there are no aggregates, joins or windows. Names are written as in the files; _path, _row
+    /// and _hash tell where a row comes from. Default: all columns as they are.
+    /// Example: --select '*, upper(country) AS region'
+    #[arg(long, value_name = "SQL", allow_hyphen_values = true)]
+    pub(super) select: Option<String>,
+    /// Take only rows for which this is true
+    ///
+    /// What would stand behind WHERE, over the columns of the files. Default: all rows.
+    /// Example: --where "amount > 0 AND country IS NOT NULL"
+    #[arg(
+        id = "where",
+        long = "where",
+        value_name = "SQL",
+        allow_hyphen_values = true
+    )]
+    pub(super) filter: Option<String>,
 }
 
 /// How outputs are cut and where state is kept.
@@ -635,6 +663,8 @@ impl PipelineArgs {
         many(&mut layer, Key::Widths, &self.lines.widths);
         many(&mut layer, Key::PartitionBy, &outputs.partition_by);
         for (key, value) in [
+            (Key::Select, &self.sql.select),
+            (Key::Where, &self.sql.filter),
             (Key::TargetFileSize, &outputs.target_file_size),
             (Key::State, &outputs.state.state),
             (Key::AllowRemovals, &behaviour.allow_removals),

@@ -34,8 +34,11 @@ pub(super) fn show(args: &PipelineArgs, session: &Session<'_>) -> anyhow::Result
         "version": VERSION,
         "definition": settings.definition.fingerprint(),
         "settings": shown,
+        "expectations": layers.expectations(),
     });
-    session.talk.result(&document, || render(&shown))?;
+    session
+        .talk
+        .result(&document, || render(&shown) + &expectations(&layers))?;
     Ok(Ending::Done)
 }
 
@@ -76,6 +79,17 @@ fn render(all: &[Shown]) -> String {
     text
 }
 
+fn expectations(layers: &Layers) -> String {
+    let mut text = String::new();
+    for one in layers.expectations() {
+        let quoted = |text: &str| toml::Value::String(text.to_owned());
+        let _ = writeln!(text, "\n[[expect]]\nname = {}", quoted(&one.name));
+        let _ = writeln!(text, "sql = {}", quoted(&one.sql));
+        let _ = writeln!(text, "on_fail = {}", quoted(one.on_fail.word()));
+    }
+    text
+}
+
 fn written(kind: Kind, value: &serde_json::Value) -> String {
     match value.as_str() {
         Some(text) if kind == Kind::Text => toml::Value::String(text.to_owned()).to_string(),
@@ -91,7 +105,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::{Layer, Settings, parse_file};
+    use crate::config::{Expectation, Layer, OnFail, Settings, parse_file};
 
     #[test]
     fn what_is_shown_is_a_settings_file_that_means_the_same() {
@@ -107,12 +121,18 @@ mod tests {
             "a=decimal(10,2),\"x=y\"={type='date', nullable=false}",
         );
         flags.set(Key::Source, "/in \"x\"");
+        flags.set(Key::Select, "a, 'it''s' AS \"b\"");
+        flags.expectations.push(Expectation {
+            name: "n \"1\"".to_owned(),
+            sql: "a\n> 0".to_owned(),
+            on_fail: OnFail::Drop,
+        });
         let layers = Layers(vec![flags, Layer::defaults()]);
         let all: Vec<Shown> = SPECS
             .iter()
             .map(|spec| shown(spec.key, &layers, 3))
             .collect();
-        let text = render(&all);
+        let text = render(&all) + &expectations(&layers);
         let file = parse_file(Path::new("x.toml"), &text).unwrap();
         let again = Settings::resolve(&Layers(vec![file, Layer::defaults()]), 3).unwrap();
         assert_eq!(again, Settings::resolve(&layers, 3).unwrap());

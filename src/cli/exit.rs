@@ -91,7 +91,9 @@ impl Ending {
             RunError::Held { .. } | RunError::Open(OpenError::Held { .. }) => Self::Held,
             RunError::Braked(_) => Self::Braked,
             RunError::Interrupted => Self::Interrupted,
-            RunError::Pattern { .. } | RunError::Incompatible { .. } => Self::Usage,
+            RunError::Pattern { .. } | RunError::Incompatible { .. } | RunError::Sql(_) => {
+                Self::Usage
+            }
             RunError::LedgerMissing { .. }
             | RunError::Foreign { .. }
             | RunError::TargetLost { .. }
@@ -102,6 +104,7 @@ impl Ending {
             | RunError::Source(..)
             | RunError::ModifiedForbidden { .. }
             | RunError::NothingToRecover
+            | RunError::Expectation { .. }
             | RunError::Workers { .. } => Self::Failed,
         }
     }

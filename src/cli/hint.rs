@@ -74,7 +74,7 @@ fn of_setting(error: &SettingError) -> Option<&'static str> {
 
 fn of_file(error: &FileError) -> Option<&'static str> {
     match error {
-        FileError::Syntax { .. } => None,
+        FileError::Syntax { .. } | FileError::Expect { .. } => None,
         FileError::Table { .. } | FileError::Key { .. } | FileError::Kind { .. } => {
             Some("`strandline config show` lists every key with its default")
         }
@@ -125,6 +125,10 @@ fn of_run(error: &RunError) -> Option<&'static str> {
         }
         RunError::Incompatible { .. } => Some(
             "declare them so that it holds, or say --schema-compatibility none for this one run; `strandline schema show TARGET` tells what there is",
+        ),
+        RunError::Sql(_) => Some("`strandline run --help` tells about SQL, under --select"),
+        RunError::Expectation { .. } => Some(
+            "nothing of its unit was published; mend the file, or let the expectation drop the row or set the file aside",
         ),
         RunError::Workers { .. } => Some("try fewer with --threads"),
         RunError::Interrupted => Some("run the same command again; nothing was changed"),

@@ -56,7 +56,9 @@ impl Reading<'_> {
         }
         let mut routed = self.list(Key::PartitionBy, columns_are_named)?.into_iter();
         let undeclared = routed.find(|name| !is_declared(name));
-        if let Some(column) = undeclared.filter(|_| policy != SchemaPolicy::Evolve) {
+        // What is selected may be made of others, and whether it is there shows once the SQL is read.
+        let selects = self.layers.find(Key::Select).is_some();
+        if let Some(column) = undeclared.filter(|_| policy != SchemaPolicy::Evolve && !selects) {
             return Err(self.refused(Key::PartitionBy, BadValue::Undeclared { column }));
         }
         Ok(SchemaRules { policy, columns })

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dialect, Lines};
+use super::{Dialect, Lines, RowSql};
 use crate::model::{ByteSize, ContentHash};
 use crate::schema::SchemaRules;
 
@@ -31,6 +31,13 @@ pub struct Definition {
     /// The sheet of a workbook; the first where nobody says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sheet: Option<String>,
+    /// What is made of the rows. The default is left out of the fingerprint, which is older than SQL.
+    #[serde(
+        default,
+        rename = "transform",
+        skip_serializing_if = "RowSql::is_default"
+    )]
+    pub sql: RowSql,
 }
 
 /// How bytes become rows.
@@ -93,6 +100,7 @@ impl Default for Definition {
             schema: SchemaRules::default(),
             lines: Lines::default(),
             sheet: None,
+            sql: RowSql::default(),
         }
     }
 }
@@ -102,7 +110,7 @@ mod tests {
     use arrow_schema::DataType;
 
     use super::*;
-    use crate::config::{Decimal, Encoding, Header, Mark, TrailingDelimiter};
+    use crate::config::{Decimal, Encoding, Expectation, Header, Mark, OnFail, TrailingDelimiter};
     use crate::schema::{Declared, SchemaPolicy};
 
     #[test]
@@ -112,7 +120,10 @@ mod tests {
             "bfbb271d27274d90c3d429c418a332c0"
         );
         let text = serde_json::to_string(&Definition::default()).unwrap();
-        assert!(!text.contains("csv"), "{text}");
+        assert!(
+            !text.contains("csv") && !text.contains("transform"),
+            "{text}"
+        );
         let read: Definition = serde_json::from_str(&text).unwrap();
         assert_eq!(read, Definition::default());
     }
@@ -194,5 +205,41 @@ mod tests {
             })
             .collect();
         assert_eq!(prints.len(), dialects.len());
+    }
+
+    #[test]
+    fn every_text_of_sql_changes_the_fingerprint() {
+        let text = |text: &str| Some(text.to_owned());
+        let expect = |name: &str, sql: &str, on_fail| {
+            vec![Expectation {
+                name: name.to_owned(),
+                sql: sql.to_owned(),
+                on_fail,
+            }]
+        };
+        let plain = RowSql::default;
+        #[rustfmt::skip]
+        let all = [
+            plain(),
+            RowSql { select: text("a"), ..plain() },
+            RowSql { select: text("b"), ..plain() },
+            RowSql { filter: text("a"), ..plain() },
+            RowSql { expect: expect("n", "a", OnFail::Drop), ..plain() },
+            RowSql { expect: expect("n", "b", OnFail::Drop), ..plain() },
+            RowSql { expect: expect("n", "a", OnFail::Fail), ..plain() },
+            RowSql { expect: expect("m", "a", OnFail::Drop), ..plain() },
+        ];
+        let prints = all.iter().map(|sql| {
+            let definition = Definition {
+                sql: sql.clone(),
+                ..Definition::default()
+            };
+            let text = serde_json::to_string(&definition).unwrap();
+            let again: Definition = serde_json::from_str(&text).unwrap();
+            assert_eq!(again, definition);
+            definition.fingerprint()
+        });
+        let prints: std::collections::BTreeSet<String> = prints.collect();
+        assert_eq!(prints.len(), all.len());
     }
 }

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::declared;
 use super::key::{Kind, SPECS, Spec, TABLES};
 use super::layer::{Layer, Origin, Value};
+use super::transform::{Expectation, ON_FAIL, OnFail};
 
 /// A settings file that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +64,36 @@ pub enum FileError {
         /// What it is.
         found: &'static str,
     },
+    /// An expectation is not one.
+    #[error("[[expect]] of {file}, line {line}, {what}")]
+    Expect {
+        /// The file.
+        file: String,
+        /// Where.
+        line: usize,
+        /// What is wrong with it.
+        what: ExpectError,
+    },
+}
+
+/// What is wrong with an expectation.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExpectError {
+    /// It is no table.
+    #[error("must be a table: write [[expect]] with name, sql and on_fail below it")]
+    NoTable,
+    /// It has a key that means nothing.
+    #[error("has the unknown key \"{0}\"; it has name, sql and on_fail")]
+    Key(String),
+    /// A key is missing or no text.
+    #[error("must have a text as its {0}")]
+    Text(&'static str),
+    /// The word is none of those known.
+    #[error("has the on_fail \"{0}\"; it must be one of {known}", known = ON_FAIL.join(", "))]
+    OnFail(String),
+    /// Another one has that name.
+    #[error("has the name \"{0}\", which another one has already")]
+    Twice(String),
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {
@@ -86,6 +117,9 @@ pub fn parse_file(path: &Path, text: &str) -> Result<Layer, FileError> {
     Ok(layer)
 }
 
+/// The table of which there may be many.
+const EXPECT: &str = "expect";
+
 struct Reader<'a> {
     path: &'a Path,
     text: &'a str,
@@ -108,6 +142,9 @@ impl Reader<'_> {
         layer: &mut Layer,
     ) -> Result<(), FileError> {
         let table = name.get_ref().as_ref();
+        if table == EXPECT {
+            return self.expectations(value, layer);
+        }
         let known = TABLES.iter().any(|(known, _)| *known == table);
         let Some(entries) = value.get_ref().as_table().filter(|_| known) else {
             let tables = TABLES.iter().map(|(table, _)| *table);
@@ -123,6 +160,33 @@ impl Reader<'_> {
             let spec = self.spec(table, key)?;
             let value = self.value(spec, value)?;
             layer.values.insert(spec.key, value);
+        }
+        Ok(())
+    }
+
+    fn expectations(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        layer: &mut Layer,
+    ) -> Result<(), FileError> {
+        let wrong = |line, what| FileError::Expect {
+            file: self.file(),
+            line,
+            what,
+        };
+        let all = value.get_ref().as_array();
+        let all = all.ok_or_else(|| wrong(self.line(value), ExpectError::NoTable))?;
+        for one in all {
+            let read = one.get_ref().as_table().ok_or(ExpectError::NoTable);
+            let read = read.and_then(expectation).and_then(|read| {
+                let twice = layer.expectations.iter().any(|all| all.name == read.name);
+                if twice {
+                    return Err(ExpectError::Twice(read.name));
+                }
+                Ok(read)
+            });
+            let read = read.map_err(|what| wrong(self.line(one), what))?;
+            layer.expectations.push(read);
         }
         Ok(())
     }
@@ -190,6 +254,25 @@ impl Reader<'_> {
             found: value.get_ref().type_str(),
         })
     }
+}
+
+fn expectation(table: &DeTable<'_>) -> Result<Expectation, ExpectError> {
+    const KEYS: [&str; 3] = ["name", "sql", "on_fail"];
+    let mut keys = table.keys().map(|key| key.get_ref().as_ref());
+    if let Some(key) = keys.find(|key| !KEYS.contains(key)) {
+        return Err(ExpectError::Key(key.to_owned()));
+    }
+    let text = |key: &'static str| {
+        let value = table.get(key).and_then(|value| value.get_ref().as_str());
+        let value = value.map(str::trim).filter(|value| !value.is_empty());
+        value.map(str::to_owned).ok_or(ExpectError::Text(key))
+    };
+    let word = text("on_fail")?;
+    Ok(Expectation {
+        name: text("name")?,
+        sql: text("sql")?,
+        on_fail: OnFail::parse(&word).ok_or(ExpectError::OnFail(word))?,
+    })
 }
 
 fn wanted(kind: Kind) -> &'static str {
@@ -316,5 +399,55 @@ mod tests {
             assert_eq!(parse(text).unwrap_err().to_string(), message);
         }
         assert!(matches!(parse("[source"), Err(FileError::Syntax { .. })));
+    }
+
+    #[test]
+    fn expectations_are_read_in_their_order() {
+        let layer = parse(
+            "[[expect]]\nname = 'b'\nsql = 'x > 0'\non_fail = 'drop'\n\n\
+             [[expect]]\nname = 'a'\nsql = 'y'\non_fail = 'fail'\n",
+        )
+        .unwrap();
+        let expectation = |name: &str, sql: &str, on_fail| Expectation {
+            name: name.to_owned(),
+            sql: sql.to_owned(),
+            on_fail,
+        };
+        assert_eq!(
+            layer.expectations,
+            [
+                expectation("b", "x > 0", OnFail::Drop),
+                expectation("a", "y", OnFail::Fail)
+            ]
+        );
+    }
+
+    #[test]
+    fn an_expectation_that_is_none_says_what_is_wrong_with_it() {
+        let one = "[[expect]]\nname = 'a'\nsql = 'x'\non_fail = 'drop'\n";
+        for (text, message) in [
+            (
+                "[expect]\nname = 'a'".to_owned(),
+                "[[expect]] of strandline.toml, line 1, must be a table: write [[expect]] with name, sql and on_fail below it",
+            ),
+            (
+                one.replace("name", "nme"),
+                "[[expect]] of strandline.toml, line 1, has the unknown key \"nme\"; it has name, sql and on_fail",
+            ),
+            (
+                one.replace("sql = 'x'", "sql = 3"),
+                "[[expect]] of strandline.toml, line 1, must have a text as its sql",
+            ),
+            (
+                one.replace("drop", "quarantine_row"),
+                "[[expect]] of strandline.toml, line 1, has the on_fail \"quarantine_row\"; it must be one of drop, quarantine_file, fail",
+            ),
+            (
+                one.repeat(2),
+                "[[expect]] of strandline.toml, line 5, has the name \"a\", which another one has already",
+            ),
+        ] {
+            assert_eq!(parse(&text).unwrap_err().to_string(), message);
+        }
     }
 }

@@ -37,6 +37,8 @@ pub enum Key {
     SchemaPolicy,
     SchemaCompatibility,
     SchemaColumn,
+    Select,
+    Where,
     Target,
     PartitionBy,
     TargetFileSize,
@@ -111,7 +113,7 @@ pub const SCHEMA_POLICIES: &[&str] = &["evolve", "strict", "rescue"];
 pub const COMPATIBILITIES: &[&str] = &["none", "backward", "forward", "full"];
 
 /// The tables of the file, with what they are about.
-pub const TABLES: [(&str, &str); 6] = [
+pub const TABLES: [(&str, &str); 7] = [
     (
         "source",
         "Where the files come from, and which of them count.",
@@ -124,6 +126,10 @@ pub const TABLES: [(&str, &str); 6] = [
     (
         "schema",
         "Which columns there are, and what becomes of the rest.",
+    ),
+    (
+        "transform",
+        "What is made of the rows, in SQL; [[expect]] below says what must be true of them.",
     ),
     (
         "target",
@@ -153,7 +159,7 @@ const fn row(
 
 /// The table, in the order of the file.
 #[rustfmt::skip]
-pub const SPECS: [Spec; 37] = [
+pub const SPECS: [Spec; 39] = [
     row(Key::Source, ("source", "path"), Path, None, "./in",
         "The directory that holds the files; relative to this file."),
     row(Key::Format, ("source", "format"), Choice(FORMATS), Some("auto"), "",
@@ -204,6 +210,10 @@ pub const SPECS: [Spec; 37] = [
         "Refuse to declare columns that break readers: none, backward, forward or full."),
     row(Key::SchemaColumn, ("schema", "columns"), Kind::Columns, None, "amount=decimal(10,2)",
         "Columns by name, with a type or { type, nullable, default, format, time_zone }."),
+    row(Key::Select, ("transform", "select"), Text, None, "*, upper(country) AS region",
+        "The columns to write, as between SELECT and FROM; all columns as they are when not set."),
+    row(Key::Where, ("transform", "where"), Text, None, "amount > 0",
+        "Take only rows for which this is true, as behind WHERE; all rows when not set."),
     row(Key::Target, ("target", "path"), Path, None, "./out",
         "The directory for the Parquet files; relative to this file."),
     row(Key::PartitionBy, ("target", "partition_by"), List, Some(""), "",

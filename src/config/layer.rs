@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use super::Expectation;
 use super::key::{Key, Kind, SPECS};
 
 /// A value as it was written.
@@ -35,6 +36,8 @@ pub struct Layer {
     pub origin: Origin,
     /// The values.
     pub values: BTreeMap<Key, Value>,
+    /// The expectations, which only a file can hold.
+    pub expectations: Vec<Expectation>,
 }
 
 /// All layers, the one that wins first.
@@ -48,6 +51,7 @@ impl Layer {
         Self {
             origin,
             values: BTreeMap::new(),
+            expectations: Vec::new(),
         }
     }
 
@@ -92,6 +96,13 @@ impl Layers {
         self.0
             .iter()
             .find_map(|layer| layer.values.get(&key).map(|value| (value, &layer.origin)))
+    }
+
+    /// Returns the expectations, in order.
+    #[must_use]
+    pub fn expectations(&self) -> &[Expectation] {
+        let mut layers = self.0.iter().map(|layer| layer.expectations.as_slice());
+        layers.find(|all| !all.is_empty()).unwrap_or_default()
     }
 }
 

@@ -24,13 +24,14 @@ mod policy;
 mod selection;
 mod settings;
 mod template;
+mod transform;
 
 pub use aside::Hidden;
 pub use definition::{Definition, FORMAT_VERSION, Format};
 pub use dialect::ENCODINGS;
 pub use dialect::{Decimal, Dialect, Encoding, Header, Mark, NoMark, TrailingDelimiter};
 pub use duration::{ParseDurationError, format_duration, parse_duration};
-pub use file::{FileError, nearest, parse_file};
+pub use file::{ExpectError, FileError, nearest, parse_file};
 pub use key::{
     COMPATIBILITIES, FORMATS, Key, Kind, ON_DELETE, ON_MODIFY, SAME_CONTENT, SCHEMA_POLICIES,
     SPECS, Spec, TABLES,
@@ -43,3 +44,4 @@ pub use policy::{Limits, Links, OnDelete, OnModify, Policies, Removals, SameCont
 pub use selection::{PathPartitions, Recognises, Selection};
 pub use settings::{BadValue, SettingError, Settings};
 pub use template::template;
+pub use transform::{Expectation, ON_FAIL, OnFail, RowSql};

@@ -16,7 +16,8 @@ use super::pattern::PatternError;
 use super::place::{PlaceError, parse_place, without_secrets};
 use super::selection::{PathPartitions, Recognises, Selection, capturing};
 use super::{
-    Definition, Dialect, Format, Limits, Links, OnDelete, OnModify, Policies, Removals, SameContent,
+    Definition, Dialect, Format, Limits, Links, OnDelete, OnModify, Policies, Removals, RowSql,
+    SameContent,
 };
 
 /// Threads beyond this only cost: starting very many takes for ever, and nothing can interrupt that.
@@ -155,6 +156,9 @@ pub enum BadValue {
         /// The column.
         column: String,
     },
+    /// There is nothing in it.
+    #[error("it must say something; leave it out to take everything")]
+    NoSql,
     /// A name is there twice, or empty.
     #[error("a column must have a name, and can be named once only")]
     Column,
@@ -228,6 +232,11 @@ impl Reading<'_> {
             lines: self.lines(format)?,
             sheet: self.sheet(format)?,
             schema: self.schema()?,
+            sql: RowSql {
+                select: self.one(Key::Select, sql)?,
+                filter: self.one(Key::Where, sql)?,
+                expect: self.layers.expectations().to_vec(),
+            },
             target_file_size: self
                 .size(Key::TargetFileSize)?
                 .unwrap_or(Definition::default().target_file_size),
@@ -453,6 +462,13 @@ impl Reading<'_> {
 fn count(text: &str) -> Result<u64, BadValue> {
     let count = text.replace('_', "").parse().ok();
     count.filter(|count| *count > 0).ok_or(BadValue::Count)
+}
+
+fn sql(text: &str) -> Result<String, BadValue> {
+    match text.trim() {
+        "" => Err(BadValue::NoSql),
+        text => Ok(text.to_owned()),
+    }
 }
 
 fn number(text: &str) -> Result<u64, BadValue> {

@@ -10,6 +10,15 @@ const HEAD: &str = "\
 # Flags and STRANDLINE_* variables win over what is set here; `strandline config show` tells what counts.
 ";
 
+const EXPECT: &str = "
+# What must be true of the rows that are written; any number of these, asked in order. Null is not true.
+# on_fail: drop (leave the row out and count it), quarantine_file (set its file aside) or fail (end the run).
+#[[expect]]
+#name = \"amounts are not negative\"
+#sql = \"amount >= 0\"
+#on_fail = \"drop\"
+";
+
 /// Returns the text of a settings file in which every key is explained and, but for the given paths, commented
 /// out.
 #[must_use]
@@ -41,6 +50,7 @@ pub fn template(source: Option<&str>, target: Option<&str>) -> String {
             };
         }
     }
+    text.push_str(EXPECT);
     text
 }
 

@@ -17,6 +17,7 @@ const PARTITION: &str = "strandline.partition";
 const FILE: &str = "strandline.file";
 const SHAPE: &str = "strandline.shape";
 const INPUTS: &str = "strandline.inputs";
+const SOURCE_SHAPE: &str = "strandline.source_shape";
 
 /// The last bytes of every Parquet file: the length of the metadata before them, and the mark.
 const TAIL: usize = 8;
@@ -37,6 +38,8 @@ pub struct Footer {
     pub unit_partition: String,
     /// The unit's columns and types, partition columns included.
     pub shape: Shape,
+    /// The columns of the source that the rows depend on, where they went through SQL.
+    pub source_shape: Option<Shape>,
     /// The unit's members, in the order of their rows.
     pub inputs: Vec<FooterInput>,
     /// Which file of the partition it is, from zero.
@@ -64,7 +67,7 @@ pub struct FooterInput {
 impl Footer {
     /// Returns the key-value metadata, in its fixed order.
     pub(super) fn to_metadata(&self) -> Result<Vec<KeyValue>, serde_json::Error> {
-        Ok(vec![
+        let mut metadata = vec![
             entry(FORMAT, &self.format_version)?,
             entry(UNIT, &self.unit)?,
             entry(DEFINITION, &self.definition)?,
@@ -73,7 +76,11 @@ impl Footer {
             entry(FILE, &self.file_number)?,
             entry(SHAPE, &self.shape)?,
             entry(INPUTS, &self.inputs)?,
-        ])
+        ];
+        if let Some(shape) = &self.source_shape {
+            metadata.push(entry(SOURCE_SHAPE, shape)?);
+        }
+        Ok(metadata)
     }
 
     /// Returns the footer that the metadata holds, `None` where nothing of it is ours.
@@ -89,6 +96,11 @@ impl Footer {
             partition: value(metadata, PARTITION)?,
             file_number: value(metadata, FILE)?,
             shape: value(metadata, SHAPE)?,
+            source_shape: if metadata.iter().any(|entry| entry.key == SOURCE_SHAPE) {
+                Some(value(metadata, SOURCE_SHAPE)?)
+            } else {
+                None
+            },
             inputs: value(metadata, INPUTS)?,
         }))
     }

@@ -66,6 +66,7 @@ fn footer(number: usize, member_rows: &[u64]) -> Footer {
                 DataType::List(Arc::new(Field::new("item", DataType::Utf8, true))),
             ),
         ]),
+        source_shape: (number == 1).then(|| Shape::of(&[("s", DataType::Null)])),
         inputs: member_rows.iter().enumerate().map(input).collect(),
         file_number: number,
     }

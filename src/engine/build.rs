@@ -25,6 +25,7 @@ use crate::clock::Clock;
 use crate::ledger::{Ledger, SchemaVersion};
 use crate::model::{DirtyReason, ErrorKind, ReportedError};
 use crate::plan::{self, Plan, UnitBounds};
+use crate::transform::RowTransform;
 
 /// Units that one group of a commit takes at the most; what is finished sooner is committed sooner.
 const GROUP: usize = 64;
@@ -91,7 +92,8 @@ impl Pass<'_> {
         let clock = &*pipeline.target.clock;
         let begun = clock.monotonic();
         note_plan(self.control.progress(), plan);
-        let shop = workshop(pipeline, self.control, pool);
+        let transform = self.transform;
+        let shop = workshop(pipeline, transform, self.control, pool);
         let mut committer = self.committer(ledger, prepared, view.schema()?);
         committer.collected = std::mem::take(&mut built.collected);
         let bench = Bench {
@@ -139,6 +141,7 @@ impl Pass<'_> {
             run: self.run,
             looked_at: self.looked_at,
             definition: self.pipeline.definition.fingerprint(),
+            transform: self.transform,
             waiting: &prepared.waiting,
             schema,
             report: &mut self.report,
@@ -178,12 +181,28 @@ impl Bench<'_> {
     }
 }
 
-fn workshop<'a>(pipeline: &'a Pipeline, control: &'a Control, pool: &ThreadPool) -> Workshop<'a> {
+/// Starts the workers. Deep trees are walked recursively, so their stacks are roomy.
+pub(super) fn pool(pipeline: &Pipeline) -> Result<ThreadPool, RunError> {
+    let threads = pipeline.limits.threads.max(1);
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .stack_size(16 << 20)
+        .build()
+        .map_err(|source| RunError::Workers { threads, source })
+}
+
+fn workshop<'a>(
+    pipeline: &'a Pipeline,
+    transform: Option<&'a RowTransform>,
+    control: &'a Control,
+    pool: &ThreadPool,
+) -> Workshop<'a> {
     let memory = usize::try_from(pipeline.limits.memory.0).unwrap_or(usize::MAX);
     Workshop {
         source: &*pipeline.source,
         sink: &*pipeline.target.sink,
         control,
+        transform,
         memory: memory / (2 * pool.current_num_threads()),
     }
 }
@@ -209,6 +228,9 @@ fn receive(
                 (order, Ok(receipt)) => group.push((order, receipt)),
                 // Not a failure: the plan is recorded, and the next run takes the unit up.
                 (_, Err(WorkError::Interrupted)) => {}
+                (_, Err(WorkError::Forbidden { path, error })) => {
+                    return Err(RunError::Expectation { path, error });
+                }
                 (order, Err(error)) => {
                     built.failed.insert(order.unit);
                     let members = order.members.iter();

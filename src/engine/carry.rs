@@ -9,7 +9,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
 use super::order::{Carry, Slice, WorkOrder};
@@ -41,6 +41,12 @@ pub(super) enum CarryError {
     },
     #[error("cannot put back the partition columns")]
     Restore(#[from] TransformError),
+    #[error("column {column} holds {held}, and the SQL makes {made} of it, which cannot hold that")]
+    Narrower {
+        column: String,
+        held: DataType,
+        made: DataType,
+    },
     #[error("they do not fit the declared columns: {reason}")]
     Unfit { reason: String },
     #[error("cannot cast them to the unit's types")]
@@ -63,7 +69,7 @@ impl CarryError {
 pub(super) struct Carrier<'a> {
     order: &'a WorkOrder,
     sink: &'a dyn Sink,
-    /// The columns that are declared, where some are.
+    /// The columns that are declared, where some are and rows stand in outputs as they come in.
     contract: Option<Contract>,
     /// Outputs whose bytes are the recorded ones.
     proven: RefCell<BTreeSet<OutputPath>>,
@@ -74,7 +80,9 @@ impl<'a> Carrier<'a> {
         Self {
             order,
             sink,
-            contract: order.contract(),
+            contract: order
+                .contract()
+                .filter(|_| order.definition.sql.is_default()),
             proven: RefCell::default(),
         }
     }

@@ -1,19 +1,23 @@
 //! Whether a file would fit, and what it would change: read as a run reads it, and nothing is written.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
+use arrow::record_batch::RecordBatch;
 use serde::Serialize;
 
 use super::definition::partitions;
 use super::error::RunError;
 use super::forecast::{Stale, with_file};
+use super::growth::Growth;
 use super::member::{self, Reading, ToRead, Trouble};
 use crate::config::Definition;
 use crate::decode::{raw_shape, recognise};
 use crate::ledger::View;
-use crate::model::{Shape, SourcePath};
+use crate::model::{PartitionValues, Shape, SourcePath, partition_dir, partition_values};
 use crate::schema::{Change, changes, join_types};
 use crate::source::Source;
+use crate::transform::{Bound, Origin, RowTransform};
 
 /// More readings than a file that holds still can need.
 const READINGS: usize = 8;
@@ -61,6 +65,9 @@ pub fn check_file(
         .schema
         .begin(&known.unwrap_or_default(), &definition.schema);
     let names = partitions(definition)?.of(path);
+    let fields = partition_values(&partition_dir(&names));
+    let transform = RowTransform::new(definition)?;
+    let sql = transform.as_ref().map(|transform| (transform, &fields));
     let in_path = names.into_iter().map(|(name, _)| name).collect();
     let contract = definition.schema.contract(in_path);
     let read = match (source.look(path), recognise(path, definition.format)) {
@@ -75,7 +82,7 @@ pub fn check_file(
                 definition,
                 contract: contract.as_ref(),
             };
-            read(source, &file, &known)
+            read(source, &file, &known, sql)
         }
     };
     match read {
@@ -86,7 +93,12 @@ pub fn check_file(
             let next = with_file(&known, &observed, contract.as_ref());
             check.changes = changes(&known, &next);
             if let Some(view) = view {
-                check.stale = Stale::under(&next, view, &BTreeSet::new())?;
+                let growth = Growth {
+                    was: &known,
+                    now: &next,
+                    transform: transform.as_ref(),
+                };
+                check.stale = Stale::under(&growth, view, &BTreeSet::new())?;
             }
         }
     }
@@ -94,7 +106,12 @@ pub fn check_file(
 }
 
 /// Returns the rows and the columns that would come in, or why they would not.
-fn read(source: &dyn Source, file: &ToRead<'_>, known: &Shape) -> Result<(u64, Shape), String> {
+fn read(
+    source: &dyn Source,
+    file: &ToRead<'_>,
+    known: &Shape,
+    sql: Option<(&RowTransform, &PartitionValues)>,
+) -> Result<(u64, Shape), String> {
     let mut own = member::sniff(source, file).unwrap_or_default();
     for _ in 0..READINGS {
         let admitted = match file.contract {
@@ -112,10 +129,20 @@ fn read(source: &dyn Source, file: &ToRead<'_>, known: &Shape) -> Result<(u64, S
             .contract
             .map(|contract| raw_shape(contract, file.how.kind, &own, &unit));
         let shape = raw.as_ref().unwrap_or(&unit);
-        match member::read(source, file, shape, &mut |_| {
-            std::ops::ControlFlow::Continue(())
+        let mut trial = match sql {
+            Some(sql) => Trial::new(sql, source, file, &unit, known),
+            None => Trial::default(),
+        };
+        match member::read(source, file, shape, &mut |batch| {
+            trial.put(&batch);
+            ControlFlow::Continue(())
         }) {
-            Reading::Rows { decoded, .. } => return Ok((decoded.rows, decoded.observed)),
+            Reading::Rows { decoded, .. } => {
+                return match trial.fault {
+                    None => Ok((decoded.rows, decoded.observed)),
+                    Some(fault) => Err(fault),
+                };
+            }
             Reading::Misfit { observed, .. } => own = observed,
             Reading::Trouble(Trouble::Bad { reason, .. } | Trouble::Unreadable(reason)) => {
                 return Err(reason);
@@ -124,4 +151,52 @@ fn read(source: &dyn Source, file: &ToRead<'_>, known: &Shape) -> Result<(u64, S
         }
     }
     Err("it changed while it was read".to_owned())
+}
+
+/// SQL on the rows of one file, of which only the first trouble counts.
+#[derive(Default)]
+struct Trial<'a> {
+    sql: Option<(Bound, Origin<'a>)>,
+    fault: Option<String>,
+}
+
+impl<'a> Trial<'a> {
+    fn new(
+        (transform, fields): (&RowTransform, &'a PartitionValues),
+        source: &dyn Source,
+        file: &ToRead<'a>,
+        unit: &Shape,
+        known: &Shape,
+    ) -> Self {
+        let hash = || member::hash(source, file.path, file.expected).ok();
+        let origin = Origin {
+            path: file.path,
+            hash: transform.uses_hash().then(hash).flatten(),
+            before: 0,
+            fields,
+        };
+        match transform.bind(unit, known, fields) {
+            Ok(bound) => Self {
+                sql: Some((bound, origin)),
+                fault: None,
+            },
+            Err(error) => Self {
+                sql: None,
+                fault: Some(error.line()),
+            },
+        }
+    }
+
+    fn put(&mut self, batch: &RecordBatch) {
+        let Some((bound, origin)) = &mut self.sql else {
+            return;
+        };
+        match bound.apply(batch, *origin) {
+            Ok(_) => origin.before += batch.num_rows() as u64,
+            Err(error) => {
+                self.fault = Some(error.to_string());
+                self.sql = None;
+            }
+        }
+    }
 }

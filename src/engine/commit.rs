@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use super::edits::MemberEdits;
 use super::error::RunError;
+use super::forget::ask_again;
 use super::growth::grow;
 use super::order::{Outcome, Receipt, StagedOutput, WorkOrder};
 use super::outcome::{Notes, Place, Seat};
@@ -36,6 +37,7 @@ use crate::model::{
     RunReport, Shape, SourcePath, Timestamp, UnitId, UnitRecord, partition_dir,
 };
 use crate::sink::{Discard, Sink, StageName};
+use crate::transform::RowTransform;
 
 /// Publishes and records; see the module.
 pub(super) struct Committer<'a> {
@@ -46,6 +48,7 @@ pub(super) struct Committer<'a> {
     /// The moment before the listing began.
     pub(super) looked_at: Timestamp,
     pub(super) definition: String,
+    pub(super) transform: Option<&'a RowTransform>,
     /// Units with members that belong elsewhere and could not be moved yet.
     pub(super) waiting: &'a BTreeSet<UnitId>,
     pub(super) schema: Option<SchemaVersion>,
@@ -101,12 +104,14 @@ impl Committer<'_> {
             self.run,
             &view,
             &finished,
+            self.transform,
             &mut group.then,
         )?;
         for (order, receipt) in finished {
             self.report.rows.read += receipt.rows_read;
             self.report.bytes.read += receipt.bytes_read;
             self.report.units.written += 1;
+            self.count_dropped(&receipt);
             self.add(&view, &order, receipt, &mut group)?;
         }
         std::mem::take(&mut group.edits).apply(&view, &mut group.then)?;
@@ -165,6 +170,21 @@ impl Committer<'_> {
         Ok(())
     }
 
+    fn count_dropped(&mut self, receipt: &Receipt) {
+        let counts = self.report.expectations.iter_mut();
+        for (count, dropped) in counts.zip(&receipt.dropped) {
+            count.dropped += dropped;
+        }
+    }
+
+    /// Tells whether the unit was built with other types than the pipeline has by now, as far as its SQL sees them:
+    /// what was set aside then may be well now.
+    fn was_built_narrower(&self, order: &WorkOrder) -> bool {
+        let now = self.schema.as_ref().map(|schema| &schema.shape);
+        let both = self.transform.zip(now);
+        both.is_some_and(|(transform, now)| transform.sees_a_difference(&order.known, now))
+    }
+
     /// Adds one unit to the group.
     fn add(
         &mut self,
@@ -207,6 +227,15 @@ impl Committer<'_> {
         let transient = notes.transient || self.waiting.contains(&order.unit);
         self.report.files.unsettled += notes.unsettled;
         self.report.files.unreadable += notes.unreadable;
+        if self.was_built_narrower(order) {
+            let mut fresh = Batch::default();
+            for member in &order.members {
+                if let Some(Some(record)) = group.then.files.get(&member.path) {
+                    ask_again(&mut fresh, &member.path, record.clone());
+                }
+            }
+            group.then.files.extend(fresh.files);
+        }
         for path in &order.leaves {
             let own = |file: &FileRecord| {
                 file.unit

@@ -15,8 +15,8 @@ use super::run::{Built, Pass};
 use crate::config::{Definition, PathPartitions};
 use crate::ledger::{Batch, Ledger, LedgerError, SchemaVersion, View};
 use crate::model::{
-    DirtyReason, ErrorKind, FileRecord, KeyRange, ReportedError, RunId, SourcePath, Standing,
-    UnitId, partition_dir,
+    DirtyReason, ErrorKind, FileRecord, KeyRange, ReportedError, RunId, Shape, SourcePath,
+    Standing, UnitId, partition_dir,
 };
 use crate::plan::{Arrival, Changed, Plan};
 use crate::schema::{Compatibility, as_declared, breaches};
@@ -104,6 +104,20 @@ pub(super) fn begun(
             count => format!("{count} columns are declared"),
         },
     }))
+}
+
+/// Returns the columns that the pipeline knows once `definition` is its own.
+pub(super) fn known(
+    view: &View,
+    definition: &Definition,
+    rule: Compatibility,
+    run: RunId,
+) -> Result<Shape, RunError> {
+    let schema = match begun(view, definition, rule, run)? {
+        Some(begun) => Some(begun),
+        None => view.schema()?,
+    };
+    Ok(schema.map(|schema| schema.shape).unwrap_or_default())
 }
 
 /// Returns the units that were built under another definition than `fingerprint` and are not dirty already.

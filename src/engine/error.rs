@@ -5,6 +5,7 @@ use crate::model::SourcePath;
 use crate::plan::Brake;
 use crate::schema::{Breach, Compatibility};
 use crate::sink::SinkError;
+use crate::transform::{RowError, SqlError};
 
 /// Why a run ended before it was done. Nothing committed is lost; running again is safe.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +84,18 @@ pub enum RunError {
         /// What is wrong with it.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The SQL means nothing, is refused, or does not go with the columns of the source.
+    #[error("cannot use the SQL")]
+    Sql(#[from] SqlError),
+    /// A row does not meet an expectation that ends the run.
+    #[error("cannot take {path}")]
+    Expectation {
+        /// The file.
+        path: SourcePath,
+        /// The row, and what it does not meet.
+        #[source]
+        error: RowError,
     },
     /// The workers cannot be started.
     #[error("cannot start {threads} workers")]

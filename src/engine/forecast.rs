@@ -5,14 +5,13 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::error::RunError;
-use super::growth::stale;
+use super::growth::Growth;
 use super::member::{self, ToRead};
-use super::pipeline::Pipeline;
 use super::prepare::Prepared;
-use crate::config::PathPartitions;
+use super::run::Pass;
 use crate::decode::{Kind, recognise};
 use crate::ledger::View;
-use crate::model::{RunId, Shape, SourcePath, UnitId};
+use crate::model::{Shape, SourcePath, UnitId};
 use crate::plan::Plan;
 use crate::schema::{Change, Contract, changes, join_shapes};
 
@@ -45,16 +44,16 @@ pub struct Forecast {
 }
 
 impl Stale {
-    /// Counts the units that would be stale under `next`, but for those that are built anyway.
+    /// Counts the units that `growth` would make stale, but for those that are built anyway.
     pub(super) fn under(
-        next: &Shape,
+        growth: &Growth<'_>,
         view: &View,
         built: &BTreeSet<UnitId>,
     ) -> Result<Self, RunError> {
         let mut all = Self::default();
         for unit in view.units()? {
             let (id, unit) = unit?;
-            if !built.contains(&id) && stale(&unit.shape, next).is_some() {
+            if !built.contains(&id) && growth.stale(&unit).is_some() {
                 all.stale_units += 1;
                 all.stale_files += unit.members.len() as u64;
                 all.stale_bytes += unit.bytes;
@@ -81,8 +80,7 @@ pub(super) fn with_file(known: &Shape, observed: &Shape, contract: Option<&Contr
 /// Where the ledger cannot be read. What cannot be looked at is left to the run.
 pub(super) fn forecast(
     view: &View,
-    pipeline: &Pipeline,
-    partitions: &PathPartitions,
+    pass: &Pass<'_>,
     plan: &Plan,
     prepared: &Prepared,
 ) -> Result<Forecast, RunError> {
@@ -94,16 +92,13 @@ pub(super) fn forecast(
         not_looked_at: files.len().saturating_sub(LOOKS) as u64,
         ..Forecast::default()
     };
+    let pipeline = pass.pipeline;
     let definition = &pipeline.definition;
-    let begun = super::definition::begun(
-        view,
-        definition,
-        pipeline.policies.compatibility,
-        RunId::default(),
-    )?;
+    let rule = pipeline.policies.compatibility;
+    let begun = super::definition::known(view, definition, rule, pass.run)?;
     let recorded = view.schema()?.map(|schema| schema.shape);
     let recorded = recorded.unwrap_or_default();
-    let mut next = begun.map_or_else(|| recorded.clone(), |begun| begun.shape);
+    let mut next = begun.clone();
     for path in files.into_iter().take(LOOKS) {
         let expected = prepared.current.get(path);
         let (Some(expected), Some(how)) = (expected, recognise(path, definition.format)) else {
@@ -114,7 +109,7 @@ pub(super) fn forecast(
             forecast.not_looked_at += 1;
             continue;
         }
-        let in_path = partitions.of(path).into_iter().map(|(name, _)| name);
+        let in_path = pass.partitions.of(path).into_iter().map(|(name, _)| name);
         let contract = definition.schema.contract(in_path.collect());
         let file = ToRead {
             path,
@@ -137,6 +132,11 @@ pub(super) fn forecast(
     forecast.changes = changes(&recorded, &next);
     let absorbed = plan.units.values().flat_map(|unit| &unit.absorbs);
     let built = plan.units.keys().chain(absorbed).copied().collect();
-    forecast.stale = Stale::under(&next, view, &built)?;
+    let growth = Growth {
+        was: &begun,
+        now: &next,
+        transform: pass.transform,
+    };
+    forecast.stale = Stale::under(&growth, view, &built)?;
     Ok(forecast)
 }

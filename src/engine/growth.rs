@@ -4,15 +4,18 @@
 //! # Invariants
 //! - The schema is the join over everything that was accepted, so it does not depend on the order of units.
 //! - A unit is stale exactly when a column was written with another type than the pipeline's. A new column makes
-//!   no unit stale: where a unit lacks it, readers of the union see null.
+//!   no unit stale: where a unit lacks it, readers of the union see null. Where rows go through SQL, a unit is stale
+//!   exactly when a column that the SQL names, or takes along, had another type, or none.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::RunError;
+use super::forget::ask_again;
 use super::order::{Receipt, WorkOrder};
 use crate::ledger::{Batch, SchemaVersion, View};
-use crate::model::{DirtyReason, RunId, Shape, UnitId};
+use crate::model::{DirtyReason, RunId, Shape, UnitId, UnitRecord};
 use crate::schema::join_shapes;
+use crate::transform::RowTransform;
 
 /// Joins what the finished units hold into the schema, adds the new version to `then`, and marks the units that
 /// were written with other types. Returns the schema as it is behind `then`.
@@ -21,6 +24,7 @@ pub(super) fn grow(
     run: RunId,
     view: &View,
     finished: &[(WorkOrder, Receipt)],
+    transform: Option<&RowTransform>,
     then: &mut Batch,
 ) -> Result<Option<SchemaVersion>, RunError> {
     let was = schema
@@ -31,11 +35,17 @@ pub(super) fn grow(
         join_shapes(&all, &receipt.observed)
     });
     let grown = now != was;
-    if grown && is_widened(&was, &now) {
-        mark_stale(view, &now, then)?;
+    let growth = Growth {
+        was: &was,
+        now: &now,
+        transform,
+    };
+    if grown && growth.concerns_others() {
+        growth.mark_stale(view, then)?;
+        growth.try_again(view, then)?;
     }
     for (order, receipt) in finished {
-        then.dirty.insert(order.unit, stale(&receipt.shape, &now));
+        then.dirty.insert(order.unit, stale(&receipt.inputs, &now));
     }
     if !grown {
         return Ok(schema);
@@ -50,40 +60,93 @@ pub(super) fn grow(
     Ok(Some(version))
 }
 
-fn is_widened(was: &Shape, now: &Shape) -> bool {
-    let other =
-        |column: &crate::model::Column| now.type_of(&column.name) != Some(&column.data_type);
-    was.columns.iter().any(other)
+/// The schema before and after.
+pub(super) struct Growth<'a> {
+    pub(super) was: &'a Shape,
+    pub(super) now: &'a Shape,
+    /// The SQL that rows go through.
+    pub(super) transform: Option<&'a RowTransform>,
 }
 
-/// Marks recorded units, but for those that are built in this round anyway: dirty ones, and those that a dirty unit is
-/// to absorb. What is unsettled, or could not be moved, may wait for the next run, and must not keep its narrower types
-/// until then.
-fn mark_stale(view: &View, now: &Shape, then: &mut Batch) -> Result<(), RunError> {
-    let mut in_hand: BTreeSet<UnitId> = BTreeSet::new();
-    for (id, why) in view.dirty()? {
-        match why {
-            DirtyReason::Unsettled | DirtyReason::Misplaced => {}
-            DirtyReason::Unfinished { absorbs, .. } => {
-                in_hand.extend(absorbs.into_iter().chain([id]));
-            }
-            _ => {
-                in_hand.insert(id);
+impl Growth<'_> {
+    /// Tells whether a type was widened, or the SQL names a column that is new: it was null until now.
+    fn concerns_others(&self) -> bool {
+        let mut columns = self.was.columns.iter();
+        let widened =
+            columns.any(|column| self.now.type_of(&column.name) != Some(&column.data_type));
+        widened || self.shows()
+    }
+
+    /// Tells whether the growth is one of columns that the SQL names.
+    fn shows(&self) -> bool {
+        self.transform
+            .is_some_and(|transform| transform.sees_a_difference(self.was, self.now))
+    }
+
+    /// Marks recorded units, but for those that are built in this round anyway: dirty ones, and those that a dirty
+    /// unit is to absorb. What is unsettled, or could not be moved, may wait for the next run, and must not keep its
+    /// narrower types until then.
+    fn mark_stale(&self, view: &View, then: &mut Batch) -> Result<(), RunError> {
+        let mut in_hand: BTreeSet<UnitId> = BTreeSet::new();
+        for (id, why) in view.dirty()? {
+            match why {
+                DirtyReason::Unsettled | DirtyReason::Misplaced => {}
+                DirtyReason::Unfinished { absorbs, .. } => {
+                    in_hand.extend(absorbs.into_iter().chain([id]));
+                }
+                _ => {
+                    in_hand.insert(id);
+                }
             }
         }
-    }
-    for unit in view.units()? {
-        let (id, unit) = unit?;
-        if let Some(reason) = stale(&unit.shape, now).filter(|_| !in_hand.contains(&id)) {
-            then.dirty.insert(id, Some(reason));
+        for unit in view.units()? {
+            let (id, unit) = unit?;
+            if let Some(reason) = self.stale(&unit).filter(|_| !in_hand.contains(&id)) {
+                then.dirty.insert(id, Some(reason));
+            }
         }
+        Ok(())
     }
-    Ok(())
+
+    /// Returns why a recorded unit is stale. Its record tells the types that were written, which are those of the
+    /// source only where rows are taken as they come; but a unit that is not dirty was made with `was`.
+    pub(super) fn stale(&self, unit: &UnitRecord) -> Option<DirtyReason> {
+        let Some(transform) = self.transform else {
+            return stale(&unit.shape, self.now);
+        };
+        let named = transform.difference(self.was, self.now);
+        let named = named.map(|(column, old, new)| DirtyReason::SchemaWidened {
+            column: column.to_owned(),
+            old: old.to_string(),
+            new: new.to_string(),
+        });
+        named.or_else(|| {
+            let along = unit.shape.columns.iter();
+            let along = along.filter(|column| transform.takes_along(&column.name));
+            let along = Shape {
+                columns: along.cloned().collect(),
+            };
+            stale(&along, self.now)
+        })
+    }
+
+    /// Lets the next run try what was set aside once more, where other types may make its rows well.
+    fn try_again(&self, view: &View, then: &mut Batch) -> Result<(), RunError> {
+        if !self.shows() {
+            return Ok(());
+        }
+        for (path, _) in view.quarantine()? {
+            if let Some(record) = view.file(&path)? {
+                ask_again(then, &path, record);
+            }
+        }
+        Ok(())
+    }
 }
 
-/// Returns why a unit that was written with `written` does not fit the pipeline's types.
-pub(super) fn stale(written: &Shape, schema: &Shape) -> Option<DirtyReason> {
-    written.columns.iter().find_map(|column| {
+/// Returns why a unit that was made with the types `assumed` does not fit the pipeline's.
+pub(super) fn stale(assumed: &Shape, schema: &Shape) -> Option<DirtyReason> {
+    assumed.columns.iter().find_map(|column| {
         let now = schema
             .type_of(&column.name)
             .filter(|now| **now != column.data_type)?;

@@ -47,8 +47,10 @@ mod rows;
 mod run;
 mod same_content;
 mod session;
+mod sql;
 mod verify;
 mod work;
+mod work_error;
 
 pub use audit::{Depth, Finding, VerifyReport, verify};
 pub use check::{FileCheck, check_file};

@@ -46,10 +46,12 @@ impl WorkOrder {
         self.definition.schema.contract(in_path)
     }
 
-    /// Tells whether rows of the version `had` are such as a fresh run would not have: of the very bytes that the declared
-    /// columns refuse `now`.
-    pub(super) fn is_outdated(&self, had: Carried, now: Carried) -> bool {
-        !self.definition.schema.columns.is_empty() && had.hash == now.hash
+    /// Tells whether rows of the version `had` are such as a fresh run would not have: of the very bytes that by now the
+    /// declared columns, or the SQL, refuse. They were good under other rules, or narrower types.
+    pub(super) fn is_outdated(&self, had: Carried, trouble: &Trouble) -> bool {
+        let definition = &self.definition;
+        let has_rules = !definition.schema.columns.is_empty() || !definition.sql.is_default();
+        has_rules && matches!(trouble, Trouble::Bad { version, .. } if version.hash == had.hash)
     }
 
     /// Tells whether the column is a partition column whose value stands in the path.
@@ -150,8 +152,12 @@ pub(super) struct Receipt {
     pub(super) outputs: Vec<StagedOutput>,
     /// The columns and types that the outputs were written with, partition columns included.
     pub(super) shape: Shape,
+    /// The columns of the source that what is written depends on, with the types that were assumed.
+    pub(super) inputs: Shape,
     /// What the members hold, whatever the pipeline's types are.
     pub(super) observed: Shape,
+    /// Rows that each expectation left out.
+    pub(super) dropped: Vec<u64>,
     pub(super) rows_read: u64,
     pub(super) bytes_read: u64,
 }

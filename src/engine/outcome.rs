@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //! - Only bytes that were read whole and found bad put a file into quarantine. Everything else is tried again.
-//! - A member of another unit that could not be loaded is still a member of that.
+//! - A member of another unit that could not be loaded is still a member of that, unless a fresh run would not have the
+//!   rows that it has there.
 //! - A member whose rows are carried over keeps its place in the unit, with the version that the rows are of.
 
 use super::edits::{Edit, MemberEdits};
@@ -83,11 +84,11 @@ impl Notes<'_> {
                 }
                 Place::Inside(self.carried(seat, *version, old))
             }
-            Outcome::LeftOut(Trouble::Bad { version, reason }) => {
+            Outcome::LeftOut(trouble @ Trouble::Bad { version, reason }) => {
                 self.quarantine(seat, version, reason);
                 match seat.origin {
                     Some(Origin { unit, version: old })
-                        if !seat.order.is_outdated(old, *version) =>
+                        if !seat.order.is_outdated(old, trouble) =>
                     {
                         self.edits.edit(unit, seat.path, Edit::Carry(old));
                         self.record(seat, version, Standing::Outlived, Some(unit));

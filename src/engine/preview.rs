@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::build::pool;
 use super::control::Control;
 use super::definition;
 use super::error::RunError;
@@ -11,8 +12,9 @@ use super::forecast::{Forecast, forecast};
 use super::pipeline::Pipeline;
 use super::portion::Portion;
 use super::prepare::Prepared;
-use super::run::{Pass, pool};
+use super::run::Pass;
 use super::verify::{Changed, Changes};
+use super::{report, sql};
 use crate::detect::{Change, Reason, Verdict};
 use crate::durable::MemoryDisk;
 use crate::ledger::{self, Ledger, OpenError, View};
@@ -20,6 +22,7 @@ use crate::model::{
     FileCounts, FileRecord, LedgerId, ReportedError, SourcePath, UnitId, UnitRecord,
 };
 use crate::plan::{Plan, PlannedUnit, Why};
+use crate::transform::RowTransform;
 
 /// What a run would do.
 #[derive(Debug, Clone, Serialize)]
@@ -82,9 +85,10 @@ pub struct UnitPreview {
 /// As a run, but for what only writing can bring; a pipeline that is held by a run can be previewed.
 /// [`RunError::Interrupted`], since half a preview would look like a whole one.
 pub fn preview(pipeline: &Pipeline, control: &Control) -> Result<PlanReport, RunError> {
+    let transform = RowTransform::new(&pipeline.definition)?;
     let view = view(pipeline)?;
     let pool = pool(pipeline)?;
-    let mut pass = Pass::new(pipeline, control, &pool, &view.meta()?)?;
+    let mut pass = Pass::new(pipeline, transform.as_ref(), control, &pool, &view)?;
     let mut dirty = view.dirty()?;
     let fingerprint = pipeline.definition.fingerprint();
     let is_new = view.meta()?.definition.as_deref() != Some(fingerprint.as_str());
@@ -101,9 +105,15 @@ pub fn preview(pipeline: &Pipeline, control: &Control) -> Result<PlanReport, Run
         try_again(&view, &mut pass, &mut found)?;
     }
     let changes = list(&found);
+    if let Some(transform) = &transform {
+        let rule = pipeline.policies.compatibility;
+        let known = definition::known(&view, &pipeline.definition, rule, pass.run)?;
+        let unknown = sql::unknown(transform, &known, &view)?;
+        report::unknown_columns(unknown, &mut pass.errors);
+    }
     let mut prepared = pass.prepare(&view, found, &dirty)?;
     let plan = pass.plan(&view, &mut prepared, dirty)?;
-    let schema = forecast(&view, pipeline, &pass.partitions, &plan, &prepared)?;
+    let schema = forecast(&view, &pass, &plan, &prepared)?;
     let mut report = PlanReport {
         version: 1,
         pipeline: fingerprint,

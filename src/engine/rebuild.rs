@@ -154,15 +154,22 @@ fn read_outputs(
 fn rebuild(units: BTreeMap<UnitId, Vec<Read>>, report: &mut RecoverReport) -> Batch {
     let mut batch = Batch::default();
     let mut shape = Shape::default();
+    let mut assumed: BTreeMap<UnitId, Shape> = BTreeMap::new();
     let mut claimed: BTreeSet<SourcePath> = BTreeSet::new();
     let mut definitions: BTreeMap<String, u64> = BTreeMap::new();
     let next_unit = units.keys().next_back().map_or(1, |id| id.0 + 1);
     for (id, outputs) in units {
         let whole = is_whole(&outputs);
+        let source_shape = outputs
+            .first()
+            .and_then(|output| output.footer.source_shape.clone());
         let Some(record) = unit_record(outputs) else {
             continue;
         };
-        shape = join_shapes(&shape, &record.shape);
+        // Behind SQL stand other columns than the source's.
+        let source_shape = source_shape.unwrap_or_else(|| record.shape.clone());
+        shape = join_shapes(&shape, &source_shape);
+        assumed.insert(id, source_shape);
         *definitions.entry(record.definition.clone()).or_default() += 1;
         let shared = record
             .members
@@ -198,7 +205,7 @@ fn rebuild(units: BTreeMap<UnitId, Vec<Read>>, report: &mut RecoverReport) -> Ba
     }
     report.files = batch.files.len() as u64;
     batch.meta.next_unit = Some(next_unit);
-    mark_narrower(&mut batch, &shape);
+    mark_narrower(&mut batch, &assumed, &shape);
     batch.schema = Some(SchemaVersion {
         version: 1,
         shape,
@@ -210,9 +217,9 @@ fn rebuild(units: BTreeMap<UnitId, Vec<Read>>, report: &mut RecoverReport) -> Ba
 }
 
 /// A type that was widening when the ledger was lost had not reached every unit.
-fn mark_narrower(batch: &mut Batch, shape: &Shape) {
-    for (id, unit) in &batch.units {
-        if let Some(reason) = unit.as_ref().and_then(|unit| stale(&unit.shape, shape)) {
+fn mark_narrower(batch: &mut Batch, assumed: &BTreeMap<UnitId, Shape>, shape: &Shape) {
+    for (id, assumed) in assumed {
+        if let Some(reason) = stale(assumed, shape) {
             batch.dirty.entry(*id).or_insert(Some(reason));
         }
     }
@@ -258,6 +265,7 @@ fn is_of_one_making(a: &Footer, b: &Footer) -> bool {
         && a.format_version == b.format_version
         && a.unit_partition == b.unit_partition
         && a.shape == b.shape
+        && a.source_shape == b.source_shape
         && a.inputs
             .iter()
             .map(version)

@@ -3,13 +3,15 @@
 use super::discover::Discovery;
 use super::pipeline::Pipeline;
 use super::verify::Changes;
+use crate::config::Definition;
 use crate::detect::Change;
 use crate::ledger::{LedgerError, View};
 use crate::model::{
-    ErrorKind, KeyRange, ReportedError, RunId, RunReport, RunStatus, Seconds, Timestamp,
-    partition_values,
+    ErrorKind, ExpectationCount, KeyRange, ReportedError, RunId, RunReport, RunStatus, Seconds,
+    Timestamp, partition_values,
 };
 use crate::source::Unknown;
+use crate::transform::{RowTransform, SqlError};
 
 /// More errors than this are counted and not listed, so that a report stays small.
 const ERRORS_LISTED: usize = 100;
@@ -38,9 +40,29 @@ pub(super) fn begin(
         watermark,
         checkpoint: false,
         distinct: false,
+        expectations: expectations(&pipeline.definition),
         errors: Vec::new(),
         errors_omitted: 0,
     }
+}
+
+fn expectations(definition: &Definition) -> Vec<ExpectationCount> {
+    let all = definition.sql.expect.iter();
+    all.map(|expectation| ExpectationCount {
+        name: expectation.name.clone(),
+        on_fail: expectation.on_fail.word().to_owned(),
+        dropped: 0,
+    })
+    .collect()
+}
+
+/// Tells of columns that the SQL names and no file has.
+pub(super) fn unknown_columns(unknown: Vec<SqlError>, errors: &mut Vec<ReportedError>) {
+    errors.extend(unknown.into_iter().map(|error| ReportedError {
+        path: error.clause().to_string(),
+        kind: ErrorKind::UnknownColumn,
+        message: format!("{}; until one has it, it is null", error.line()),
+    }));
 }
 
 /// Counts what a pass over the source saw.
@@ -111,9 +133,13 @@ pub(super) fn verified(
 
 /// Tells of columns that are to name partitions and that neither a file nor a path has: a misspelt one would go
 /// unnoticed, since rows without it are well placed.
+///
+/// Behind SQL only columns that come with the star can be missing: all others are written, and what they are made of is
+/// told by [`unknown_columns`].
 pub(super) fn missing_columns(
     view: &View,
     partition_by: &[String],
+    transform: Option<&RowTransform>,
 ) -> Result<Vec<ReportedError>, LedgerError> {
     let shape = view
         .schema()?
@@ -121,6 +147,7 @@ pub(super) fn missing_columns(
         .unwrap_or_default();
     let mut missing: Vec<&String> = partition_by.iter().collect();
     missing.retain(|column| shape.type_of(column).is_none());
+    missing.retain(|column| transform.is_none_or(|transform| transform.only_takes_along(column)));
     if missing.is_empty() || shape.columns.is_empty() {
         return Ok(Vec::new());
     }

@@ -67,6 +67,8 @@ pub(super) struct Outputs<'a> {
     pub(super) order: &'a WorkOrder,
     /// The unit's columns and lattice types, partition columns included.
     pub(super) shape: &'a Shape,
+    /// The columns of the source that the rows depend on, where they go through SQL.
+    pub(super) source_shape: Option<&'a Shape>,
     /// The order's members that are in.
     pub(super) inside: &'a [usize],
     /// Their versions, as far as they are known by now.
@@ -214,6 +216,7 @@ impl Outputs<'_> {
             partition: partition.clone(),
             unit_partition: self.order.partition.clone(),
             shape: self.shape.clone(),
+            source_shape: self.source_shape.cloned(),
             inputs: inputs.collect(),
             file_number: number,
         }

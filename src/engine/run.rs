@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rayon::ThreadPool;
 
+use super::build::pool;
 use super::control::{Control, Phase};
 use super::discover::{Discovery, Found, discover};
 use super::error::RunError;
@@ -14,26 +15,29 @@ use super::prepare::{Preparation, Prepared, record_plan};
 use super::same_content::{self, Skipped};
 use super::session::{self, Absent, Upkeep};
 use super::verify::{Changes, HashAdded, verify};
-use super::{definition, report};
+use super::{definition, report, sql};
 use crate::config::{PathPartitions, SameContent};
 use crate::decode::recognise;
 use crate::detect::Look;
-use crate::ledger::{Batch, Garbage, Ledger, Meta, MetaChange, View};
+use crate::ledger::{Batch, Garbage, Ledger, MetaChange, View};
 use crate::model::{
     DirtyReason, ErrorKind, OutputPath, ReportedError, RunId, RunReport, RunStatus, SourcePath,
     Timestamp, UnitId,
 };
 use crate::plan::{self, Budget, OpenUnit, Plan, UnitBounds};
+use crate::transform::RowTransform;
 
 /// Makes one pass over the source and brings the target up to date.
 ///
 /// # Errors
 /// [`RunError`] where the run ended before it was done. Trouble with single files or units is in the report.
 pub fn run(pipeline: &Pipeline, control: &Control) -> Result<RunReport, RunError> {
+    let transform = RowTransform::new(&pipeline.definition)?;
     let ledger = session::open(&pipeline.target, Absent::Begin)?;
     let pool = pool(pipeline)?;
-    let meta = ledger.view()?.meta()?;
-    let pass = Pass::new(pipeline, control, &pool, &meta)?;
+    let view = ledger.view()?;
+    let pass = Pass::new(pipeline, transform.as_ref(), control, &pool, &view)?;
+    drop(view);
     let begun = pass.report.clone();
     let report = match pass.run(&ledger) {
         Ok(report) => report,
@@ -83,22 +87,13 @@ fn note_failure(ledger: &Ledger, begun: RunReport, error: &RunError) {
     drop(noted);
 }
 
-/// Starts the workers. Deep trees are walked recursively, so their stacks are roomy.
-pub(super) fn pool(pipeline: &Pipeline) -> Result<ThreadPool, RunError> {
-    let threads = pipeline.limits.threads.max(1);
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .stack_size(16 << 20)
-        .build()
-        .map_err(|source| RunError::Workers { threads, source })
-}
-
 /// A pass and what it has gathered so far.
 pub(super) struct Pass<'a> {
     pub(super) pipeline: &'a Pipeline,
     pub(super) control: &'a Control,
     pub(super) pool: &'a ThreadPool,
     pub(super) partitions: PathPartitions,
+    pub(super) transform: Option<&'a RowTransform>,
     pub(super) looked_at: Timestamp,
     pub(super) run: RunId,
     pub(super) report: RunReport,
@@ -134,17 +129,25 @@ pub(super) struct Built {
 impl<'a> Pass<'a> {
     pub(super) fn new(
         pipeline: &'a Pipeline,
+        transform: Option<&'a RowTransform>,
         control: &'a Control,
         pool: &'a ThreadPool,
-        meta: &Meta,
+        view: &View,
     ) -> Result<Self, RunError> {
-        let looked_at = pipeline.target.clock.now();
+        let meta = view.meta()?;
         let run = RunId(meta.next_run);
+        if let Some(transform) = transform {
+            let rule = pipeline.policies.compatibility;
+            let known = definition::known(view, &pipeline.definition, rule, run)?;
+            sql::fits_what_is_known(transform, &known)?;
+        }
+        let looked_at = pipeline.target.clock.now();
         Ok(Self {
             pipeline,
             control,
             pool,
             partitions: definition::partitions(&pipeline.definition)?,
+            transform,
             looked_at,
             run,
             report: report::begin(pipeline, run, looked_at, meta.watermark),
@@ -273,8 +276,10 @@ impl<'a> Pass<'a> {
         self.seen.hidden.extend(hidden);
         let format = self.pipeline.definition.format;
         let partitions = &self.partitions;
+        let uses_path = self.transform.is_some_and(RowTransform::uses_path);
         let interchangeable = |from: &str, to: &str| {
-            recognise(from, format) == recognise(to, format)
+            !uses_path
+                && recognise(from, format) == recognise(to, format)
                 && partitions.of(from) == partitions.of(to)
         };
         let hash_added = match self.pipeline.policies.same_content {
@@ -405,9 +410,15 @@ impl<'a> Pass<'a> {
         {
             self.errors.extend(same_content::doubles(&view, self.run)?);
         }
+        if let Some(transform) = self.transform {
+            let known = view.schema()?.map(|schema| schema.shape);
+            let unknown = sql::unknown(transform, &known.unwrap_or_default(), &view)?;
+            report::unknown_columns(unknown, &mut self.errors);
+        }
         if self.report.units.written > 0 {
             let columns = &self.pipeline.definition.partition_by;
-            self.errors.extend(report::missing_columns(&view, columns)?);
+            self.errors
+                .extend(report::missing_columns(&view, columns, self.transform)?);
         }
         self.tell_who_is_away(&view, &built)?;
         self.report.files.quarantined = view.quarantine()?.len() as u64;

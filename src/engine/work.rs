@@ -17,70 +17,30 @@ use std::ops::ControlFlow;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
-use super::carry::{Carrier, CarryError};
+use super::carry::Carrier;
 use super::control::{Control, Progress};
 use super::member::{self, Reading, ToRead, Trouble};
 use super::order::{OrderMember, OrderRead, Outcome, Receipt, StagedOutput, Way, WorkOrder};
 use super::rows::{self, Outputs, UnitFiles};
+use super::sql::UnitSql;
+pub(super) use super::work_error::WorkError;
 use crate::decode::raw_shape;
-use crate::encode::EncodeError;
-use crate::model::{Carried, Column, Shape, SourcePath};
+use crate::model::{Carried, Column, Shape};
 use crate::schema::{Contract, join_shapes, join_types, written_type};
-use crate::sink::{Sink, SinkError};
+use crate::sink::Sink;
 use crate::source::Source;
-use crate::transform::{TransformError, conform};
+use crate::transform::{RowTransform, conform};
 
 /// More attempts than a source that holds still can need.
 const ATTEMPTS: usize = 8;
-
-/// A unit that could not be built. Its present outputs stand, and the next run tries again.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum WorkError {
-    #[error("cannot bring rows to their partition")]
-    Transform(#[from] TransformError),
-    #[error("cannot encode rows")]
-    Encode(#[from] EncodeError),
-    #[error("cannot stage rows")]
-    Sink(#[from] SinkError),
-    #[error("cannot carry the rows of {member} over")]
-    Carry {
-        member: SourcePath,
-        #[source]
-        source: CarryError,
-    },
-    #[error("a value of partition column {column} is too long to name a directory")]
-    TooLong { column: String },
-    #[error("the source kept changing while it was read")]
-    Restless,
-    #[error("interrupted")]
-    Interrupted,
-}
-
-impl WorkError {
-    /// Returns the member whose rows only a missing or damaged output held, if that is what stops the unit.
-    pub(super) fn lost_member(&self) -> Option<&SourcePath> {
-        match self {
-            Self::Carry { member, source } if source.is_loss() => Some(member),
-            _ => None,
-        }
-    }
-
-    /// Tells whether the rows of the member at hand are at fault: it is set aside, and the others go on.
-    fn is_of_the_rows(&self) -> bool {
-        matches!(
-            self,
-            Self::TooLong { .. }
-                | Self::Transform(TransformError::Unroutable { .. })
-                | Self::Encode(EncodeError::NoColumns)
-        )
-    }
-}
 
 /// What a worker works with.
 pub(super) struct Workshop<'a> {
     pub(super) source: &'a dyn Source,
     pub(super) sink: &'a dyn Sink,
     pub(super) control: &'a Control,
+    /// The SQL that rows go through.
+    pub(super) transform: Option<&'a RowTransform>,
     /// Bytes of rows that one unit may hold in memory.
     pub(super) memory: usize,
 }
@@ -108,36 +68,41 @@ pub(super) fn work(order: &WorkOrder, shop: &Workshop<'_>) -> Result<Receipt, Wo
         }
         unit.survey();
     }
-    Err(WorkError::Restless)
+    match unit.sql.and_then(|sql| sql.refused) {
+        Some(error) => Err(WorkError::Sql(error)),
+        None => Err(WorkError::Restless),
+    }
 }
 
 /// What is known of one member so far.
 #[derive(Default)]
-struct Knowledge {
-    version: Option<Carried>,
-    observed: Option<Shape>,
+pub(super) struct Knowledge {
+    pub(super) version: Option<Carried>,
+    /// The columns that come in, which under a contract are those that it admits.
+    pub(super) observed: Option<Shape>,
     /// Under a contract, the columns that its bytes have, as far as they are known.
     own: Option<Shape>,
-    trouble: Option<Trouble>,
+    pub(super) trouble: Option<Trouble>,
     /// Its bytes are not those whose rows are to be kept.
     is_other: bool,
     /// Its rows in the outputs do not fit the declared columns, as its bytes do not.
-    is_outdated: bool,
+    is_unfit: bool,
     /// Why its rows cannot be placed, found out before its bytes had been read whole.
     fault: Option<String>,
-    rows: Option<u64>,
+    pub(super) rows: Option<u64>,
 }
 
-struct Building<'a> {
-    order: &'a WorkOrder,
-    shop: &'a Workshop<'a>,
+pub(super) struct Building<'a> {
+    pub(super) order: &'a WorkOrder,
+    pub(super) shop: &'a Workshop<'a>,
     contract: Option<Contract>,
-    known: Vec<Knowledge>,
+    pub(super) known: Vec<Knowledge>,
     /// The columns and types that the attempt assumes.
-    shape: Shape,
+    pub(super) shape: Shape,
     carrier: Carrier<'a>,
+    pub(super) sql: Option<UnitSql<'a>>,
     rows_read: u64,
-    bytes_read: u64,
+    pub(super) bytes_read: u64,
 }
 
 impl<'a> Building<'a> {
@@ -149,6 +114,9 @@ impl<'a> Building<'a> {
             known: order.members.iter().map(|_| Knowledge::default()).collect(),
             shape: Shape::default(),
             carrier: Carrier::new(order, shop.sink),
+            sql: shop
+                .transform
+                .map(|transform| UnitSql::new(transform, order)),
             rows_read: 0,
             bytes_read: 0,
         };
@@ -162,8 +130,8 @@ impl<'a> Building<'a> {
                     }
                     guess
                 }
-                (None, Some(carry)) => Some((*carry.shape).clone()),
-                (None, None) => None,
+                (None, Some(carry)) if shop.transform.is_none() => Some((*carry.shape).clone()),
+                (None, _) => None,
             };
             if let Some(guess) = guess {
                 joined = join_shapes(&joined, &building.admitted(&guess));
@@ -173,7 +141,7 @@ impl<'a> Building<'a> {
         building
     }
 
-    /// Returns the columns of the outputs that come of a member's own.
+    /// Returns the columns that come in of a member's own.
     fn admitted(&self, own: &Shape) -> Shape {
         match &self.contract {
             Some(contract) => contract.admitted(own),
@@ -192,7 +160,7 @@ impl<'a> Building<'a> {
     }
 
     /// Returns the columns with the pipeline's types, which may be wider than what the members hold, unless declared.
-    fn typed(&self, observed: &Shape) -> Shape {
+    pub(super) fn typed(&self, observed: &Shape) -> Shape {
         let is_settled = |name: &str| self.contract.as_ref().is_some_and(|c| c.settles(name));
         let columns = observed.columns.iter().map(|column| Column {
             name: column.name.clone(),
@@ -207,17 +175,21 @@ impl<'a> Building<'a> {
     }
 
     /// Returns how the member's rows come in, if they do.
-    fn way(&self, index: usize) -> Way<'a> {
+    pub(super) fn way(&self, index: usize) -> Way<'a> {
         let member = &self.order.members[index];
         let known = &self.known[index];
         match (&member.read, &member.carry, &known.trouble) {
             (Some(read), _, None) if !known.is_other => Way::Read(read),
-            (_, Some(carry), _) if !known.is_outdated => Way::Carry(carry),
+            (_, Some(carry), trouble) if !known.is_unfit => match trouble {
+                Some(trouble) if self.order.is_outdated(carry.version, trouble) => Way::Out,
+                _ => Way::Carry(carry),
+            },
             _ => Way::Out,
         }
     }
 
-    /// The columns of all members that are in, in order of first appearance, as far as they are known.
+    /// The columns of all members that are in, in order of first appearance, as far as they are known. Where rows go
+    /// through SQL, those that are carried over are behind it and have none of the source's columns.
     fn observed(&self) -> Shape {
         let mut all = self.admitted(&Shape::default());
         for index in 0..self.known.len() {
@@ -227,10 +199,10 @@ impl<'a> Building<'a> {
                         all = join_shapes(&all, observed);
                     }
                 }
-                Way::Carry(carry) => {
+                Way::Carry(carry) if self.sql.is_none() => {
                     all = join_shapes(&all, &self.admitted(&carry.shape));
                 }
-                Way::Out => {}
+                Way::Carry(_) | Way::Out => {}
             }
         }
         all
@@ -245,9 +217,11 @@ impl<'a> Building<'a> {
         if inside.is_empty() {
             return Ok(Some(Vec::new()));
         }
+        let Some(shape) = self.written()? else {
+            return Ok(None);
+        };
         let stored = Shape {
-            columns: self
-                .shape
+            columns: shape
                 .columns
                 .iter()
                 .filter(|column| !order.is_in_path(&column.name))
@@ -259,11 +233,12 @@ impl<'a> Building<'a> {
         };
         let versions = RefCell::new(inside.iter().map(|index| self.version(*index)).collect());
         let totals = RefCell::new(vec![None; inside.len()]);
-        let shape = self.shape.clone();
         let schema = stored.to_arrow();
+        let source_shape = self.sql.as_ref().map(|sql| sql.inputs.clone());
         let outputs = Outputs {
             order,
             shape: &shape,
+            source_shape: source_shape.as_ref(),
             inside: &inside,
             versions: &versions,
             totals: &totals,
@@ -289,13 +264,26 @@ impl<'a> Building<'a> {
         schema: &SchemaRef,
         push: &mut dyn FnMut(&RecordBatch) -> Result<(), WorkError>,
     ) -> Result<bool, WorkError> {
+        if self.sql.is_some() && matches!(self.way(index), Way::Read(_)) {
+            return self.feed_sql(index, schema, push);
+        }
+        self.hand_on(index, schema, &mut |batch| push(&conform(batch, schema)?))
+    }
+
+    /// Hands the member's rows on as they come in; false where something was not as assumed.
+    pub(super) fn hand_on(
+        &mut self,
+        index: usize,
+        schema: &SchemaRef,
+        push: &mut dyn FnMut(&RecordBatch) -> Result<(), WorkError>,
+    ) -> Result<bool, WorkError> {
         let control = self.shop.control;
         let mut failure = None;
         let mut emit = |batch: RecordBatch| {
-            let pushed = match conform(&batch, schema) {
-                _ if control.is_interrupted() => Err(WorkError::Interrupted),
-                Ok(batch) => push(&batch),
-                Err(error) => Err(error.into()),
+            let pushed = if control.is_interrupted() {
+                Err(WorkError::Interrupted)
+            } else {
+                push(&batch)
             };
             match pushed {
                 Ok(()) => ControlFlow::Continue(()),
@@ -339,7 +327,7 @@ impl<'a> Building<'a> {
                 let is_bad = matches!(self.known[index].trouble, Some(Trouble::Bad { .. }));
                 if is_bad && matches!(&carried, Err(error) if error.is_unfit()) {
                     // The source has its bytes, and those do not fit either.
-                    self.known[index].is_outdated = true;
+                    self.known[index].is_unfit = true;
                     return Ok(false);
                 }
                 carried.map_err(|source| WorkError::Carry {
@@ -377,7 +365,11 @@ impl<'a> Building<'a> {
         }
         match reading {
             Reading::Rows { version, decoded } => {
-                let misfit = rows::misfit(self.order, &decoded.observed);
+                let filled = match &self.sql {
+                    Some(sql) => &sql.filled_by(&decoded.observed),
+                    None => &decoded.observed,
+                };
+                let misfit = rows::misfit(self.order, filled);
                 if let Some(reason) = misfit.filter(|_| decoded.rows > 0) {
                     known.trouble = Some(Trouble::Bad { version, reason });
                     return false;
@@ -397,9 +389,6 @@ impl<'a> Building<'a> {
                 false
             }
             Reading::Trouble(trouble) => {
-                if let (Trouble::Bad { version, .. }, Some(carry)) = (&trouble, &member.carry) {
-                    known.is_outdated |= self.order.is_outdated(carry.version, *version);
-                }
                 known.trouble = Some(trouble);
                 false
             }
@@ -415,11 +404,18 @@ impl<'a> Building<'a> {
             {
                 self.read(index, read, &mut |_| ControlFlow::Continue(()));
             }
-            let known = &mut self.known[index];
+        }
+        // What a row comes to depends on the types: where they were wrong, it may be well after all.
+        let is_proven = self.sql.is_none() || self.typed(&self.observed()) == self.shape;
+        for known in &mut self.known {
+            if !is_proven {
+                known.fault = None;
+            }
             if let (Some(version), Some(reason)) = (known.version, known.fault.take()) {
                 known.trouble = Some(Trouble::Bad { version, reason });
             }
         }
+        self.blame();
         self.shape = self.typed(&self.observed());
     }
 
@@ -445,11 +441,22 @@ impl<'a> Building<'a> {
         Progress::add(&progress.bytes_done, self.bytes_read);
         Progress::add(&progress.files_done, self.order.members.len() as u64);
         Progress::add(&progress.units_done, 1);
+        let is_read = |index: usize| matches!(self.way(index), Way::Read(_));
+        let dropped = match &self.sql {
+            Some(sql) => sql.dropped(is_read),
+            None => Vec::new(),
+        };
+        let (shape, inputs) = match self.sql {
+            Some(sql) => (sql.output, sql.inputs),
+            None => (self.shape.clone(), self.shape),
+        };
         Receipt {
             outcomes,
             outputs,
-            shape: self.shape,
+            shape,
+            inputs,
             observed,
+            dropped,
             rows_read: self.rows_read,
             bytes_read: self.bytes_read,
         }

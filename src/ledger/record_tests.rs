@@ -30,6 +30,7 @@ pub(in crate::ledger) fn report(run: u64) -> RunReport {
         watermark: None,
         checkpoint: true,
         distinct: false,
+        expectations: Vec::new(),
         errors: Vec::new(),
         errors_omitted: 0,
     }

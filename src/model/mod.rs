@@ -34,8 +34,8 @@ pub use record::{
     QuarantineRecord, RunId, Standing, UnitId, UnitRecord,
 };
 pub use report::{
-    ByteCounts, ErrorKind, FileCounts, OutputCounts, ReportedError, RowCounts, RunReport,
-    RunStatus, Seconds, UnitCounts,
+    ByteCounts, ErrorKind, ExpectationCount, FileCounts, OutputCounts, ReportedError, RowCounts,
+    RunReport, RunStatus, Seconds, UnitCounts,
 };
 pub use select::{Select, SelectAll};
 pub use shape::{Column, MAX_NESTING, Shape};

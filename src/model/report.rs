@@ -87,6 +87,17 @@ pub struct ByteCounts {
     pub written: u64,
 }
 
+/// What an expectation left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpectationCount {
+    /// Its name.
+    pub name: String,
+    /// What a failure leads to.
+    pub on_fail: String,
+    /// Rows of the files read in this run that it left out.
+    pub dropped: u64,
+}
+
 /// Counts of outputs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputCounts {
@@ -135,6 +146,8 @@ pub enum ErrorKind {
     Run,
     /// Two files hold the same bytes (`--same-content warn`).
     SameContent,
+    /// The SQL names a column that no file has.
+    UnknownColumn,
     /// No file has a column that is to name partitions.
     NoSuchColumn,
 }
@@ -186,6 +199,9 @@ pub struct RunReport {
     /// True where `--same-content skip` held to the end: every known content counts under one name.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub distinct: bool,
+    /// The expectations of the definition, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expectations: Vec<ExpectationCount>,
     /// Trouble that did not end the run, up to a limit that keeps the report small.
     pub errors: Vec<ReportedError>,
     /// How many more there were beyond that limit.

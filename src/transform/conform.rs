@@ -42,7 +42,7 @@ pub fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, T
 }
 
 /// Returns `array` as the type of `field`, which differs from its own at most in what holds no value.
-fn fit(array: &ArrayRef, field: &Field) -> Result<ArrayRef, TransformError> {
+pub(super) fn fit(array: &ArrayRef, field: &Field) -> Result<ArrayRef, TransformError> {
     use DataType as T;
     let (from, to) = (array.data_type(), field.data_type());
     match (from, to) {

@@ -1,5 +1,6 @@
 //! Adapter: brings rows into shape and to their partitions.
 //!
+//! [`RowTransform`] is the SQL that rows go through on their way, where there is any; see the module `sql`.
 //! [`conform()`] gives every batch of a unit the unit's columns, [`route()`] splits a batch by the values of the
 //! partition columns and [`restore`] puts those back for rows that are carried over from an output. [`Shuffle`]
 //! collects what was routed until all of a unit's rows are there, and hands it out partition by partition.
@@ -16,10 +17,12 @@ mod conform;
 mod error;
 mod route;
 mod shuffle;
+mod sql;
 mod value;
 
 pub use conform::conform;
 pub use error::TransformError;
 pub use route::{restore, route};
 pub use shuffle::{PartitionRows, Shuffle, Shuffled, SpillFile, SpillStore};
+pub use sql::{Bound, Clause, Origin, Place, RowError, RowTransform, SqlError, Transformed};
 pub use value::is_routable;

@@ -62,7 +62,7 @@ const ROWS: [Row; 11] = [
     Row {
         text: "only transform names the crates of DataFusion",
         applies: |room| room != "transform",
-        forbidden: &["datafusion"],
+        forbidden: &["datafusion", "sqlparser"],
     },
     Row {
         text: "only durable renames, syncs, removes and truncates",

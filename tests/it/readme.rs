@@ -61,7 +61,7 @@ fn every_block_of_the_readme_is_of_a_kind_that_is_checked() {
     // A unit file of systemd has nothing that could be run here, and the SQL is run by a test of `format`.
     for block in blocks() {
         assert!(
-            ["console", "sh", "sql", "ini"].contains(&block.language.as_str()),
+            ["console", "sh", "sql", "ini", "toml"].contains(&block.language.as_str()),
             "a block of {:?}",
             block.language
         );

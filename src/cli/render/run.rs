@@ -115,6 +115,15 @@ fn facts(text: &mut String, report: &RunReport) {
     line(text, "files", &changes);
     let rows = nonzero(&[(report.rows.read, "read"), (report.rows.written, "written")]);
     line(text, "rows", &rows);
+    for expectation in report.expectations.iter().filter(|it| it.dropped > 0) {
+        let left_out = count(expectation.dropped, "row");
+        let name = safe(&expectation.name);
+        line(
+            text,
+            "left out",
+            &format!("{left_out} that did not meet {name:?}"),
+        );
+    }
     line(text, "bytes", &bytes(report));
     let outputs = nonzero(&[
         (report.outputs.written, "written"),
@@ -238,6 +247,7 @@ pub(in crate::cli) mod tests {
             watermark: Some(Timestamp(1_699_999_000_000_000_000)),
             checkpoint: true,
             distinct: false,
+            expectations: Vec::new(),
             errors: vec![ReportedError {
                 path: "a.csv".to_owned(),
                 kind: ErrorKind::Undecodable,

@@ -6,6 +6,7 @@ mod ledgers;
 mod questions;
 mod runs;
 mod schema;
+mod sql;
 mod streams;
 mod usage;
 

@@ -230,6 +230,10 @@ fn a_settings_file_is_written_read_and_shown() {
     compatibility = "none"                   # default
     # columns is not set                     # default
 
+    [transform]
+    # select is not set                      # default
+    # where is not set                       # default
+
     [target]
     path = "out"                             # strandline.toml
     partition_by = []                        # default
@@ -314,6 +318,13 @@ fn a_settings_file_is_written_read_and_shown() {
     #[schema.columns]
     #amount = "decimal(10,2)"
 
+    # What is made of the rows, in SQL; [[expect]] below says what must be true of them.
+    [transform]
+    # The columns to write, as between SELECT and FROM; all columns as they are when not set.
+    #select = "*, upper(country) AS region"
+    # Take only rows for which this is true, as behind WHERE; all rows when not set.
+    #where = "amount > 0"
+
     # Where the Parquet files go, and how they are cut.
     [target]
     # The directory for the Parquet files; relative to this file.
@@ -343,6 +354,13 @@ fn a_settings_file_is_written_read_and_shown() {
     #on_modify = "replace"
     # The same bytes under two names: load both, load both and warn, or skip all but the first.
     #same_content = "load"
+
+    # What must be true of the rows that are written; any number of these, asked in order. Null is not true.
+    # on_fail: drop (leave the row out and count it), quarantine_file (set its file aside) or fail (end the run).
+    #[[expect]]
+    #name = "amounts are not negative"
+    #sql = "amount >= 0"
+    #on_fail = "drop"
     "##);
 }
 

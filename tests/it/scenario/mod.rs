@@ -14,6 +14,8 @@ mod read_back;
 mod regressions;
 mod rows;
 mod same_content;
+mod sql;
 mod stories;
+mod together;
 mod unwritable;
 mod world;

@@ -262,6 +262,21 @@ fn long_help_of_run() {
               "…", format = "%d.%m.%Y", time_zone = "Europe/Berlin" }`. Example: --schema-column
               'amount=decimal(10,2)'
 
+    SQL:
+          --select <SQL>
+              Write these columns
+
+              What would stand between SELECT and FROM: columns, expressions with names, *, * EXCEPT (a,
+              b). Each row is taken by itself, so there are no aggregates, joins or windows. Names are
+              written as in the files; _path, _row and _hash tell where a row comes from. Default: all
+              columns as they are. Example: --select '*, upper(country) AS region'
+
+          --where <SQL>
+              Take only rows for which this is true
+
+              What would stand behind WHERE, over the columns of the files. Default: all rows. Example:
+              --where "amount > 0 AND country IS NOT NULL"
+
     Outputs:
           --partition-by <COL[,COL]>
               Make directories COL=value/ from the values of these columns

@@ -10,9 +10,10 @@ use crate::support::program::Sandbox;
 /// The sections that every command has.
 const COMMON: [&str; 2] = ["Options:", "General:"];
 /// The sections with the settings of a pipeline.
-const PIPELINE: [&str; 6] = [
+const PIPELINE: [&str; 7] = [
     "Inputs:",
     "Schema:",
+    "SQL:",
     "Outputs:",
     "State:",
     "Behaviour:",

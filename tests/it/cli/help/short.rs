@@ -92,6 +92,10 @@ fn short_help_of_run() {
                                          [possible values: none, backward, forward, full]
           --schema-column <NAME=TYPE>    Declare a column; may be repeated, in the order of the columns
 
+    SQL:
+          --select <SQL>  Write these columns
+          --where <SQL>   Take only rows for which this is true
+
     Outputs:
           --partition-by <COL[,COL]>  Make directories COL=value/ from the values of these columns
           --target-file-size <SIZE>   Split an output that grows beyond SIZE

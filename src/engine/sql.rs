@@ -1,0 +1,331 @@
+//! SQL on the rows of one unit: what is written follows from the columns of its members, and who is at fault where
+//! that does not work out.
+//!
+//! # Invariants
+//! - Rows that are carried over are rows of outputs: they only take on the types of what is written, and a type that
+//!   does not hold them stops the unit instead of changing a value.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+
+use super::carry::CarryError;
+use super::member::{self, Trouble};
+use super::order::{Carry, Way, WorkOrder};
+use super::work::{Building, WorkError};
+use crate::ledger::{LedgerError, View};
+use crate::model::{Column, ContentHash, Shape, SourcePath, partition_values};
+use crate::schema::{fits, join_types};
+use crate::transform::{Bound, Origin, RowError, RowTransform, SqlError, conform};
+
+/// Makes sure that the SQL goes with the columns that the pipeline knows, where it knows all that are named: no unit
+/// could be built otherwise.
+///
+/// # Errors
+/// [`SqlError`].
+pub(super) fn fits_what_is_known(transform: &RowTransform, known: &Shape) -> Result<(), SqlError> {
+    if !known.is_empty() && transform.unknown(known, &BTreeSet::new()).is_empty() {
+        transform.bind(&Shape::default(), known, &Vec::new())?;
+    }
+    Ok(())
+}
+
+/// Returns an error for each column that the SQL names and neither a file nor a path has, as far as files are known.
+///
+/// # Errors
+/// Where the ledger cannot be read.
+pub(super) fn unknown(
+    transform: &RowTransform,
+    known: &Shape,
+    view: &View,
+) -> Result<Vec<SqlError>, LedgerError> {
+    let mut fields = BTreeSet::new();
+    if known.is_empty() || transform.unknown(known, &fields).is_empty() {
+        return Ok(Vec::new());
+    }
+    for unit in view.units()? {
+        let values = partition_values(&unit?.1.partition);
+        fields.extend(values.into_iter().map(|(field, _)| field));
+    }
+    Ok(transform.unknown(known, &fields))
+}
+
+/// The SQL of a unit.
+pub(super) struct UnitSql<'a> {
+    transform: &'a RowTransform,
+    order: &'a WorkOrder,
+    /// As of the present attempt.
+    bound: Option<Arc<Bound>>,
+    /// Why the last attempt could not be planned.
+    pub(super) refused: Option<SqlError>,
+    /// The columns of the source that what is written depends on.
+    pub(super) inputs: Shape,
+    /// What is written, with what only carried rows have.
+    pub(super) output: Shape,
+    /// What each member's rows came to, by the member's place in the order.
+    counts: Vec<MemberCounts>,
+    /// Hashes that had to be known before the rows.
+    hashes: Vec<Option<ContentHash>>,
+}
+
+/// What a member's rows came to.
+#[derive(Debug, Clone, Default)]
+struct MemberCounts {
+    /// Rows that were decoded.
+    seen: u64,
+    /// Rows that came out.
+    rows: u64,
+    /// Rows that each expectation left out.
+    dropped: Vec<u64>,
+}
+
+impl<'a> UnitSql<'a> {
+    pub(super) fn new(transform: &'a RowTransform, order: &'a WorkOrder) -> Self {
+        Self {
+            transform,
+            order,
+            bound: None,
+            refused: None,
+            inputs: Shape::default(),
+            output: Shape::default(),
+            counts: vec![MemberCounts::default(); order.members.len()],
+            hashes: vec![None; order.members.len()],
+        }
+    }
+
+    fn bind(&self, own: &Shape) -> Result<Bound, SqlError> {
+        let order = self.order;
+        self.transform
+            .bind(own, &order.known, &order.partition_values)
+    }
+
+    /// Plans an attempt for members with the columns `own`, beside rows that are carried over.
+    ///
+    /// # Errors
+    /// Where a carried column has values that its column does not hold any more. What the SQL makes impossible is
+    /// `Ok(false)`, and [`Self::blame`] tells whose fault that is.
+    fn prepare<'c>(
+        &mut self,
+        own: &Shape,
+        carried: impl Iterator<Item = (&'c SourcePath, &'c Carry)>,
+    ) -> Result<bool, (SourcePath, CarryError)> {
+        let bound = match self.bind(own) {
+            Ok(bound) => bound,
+            Err(error) => {
+                self.refused = Some(error);
+                return Ok(false);
+            }
+        };
+        self.refused = None;
+        self.inputs = bound.inputs().clone();
+        self.output = bound.output().clone();
+        for (path, carry) in carried {
+            for column in &carry.shape.columns {
+                self.carry(column, &bound)
+                    .map_err(|error| (path.clone(), error))?;
+            }
+        }
+        self.bound = Some(Arc::new(bound));
+        Ok(true)
+    }
+
+    fn carry(&mut self, column: &Column, bound: &Bound) -> Result<(), CarryError> {
+        let name = &column.name;
+        if let Some(made) = bound.output().type_of(name) {
+            if fits(&column.data_type, made) {
+                return Ok(());
+            }
+            return Err(CarryError::Narrower {
+                column: name.clone(),
+                held: column.data_type.clone(),
+                made: made.clone(),
+            });
+        }
+        let mut written = self.output.columns.iter_mut();
+        if let Some(written) = written.find(|written| written.name == *name) {
+            written.data_type = join_types(&written.data_type, &column.data_type);
+            return Ok(());
+        }
+        // Other units may write the column with the star, and readers want one type of it.
+        let known = self.order.known.type_of(name);
+        let known = known
+            .filter(|known| self.transform.takes_along(name) && fits(&column.data_type, known));
+        let column = Column {
+            name: name.clone(),
+            data_type: known.unwrap_or(&column.data_type).clone(),
+        };
+        if known.is_some() && self.inputs.type_of(name).is_none() {
+            self.inputs.columns.push(column.clone());
+        }
+        self.output.columns.push(column);
+        Ok(())
+    }
+
+    /// Finds the members, among those with these columns, that make the SQL impossible: one after the other, what
+    /// goes with the ones before stays.
+    fn blame(
+        &self,
+        members: &[(usize, Shape)],
+        typed: &dyn Fn(&Shape) -> Shape,
+    ) -> Vec<(usize, SqlError)> {
+        let join = |all: &Shape, one: &Shape| crate::schema::join_shapes(all, one);
+        let together = members
+            .iter()
+            .fold(Shape::default(), |all, (_, own)| join(&all, own));
+        if self.bind(&typed(&together)).is_ok() {
+            return Vec::new();
+        }
+        let mut at_fault = Vec::new();
+        let mut good = Shape::default();
+        for (index, own) in members {
+            let with = join(&good, own);
+            match self.bind(&typed(&with)) {
+                Ok(_) => good = with,
+                Err(error) => at_fault.push((*index, error)),
+            }
+        }
+        at_fault
+    }
+
+    /// Returns the columns that a file with the columns `own` fills by itself.
+    pub(super) fn filled_by(&self, own: &Shape) -> Shape {
+        self.transform.filled_by(own)
+    }
+
+    /// Compares the hash that the rows were made with to that of the bytes that were read.
+    fn confirm(&self, index: usize, read: ContentHash) -> Result<(), Trouble> {
+        match self.hashes[index] {
+            Some(before) if before != read => Err(Trouble::Unsettled),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns how many rows each expectation left out, over the members that `is_in`.
+    pub(super) fn dropped(&self, is_in: impl Fn(usize) -> bool) -> Vec<u64> {
+        let mut sums = vec![0; self.transform.expectations().count()];
+        let counts = self.counts.iter().enumerate();
+        for (_, counts) in counts.filter(|(index, _)| is_in(*index)) {
+            for (sum, dropped) in sums.iter_mut().zip(&counts.dropped) {
+                *sum += dropped;
+            }
+        }
+        sums
+    }
+}
+
+impl Building<'_> {
+    /// Returns the columns that are written; `None` where the SQL does not go with those that the attempt assumes.
+    pub(super) fn written(&mut self) -> Result<Option<Shape>, WorkError> {
+        let Some(mut sql) = self.sql.take() else {
+            return Ok(Some(self.shape.clone()));
+        };
+        let carried = (0..self.known.len()).filter_map(|index| match self.way(index) {
+            Way::Carry(carry) => Some((&self.order.members[index].path, carry)),
+            _ => None,
+        });
+        let prepared = sql.prepare(&self.shape, carried);
+        let output = sql.output.clone();
+        self.sql = Some(sql);
+        let prepared = prepared.map_err(|(member, source)| WorkError::Carry { member, source })?;
+        Ok(prepared.then_some(output))
+    }
+
+    /// As [`Self::feed`], with SQL between what is decoded and what is written.
+    pub(super) fn feed_sql(
+        &mut self,
+        index: usize,
+        schema: &SchemaRef,
+        push: &mut dyn FnMut(&RecordBatch) -> Result<(), WorkError>,
+    ) -> Result<bool, WorkError> {
+        let order = self.order;
+        let path = &order.members[index].path;
+        let (Some(bound), Some(hash)) = (
+            self.sql.as_ref().and_then(|sql| sql.bound.clone()),
+            self.hash_before(index),
+        ) else {
+            return Ok(false);
+        };
+        let mut counts = MemberCounts::default();
+        let mut through = |batch: &RecordBatch| {
+            let origin = Origin {
+                path,
+                hash,
+                before: counts.seen,
+                fields: &order.partition_values,
+            };
+            let done = bound.apply(batch, origin).map_err(|error| match error {
+                RowError::Forbidden { .. } => WorkError::Forbidden {
+                    path: path.clone(),
+                    error,
+                },
+                _ => WorkError::Row(error),
+            })?;
+            counts.seen += batch.num_rows() as u64;
+            counts.rows += done.batch.num_rows() as u64;
+            counts.dropped.resize(done.dropped.len(), 0);
+            let sums = counts.dropped.iter_mut().zip(&done.dropped);
+            sums.for_each(|(sum, dropped)| *sum += dropped);
+            push(&conform(&done.batch, schema)?)
+        };
+        if !self.hand_on(index, schema, &mut through)? {
+            return Ok(false);
+        }
+        self.known[index].rows = Some(counts.rows);
+        if let Some(sql) = &mut self.sql {
+            sql.counts[index] = counts;
+            let read = self.known[index].version.map(|version| version.hash);
+            if let Some(Err(trouble)) = read.map(|read| sql.confirm(index, read)) {
+                self.known[index].trouble = Some(trouble);
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Returns the hash that the SQL asks for, `Some(None)` where it asks for none; `None` where it cannot be had.
+    #[expect(clippy::option_option, reason = "there are three answers")]
+    fn hash_before(&mut self, index: usize) -> Option<Option<ContentHash>> {
+        let sql = self.sql.as_ref()?;
+        if !sql.transform.uses_hash() {
+            return Some(None);
+        }
+        if let Some(hash) = sql.hashes[index] {
+            return Some(Some(hash));
+        }
+        let member = &self.order.members[index];
+        let expected = &member.read.as_ref()?.expected;
+        let hash = member::hash(self.shop.source, &member.path, expected);
+        self.bytes_read += expected.size;
+        match hash {
+            Ok(hash) => {
+                if let Some(sql) = &mut self.sql {
+                    sql.hashes[index] = Some(hash);
+                }
+                Some(Some(hash))
+            }
+            Err(trouble) => {
+                self.known[index].trouble = Some(trouble);
+                None
+            }
+        }
+    }
+
+    /// Sets aside the members whose columns make the SQL impossible.
+    pub(super) fn blame(&mut self) {
+        let Some(sql) = &self.sql else {
+            return;
+        };
+        let read = (0..self.known.len()).filter(|index| matches!(self.way(*index), Way::Read(_)));
+        let observed = |index: usize| Some((index, self.known[index].observed.clone()?));
+        let members: Vec<_> = read.filter_map(observed).collect();
+        let at_fault = sql.blame(&members, &|shape| self.typed(shape));
+        for (index, error) in at_fault {
+            if let Some(version) = self.known[index].version {
+                let reason = error.line();
+                self.known[index].trouble = Some(Trouble::Bad { version, reason });
+            }
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! SQL planned for the columns and types of one unit.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use datafusion_common::{DFSchema, DataFusionError};
+use datafusion_expr::execution_props::ExecutionProps;
+use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion_expr::simplify::SimplifyContext;
+use datafusion_optimizer::simplify_expressions::ExprSimplifier;
+use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
+use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
+use datafusion_sql::sqlparser::ast::{Expr, Spanned};
+
+use super::error::{Place, SqlError, Text};
+use super::parse::{Item, Named};
+use super::{Functions, Pseudo, RowTransform, functions, known_type};
+use crate::config::OnFail;
+use crate::model::{Column, PartitionValues, Shape};
+use crate::schema::canonical;
+use crate::transform::value::is_routable;
+
+/// SQL that is ready for batches.
+pub struct Bound {
+    /// What expressions over the source see.
+    pub(super) seen: Vec<Seen>,
+    pub(super) seen_schema: SchemaRef,
+    pub(super) filter: Option<Arc<dyn PhysicalExpr>>,
+    pub(super) columns: Vec<Written>,
+    pub(super) expectations: Vec<Asked>,
+    inputs: Shape,
+    output: Shape,
+}
+
+/// A column that expressions see.
+pub(super) enum Seen {
+    /// Of the file, null where it has none.
+    Column(FieldRef),
+    /// A field of the path.
+    Field(String),
+    Pseudo(Pseudo),
+}
+
+/// A column that is written.
+pub(super) struct Written {
+    pub(super) field: FieldRef,
+    pub(super) from: From,
+}
+
+/// Where it comes from.
+pub(super) enum From {
+    /// The column of this name in the file.
+    Column(String),
+    Expr(Arc<dyn PhysicalExpr>),
+}
+
+/// An expectation.
+pub(super) struct Asked {
+    pub(super) name: String,
+    pub(super) on_fail: OnFail,
+    pub(super) expr: Arc<dyn PhysicalExpr>,
+    /// The columns that it sees, by name.
+    pub(super) schema: SchemaRef,
+}
+
+impl std::fmt::Debug for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bound")
+            .field("inputs", &self.inputs)
+            .field("output", &self.output)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Bound {
+    /// Returns the columns of the source that the rows depend on, with the types that were assumed.
+    #[must_use]
+    pub fn inputs(&self) -> &Shape {
+        &self.inputs
+    }
+
+    /// Returns the columns that come out, with their types in the lattice.
+    #[must_use]
+    pub fn output(&self) -> &Shape {
+        &self.output
+    }
+}
+
+impl RowTransform {
+    /// Plans for rows with the columns `own`, where the pipeline knows `known` and the path gives `fields`.
+    ///
+    /// # Errors
+    /// [`SqlError`] where the types do not go with the SQL.
+    pub fn bind(
+        &self,
+        own: &Shape,
+        known: &Shape,
+        fields: &PartitionValues,
+    ) -> Result<Bound, SqlError> {
+        let is_field = |name: &str| fields.iter().any(|(field, _)| field == name);
+        let mut inputs = Shape::default();
+        let mut seen = Vec::new();
+        for name in self.names.keys() {
+            if is_field(name) {
+                seen.push(Seen::Field(name.clone()));
+                continue;
+            }
+            let data_type = own.type_of(name).unwrap_or(known_type(known, name));
+            inputs.columns.push(Column {
+                name: name.clone(),
+                data_type: data_type.clone(),
+            });
+            seen.push(Seen::Column(nullable(name, data_type)));
+        }
+        seen.extend(self.pseudo.iter().copied().map(Seen::Pseudo));
+        let seen_schema: SchemaRef = Arc::new(Schema::new(
+            seen.iter().map(Seen::field).collect::<Vec<_>>(),
+        ));
+        let planner = Planner::new(&seen_schema, &self.select)?;
+        let filter = match &self.filter {
+            Some((text, expr)) => Some(planner.condition(text, expr)?),
+            None => None,
+        };
+        let mut bound = Bound {
+            filter,
+            columns: Vec::new(),
+            expectations: Vec::new(),
+            output: Shape::default(),
+            seen,
+            inputs,
+            seen_schema: Arc::clone(&seen_schema),
+        };
+        self.write(own, &is_field, &planner, &mut bound)?;
+        self.check_routes(&is_field, &bound)?;
+        self.ask(known, &mut bound)?;
+        Ok(bound)
+    }
+
+    /// Adds the columns that are written.
+    fn write(
+        &self,
+        own: &Shape,
+        is_field: &dyn Fn(&str) -> bool,
+        planner: &Planner<'_>,
+        bound: &mut Bound,
+    ) -> Result<(), SqlError> {
+        for item in &self.items {
+            match item {
+                Item::Star(excepted) => {
+                    for column in &own.columns {
+                        let name = &column.name;
+                        if excepted.contains(name) || self.item(name).is_some() || is_field(name) {
+                            continue;
+                        }
+                        bound.write(name, &column.data_type, From::Column(name.clone()));
+                        if bound.inputs.type_of(name).is_none() {
+                            bound.inputs.columns.push(column.clone());
+                        }
+                    }
+                }
+                Item::Named(named) => {
+                    if is_field(&named.name) {
+                        self.check_field(named)?;
+                        continue;
+                    }
+                    let (expr, data_type) = planner.plan(&self.select, &named.expr)?;
+                    let stored = canonical(&data_type);
+                    if !is_storable(&stored) {
+                        let what = format!(
+                            "{} would be of type {stored}, which Parquet has no column for",
+                            named.name
+                        );
+                        return Err(self.select.error(named.place, what));
+                    }
+                    bound.write(&named.name, &stored, From::Expr(expr));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A column that the path gives already stays in the path, so it can be named but not made.
+    fn check_field(&self, named: &Named) -> Result<(), SqlError> {
+        match &named.expr {
+            Expr::Identifier(ident) if ident.value == named.name => Ok(()),
+            _ => {
+                let what = format!(
+                    "{} is a field of the path and stays in it; give this another name",
+                    named.name
+                );
+                Err(self.select.error(named.place, what))
+            }
+        }
+    }
+
+    /// Columns that name partitions must have values that can.
+    fn check_routes(&self, is_field: &dyn Fn(&str) -> bool, bound: &Bound) -> Result<(), SqlError> {
+        for column in self.partition_by.iter().filter(|name| !is_field(name)) {
+            let Some(named) = self.item(column) else {
+                continue;
+            };
+            let data_type = known_type(&bound.output, column);
+            if !is_routable(data_type) {
+                let what = format!("cannot partition by column {column} of type {data_type}");
+                return Err(self.select.error(named.place, what));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the expectations, which see what is written.
+    fn ask(&self, known: &Shape, bound: &mut Bound) -> Result<(), SqlError> {
+        for expected in &self.expectations {
+            let fields = expected.reads.iter().map(|name| {
+                let written = bound.output.type_of(name);
+                nullable(name, written.unwrap_or(known_type(known, name)))
+            });
+            let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+            let planner = Planner::new(&schema, &expected.text)?;
+            let expr = planner.condition(&expected.text, &expected.expr)?;
+            bound.expectations.push(Asked {
+                name: expected.name.clone(),
+                on_fail: expected.on_fail,
+                expr,
+                schema,
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Bound {
+    fn write(&mut self, name: &str, data_type: &DataType, from: From) {
+        self.output.columns.push(Column {
+            name: name.to_owned(),
+            data_type: data_type.clone(),
+        });
+        self.columns.push(Written {
+            field: nullable(name, data_type),
+            from,
+        });
+    }
+}
+
+impl Seen {
+    fn field(&self) -> FieldRef {
+        match self {
+            Self::Column(field) => Arc::clone(field),
+            Self::Field(name) => nullable(name, &DataType::Utf8),
+            Self::Pseudo(Pseudo::Row) => nullable(Pseudo::Row.name(), &DataType::Int64),
+            Self::Pseudo(pseudo) => nullable(pseudo.name(), &DataType::Utf8),
+        }
+    }
+}
+
+fn nullable(name: &str, data_type: &DataType) -> FieldRef {
+    Arc::new(Field::new(name, data_type.clone(), true))
+}
+
+/// Plans expressions over one schema.
+struct Planner<'a> {
+    schema: Arc<DFSchema>,
+    sql: SqlToRel<'a, Functions>,
+    simplifier: ExprSimplifier,
+}
+
+impl Planner<'_> {
+    fn new(schema: &SchemaRef, text: &Text) -> Result<Self, SqlError> {
+        let schema = DFSchema::try_from(Schema::clone(schema));
+        let schema = Arc::new(schema.map_err(|error| text.error(None, words(&error)))?);
+        let options = ParserOptions {
+            enable_ident_normalization: false,
+            map_string_types_to_utf8view: false,
+            collect_spans: true,
+            ..ParserOptions::new()
+        };
+        let context = SimplifyContext::builder()
+            .with_schema(Arc::clone(&schema))
+            .build();
+        Ok(Self {
+            sql: SqlToRel::new_with_options(functions(), options),
+            simplifier: ExprSimplifier::new(context),
+            schema,
+        })
+    }
+
+    fn plan(
+        &self,
+        text: &Text,
+        expr: &Expr,
+    ) -> Result<(Arc<dyn PhysicalExpr>, DataType), SqlError> {
+        self.try_plan(expr).map_err(|error| {
+            let span = error.diagnostic().and_then(|found| found.span);
+            let place = span.map(|span| span.start).and_then(|start| {
+                Place::at(datafusion_sql::sqlparser::tokenizer::Location {
+                    line: start.line,
+                    column: start.column,
+                })
+            });
+            let place = place.or_else(|| Place::of(expr.span()));
+            text.error(place, format!("{}{}", words(&error), self.types(expr)))
+        })
+    }
+
+    fn try_plan(&self, expr: &Expr) -> Result<(Arc<dyn PhysicalExpr>, DataType), DataFusionError> {
+        let schema = &*self.schema;
+        let planned = self
+            .sql
+            .sql_to_expr(expr.clone(), schema, &mut PlannerContext::new())?;
+        let coerced = self.simplifier.coerce(planned, schema)?;
+        let simple = self.simplifier.simplify(coerced)?;
+        let physical = create_physical_expr(
+            &simple,
+            schema,
+            &ExecutionProps::new(),
+            &PhysicalPlanningContext::default(),
+        )?;
+        let data_type = physical.data_type(schema.as_arrow())?;
+        Ok((physical, data_type))
+    }
+
+    fn condition(&self, text: &Text, expr: &Expr) -> Result<Arc<dyn PhysicalExpr>, SqlError> {
+        let (physical, data_type) = self.plan(text, expr)?;
+        match data_type {
+            DataType::Boolean | DataType::Null => Ok(physical),
+            other => {
+                let what = format!("a condition must be true or false, and this is {other}");
+                Err(text.error(Place::of(expr.span()), what))
+            }
+        }
+    }
+
+    /// Tells the types of the columns that an expression names, since files decide on them.
+    fn types(&self, expr: &Expr) -> String {
+        let mut names = BTreeSet::new();
+        let _: std::ops::ControlFlow<()> =
+            datafusion_sql::sqlparser::ast::visit_expressions(expr, |part| {
+                match part {
+                    Expr::Identifier(ident) => {
+                        names.insert(ident.value.clone());
+                    }
+                    Expr::CompoundIdentifier(parts) => {
+                        names.extend(parts.first().map(|first| first.value.clone()));
+                    }
+                    _ => {}
+                }
+                std::ops::ControlFlow::Continue(())
+            });
+        let types: Vec<String> = names
+            .iter()
+            .filter_map(|name| {
+                let field = self.schema.as_arrow().field_with_name(name).ok()?;
+                Some(format!("{name} is {}", field.data_type()))
+            })
+            .collect();
+        match types.len() {
+            0 => String::new(),
+            _ => format!(" ({})", types.join(", ")),
+        }
+    }
+}
+
+/// Returns the one line that tells what is wrong, without what only its developers can use.
+pub(super) fn words(error: &DataFusionError) -> String {
+    let error = match error {
+        DataFusionError::ArrowError(error, _) => error.to_string(),
+        DataFusionError::Diagnostic(_, inner) | DataFusionError::Context(_, inner) => words(inner),
+        DataFusionError::Collection(all) => all.first().map(words).unwrap_or_default(),
+        other => other.strip_backtrace(),
+    };
+    let mut text = error.lines().next().unwrap_or_default();
+    for label in [
+        "Arrow error: ",
+        "Cast error: ",
+        "Error during planning: ",
+        "Execution error: ",
+        "This feature is not implemented: ",
+        "Invalid argument error: ",
+        "Compute error: ",
+        "Parser error: ",
+        "Schema error: ",
+    ] {
+        text = text.strip_prefix(label).unwrap_or(text);
+    }
+    if text.starts_with("Unsupported ast node") {
+        return "this kind of expression is not supported".to_owned();
+    }
+    text.trim_end_matches('.').to_owned()
+}
+
+fn is_storable(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Interval(_) | DataType::Duration(_) | DataType::Union(..) => false,
+        DataType::List(item) => is_storable(item.data_type()),
+        DataType::Struct(fields) => fields.iter().all(|field| is_storable(field.data_type())),
+        _ => true,
+    }
+}
