@@ -54,7 +54,7 @@
 //!                  |          \      \      |       /        |        /
 //!                  v           v      v     v      v         v       v
 //!          detect, plan, schema, config  -------------->  model                 pure: decide, never do I/O
-//!                                                          (clock, durable beside them: ports)
+//!                                                          (clock, crew, durable beside them: ports)
 //! ```
 //!
 //! Imports go down, never up, and never sideways between adapters. Only [`ledger`] names redb, only [`engine`] names
@@ -77,6 +77,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod crew;
 pub mod decode;
 pub mod detect;
 pub mod durable;

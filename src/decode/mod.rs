@@ -91,6 +91,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 
 use crate::config::Definition;
+use crate::crew::Crew;
 use crate::model::{ByteSize, ReadAt, ReadAtCursor, Shape};
 
 use ndjson::Framing;
@@ -172,17 +173,30 @@ pub fn sniff(
     }
 }
 
-/// Decodes everything, strictly under `shape` and as `definition` says, and hands out the batches in order.
+/// What a file is decoded under.
+#[derive(Clone, Copy)]
+pub struct Terms<'a> {
+    /// How text is cut, and what its values mean.
+    pub definition: &'a Definition,
+    /// The columns and types that it has to have.
+    pub shape: &'a Shape,
+    /// Who helps with a large file.
+    pub crew: &'a dyn Crew,
+}
+
+/// Decodes everything, strictly under the shape of the `terms`, and hands out the batches in order.
 ///
 /// # Errors
 /// See [`DecodeError`]. Batches may have been emitted before an error: they do not count.
 pub fn decode(
     bytes: Bytes<'_>,
     how: Recognised,
-    definition: &Definition,
-    shape: &Shape,
+    terms: Terms<'_>,
     emit: &mut Emit<'_>,
 ) -> Result<Decoded, DecodeError> {
+    let Terms {
+        definition, shape, ..
+    } = terms;
     match how.kind {
         Kind::Parquet => with_random_access(bytes, how, |file| parquet::decode(file, shape, emit)),
         Kind::Zip => {
@@ -193,7 +207,7 @@ pub fn decode(
         kind => {
             let cut = cut(kind, definition)?;
             with_text(bytes, how, &mut |text| {
-                stream::decode(text, how, cut.as_ref(), definition, shape, emit)
+                stream::decode(text, how, cut.as_ref(), terms, emit)
             })
         }
     }

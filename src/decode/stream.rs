@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::ndjson::Framing;
 use super::{
-    DecodeError, Decoded, Emit, Kind, Magic, Recognised, SNIFF_BYTES, archive, avro, csv, excel,
-    into_memory, ipc, lines, ndjson, parquet, text,
+    DecodeError, Decoded, Emit, Kind, Magic, Recognised, SNIFF_BYTES, Terms, archive, avro, csv,
+    excel, into_memory, ipc, lines, ndjson, parquet, text,
 };
 use crate::config::Definition;
 use crate::model::{ReadAt, Shape};
@@ -66,19 +66,23 @@ pub(super) fn decode(
     input: &mut dyn Read,
     how: Recognised,
     cut: Option<&lines::Cut>,
-    definition: &Definition,
-    shape: &Shape,
+    terms: Terms<'_>,
     emit: &mut Emit<'_>,
 ) -> Result<Decoded, DecodeError> {
+    let Terms {
+        definition,
+        shape,
+        crew,
+    } = terms;
     let (kind, mut input) = by_content(input, how)?;
     let input: &mut dyn Read = &mut input;
     let dialect = &definition.csv;
     match (kind, cut) {
         (_, Some(cut)) => lines::decode(input, cut, dialect, shape, emit),
-        (Kind::Csv, _) => csv::decode(input, dialect, shape, emit),
-        (Kind::Tsv, _) => csv::decode(input, &csv::tabbed(dialect), shape, emit),
-        (Kind::Ndjson, _) => ndjson::decode(input, Framing::Lines, shape, emit),
-        (Kind::Json, _) => ndjson::decode(input, Framing::Values, shape, emit),
+        (Kind::Csv, _) => csv::decode(input, dialect, shape, crew, emit),
+        (Kind::Tsv, _) => csv::decode(input, &csv::tabbed(dialect), shape, crew, emit),
+        (Kind::Ndjson, _) => ndjson::decode(input, Framing::Lines, shape, crew, emit),
+        (Kind::Json, _) => ndjson::decode(input, Framing::Values, shape, crew, emit),
         (Kind::Arrow, _) => ipc::decode(input, shape, emit),
         (Kind::Avro, _) => avro::decode(input, shape, emit),
         (Kind::Parquet, _) => parquet::decode(Arc::new(into_memory(input)?), shape, emit),

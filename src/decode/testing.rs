@@ -7,8 +7,11 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::DataType;
 
 use super::cast::cast_array;
-use super::{Bytes, Compression, DecodeError, Decoded, Kind, Magic, Recognised, decode, sniff};
+use super::{
+    Bytes, Compression, DecodeError, Decoded, Kind, Magic, Recognised, Terms, decode, sniff,
+};
 use crate::config::{Definition, Dialect};
+use crate::crew::Alone;
 use crate::model::Shape;
 
 pub(super) fn plain(kind: Kind) -> Recognised {
@@ -46,6 +49,15 @@ pub(super) fn in_dialect(dialect: &Dialect) -> Definition {
     }
 }
 
+/// What a file is decoded under, by one pair of hands.
+pub(super) fn terms<'a>(definition: &'a Definition, shape: &'a Shape) -> Terms<'a> {
+    Terms {
+        definition,
+        shape,
+        crew: &Alone,
+    }
+}
+
 /// The same for any definition.
 pub(super) fn run_by(
     bytes: &[u8],
@@ -58,8 +70,7 @@ pub(super) fn run_by(
     let result = decode(
         Bytes::Stream(&mut stream),
         how,
-        definition,
-        shape,
+        terms(definition, shape),
         &mut |batch| {
             batches.push(batch);
             ControlFlow::Continue(())

@@ -11,7 +11,7 @@ use arrow::ipc::CompressionType;
 use proptest::prelude::*;
 
 use super::parquet::tests::{sample, written};
-use super::testing::{Drip, cells, grid, guess, plain, run, run_by};
+use super::testing::{Drip, cells, grid, guess, plain, run, run_by, terms};
 use super::*;
 use crate::schema::{canonical, classify, fits, join_shapes, join_types, written_type};
 
@@ -230,8 +230,7 @@ fn a_read_that_fails_is_never_a_verdict_about_the_file() {
                 let result = decode(
                     Bytes::Stream(&mut input()),
                     how,
-                    &Definition::default(),
-                    &Shape::default(),
+                    terms(&Definition::default(), &Shape::default()),
                     &mut |_| ControlFlow::Continue(()),
                 );
                 let Err(DecodeError::Read(error)) = result else {
@@ -273,8 +272,7 @@ fn a_parquet_file_that_cannot_be_read_is_not_corrupt() {
         let result = decode(
             Bytes::Random(file),
             plain(Kind::Parquet),
-            &Definition::default(),
-            &shape,
+            terms(&Definition::default(), &shape),
             &mut |_| ControlFlow::Continue(()),
         );
         assert!(matches!(result, Err(DecodeError::Read(_))), "{result:?}");
@@ -288,8 +286,7 @@ fn the_receiver_can_break_off() {
         let result = decode(
             Bytes::Stream(&mut &*bytes),
             plain(kind),
-            &Definition::default(),
-            &shape,
+            terms(&Definition::default(), &shape),
             &mut |_| ControlFlow::Break(()),
         );
         assert!(matches!(result, Err(DecodeError::Stopped)));

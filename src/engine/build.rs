@@ -1,20 +1,18 @@
-//! Builds what is planned: workers take orders, one thread commits what they finish.
+//! Builds what is planned: foremen take orders, one thread commits what they finish.
 //!
 //! Units that members depart from come in a round of their own, behind those in which the members arrive. Units that a
 //! wider type made stale are built again in a further round, until none is left: types only widen, so that ends.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, btree_map};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
 use std::time::Duration;
-
-use rayon::ThreadPool;
-use rayon::prelude::*;
 
 use super::commit::Committer;
 use super::control::{Control, Phase, Progress};
 use super::error::RunError;
+use super::hands::{Hands, STACK_BYTES};
 use super::order::{OrderDesk, Receipt, WorkOrder};
 use super::pipeline::Pipeline;
 use super::prepare::Prepared;
@@ -23,8 +21,8 @@ use super::run::{Built, Pass};
 use super::work::{WorkError, Workshop, work};
 use crate::clock::Clock;
 use crate::ledger::{Ledger, SchemaVersion};
-use crate::model::{DirtyReason, ErrorKind, ReportedError};
-use crate::plan::{self, Plan, UnitBounds};
+use crate::model::{DirtyReason, ErrorKind, ReportedError, UnitId};
+use crate::plan::{self, Plan, PlannedUnit, UnitBounds};
 use crate::transform::RowTransform;
 
 /// Units that one group of a commit takes at the most; what is finished sooner is committed sooner.
@@ -93,7 +91,8 @@ impl Pass<'_> {
         let begun = clock.monotonic();
         note_plan(self.control.progress(), plan);
         let transform = self.transform;
-        let shop = workshop(pipeline, transform, self.control, pool);
+        let hands = Hands::new(pool);
+        let shop = workshop(pipeline, transform, self.control, &hands);
         let mut committer = self.committer(ledger, prepared, view.schema()?);
         committer.collected = std::mem::take(&mut built.collected);
         let bench = Bench {
@@ -105,14 +104,17 @@ impl Pass<'_> {
                 on_modify: pipeline.policies.on_modify,
             },
             shop,
+            hands: &hands,
+            units: Mutex::new(plan.units.iter()),
             stop: AtomicBool::new(false),
         };
         let mut publishing = Duration::ZERO;
         let (sender, receiver) = mpsc::sync_channel(2 * pool.current_num_threads());
-        let outcome = pool.in_place_scope(|scope| {
-            let bench = &bench;
-            scope.spawn(move |_| bench.build(plan, sender));
+        let foremen = pool.current_num_threads().min(plan.units.len());
+        let outcome = thread::scope(|scope| {
+            let started = start(scope, foremen, &bench, sender);
             let result = receive(&receiver, &mut committer, built, clock, &mut publishing);
+            let result = started.and(result);
             if result.is_err() {
                 bench.stop.store(true, Ordering::Relaxed);
                 while receiver.recv().is_ok() {}
@@ -154,21 +156,46 @@ impl Pass<'_> {
     }
 }
 
-/// What the workers of a round share.
+/// Lets this many foremen begin. Where one cannot, those that could stop by themselves.
+fn start<'scope>(
+    scope: &'scope thread::Scope<'scope, '_>,
+    foremen: usize,
+    bench: &'scope Bench<'_>,
+    sender: mpsc::SyncSender<Finished>,
+) -> Result<(), RunError> {
+    for _ in 0..foremen {
+        let sender = sender.clone();
+        let foreman = thread::Builder::new().stack_size(STACK_BYTES);
+        let started = foreman.spawn_scoped(scope, move || bench.build(&sender));
+        if let Err(source) = started {
+            bench.stop.store(true, Ordering::Relaxed);
+            return Err(RunError::Workers {
+                threads: foremen,
+                source: source.into(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What the foremen of a round share.
 struct Bench<'a> {
     desk: OrderDesk<'a>,
     shop: Workshop<'a>,
+    hands: &'a Hands<'a>,
+    /// The units that nobody has begun.
+    units: Mutex<btree_map::Iter<'a, UnitId, PlannedUnit>>,
     /// Set once nothing can be committed any more.
     stop: AtomicBool,
 }
 
 impl Bench<'_> {
-    /// Builds the units of `plan` side by side and sends what is finished. Call it inside the pool of workers.
-    fn build(&self, plan: &Plan, sender: mpsc::SyncSender<Finished>) {
-        let units = plan.units.par_iter();
-        units.for_each_with(sender, |sender, (id, planned)| {
+    /// Builds one unit after the other, as long as there are some that nobody has begun, and sends what is finished.
+    fn build(&self, sender: &mpsc::SyncSender<Finished>) {
+        let _foreman = self.hands.foreman();
+        while let Some((id, planned)) = self.next() {
             if self.stop.load(Ordering::Relaxed) || self.shop.control.is_interrupted() {
-                return;
+                break;
             }
             let order = self.desk.write(*id, planned).map_err(RunError::from);
             let finished = order.map(|order| {
@@ -177,25 +204,20 @@ impl Bench<'_> {
             });
             // The receiver goes only after a failure that ends the run.
             sender.send(finished).ok();
-        });
+        }
     }
-}
 
-/// Starts the workers. Deep trees are walked recursively, so their stacks are roomy.
-pub(super) fn pool(pipeline: &Pipeline) -> Result<ThreadPool, RunError> {
-    let threads = pipeline.limits.threads.max(1);
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .stack_size(16 << 20)
-        .build()
-        .map_err(|source| RunError::Workers { threads, source })
+    fn next(&self) -> Option<(&UnitId, &PlannedUnit)> {
+        let mut units = self.units.lock().unwrap_or_else(PoisonError::into_inner);
+        units.next()
+    }
 }
 
 fn workshop<'a>(
     pipeline: &'a Pipeline,
     transform: Option<&'a RowTransform>,
     control: &'a Control,
-    pool: &ThreadPool,
+    hands: &'a Hands<'a>,
 ) -> Workshop<'a> {
     let memory = usize::try_from(pipeline.limits.memory.0).unwrap_or(usize::MAX);
     Workshop {
@@ -203,7 +225,8 @@ fn workshop<'a>(
         sink: &*pipeline.target.sink,
         control,
         transform,
-        memory: memory / (2 * pool.current_num_threads()),
+        crew: hands,
+        memory: memory / (2 * pipeline.limits.threads.max(1)),
     }
 }
 

@@ -12,6 +12,7 @@ use super::forecast::{Stale, with_file};
 use super::growth::Growth;
 use super::member::{self, Reading, ToRead, Trouble};
 use crate::config::Definition;
+use crate::crew::Alone;
 use crate::decode::{raw_shape, recognise};
 use crate::ledger::View;
 use crate::model::{PartitionValues, Shape, SourcePath, partition_dir, partition_values};
@@ -81,6 +82,7 @@ pub fn check_file(
                 how,
                 definition,
                 contract: contract.as_ref(),
+                crew: &Alone,
             };
             read(source, &file, &known, sql)
         }

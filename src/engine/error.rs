@@ -104,7 +104,7 @@ pub enum RunError {
         threads: usize,
         /// The system's own words.
         #[source]
-        source: rayon::ThreadPoolBuildError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// There is a ledger, and it is whole.
     #[error("the ledger is there and whole, so there is nothing to recover")]

@@ -9,6 +9,7 @@ use super::growth::Growth;
 use super::member::{self, ToRead};
 use super::prepare::Prepared;
 use super::run::Pass;
+use crate::crew::Alone;
 use crate::decode::{Kind, recognise};
 use crate::ledger::View;
 use crate::model::{Shape, SourcePath, UnitId};
@@ -117,6 +118,7 @@ pub(super) fn forecast(
             how,
             definition,
             contract: contract.as_ref(),
+            crew: &Alone,
         };
         forecast.looked_at += 1;
         let Some(own) = member::sniff(&*pipeline.source, &file) else {

@@ -11,7 +11,8 @@ use std::ops::ControlFlow;
 use arrow::record_batch::RecordBatch;
 
 use crate::config::Definition;
-use crate::decode::{self, Admission, Bytes, DecodeError, Decoded, Kind, Recognised, Unfit};
+use crate::crew::Crew;
+use crate::decode::{self, Admission, Bytes, DecodeError, Decoded, Kind, Recognised, Terms, Unfit};
 use crate::model::{Carried, ContentHash, Fingerprint, Shape, SourcePath};
 use crate::schema::{Contract, type_text};
 use crate::source::{Input, ReadError, Source};
@@ -49,6 +50,8 @@ pub(super) struct ToRead<'a> {
     pub(super) definition: &'a Definition,
     /// The columns that are declared, where some are.
     pub(super) contract: Option<&'a Contract>,
+    /// Who helps with a large file.
+    pub(super) crew: &'a dyn Crew,
 }
 
 /// Returns the hash of the file's bytes.
@@ -99,26 +102,22 @@ fn try_read(
     let mut entrance = Entrance::new(file);
     let mut admit = |batch| entrance.let_in(batch, emit);
     let emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()> = &mut admit;
+    let terms = Terms {
+        definition: file.definition,
+        shape,
+        crew: file.crew,
+    };
     let mut input = open(source, file.path, file.expected)?;
     let (decoded, hash) = if file.how.wants_random_access() {
         let hash = hash_rest(file.path, &mut *input, blake3::Hasher::new(), size)?;
         let bytes = Bytes::Random(input.random_access().map_err(failed)?);
-        (
-            decode::decode(bytes, file.how, file.definition, shape, emit),
-            hash,
-        )
+        (decode::decode(bytes, file.how, terms, emit), hash)
     } else {
         let mut tee = Tee {
             inner: &mut *input,
             hasher: blake3::Hasher::new(),
         };
-        let decoded = decode::decode(
-            Bytes::Stream(&mut tee),
-            file.how,
-            file.definition,
-            shape,
-            emit,
-        );
+        let decoded = decode::decode(Bytes::Stream(&mut tee), file.how, terms, emit);
         if matches!(decoded, Err(DecodeError::Stopped)) {
             return Ok(Reading::Stopped);
         }

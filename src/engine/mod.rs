@@ -33,6 +33,7 @@ mod error;
 mod forecast;
 mod forget;
 mod growth;
+mod hands;
 mod member;
 mod order;
 mod outcome;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::build::pool;
 use super::control::Control;
 use super::definition;
 use super::error::RunError;
 use super::forecast::{Forecast, forecast};
+use super::hands::pool;
 use super::pipeline::Pipeline;
 use super::portion::Portion;
 use super::prepare::Prepared;

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use rayon::ThreadPool;
 
-use super::build::pool;
 use super::control::{Control, Phase};
 use super::discover::{Discovery, Found, discover};
 use super::error::RunError;
+use super::hands::pool;
 use super::pipeline::Pipeline;
 use super::portion::{Later, Portion};
 use super::prepare::{Preparation, Prepared, record_plan};

@@ -24,6 +24,7 @@ use super::order::{OrderMember, OrderRead, Outcome, Receipt, StagedOutput, Way, 
 use super::rows::{self, Outputs, UnitFiles};
 use super::sql::UnitSql;
 pub(super) use super::work_error::WorkError;
+use crate::crew::Crew;
 use crate::decode::raw_shape;
 use crate::model::{Carried, Column, Shape};
 use crate::schema::{Contract, join_shapes, join_types, written_type};
@@ -41,6 +42,8 @@ pub(super) struct Workshop<'a> {
     pub(super) control: &'a Control,
     /// The SQL that rows go through.
     pub(super) transform: Option<&'a RowTransform>,
+    /// Who helps where there is much to do.
+    pub(super) crew: &'a dyn Crew,
     /// Bytes of rows that one unit may hold in memory.
     pub(super) memory: usize,
 }
@@ -156,6 +159,7 @@ impl<'a> Building<'a> {
             how: read.how,
             definition: &self.order.definition,
             contract: self.contract.as_ref(),
+            crew: self.shop.crew,
         }
     }
 

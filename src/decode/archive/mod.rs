@@ -21,9 +21,11 @@ use std::ops::ControlFlow;
 
 use super::compression::Fault;
 use super::{
-    Bytes, DecodeError, Decoded, Emit, Kind, MAX_COLUMNS, Malformed, decode, recognise, sniff,
+    Bytes, DecodeError, Decoded, Emit, Kind, MAX_COLUMNS, Malformed, Terms, decode, recognise,
+    sniff,
 };
 use crate::config::Definition;
+use crate::crew::Alone;
 use crate::model::{ByteSize, Shape};
 use crate::schema::join_shapes;
 
@@ -201,12 +203,17 @@ impl Members for Decoding<'_, '_, '_> {
         let Some(how) = recognise(name, definition.format) else {
             return Ok(ControlFlow::Continue(()));
         };
+        let terms = Terms {
+            definition,
+            shape: self.shape,
+            crew: &Alone,
+        };
         let decoded = if self.is_misfit {
             // Read through all the same, for what the rest holds.
             let mut unheard = |_| ControlFlow::Continue(());
-            decode(bytes, how, definition, self.shape, &mut unheard)
+            decode(bytes, how, terms, &mut unheard)
         } else {
-            decode(bytes, how, definition, self.shape, self.emit)
+            decode(bytes, how, terms, self.emit)
         };
         let observed = match decoded {
             Ok(decoded) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 
 use super::*;
-use crate::decode::testing::{grid, plain, run_by};
+use crate::decode::testing::{grid, plain, run_by, terms};
 use crate::decode::{Compression, Recognised};
 use crate::model::ReadAt;
 
@@ -402,8 +402,7 @@ fn an_archive_that_cannot_be_read_is_not_corrupt() {
         let result = decode(
             Bytes::Random(file),
             plain(Kind::Zip),
-            &definition,
-            &Shape::default(),
+            terms(&definition, &Shape::default()),
             &mut emit,
         );
         assert!(

@@ -20,6 +20,7 @@ use super::batch::Gauge;
 use super::leaf::{Leaf, Unfit};
 use super::{Charset, DecodeError, Decoded, Emit, MAX_COLUMNS, Malformed};
 use crate::config::{Decimal, Dialect, Header, Mark, TrailingDelimiter};
+use crate::crew::Crew;
 use crate::model::{Column, Shape};
 use crate::schema::TextType;
 
@@ -47,6 +48,7 @@ pub(super) fn decode(
     input: &mut dyn Read,
     dialect: &Dialect,
     shape: &Shape,
+    _crew: &dyn Crew,
     emit: &mut Emit<'_>,
 ) -> Result<Decoded, DecodeError> {
     let (charset, mut text) = encoding::open(input, dialect.encoding)?;

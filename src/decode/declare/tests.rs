@@ -9,7 +9,7 @@ use arrow::datatypes::{Int64Type, TimeUnit};
 
 use super::*;
 use crate::config::Definition;
-use crate::decode::testing::{grid, plain};
+use crate::decode::testing::{grid, plain, terms};
 use crate::decode::{Bytes, DecodeError, decode, place_of, sniff};
 use crate::schema::{Declared, SchemaRules, parse_type};
 
@@ -42,8 +42,7 @@ fn read(text: &str, kind: Kind, contract: &Contract) -> (Vec<Vec<String>>, Optio
         let decoded = decode(
             Bytes::Stream(&mut stream),
             how,
-            &definition,
-            &shape,
+            terms(&definition, &shape),
             &mut |batch| {
                 batches.push(admission.admit(&batch).unwrap());
                 ControlFlow::Continue(())

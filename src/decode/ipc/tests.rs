@@ -11,7 +11,7 @@ use arrow::ipc::CompressionType;
 use arrow::ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 
 use crate::decode::parquet::tests::sample;
-use crate::decode::testing::{Drip, grid, guess, observe, plain, run};
+use crate::decode::testing::{Drip, grid, guess, observe, plain, run, terms};
 use crate::decode::{Bytes, DecodeError, Kind, Malformed, decode};
 use crate::model::{Shape, deepest};
 use crate::schema::canonical;
@@ -145,8 +145,7 @@ fn a_read_that_fails_within_a_message_is_not_the_files_fault() {
         let result = decode(
             Bytes::Stream(&mut input),
             plain(Kind::Arrow),
-            &crate::config::Definition::default(),
-            &Shape::default(),
+            terms(&crate::config::Definition::default(), &Shape::default()),
             &mut |_| ControlFlow::Continue(()),
         );
         assert!(

@@ -17,6 +17,7 @@ use arrow::datatypes::DataType;
 use super::batch::Gauge;
 use super::leaf::Unfit;
 use super::{DecodeError, Decoded, Emit, MAX_COLUMNS, Malformed};
+use crate::crew::Crew;
 use crate::model::{Column, Shape};
 
 use build::Builder;
@@ -54,6 +55,7 @@ pub(super) fn decode(
     input: &mut dyn Read,
     framing: Framing,
     shape: &Shape,
+    _crew: &dyn Crew,
     emit: &mut Emit<'_>,
 ) -> Result<Decoded, DecodeError> {
     let mut table = Table::new(Some(shape));

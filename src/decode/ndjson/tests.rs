@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use arrow::datatypes::{DataType, Field};
 
 use super::tape::Tape;
-use crate::decode::testing::{Drip, grid, guess, observe, plain, run};
+use crate::decode::testing::{Drip, grid, guess, observe, plain, run, terms};
 use crate::decode::{Bytes, DecodeError, JsonFault, Kind, Malformed, decode};
 use crate::model::{MAX_NESTING, Shape};
 
@@ -402,8 +402,7 @@ fn json_may_come_in_pieces_of_any_size() {
         let decoded = decode(
             Bytes::Stream(&mut input),
             plain(Kind::Json),
-            &crate::config::Definition::default(),
-            &shape,
+            terms(&crate::config::Definition::default(), &shape),
             &mut |_| ControlFlow::Continue(()),
         );
         assert_eq!(decoded.unwrap().rows, 2, "{piece}");

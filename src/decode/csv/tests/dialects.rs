@@ -6,7 +6,7 @@ use arrow::datatypes::DataType;
 use proptest::prelude::*;
 
 use crate::config::{Decimal, Dialect, Encoding, Header, Mark, TrailingDelimiter};
-use crate::decode::testing::{Drip, cells, grid, in_dialect, plain, run_in};
+use crate::decode::testing::{Drip, cells, grid, in_dialect, plain, run_in, terms};
 use crate::decode::{Bytes, Charset, DecodeError, Kind, Malformed, decode, sniff};
 use crate::model::Shape;
 
@@ -683,7 +683,7 @@ proptest! {
         texts.columns.iter_mut().for_each(|column| column.data_type = DataType::Utf8);
         let mut drip = Drip { bytes: &bytes, piece, fails: None };
         let mut batches = Vec::new();
-        let decoded = decode(Bytes::Stream(&mut drip), plain(Kind::Csv), &in_dialect(dialect), &texts, &mut |batch| {
+        let decoded = decode(Bytes::Stream(&mut drip), plain(Kind::Csv), terms(&in_dialect(dialect), &texts), &mut |batch| {
             batches.push(batch);
             ControlFlow::Continue(())
         });

@@ -6,7 +6,7 @@ mod spectrum;
 use arrow::datatypes::{DataType, TimeUnit};
 
 use crate::config::Definition;
-use crate::decode::testing::{Drip, grid, guess, observe, plain, run};
+use crate::decode::testing::{Drip, grid, guess, observe, plain, run, terms};
 use crate::decode::{Bytes, DecodeError, Kind, Malformed, decode};
 use crate::model::Shape;
 
@@ -247,8 +247,7 @@ fn the_pieces_in_which_bytes_arrive_make_no_difference() {
         decode(
             Bytes::Stream(&mut drip),
             plain(Kind::Csv),
-            &Definition::default(),
-            &shape,
+            terms(&Definition::default(), &shape),
             &mut emit,
         )
         .unwrap();

@@ -1,0 +1,82 @@
+//! Port: does independent jobs, side by side where there are hands for them.
+//!
+//! A room that can split its work takes a [`Crew`] and leaves to the engine on how many threads the jobs are done.
+//!
+//! # Invariants
+//! - Every job is done exactly once, and [`Crew::each`] returns when all of them are.
+//! - What comes of the jobs must not depend on the crew: they share nothing, and results come in the order of the jobs.
+
+use std::sync::{Mutex, PoisonError};
+
+/// Hands for jobs that do not depend on one another.
+pub trait Crew: Sync {
+    /// Returns how many jobs are done at the same time, at least one.
+    fn hands(&self) -> usize;
+
+    /// Does the jobs with the numbers below `count`, in any order. A job must not wait for another, nor hand jobs to
+    /// the crew.
+    fn each(&self, count: usize, job: &(dyn Fn(usize) + Sync));
+}
+
+/// One pair of hands: whoever asks does the jobs, one after the other.
+#[derive(Debug, Clone, Copy)]
+pub struct Alone;
+
+impl Crew for Alone {
+    fn hands(&self) -> usize {
+        1
+    }
+
+    fn each(&self, count: usize, job: &(dyn Fn(usize) + Sync)) {
+        (0..count).for_each(job);
+    }
+}
+
+/// Does `job` with each item and returns what comes of it, in the order of the items.
+pub fn map<I: Send, O: Send>(
+    crew: &dyn Crew,
+    items: Vec<I>,
+    job: impl Fn(I) -> O + Sync,
+) -> Vec<O> {
+    enum Slot<I, O> {
+        Item(I),
+        Taken,
+        Done(O),
+    }
+    if items.len() < 2 {
+        return items.into_iter().map(job).collect();
+    }
+    let slots: Vec<Mutex<Slot<I, O>>> = items
+        .into_iter()
+        .map(|item| Mutex::new(Slot::Item(item)))
+        .collect();
+    crew.each(slots.len(), &|number| {
+        // Nobody else has this slot: the lock only says so to the compiler.
+        let mut slot = slots[number].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Slot::Item(item) = std::mem::replace(&mut *slot, Slot::Taken) {
+            *slot = Slot::Done(job(item));
+        }
+    });
+    let done = slots.into_iter().filter_map(|slot| {
+        match slot.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Slot::Done(done) => Some(done),
+            Slot::Item(_) | Slot::Taken => None,
+        }
+    });
+    done.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_of_the_jobs_is_in_the_order_of_the_items() {
+        let items: Vec<u32> = (0..100).collect();
+        let doubled = map(&Alone, items.clone(), |item| item * 2);
+        assert_eq!(
+            doubled,
+            items.iter().map(|item| item * 2).collect::<Vec<_>>()
+        );
+    }
+}
