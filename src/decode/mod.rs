@@ -66,6 +66,7 @@
 mod archive;
 mod avro;
 mod batch;
+mod blocks;
 mod cast;
 mod compression;
 mod csv;

@@ -1,0 +1,149 @@
+//! Cuts a text into blocks that end where a record ends, so that each can be decoded by itself.
+//!
+//! Where a record ends is the format's affair: a [`Cut`] sees every byte once, from front to back. What follows the last
+//! end in a block begins the next.
+//!
+//! # Invariants
+//! - The blocks, put together, are the text. Where they are cut depends on the text alone, and not on the pieces in which
+//!   it comes.
+//! - A block is no longer than [`BLOCK_BYTES`] and the record that does not end in it. One that would be longer than a
+//!   record may be is handed out unfinished: whoever decodes it finds the record too long.
+
+use std::io::{self, Read};
+
+use super::{DecodeError, RECORD_BYTES};
+
+/// Bytes of a block. Large enough that handing it on costs nothing, small enough for a few to lie in a cache.
+pub(super) const BLOCK_BYTES: usize = 1 << 20;
+
+/// Tells where records end.
+pub(super) trait Cut {
+    /// Takes the next bytes of the text and returns where in them the last record ends that ends in them, behind its
+    /// line end.
+    fn last_end(&mut self, bytes: &[u8]) -> Option<usize>;
+}
+
+/// Records are lines.
+pub(super) struct Lines;
+
+impl Cut for Lines {
+    fn last_end(&mut self, bytes: &[u8]) -> Option<usize> {
+        memchr::memrchr(b'\n', bytes).map(|at| at + 1)
+    }
+}
+
+/// The blocks of a text.
+pub(super) struct Blocks<'r, C> {
+    input: &'r mut dyn Read,
+    cut: C,
+    /// What follows the last end so far; the cut has seen it.
+    rest: Vec<u8>,
+    at_front: bool,
+    at_end: bool,
+}
+
+impl<'r, C: Cut> Blocks<'r, C> {
+    /// Begins at the front of `input`.
+    pub(super) fn new(input: &'r mut dyn Read, cut: C) -> Self {
+        Self {
+            input,
+            cut,
+            rest: Vec::new(),
+            at_front: true,
+            at_end: false,
+        }
+    }
+
+    /// Returns the next block, which is never empty, or `None` behind the last.
+    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, DecodeError> {
+        let mut text = std::mem::take(&mut self.rest);
+        while !self.at_end {
+            let seen = text.len();
+            // A multiple of the block, so that pieces do not matter.
+            self.fill(&mut text, (seen / BLOCK_BYTES + 1) * BLOCK_BYTES)?;
+            if let Some(end) = self.cut.last_end(&text[seen..]) {
+                self.rest = text.split_off(seen + end);
+                break;
+            }
+            if text.len() > RECORD_BYTES + BLOCK_BYTES {
+                break;
+            }
+        }
+        if self.at_end {
+            // What the cut has left stands at the front, and has no end: it is all there is.
+            text.append(&mut self.rest);
+        }
+        Ok((!text.is_empty()).then_some(text))
+    }
+
+    /// Returns the next blocks, `count` at the most; fewer only at the end.
+    pub(super) fn some(&mut self, count: usize) -> Result<Vec<Vec<u8>>, DecodeError> {
+        let mut blocks = Vec::with_capacity(count);
+        while blocks.len() < count {
+            match self.next()? {
+                Some(block) => blocks.push(block),
+                None => break,
+            }
+        }
+        Ok(blocks)
+    }
+
+    /// Reads until `text` has this length, or all is read.
+    fn fill(&mut self, text: &mut Vec<u8>, length: usize) -> Result<(), DecodeError> {
+        let wanted = length - text.len();
+        let limit = wanted as u64;
+        if self.at_front {
+            // Small files are many, and need no more than they have.
+            self.at_front = false;
+        } else {
+            text.reserve_exact(wanted);
+        }
+        let mut piece = (&mut *self.input).take(limit);
+        match piece.read_to_end(text) {
+            Ok(count) => {
+                self.at_end = count < wanted;
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            Err(error) => Err(DecodeError::Read(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::testing::Drip;
+
+    fn blocks(bytes: &[u8], piece: usize) -> Vec<Vec<u8>> {
+        let mut input = Drip {
+            bytes,
+            piece,
+            fails: None,
+        };
+        let mut blocks = Blocks::new(&mut input, Lines);
+        std::iter::from_fn(|| blocks.next().unwrap()).collect()
+    }
+
+    #[test]
+    fn blocks_end_with_records_and_do_not_depend_on_the_pieces() {
+        let line = |number: usize| format!("{}\n", "x".repeat(number * 7919 % 100_000));
+        let mut text: String = (0..100).map(line).collect();
+        text.push_str(&"y".repeat(3 * BLOCK_BYTES));
+        text.push_str("\nlast");
+        let whole = blocks(text.as_bytes(), usize::MAX);
+        assert_eq!(whole.concat(), text.as_bytes());
+        assert!(whole.len() > 4, "{}", whole.len());
+        let (last, others) = whole.split_last().unwrap();
+        assert!(others.iter().all(|block| block.ends_with(b"\n")));
+        assert!(last.ends_with(b"y\nlast"), "{}", last.len());
+        assert_eq!(blocks(text.as_bytes(), 77_777), whole);
+    }
+
+    #[test]
+    fn a_text_without_anything_has_no_blocks_and_a_text_without_an_end_has_one() {
+        assert!(blocks(b"", 1).is_empty());
+        assert_eq!(blocks(b"a,b", 1), [b"a,b"]);
+        assert_eq!(blocks(b"a\n", 2), [b"a\n"]);
+    }
+}
