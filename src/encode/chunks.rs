@@ -20,6 +20,8 @@ pub(super) struct Chunk {
     pub(super) batch: RecordBatch,
     /// Whose they are: members and numbers of consecutive rows.
     pub(super) members: Vec<(usize, usize)>,
+    /// What they weigh.
+    pub(super) weight: usize,
 }
 
 /// Collects rows until they make a chunk.
@@ -72,9 +74,12 @@ impl Chunks {
         }
         let batch = concat_batches(&self.schema, &self.pending)?;
         self.pending.clear();
-        (self.rows, self.weight) = (0, 0);
-        let members = std::mem::take(&mut self.members);
-        self.ready.push_back(Chunk { batch, members });
+        self.rows = 0;
+        self.ready.push_back(Chunk {
+            batch,
+            members: std::mem::take(&mut self.members),
+            weight: std::mem::take(&mut self.weight),
+        });
         Ok(())
     }
 

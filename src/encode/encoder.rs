@@ -1,26 +1,36 @@
-//! Writes one partition of one unit.
+//! Writes the rows of one unit, partition by partition.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use parquet::arrow::ArrowWriter;
-use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
 
 use super::chunks::{Chunk, Chunks};
-use super::properties::properties;
+use super::form::Form;
+use super::output::OpenedFile;
+use super::row_group::{ROW_GROUP_BYTES, RowGroup};
 use super::{EncodeError, Footer};
+use crate::crew::{self, Crew};
 use crate::model::{ContentHash, stored_schema};
 
-/// A row group ends when it is about this large, for it is held in memory until then.
-const ROW_GROUP_BYTES: usize = 32 << 20;
+/// Row groups that wait for each pair of hands, at most.
+const WAITING: usize = 4;
 
 /// What steers the encoding. All of it shows in the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncodeOptions {
     /// A file that has reached this length takes no more rows.
     pub target_file_size: u64,
+}
+
+/// With what means rows are encoded. None of it shows in the bytes.
+#[derive(Clone, Copy)]
+pub struct EncodeMeans<'a> {
+    /// Who encodes.
+    pub crew: &'a dyn Crew,
+    /// About how many bytes of rows may wait for the crew.
+    pub memory: usize,
 }
 
 /// Where the bytes of one file go.
@@ -32,9 +42,24 @@ pub trait EncodeSink: Write + Send {
     fn finish(self: Box<Self>) -> io::Result<()>;
 }
 
+/// The files of a unit. One is open at a time.
+pub trait EncodeFiles {
+    /// Begins the file `number` of the partition that was begun as the `partition`th, both from zero.
+    ///
+    /// # Errors
+    /// What the place reports.
+    fn open(&mut self, partition: usize, number: usize) -> io::Result<Box<dyn EncodeSink>>;
+
+    /// Returns the footer of the same file, which holds the given rows of each member. It is asked for when the file is
+    /// closed: that of the last one, and it alone for certain, in [`Encoder::finish`], when all rows have been pushed.
+    fn footer(&self, partition: usize, number: usize, member_rows: &[u64]) -> Footer;
+}
+
 /// A whole Parquet file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedFile {
+    /// Which of the partitions that were begun it belongs to, from zero.
+    pub partition: usize,
     /// Which file of the partition it is, from zero.
     pub number: usize,
     /// Rows of each of the unit's members.
@@ -45,58 +70,75 @@ pub struct EncodedFile {
     pub hash: ContentHash,
 }
 
-/// Begins the file with the given number.
-pub type OpenFile<'a> = dyn FnMut(usize) -> io::Result<Box<dyn EncodeSink>> + 'a;
-
-/// Returns the footer of the file with the given number, which holds the given rows of each member.
-pub type MakeFooter<'a> = dyn Fn(usize, &[u64]) -> Footer + 'a;
-
-/// Writes the rows that one unit has in one partition: rows in, whole Parquet files out.
+/// Writes the rows of one unit: rows in, whole Parquet files out.
 ///
-/// The footer of a file is asked for when the file is closed: that of the last one, and it alone for certain, in
-/// [`PartitionEncoder::finish`], when all rows have been pushed.
-pub struct PartitionEncoder<'a> {
+/// Rows are cut into row groups, which the crew encodes side by side; files are begun, written and closed here, one
+/// after the other.
+pub struct Encoder<'a> {
     options: EncodeOptions,
-    schema: SchemaRef,
+    means: EncodeMeans<'a>,
     members: usize,
-    open: &'a mut OpenFile<'a>,
-    footer: &'a MakeFooter<'a>,
-    chunks: Chunks,
-    properties: Option<WriterProperties>,
-    current: Option<OpenedFile>,
+    files: &'a mut dyn EncodeFiles,
+    begun: usize,
+    current: Option<Collecting>,
+    queue: Vec<RowGroup>,
+    queued: usize,
+    open: Option<OpenedFile>,
     done: Vec<EncodedFile>,
 }
 
-impl<'a> PartitionEncoder<'a> {
-    /// Begins without rows and without a file. Files get the columns of `schema` as
-    /// [`stored_schema`] has them.
+/// The rows of the partition at hand that are not a row group yet.
+struct Collecting {
+    partition: usize,
+    schema: SchemaRef,
+    chunks: Chunks,
+    form: Option<Arc<Form>>,
+    group: Option<RowGroup>,
+}
+
+impl<'a> Encoder<'a> {
+    /// Begins the outputs of a unit with so many members, without a partition.
     #[must_use]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "callers hold a schema reference that they are done with"
-    )]
     pub fn new(
         options: EncodeOptions,
-        schema: SchemaRef,
+        means: EncodeMeans<'a>,
         members: usize,
-        open: &'a mut OpenFile<'a>,
-        footer: &'a MakeFooter<'a>,
+        files: &'a mut dyn EncodeFiles,
     ) -> Self {
-        let schema = stored_schema(&schema);
         Self {
             options,
-            chunks: Chunks::new(schema.clone()),
-            schema,
+            means,
             members,
-            open,
-            footer,
-            properties: None,
+            files,
+            begun: 0,
             current: None,
+            queue: Vec::new(),
+            queued: 0,
+            open: None,
             done: Vec::new(),
         }
     }
 
-    /// Appends rows of `member`, a number within the unit. They have the stored columns of the schema.
+    /// Begins the next partition, whose files get the columns of `schema` as [`stored_schema`] has them.
+    ///
+    /// # Errors
+    /// [`EncodeError`], of the rows before; the encoder and its files are of no use then.
+    pub fn begin(&mut self, schema: &SchemaRef) -> Result<(), EncodeError> {
+        self.end_partition()?;
+        let schema = stored_schema(schema);
+        self.current = Some(Collecting {
+            partition: self.begun,
+            chunks: Chunks::new(schema.clone()),
+            schema,
+            form: None,
+            group: None,
+        });
+        self.begun += 1;
+        Ok(())
+    }
+
+    /// Appends rows of `member`, a number within the unit, to the partition that was begun last. They have the stored
+    /// columns of its schema.
     ///
     /// # Errors
     /// [`EncodeError`]; the encoder and its files are of no use then.
@@ -104,190 +146,163 @@ impl<'a> PartitionEncoder<'a> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        self.check(member, batch)?;
-        self.chunks
+        let Some(current) = &mut self.current else {
+            return Err(EncodeError::NoPartition);
+        };
+        check(&current.schema, self.members, member, batch)?;
+        current
+            .chunks
             .push(member, batch)
             .map_err(EncodeError::Rechunk)?;
-        self.write_whole_chunks()
+        self.collect_chunks()
     }
 
-    /// Writes what is left and returns the files, in the order of their numbers; none where there were no rows.
+    /// Writes what is left and returns the files, in the order of their partitions and numbers; none where there were
+    /// no rows.
     ///
     /// # Errors
     /// [`EncodeError`]; the files are of no use then.
     pub fn finish(mut self) -> Result<Vec<EncodedFile>, EncodeError> {
-        self.chunks.close().map_err(EncodeError::Rechunk)?;
-        self.write_whole_chunks()?;
+        self.end_partition()?;
+        self.encode_queue()?;
         self.close_file()?;
         Ok(self.done)
     }
 
-    fn check(&self, member: usize, batch: &RecordBatch) -> Result<(), EncodeError> {
-        if self.schema.fields().is_empty() {
-            return Err(EncodeError::NoColumns);
-        }
-        if member >= self.members {
-            return Err(EncodeError::Member {
-                member,
-                members: self.members,
-            });
-        }
-        let found = batch.schema_ref();
-        let same_columns = found.fields().len() == self.schema.fields().len()
-            && found
-                .fields()
-                .iter()
-                .zip(self.schema.fields())
-                .all(|(a, b)| a.name() == b.name() && a.data_type() == b.data_type());
-        if same_columns {
-            return Ok(());
-        }
-        Err(EncodeError::Columns {
-            expected: self.schema.clone(),
-            found: found.clone(),
-        })
-    }
-
-    fn write_whole_chunks(&mut self) -> Result<(), EncodeError> {
-        while let Some(chunk) = self.chunks.next_whole() {
-            // A full file is closed only when there are more rows, so that the last one is closed in `finish`.
-            if self
-                .current
-                .as_ref()
-                .is_some_and(|file| file.size_so_far() >= self.options.target_file_size)
-            {
-                self.close_file()?;
+    fn end_partition(&mut self) -> Result<(), EncodeError> {
+        if let Some(current) = &mut self.current {
+            current.chunks.close().map_err(EncodeError::Rechunk)?;
+            self.collect_chunks()?;
+            if let Some(group) = self.current.take().and_then(|current| current.group) {
+                self.enqueue(group)?;
             }
-            let file = match self.current.take() {
-                Some(file) => file,
-                None => self.open_file(&chunk.batch)?,
-            };
-            self.current.insert(file).write(&chunk)?;
         }
         Ok(())
     }
 
-    fn open_file(&mut self, first: &RecordBatch) -> Result<OpenedFile, EncodeError> {
-        let number = self.done.len();
-        let failed = |source| EncodeError::Encode { number, source };
-        let properties = match &self.properties {
-            Some(properties) => properties.clone(),
-            None => properties(first).map_err(failed)?,
+    /// Puts whole chunks into row groups.
+    fn collect_chunks(&mut self) -> Result<(), EncodeError> {
+        while let Some(current) = &mut self.current {
+            let Some(chunk) = current.chunks.next_whole() else {
+                break;
+            };
+            let group = current.take(chunk)?;
+            if group.is_full(row_group_bytes(self.options)) {
+                let full = current.group.take();
+                full.map_or(Ok(()), |full| self.enqueue(full))?;
+            } else if self.means.crew.hands() == 1 {
+                // Encoded rows take less memory than rows that wait.
+                group.catch_up().map_err(EncodeError::Rows)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn enqueue(&mut self, group: RowGroup) -> Result<(), EncodeError> {
+        self.queued += group.weight;
+        self.queue.push(group);
+        let hands = self.means.crew.hands();
+        let most = (hands * row_group_bytes(self.options)).min(self.means.memory);
+        if hands == 1 || self.queued >= most || self.queue.len() >= WAITING * hands {
+            self.encode_queue()?;
+        }
+        Ok(())
+    }
+
+    fn encode_queue(&mut self) -> Result<(), EncodeError> {
+        self.queued = 0;
+        let queue = std::mem::take(&mut self.queue);
+        for group in crew::map(self.means.crew, queue, RowGroup::encode) {
+            let group = group.map_err(EncodeError::Rows)?;
+            // A full file is closed only when there are more rows, so that the last one is closed in `finish`.
+            let is_of_another = self.open.as_ref().is_some_and(|file| {
+                file.partition != group.partition
+                    || file.size_so_far() >= self.options.target_file_size
+            });
+            if is_of_another {
+                self.close_file()?;
+            }
+            let file = match self.open.take() {
+                Some(file) => file,
+                None => self.open_file(group.partition, &group.form)?,
+            };
+            self.open.insert(file).append(group)?;
+        }
+        Ok(())
+    }
+
+    fn open_file(&mut self, partition: usize, form: &Arc<Form>) -> Result<OpenedFile, EncodeError> {
+        let number = match self.done.last() {
+            Some(last) if last.partition == partition => last.number + 1,
+            _ => 0,
         };
-        self.properties = Some(properties.clone());
-        let sink = (self.open)(number).map_err(|source| EncodeError::Sink {
+        let sink = self.files.open(partition, number);
+        let sink = sink.map_err(|source| EncodeError::Sink {
             action: "begin",
             number,
             source,
         })?;
-        let bytes = HashedSink::new(sink);
-        let writer = ArrowWriter::try_new(bytes, self.schema.clone(), Some(properties));
-        Ok(OpenedFile {
-            number,
-            writer: writer.map_err(failed)?,
-            member_rows: vec![0; self.members],
-        })
+        OpenedFile::new(partition, number, self.members, form, sink)
     }
 
     fn close_file(&mut self) -> Result<(), EncodeError> {
-        if let Some(file) = self.current.take() {
-            let footer = (self.footer)(file.number, &file.member_rows);
+        if let Some(file) = self.open.take() {
+            let footer = self
+                .files
+                .footer(file.partition, file.number, &file.member_rows);
             self.done.push(file.close(&footer)?);
         }
         Ok(())
     }
 }
 
-/// A file that takes rows.
-struct OpenedFile {
-    number: usize,
-    writer: ArrowWriter<HashedSink>,
-    member_rows: Vec<u64>,
-}
-
-impl OpenedFile {
-    /// Returns what the file would be if it were closed now: a function of its rows alone.
-    fn size_so_far(&self) -> u64 {
-        (self.writer.bytes_written() + self.writer.in_progress_size()) as u64
-    }
-
-    fn write(&mut self, chunk: &Chunk) -> Result<(), EncodeError> {
-        let number = self.number;
-        let failed = |source: ParquetError| EncodeError::Encode { number, source };
-        self.writer.write(&chunk.batch).map_err(failed)?;
-        if self.writer.in_progress_size() >= ROW_GROUP_BYTES {
-            self.writer.flush().map_err(failed)?;
-        }
-        for (member, rows) in &chunk.members {
-            self.member_rows[*member] += *rows as u64;
-        }
-        Ok(())
-    }
-
-    fn close(mut self, footer: &Footer) -> Result<EncodedFile, EncodeError> {
-        let number = self.number;
-        let metadata = footer
-            .to_metadata()
-            .map_err(|source| EncodeError::Footer { number, source })?;
-        for entry in metadata {
-            self.writer.append_key_value_metadata(entry);
-        }
-        // Parquet's `into_inner` would flush as well, and turn the system's error into text.
-        self.writer
-            .finish()
-            .map_err(|source| EncodeError::Encode { number, source })?;
-        let finished = self.writer.inner_mut().finish();
-        let (size, hash) = finished.map_err(|source| EncodeError::Sink {
-            action: "finish",
-            number,
-            source,
-        })?;
-        Ok(EncodedFile {
-            number,
-            member_rows: self.member_rows,
-            size,
-            hash,
-        })
+impl Collecting {
+    /// Takes a chunk and returns the row group that it is in.
+    fn take(&mut self, chunk: Chunk) -> Result<&mut RowGroup, EncodeError> {
+        let form = match &self.form {
+            Some(form) => Arc::clone(form),
+            None => Arc::new(Form::new(&chunk.batch).map_err(EncodeError::Rows)?),
+        };
+        self.form = Some(Arc::clone(&form));
+        let partition = self.partition;
+        let group = self
+            .group
+            .get_or_insert_with(|| RowGroup::new(partition, form));
+        group.push(chunk);
+        Ok(group)
     }
 }
 
-/// Counts and hashes the bytes on their way.
-struct HashedSink {
-    /// `None` once it is finished.
-    sink: Option<Box<dyn EncodeSink>>,
-    hasher: blake3::Hasher,
-    size: u64,
+/// Small files have small row groups, for a file ends with one.
+fn row_group_bytes(options: EncodeOptions) -> usize {
+    usize::try_from(options.target_file_size)
+        .map_or(ROW_GROUP_BYTES, |size| size.min(ROW_GROUP_BYTES))
 }
 
-impl HashedSink {
-    fn new(sink: Box<dyn EncodeSink>) -> Self {
-        Self {
-            sink: Some(sink),
-            hasher: blake3::Hasher::new(),
-            size: 0,
-        }
+fn check(
+    schema: &SchemaRef,
+    members: usize,
+    member: usize,
+    batch: &RecordBatch,
+) -> Result<(), EncodeError> {
+    if schema.fields().is_empty() {
+        return Err(EncodeError::NoColumns);
     }
-
-    fn finish(&mut self) -> io::Result<(u64, ContentHash)> {
-        self.sink.take().ok_or_else(is_finished)?.finish()?;
-        let hash = ContentHash(*self.hasher.finalize().as_bytes());
-        Ok((self.size, hash))
+    if member >= members {
+        return Err(EncodeError::Member { member, members });
     }
-}
-
-impl Write for HashedSink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.sink.as_mut().ok_or_else(is_finished)?.write(bytes)?;
-        self.hasher.update(&bytes[..count]);
-        self.size += count as u64;
-        Ok(count)
+    let found = batch.schema_ref();
+    let same_columns = found.fields().len() == schema.fields().len()
+        && found
+            .fields()
+            .iter()
+            .zip(schema.fields())
+            .all(|(a, b)| a.name() == b.name() && a.data_type() == b.data_type());
+    if same_columns {
+        return Ok(());
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.sink.as_mut().map_or(Ok(()), Write::flush)
-    }
-}
-
-fn is_finished() -> io::Error {
-    io::Error::other("the file is finished already")
+    Err(EncodeError::Columns {
+        expected: schema.clone(),
+        found: found.clone(),
+    })
 }

@@ -31,7 +31,13 @@ pub enum EncodeError {
     /// Rows could not be put together into chunks.
     #[error("cannot put rows together")]
     Rechunk(#[source] ArrowError),
-    /// Parquet refused the rows, or the sink the bytes.
+    /// There is no partition that the rows could be of.
+    #[error("rows were pushed before a partition was begun")]
+    NoPartition,
+    /// Parquet refused the rows.
+    #[error("cannot encode rows")]
+    Rows(#[source] ParquetError),
+    /// Parquet refused the row groups, or the sink the bytes.
     #[error("cannot encode file {number} of the partition")]
     Encode {
         /// The file's number.

@@ -1,6 +1,6 @@
 //! Adapter: batches in, Parquet bytes out.
 //!
-//! [`PartitionEncoder`] writes the rows that a unit has in one partition as one or more whole Parquet files, each
+//! [`Encoder`] writes the rows that a unit has in each partition as one or more whole Parquet files, each
 //! with a [`Footer`] that says whose rows it holds; [`read_footer`] reads that back.
 //!
 //! # Invariants
@@ -8,7 +8,7 @@
 //!   into chunks anew before Parquet sees them, so the sizes of the incoming batches leave no trace; no clock, no
 //!   random number and no order of a hash table enters a file.
 //! - A file without rows is never begun.
-//! - Memory is bounded by one chunk and one row group, whatever the number of rows.
+//! - Memory is bounded by one chunk and one row group for each pair of hands that helps, whatever the number of rows.
 //!
 //! # The format
 //! Parquet 1.0 data pages under zstd. Integers, dates and timestamps are delta-encoded. A look at the first rows
@@ -22,11 +22,14 @@ mod chunks;
 mod encoder;
 mod error;
 mod footer;
+mod form;
 mod look;
+mod output;
 mod properties;
+mod row_group;
 mod weight;
 
-pub use encoder::{EncodeOptions, EncodeSink, EncodedFile, MakeFooter, OpenFile, PartitionEncoder};
+pub use encoder::{EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder};
 pub use error::{EncodeError, FooterError};
 pub use footer::{Footer, FooterInput, read_footer};
 

@@ -9,10 +9,8 @@ use parquet::file::properties::{WriterProperties, WriterVersion};
 use super::look::{Repetition, look};
 
 /// The writer that every file names: ours, and not the library's version, which is no part of the format.
-const CREATED_BY: &str = "strandline format 2";
+const CREATED_BY: &str = "strandline format 3";
 const ZSTD_LEVEL: i32 = 3;
-/// A row group has at most this many rows.
-const ROW_GROUP_ROWS: usize = 1 << 20;
 
 /// Returns the properties for files with the columns of `first`, the first rows of the partition.
 pub(super) fn properties(first: &RecordBatch) -> Result<WriterProperties, ParquetError> {
@@ -20,7 +18,7 @@ pub(super) fn properties(first: &RecordBatch) -> Result<WriterProperties, Parque
         .set_created_by(CREATED_BY.to_owned())
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_max_row_group_row_count(None)
         .set_max_row_group_bytes(None);
     let leaves = ArrowSchemaConverter::new().convert(first.schema_ref())?;
     for leaf in leaves.columns() {

@@ -14,6 +14,7 @@ use parquet::file::metadata::ParquetMetaDataReader;
 use proptest::prelude::*;
 
 use super::*;
+use crate::crew::{Alone, Crew};
 use crate::model::{ContentHash, ReadAt, Shape, SourcePath, UnitId, deepest};
 
 type Files = Arc<Mutex<Vec<Vec<u8>>>>;
@@ -38,6 +39,43 @@ impl EncodeSink for MemorySink {
     fn finish(self: Box<Self>) -> io::Result<()> {
         self.files.lock().unwrap().push(self.bytes);
         Ok(())
+    }
+}
+
+const ALONE: EncodeMeans<'static> = EncodeMeans {
+    crew: &Alone,
+    memory: usize::MAX,
+};
+
+/// Files in memory.
+struct InMemory<'a> {
+    files: Files,
+    footer: &'a dyn Fn(usize, &[u64]) -> Footer,
+}
+
+impl EncodeFiles for InMemory<'_> {
+    fn open(&mut self, _partition: usize, _number: usize) -> io::Result<Box<dyn EncodeSink>> {
+        Ok(Box::new(MemorySink {
+            bytes: Vec::new(),
+            files: Arc::clone(&self.files),
+        }))
+    }
+
+    fn footer(&self, _partition: usize, number: usize, member_rows: &[u64]) -> Footer {
+        (self.footer)(number, member_rows)
+    }
+}
+
+/// A place that is full.
+struct Full;
+
+impl EncodeFiles for Full {
+    fn open(&mut self, _partition: usize, _number: usize) -> io::Result<Box<dyn EncodeSink>> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    fn footer(&self, _partition: usize, number: usize, member_rows: &[u64]) -> Footer {
+        footer(number, member_rows)
     }
 }
 
@@ -87,20 +125,19 @@ fn encode_with(
     batches: &[(usize, RecordBatch)],
     footer: &dyn Fn(usize, &[u64]) -> Footer,
 ) -> Vec<(EncodedFile, Vec<u8>)> {
-    let files = Files::default();
-    let mut open = |_: usize| -> io::Result<Box<dyn EncodeSink>> {
-        Ok(Box::new(MemorySink {
-            bytes: Vec::new(),
-            files: Arc::clone(&files),
-        }))
+    let mut files = InMemory {
+        files: Files::default(),
+        footer,
     };
+    let written = Arc::clone(&files.files);
     let options = EncodeOptions { target_file_size };
-    let mut encoder = PartitionEncoder::new(options, schema.clone(), 2, &mut open, footer);
+    let mut encoder = Encoder::new(options, ALONE, 2, &mut files);
+    encoder.begin(schema).unwrap();
     for (member, batch) in batches {
         encoder.push(*member, batch).unwrap();
     }
     let done = encoder.finish().unwrap();
-    let bytes = std::mem::take(&mut *files.lock().unwrap());
+    let bytes = std::mem::take(&mut *written.lock().unwrap());
     assert_eq!(done.len(), bytes.len());
     for (file, bytes) in done.iter().zip(&bytes) {
         assert_eq!(file.size, bytes.len() as u64);
@@ -297,11 +334,14 @@ fn columns_without_a_type_or_content_are_written_as_text() {
 fn rows_that_do_not_belong_are_refused() {
     let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1]));
     let batch = |name| RecordBatch::try_from_iter([(name, Arc::clone(&numbers))]).unwrap();
-    let mut open = |_: usize| Err(io::ErrorKind::StorageFull.into());
+    let mut files = Full;
     let options = EncodeOptions {
         target_file_size: 1,
     };
-    let mut encoder = PartitionEncoder::new(options, batch("a").schema(), 1, &mut open, &footer);
+    let mut encoder = Encoder::new(options, ALONE, 1, &mut files);
+    let error = encoder.push(0, &batch("a")).unwrap_err();
+    assert!(matches!(error, EncodeError::NoPartition));
+    encoder.begin(&batch("a").schema()).unwrap();
     let error = encoder.push(0, &batch("b")).unwrap_err();
     assert!(matches!(error, EncodeError::Columns { .. }));
     let error = encoder.push(1, &batch("a")).unwrap_err();
@@ -345,7 +385,7 @@ fn metadata_has_one_order_and_names_no_library() {
     let start = length - 8 - usize::try_from(tail).unwrap();
     let metadata = ParquetMetaDataReader::decode_metadata(&bytes[start..length - 8]).unwrap();
     let file = metadata.file_metadata();
-    assert_eq!(file.created_by(), Some("strandline format 2"));
+    assert_eq!(file.created_by(), Some("strandline format 3"));
     let keys: Vec<_> = file
         .key_value_metadata()
         .unwrap()

@@ -10,8 +10,10 @@ use arrow::record_batch::RecordBatch;
 use super::order::{StagedOutput, WorkOrder};
 use super::work::WorkError;
 use crate::config::FORMAT_VERSION;
+use crate::crew::{self, Crew};
 use crate::encode::{
-    EncodeError, EncodeOptions, EncodeSink, Footer, FooterInput, PartitionEncoder,
+    EncodeError, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder, Footer,
+    FooterInput,
 };
 use crate::model::{
     Carried, ContentHash, OutputPath, PartitionValues, ReadAt, Shape, UnitId, partition_dir,
@@ -26,6 +28,9 @@ pub(super) type Push<'a> = dyn FnMut(usize, &RecordBatch) -> Result<(), WorkErro
 
 /// Hands all rows, in order, to what it is given; false where something was not as assumed.
 pub(super) type Feed<'a> = dyn FnMut(&mut Push<'_>) -> Result<bool, WorkError> + 'a;
+
+/// Batches that wait to be split, for each pair of hands.
+const BATCHES_EACH: usize = 4;
 
 /// The staged files of one attempt.
 pub(super) struct UnitFiles<'a> {
@@ -85,108 +90,28 @@ impl Outputs<'_> {
     pub(super) fn write(
         &self,
         schema: &SchemaRef,
-        memory: usize,
+        means: EncodeMeans<'_>,
         feed: &mut Feed<'_>,
     ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
         let columns = data_columns(self.order);
-        let outputs = if columns.is_empty() {
-            self.write_partition(&Vec::new(), schema, feed)?
+        let mut placed = Placed {
+            outputs: self,
+            partitions: Vec::new(),
+            stages: Vec::new(),
+        };
+        let files = if columns.is_empty() {
+            placed.write_flat(schema, means, feed)?
         } else {
-            self.write_shuffled(&columns, schema, memory, feed)?
+            placed.write_shuffled(&columns, schema, means, feed)?
         };
-        Ok(outputs.filter(|_| !self.incomplete.get()))
+        let staged = files.map(|files| placed.staged(files));
+        Ok(staged.filter(|_| !self.incomplete.get()))
     }
 
-    fn write_shuffled(
-        &self,
-        columns: &[String],
-        schema: &SchemaRef,
-        memory: usize,
-        feed: &mut Feed<'_>,
-    ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
-        let spill = Spill(self.files);
-        let mut shuffle = Shuffle::new(memory, &spill);
-        let complete = feed(&mut |place, batch| {
-            for (values, part) in route(batch, columns)? {
-                check_lengths(&values)?;
-                shuffle.push(place, values, part)?;
-            }
-            Ok(())
-        })?;
-        if !complete {
-            return Ok(None);
-        }
-        let fields: Vec<_> = schema
-            .fields()
-            .iter()
-            .filter(|field| !columns.contains(field.name()))
-            .cloned()
-            .collect();
-        let schema: SchemaRef = Arc::new(Schema::new(fields));
-        let mut outputs = Vec::new();
-        shuffle.finish()?.for_each(&mut |values: &PartitionValues,
-                                          rows: &mut PartitionRows<'_>|
-         -> Result<(), WorkError> {
-            let written = self.write_partition(values, &schema, &mut |push| {
-                for part in &mut *rows {
-                    let (place, batch) = part?;
-                    push(place, &batch)?;
-                }
-                Ok(true)
-            })?;
-            outputs.extend(written.into_iter().flatten());
-            Ok(())
-        })?;
-        Ok(Some(outputs))
-    }
-
-    fn write_partition(
-        &self,
-        values: &PartitionValues,
-        schema: &SchemaRef,
-        feed: &mut Feed<'_>,
-    ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
-        let partition: PartitionValues = self
-            .order
-            .partition_values
-            .iter()
-            .chain(values)
-            .cloned()
-            .collect();
-        let stages: RefCell<Vec<StageName>> = RefCell::default();
-        let mut open = |_number: usize| -> io::Result<Box<dyn EncodeSink>> {
-            let (name, file) = self.files.stage().map_err(as_io)?;
-            stages.borrow_mut().push(name);
-            Ok(Box::new(Staged(file)))
-        };
-        let footer = |number: usize, rows: &[u64]| self.footer(&partition, number, rows);
-        let options = EncodeOptions {
-            target_file_size: self.order.definition.target_file_size.0,
-        };
-        let mut encoder = PartitionEncoder::new(
-            options,
-            Arc::clone(schema),
-            self.inside.len(),
-            &mut open,
-            &footer,
-        );
-        if !feed(&mut |place, batch| Ok(encoder.push(place, batch)?))? {
-            return Ok(None);
-        }
-        let files = encoder.finish()?;
-        let dir = format!("{}{}", self.order.partition, partition_dir(values));
-        let staged = files
-            .into_iter()
-            .zip(stages.take())
-            .map(|(file, stage)| StagedOutput {
-                stage,
-                output: output_path(&dir, self.order.unit, file.number),
-                size: file.size,
-                hash: file.hash,
-                partition: partition.clone(),
-                member_rows: file.member_rows,
-            });
-        Ok(Some(staged.collect()))
+    /// Returns the values of a partition, those from the path first.
+    fn partition(&self, values: &PartitionValues) -> PartitionValues {
+        let in_path = self.order.partition_values.iter();
+        in_path.chain(values).cloned().collect()
     }
 
     fn footer(&self, partition: &PartitionValues, number: usize, rows: &[u64]) -> Footer {
@@ -220,6 +145,153 @@ impl Outputs<'_> {
             inputs: inputs.collect(),
             file_number: number,
         }
+    }
+}
+
+/// The files of one attempt as the encoder sees them.
+struct Placed<'a> {
+    outputs: &'a Outputs<'a>,
+    /// The values by which rows fall into each partition, in the order in which the encoder got them.
+    partitions: Vec<PartitionValues>,
+    /// In the order in which files were begun.
+    stages: Vec<StageName>,
+}
+
+impl Placed<'_> {
+    fn encoder<'e>(&'e mut self, means: EncodeMeans<'e>) -> Encoder<'e> {
+        let options = EncodeOptions {
+            target_file_size: self.outputs.order.definition.target_file_size.0,
+        };
+        let members = self.outputs.inside.len();
+        Encoder::new(options, means, members, self)
+    }
+
+    /// Writes all rows to one partition.
+    fn write_flat(
+        &mut self,
+        schema: &SchemaRef,
+        means: EncodeMeans<'_>,
+        feed: &mut Feed<'_>,
+    ) -> Result<Option<Vec<EncodedFile>>, WorkError> {
+        self.partitions.push(Vec::new());
+        let mut encoder = self.encoder(means);
+        encoder.begin(schema)?;
+        if !feed(&mut |place, batch| Ok(encoder.push(place, batch)?))? {
+            return Ok(None);
+        }
+        Ok(Some(encoder.finish()?))
+    }
+
+    /// Writes each row to the partition that the values of `columns` say.
+    fn write_shuffled(
+        &mut self,
+        columns: &[String],
+        schema: &SchemaRef,
+        means: EncodeMeans<'_>,
+        feed: &mut Feed<'_>,
+    ) -> Result<Option<Vec<EncodedFile>>, WorkError> {
+        let spill = Spill(self.outputs.files);
+        let mut shuffle = Shuffle::new(means.memory, &spill);
+        let mut routing = Routing::new(columns, means.crew);
+        let complete = feed(&mut |place, batch| routing.push(place, batch, &mut shuffle))?;
+        if !complete {
+            return Ok(None);
+        }
+        routing.finish(&mut shuffle)?;
+        let fields = schema.fields().iter();
+        let kept = fields.filter(|field| !columns.contains(field.name()));
+        let schema: SchemaRef = Arc::new(Schema::new(kept.cloned().collect::<Vec<_>>()));
+        let shuffled = shuffle.finish()?;
+        self.partitions = shuffled.values().cloned().collect();
+        let mut encoder = self.encoder(means);
+        shuffled.for_each(&mut |_values: &PartitionValues,
+                                 rows: &mut PartitionRows<'_>|
+         -> Result<(), WorkError> {
+            encoder.begin(&schema)?;
+            for part in &mut *rows {
+                let (place, batch) = part?;
+                encoder.push(place, &batch)?;
+            }
+            Ok(())
+        })?;
+        Ok(Some(encoder.finish()?))
+    }
+
+    /// Returns where what was encoded is to go.
+    fn staged(self, files: Vec<EncodedFile>) -> Vec<StagedOutput> {
+        let order = self.outputs.order;
+        let staged = files.into_iter().zip(self.stages).map(|(file, stage)| {
+            let values = &self.partitions[file.partition];
+            let dir = format!("{}{}", order.partition, partition_dir(values));
+            StagedOutput {
+                stage,
+                output: output_path(&dir, order.unit, file.number),
+                size: file.size,
+                hash: file.hash,
+                partition: self.outputs.partition(values),
+                member_rows: file.member_rows,
+            }
+        });
+        staged.collect()
+    }
+}
+
+impl EncodeFiles for Placed<'_> {
+    fn open(&mut self, _partition: usize, _number: usize) -> io::Result<Box<dyn EncodeSink>> {
+        let (name, file) = self.outputs.files.stage().map_err(as_io)?;
+        self.stages.push(name);
+        Ok(Box::new(Staged(file)))
+    }
+
+    fn footer(&self, partition: usize, number: usize, member_rows: &[u64]) -> Footer {
+        let values = &self.partitions[partition];
+        let partition = self.outputs.partition(values);
+        self.outputs.footer(&partition, number, member_rows)
+    }
+}
+
+/// Brings rows to the shuffle, which takes them in order: the crew splits a few batches at a time by their values.
+struct Routing<'a> {
+    columns: &'a [String],
+    crew: &'a dyn Crew,
+    waiting: Vec<(usize, RecordBatch)>,
+}
+
+impl<'a> Routing<'a> {
+    fn new(columns: &'a [String], crew: &'a dyn Crew) -> Self {
+        Self {
+            columns,
+            crew,
+            waiting: Vec::new(),
+        }
+    }
+
+    fn push(
+        &mut self,
+        place: usize,
+        batch: &RecordBatch,
+        shuffle: &mut Shuffle<'_>,
+    ) -> Result<(), WorkError> {
+        let hands = self.crew.hands();
+        self.waiting.push((place, batch.clone()));
+        if hands == 1 || self.waiting.len() >= BATCHES_EACH * hands {
+            self.finish(shuffle)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, shuffle: &mut Shuffle<'_>) -> Result<(), WorkError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let routed = crew::map(self.crew, waiting, |(place, batch)| {
+            (place, route(&batch, self.columns))
+        });
+        for (place, parts) in routed {
+            for (values, part) in parts? {
+                check_lengths(&values)?;
+                shuffle.push(place, values, part)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -26,6 +26,7 @@ use super::sql::UnitSql;
 pub(super) use super::work_error::WorkError;
 use crate::crew::Crew;
 use crate::decode::raw_shape;
+use crate::encode::EncodeMeans;
 use crate::model::{Carried, Column, Shape};
 use crate::schema::{Contract, join_shapes, join_types, written_type};
 use crate::sink::Sink;
@@ -249,7 +250,11 @@ impl<'a> Building<'a> {
             files,
             incomplete: &Cell::new(false),
         };
-        outputs.write(&schema, self.shop.memory, &mut |push| {
+        let means = EncodeMeans {
+            crew: self.shop.crew,
+            memory: self.shop.memory,
+        };
+        outputs.write(&schema, means, &mut |push| {
             for (place, index) in inside.iter().copied().enumerate() {
                 if !self.feed(index, &schema, &mut |batch| push(place, batch))? {
                     return Ok(false);

@@ -34,6 +34,11 @@ impl<'a> Shuffled<'a> {
         self.partitions.len()
     }
 
+    /// Returns the values of the partitions, in the order in which they are visited.
+    pub fn values(&self) -> impl Iterator<Item = &PartitionValues> {
+        self.partitions.iter().map(|(_, values)| values)
+    }
+
     /// Visits every partition, in the byte order of their directories, with its rows in the order they were
     /// pushed. A visitor need not take all of a partition's rows.
     ///

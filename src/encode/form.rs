@@ -1,0 +1,64 @@
+//! What all files of one partition have in common.
+
+use std::io;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+
+use super::properties::properties;
+
+/// The columns of a partition and how they are written.
+pub(super) struct Form {
+    schema: SchemaRef,
+    properties: WriterProperties,
+    columns: ArrowRowGroupWriterFactory,
+}
+
+impl Form {
+    /// Decides by the first rows of the partition.
+    pub(super) fn new(first: &RecordBatch) -> Result<Self, ParquetError> {
+        let schema = first.schema();
+        let properties = properties(first)?;
+        // Column writers come from a file only, and row groups are encoded before theirs is begun.
+        let nowhere = begin(io::sink(), &schema, &properties)?;
+        Ok(Self {
+            schema,
+            properties,
+            columns: nowhere.1,
+        })
+    }
+
+    /// Returns the columns.
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Begins a file.
+    pub(super) fn file<W: io::Write + Send>(
+        &self,
+        bytes: W,
+    ) -> Result<SerializedFileWriter<W>, ParquetError> {
+        Ok(begin(bytes, &self.schema, &self.properties)?.0)
+    }
+
+    /// Begins a row group, of whatever file.
+    pub(super) fn row_group(&self) -> Result<Vec<ArrowColumnWriter>, ParquetError> {
+        // The number counts where files are encrypted, which ours are not.
+        self.columns.create_column_writers(0)
+    }
+}
+
+type Begun<W> = (SerializedFileWriter<W>, ArrowRowGroupWriterFactory);
+
+fn begin<W: io::Write + Send>(
+    bytes: W,
+    schema: &SchemaRef,
+    properties: &WriterProperties,
+) -> Result<Begun<W>, ParquetError> {
+    ArrowWriter::try_new(bytes, schema.clone(), Some(properties.clone()))?.into_serialized_writer()
+}

@@ -1,0 +1,99 @@
+//! Rows that make one row group, and the same encoded: the piece of work that a crew shares.
+//!
+//! Where a row group ends is told by its rows alone, before any of them is encoded, so that several can be encoded side
+//! by side.
+
+use std::sync::Arc;
+
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
+use parquet::errors::ParquetError;
+
+use super::chunks::Chunk;
+use super::form::Form;
+
+/// A row group ends with the chunk that brings it to this weight, for it is held in memory until then.
+pub(super) const ROW_GROUP_BYTES: usize = 64 << 20;
+/// A row group ends with the chunk that brings it to this many rows.
+const ROW_GROUP_ROWS: usize = 1 << 20;
+
+/// Rows of one partition, of which some are encoded already.
+pub(super) struct RowGroup {
+    /// The number of the partition.
+    pub(super) partition: usize,
+    pub(super) form: Arc<Form>,
+    /// Whose rows they are: members and numbers of consecutive rows.
+    pub(super) members: Vec<(usize, usize)>,
+    pub(super) weight: usize,
+    rows: usize,
+    waiting: Vec<Chunk>,
+    columns: Vec<ArrowColumnWriter>,
+}
+
+/// A row group that only has to be put into a file.
+pub(super) struct EncodedRowGroup {
+    pub(super) partition: usize,
+    pub(super) form: Arc<Form>,
+    pub(super) members: Vec<(usize, usize)>,
+    pub(super) columns: Vec<ArrowColumnChunk>,
+}
+
+impl RowGroup {
+    pub(super) fn new(partition: usize, form: Arc<Form>) -> Self {
+        Self {
+            partition,
+            form,
+            members: Vec::new(),
+            weight: 0,
+            rows: 0,
+            waiting: Vec::new(),
+            columns: Vec::new(),
+        }
+    }
+
+    /// Appends rows, which wait to be encoded.
+    pub(super) fn push(&mut self, mut chunk: Chunk) {
+        self.rows += chunk.batch.num_rows();
+        self.weight += chunk.weight;
+        self.members.append(&mut chunk.members);
+        self.waiting.push(chunk);
+    }
+
+    /// Tells whether it takes no more rows, with `most` for a limit of its weight.
+    pub(super) fn is_full(&self, most: usize) -> bool {
+        self.rows >= ROW_GROUP_ROWS || self.weight >= most
+    }
+
+    /// Encodes the rows that wait.
+    pub(super) fn catch_up(&mut self) -> Result<(), ParquetError> {
+        if self.columns.is_empty() && !self.waiting.is_empty() {
+            self.columns = self.form.row_group()?;
+        }
+        for chunk in self.waiting.drain(..) {
+            let mut writers = self.columns.iter_mut();
+            let fields = self.form.schema().fields().iter();
+            for (field, column) in fields.zip(chunk.batch.columns()) {
+                for leaf in compute_leaves(field, column)? {
+                    let writer = writers.next().ok_or_else(too_many_leaves)?;
+                    writer.write(&leaf)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Encodes what is left.
+    pub(super) fn encode(mut self) -> Result<EncodedRowGroup, ParquetError> {
+        self.catch_up()?;
+        let columns = self.columns.into_iter().map(ArrowColumnWriter::close);
+        Ok(EncodedRowGroup {
+            partition: self.partition,
+            form: self.form,
+            members: self.members,
+            columns: columns.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+fn too_many_leaves() -> ParquetError {
+    ParquetError::General("rows have more columns than the file".to_owned())
+}
