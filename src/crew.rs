@@ -66,6 +66,21 @@ pub fn map<I: Send, O: Send>(
     done.collect()
 }
 
+/// Any number of hands that do the last job first.
+#[cfg(test)]
+pub(crate) struct Backwards(pub(crate) usize);
+
+#[cfg(test)]
+impl Crew for Backwards {
+    fn hands(&self) -> usize {
+        self.0
+    }
+
+    fn each(&self, count: usize, job: &(dyn Fn(usize) + Sync)) {
+        (0..count).rev().for_each(job);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,10 +88,11 @@ mod tests {
     #[test]
     fn what_comes_of_the_jobs_is_in_the_order_of_the_items() {
         let items: Vec<u32> = (0..100).collect();
-        let doubled = map(&Alone, items.clone(), |item| item * 2);
-        assert_eq!(
-            doubled,
-            items.iter().map(|item| item * 2).collect::<Vec<_>>()
-        );
+        let crews: [&dyn Crew; 2] = [&Alone, &Backwards(3)];
+        for crew in crews {
+            let doubled = map(crew, items.clone(), |item| item * 2);
+            let expected: Vec<u32> = items.iter().map(|item| item * 2).collect();
+            assert_eq!(doubled, expected);
+        }
     }
 }

@@ -16,17 +16,29 @@ const CHUNK_BYTES: usize = 8 << 20;
 
 /// Rows that go to Parquet in one piece.
 pub(super) struct Chunk {
-    /// The rows.
-    pub(super) batch: RecordBatch,
+    /// The rows, in pieces as they came.
+    pieces: Vec<RecordBatch>,
     /// Whose they are: members and numbers of consecutive rows.
     pub(super) members: Vec<(usize, usize)>,
     /// What they weigh.
     pub(super) weight: usize,
 }
 
+impl Chunk {
+    /// Returns the number of rows.
+    pub(super) fn rows(&self) -> usize {
+        self.pieces.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    /// Puts the rows together. The pieces have the columns of `schema`.
+    pub(super) fn batch(&self, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+        concat_batches(schema, &self.pieces)
+    }
+}
+
 /// Collects rows until they make a chunk.
+#[derive(Default)]
 pub(super) struct Chunks {
-    schema: SchemaRef,
     pending: Vec<RecordBatch>,
     members: Vec<(usize, usize)>,
     rows: usize,
@@ -35,31 +47,19 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
-    pub(super) fn new(schema: SchemaRef) -> Self {
-        Self {
-            schema,
-            pending: Vec::new(),
-            members: Vec::new(),
-            rows: 0,
-            weight: 0,
-            ready: VecDeque::new(),
-        }
-    }
-
     /// Appends rows of one member.
-    pub(super) fn push(&mut self, member: usize, batch: &RecordBatch) -> Result<(), ArrowError> {
+    pub(super) fn push(&mut self, member: usize, batch: &RecordBatch) {
         let mut start = 0;
         for (row, weight) in row_weights(batch).into_iter().enumerate() {
             self.rows += 1;
             self.weight += weight;
             if self.rows == CHUNK_ROWS || self.weight >= CHUNK_BYTES {
                 self.keep(member, batch, start, row + 1);
-                self.close()?;
+                self.close();
                 start = row + 1;
             }
         }
         self.keep(member, batch, start, batch.num_rows());
-        Ok(())
     }
 
     /// Returns the next whole chunk.
@@ -68,19 +68,16 @@ impl Chunks {
     }
 
     /// Makes a chunk of the rows that are left.
-    pub(super) fn close(&mut self) -> Result<(), ArrowError> {
+    pub(super) fn close(&mut self) {
         if self.pending.is_empty() {
-            return Ok(());
+            return;
         }
-        let batch = concat_batches(&self.schema, &self.pending)?;
-        self.pending.clear();
         self.rows = 0;
         self.ready.push_back(Chunk {
-            batch,
+            pieces: std::mem::take(&mut self.pending),
             members: std::mem::take(&mut self.members),
             weight: std::mem::take(&mut self.weight),
         });
-        Ok(())
     }
 
     fn keep(&mut self, member: usize, batch: &RecordBatch, start: usize, end: usize) {

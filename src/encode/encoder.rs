@@ -128,7 +128,7 @@ impl<'a> Encoder<'a> {
         let schema = stored_schema(schema);
         self.current = Some(Collecting {
             partition: self.begun,
-            chunks: Chunks::new(schema.clone()),
+            chunks: Chunks::default(),
             schema,
             form: None,
             group: None,
@@ -150,10 +150,7 @@ impl<'a> Encoder<'a> {
             return Err(EncodeError::NoPartition);
         };
         check(&current.schema, self.members, member, batch)?;
-        current
-            .chunks
-            .push(member, batch)
-            .map_err(EncodeError::Rechunk)?;
+        current.chunks.push(member, batch);
         self.collect_chunks()
     }
 
@@ -171,7 +168,7 @@ impl<'a> Encoder<'a> {
 
     fn end_partition(&mut self) -> Result<(), EncodeError> {
         if let Some(current) = &mut self.current {
-            current.chunks.close().map_err(EncodeError::Rechunk)?;
+            current.chunks.close();
             self.collect_chunks()?;
             if let Some(group) = self.current.take().and_then(|current| current.group) {
                 self.enqueue(group)?;
@@ -192,7 +189,7 @@ impl<'a> Encoder<'a> {
                 full.map_or(Ok(()), |full| self.enqueue(full))?;
             } else if self.means.crew.hands() == 1 {
                 // Encoded rows take less memory than rows that wait.
-                group.catch_up().map_err(EncodeError::Rows)?;
+                group.catch_up()?;
             }
         }
         Ok(())
@@ -213,7 +210,7 @@ impl<'a> Encoder<'a> {
         self.queued = 0;
         let queue = std::mem::take(&mut self.queue);
         for group in crew::map(self.means.crew, queue, RowGroup::encode) {
-            let group = group.map_err(EncodeError::Rows)?;
+            let group = group?;
             // A full file is closed only when there are more rows, so that the last one is closed in `finish`.
             let is_of_another = self.open.as_ref().is_some_and(|file| {
                 file.partition != group.partition
@@ -261,7 +258,10 @@ impl Collecting {
     fn take(&mut self, chunk: Chunk) -> Result<&mut RowGroup, EncodeError> {
         let form = match &self.form {
             Some(form) => Arc::clone(form),
-            None => Arc::new(Form::new(&chunk.batch).map_err(EncodeError::Rows)?),
+            None => {
+                let first = chunk.batch(&self.schema).map_err(EncodeError::Rechunk)?;
+                Arc::new(Form::new(&first).map_err(EncodeError::Rows)?)
+            }
         };
         self.form = Some(Arc::clone(&form));
         let partition = self.partition;

@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
 use parquet::errors::ParquetError;
 
+use super::EncodeError;
 use super::chunks::Chunk;
 use super::form::Form;
 
@@ -52,7 +54,7 @@ impl RowGroup {
 
     /// Appends rows, which wait to be encoded.
     pub(super) fn push(&mut self, mut chunk: Chunk) {
-        self.rows += chunk.batch.num_rows();
+        self.rows += chunk.rows();
         self.weight += chunk.weight;
         self.members.append(&mut chunk.members);
         self.waiting.push(chunk);
@@ -64,34 +66,42 @@ impl RowGroup {
     }
 
     /// Encodes the rows that wait.
-    pub(super) fn catch_up(&mut self) -> Result<(), ParquetError> {
+    pub(super) fn catch_up(&mut self) -> Result<(), EncodeError> {
         if self.columns.is_empty() && !self.waiting.is_empty() {
-            self.columns = self.form.row_group()?;
+            self.columns = self.form.row_group().map_err(EncodeError::Rows)?;
         }
         for chunk in self.waiting.drain(..) {
-            let mut writers = self.columns.iter_mut();
-            let fields = self.form.schema().fields().iter();
-            for (field, column) in fields.zip(chunk.batch.columns()) {
-                for leaf in compute_leaves(field, column)? {
-                    let writer = writers.next().ok_or_else(too_many_leaves)?;
-                    writer.write(&leaf)?;
-                }
-            }
+            let rows = chunk.batch(self.form.schema());
+            let rows = rows.map_err(EncodeError::Rechunk)?;
+            write(&rows, &mut self.columns).map_err(EncodeError::Rows)?;
         }
         Ok(())
     }
 
     /// Encodes what is left.
-    pub(super) fn encode(mut self) -> Result<EncodedRowGroup, ParquetError> {
+    pub(super) fn encode(mut self) -> Result<EncodedRowGroup, EncodeError> {
         self.catch_up()?;
         let columns = self.columns.into_iter().map(ArrowColumnWriter::close);
         Ok(EncodedRowGroup {
             partition: self.partition,
             form: self.form,
             members: self.members,
-            columns: columns.collect::<Result<_, _>>()?,
+            columns: columns
+                .collect::<Result<_, _>>()
+                .map_err(EncodeError::Rows)?,
         })
     }
+}
+
+fn write(rows: &RecordBatch, columns: &mut [ArrowColumnWriter]) -> Result<(), ParquetError> {
+    let mut writers = columns.iter_mut();
+    for (field, column) in rows.schema_ref().fields().iter().zip(rows.columns()) {
+        for leaf in compute_leaves(field, column)? {
+            let writer = writers.next().ok_or_else(too_many_leaves)?;
+            writer.write(&leaf)?;
+        }
+    }
+    Ok(())
 }
 
 fn too_many_leaves() -> ParquetError {

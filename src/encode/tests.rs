@@ -14,7 +14,7 @@ use parquet::file::metadata::ParquetMetaDataReader;
 use proptest::prelude::*;
 
 use super::*;
-use crate::crew::{Alone, Crew};
+use crate::crew::{Alone, Backwards};
 use crate::model::{ContentHash, ReadAt, Shape, SourcePath, UnitId, deepest};
 
 type Files = Arc<Mutex<Vec<Vec<u8>>>>;
@@ -311,11 +311,11 @@ fn what_lies_under_a_null_leaves_no_trace() {
 fn heavy_rows_make_small_chunks() {
     let heavy = StringArray::from_iter_values((0..40).map(|n| format!("{n}").repeat(500_000)));
     let batch = RecordBatch::try_from_iter([("t", Arc::new(heavy) as ArrayRef)]).unwrap();
-    let mut chunks = chunks::Chunks::new(batch.schema());
-    chunks.push(0, &batch).unwrap();
-    chunks.close().unwrap();
+    let mut chunks = chunks::Chunks::default();
+    chunks.push(0, &batch);
+    chunks.close();
     let sizes: Vec<_> = std::iter::from_fn(|| chunks.next_whole())
-        .map(|chunk| chunk.batch.num_rows())
+        .map(|chunk| chunk.rows())
         .collect();
     assert!(sizes.len() > 3, "{sizes:?}");
     assert_eq!(sizes.iter().sum::<usize>(), 40);
@@ -471,4 +471,53 @@ fn a_file_cut_short_is_an_error() {
         .flatten()
         .sum();
     assert!(sum > 0);
+}
+
+/// Encodes each table as a partition of its own.
+fn encode_partitions(
+    tables: &[RecordBatch],
+    options: EncodeOptions,
+    means: EncodeMeans<'_>,
+) -> (Vec<EncodedFile>, Vec<Vec<u8>>) {
+    let mut files = InMemory {
+        files: Files::default(),
+        footer: &footer,
+    };
+    let written = Arc::clone(&files.files);
+    let mut encoder = Encoder::new(options, means, 2, &mut files);
+    for table in tables {
+        encoder.begin(table.schema_ref()).unwrap();
+        for (piece, start) in (0..table.num_rows()).step_by(5000).enumerate() {
+            let rows = (table.num_rows() - start).min(5000);
+            encoder.push(piece % 2, &table.slice(start, rows)).unwrap();
+        }
+    }
+    let done = encoder.finish().unwrap();
+    let bytes = std::mem::take(&mut *written.lock().unwrap());
+    (done, bytes)
+}
+
+#[test]
+fn the_bytes_do_not_depend_on_the_crew_nor_on_how_much_may_wait() {
+    let tables = [table(40_000, 1), table(0, 2), table(9, 3), table(20_000, 4)];
+    for target_file_size in [1, 1 << 20, u64::MAX] {
+        let options = EncodeOptions { target_file_size };
+        let alone = encode_partitions(&tables, options, ALONE);
+        let places: Vec<_> = alone
+            .0
+            .iter()
+            .map(|file| (file.partition, file.number))
+            .collect();
+        assert!(places.is_sorted(), "{places:?}");
+        assert!(
+            places.iter().all(|(partition, _)| *partition != 1),
+            "{places:?}"
+        );
+        assert_eq!(target_file_size > 1, places.len() == 3, "{places:?}");
+        for (hands, memory) in [(3, usize::MAX), (2, 1)] {
+            let crew = &Backwards(hands);
+            let shared = encode_partitions(&tables, options, EncodeMeans { crew, memory });
+            assert_eq!(shared, alone, "{hands} hands, {memory} bytes");
+        }
+    }
 }

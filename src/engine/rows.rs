@@ -285,11 +285,12 @@ impl<'a> Routing<'a> {
         let routed = crew::map(self.crew, waiting, |(place, batch)| {
             (place, route(&batch, self.columns))
         });
-        for (place, parts) in routed {
-            for (values, part) in parts? {
-                check_lengths(&values)?;
-                shuffle.push(place, values, part)?;
+        for (place, routed) in routed {
+            let routed = routed?;
+            for (values, _) in routed.parts() {
+                check_lengths(values)?;
             }
+            shuffle.push(place, &routed)?;
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ mod value;
 
 pub use conform::conform;
 pub use error::TransformError;
-pub use route::{restore, route};
+pub use route::{Routed, restore, route};
 pub use shuffle::{PartitionRows, Shuffle, Shuffled, SpillFile, SpillStore};
 pub use sql::{Bound, Clause, Origin, Place, RowError, RowTransform, SqlError, Transformed};
 pub use value::is_routable;

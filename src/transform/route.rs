@@ -12,20 +12,42 @@ use super::TransformError;
 use super::value::{is_routable, parse, text_of};
 use crate::model::{PartitionValues, Shape};
 
+/// Rows of a batch, brought together by their partitions.
+#[derive(Debug, Clone)]
+pub struct Routed {
+    batch: RecordBatch,
+    parts: Vec<(PartitionValues, usize)>,
+}
+
+impl Routed {
+    /// Rows that are all of one partition.
+    #[cfg(test)]
+    pub(in crate::transform) fn to_one(values: PartitionValues, batch: RecordBatch) -> Self {
+        let parts = vec![(values, batch.num_rows())];
+        Self { batch, parts }
+    }
+
+    /// Returns the rows of all partitions, one partition behind the other.
+    #[must_use]
+    pub fn batch(&self) -> &RecordBatch {
+        &self.batch
+    }
+
+    /// Returns the partitions in the order of their rows, each with the number of its rows.
+    #[must_use]
+    pub fn parts(&self) -> &[(PartitionValues, usize)] {
+        &self.parts
+    }
+}
+
 /// Splits `batch` by the values of the partition columns, in order of first appearance.
 ///
-/// The columns are dropped from the parts, rows keep their order within a part, and a column that the batch lacks
-/// is null for all its rows. Parts may share memory with one another.
+/// The columns are dropped, rows keep their order within a part, and a column that the batch lacks is null for all its
+/// rows.
 ///
 /// # Errors
 /// [`TransformError::Unroutable`] for a partition column whose values have no text (a list, a struct, bytes).
-pub fn route(
-    batch: &RecordBatch,
-    columns: &[String],
-) -> Result<Vec<(PartitionValues, RecordBatch)>, TransformError> {
-    if batch.num_rows() == 0 {
-        return Ok(Vec::new());
-    }
+pub fn route(batch: &RecordBatch, columns: &[String]) -> Result<Routed, TransformError> {
     let keys = columns
         .iter()
         .map(|column| key_column(batch, column))
@@ -33,8 +55,9 @@ pub fn route(
     let present: Vec<ArrayRef> = keys.iter().flatten().map(Arc::clone).collect();
     let groups = Groups::by_rows(&present, batch.num_rows())?;
     let (names, groups) = name_groups(columns, &keys, groups);
-    let parts = groups.split(&without(batch, columns)?)?;
-    Ok(names.into_iter().zip(parts).collect())
+    let (batch, counts) = groups.bring_together(&without(batch, columns)?)?;
+    let parts = names.into_iter().zip(counts).collect();
+    Ok(Routed { batch, parts })
 }
 
 /// Adds the partition columns back to rows that were routed to `values`, after the other columns.
@@ -133,9 +156,10 @@ struct Groups {
 impl Groups {
     fn by_rows(keys: &[ArrayRef], rows: usize) -> Result<Self, TransformError> {
         if keys.is_empty() {
+            let first_rows = if rows == 0 { Vec::new() } else { vec![0] };
             return Ok(Self {
                 of_row: vec![0; rows],
-                first_rows: vec![0],
+                first_rows,
             });
         }
         let action = "compare partition values";
@@ -165,12 +189,12 @@ impl Groups {
         Ok(Self { of_row, first_rows })
     }
 
-    /// Splits `batch` into one part for each group.
-    fn split(&self, batch: &RecordBatch) -> Result<Vec<RecordBatch>, TransformError> {
+    /// Brings the rows of each group together, and counts them.
+    fn bring_together(
+        &self,
+        batch: &RecordBatch,
+    ) -> Result<(RecordBatch, Vec<usize>), TransformError> {
         let groups = self.first_rows.len();
-        if groups == 1 {
-            return Ok(vec![batch.clone()]);
-        }
         let mut starts = vec![0; groups + 1];
         for group in &self.of_row {
             starts[group + 1] += 1;
@@ -183,10 +207,8 @@ impl Groups {
         } else {
             self.sort(batch, &starts)?
         };
-        Ok(starts
-            .windows(2)
-            .map(|range| sorted.slice(range[0], range[1] - range[0]))
-            .collect())
+        let counts = starts.windows(2).map(|range| range[1] - range[0]);
+        Ok((sorted, counts.collect()))
     }
 
     /// Brings the rows of each group together: one copy, however many groups there are.

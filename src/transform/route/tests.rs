@@ -19,6 +19,18 @@ fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     .unwrap()
 }
 
+/// Splits a batch by `p` into its parts.
+fn split(batch: &RecordBatch, columns: &[String]) -> Vec<(PartitionValues, RecordBatch)> {
+    let routed = route(batch, columns).unwrap();
+    let mut offset = 0;
+    let part = |(values, rows): &(PartitionValues, usize)| {
+        let part = routed.batch().slice(offset, *rows);
+        offset += rows;
+        (values.clone(), part)
+    };
+    routed.parts().iter().map(part).collect()
+}
+
 fn names(columns: &[&str]) -> Vec<String> {
     columns.iter().map(|column| (*column).to_owned()).collect()
 }
@@ -38,7 +50,7 @@ fn check_inverse(column: ArrayRef) {
     let rows = i32::try_from(column.len()).unwrap();
     let numbers: ArrayRef = Arc::new(Int32Array::from_iter_values(0..rows));
     let whole = batch(vec![("n", numbers), ("p", column)]);
-    let parts = route(&whole, &names(&["p"])).unwrap();
+    let parts = split(&whole, &names(&["p"]));
     let mut restored = Vec::new();
     for (values, part) in &parts {
         assert_eq!(part.num_columns(), 1);
@@ -92,7 +104,7 @@ fn values_are_written_as_text_by_their_type() {
         (Arc::new(NullArray::new(1)), None),
     ];
     for (column, text) in cases {
-        let parts = route(&batch(vec![("p", Arc::clone(&column))]), &names(&["p"])).unwrap();
+        let parts = split(&batch(vec![("p", Arc::clone(&column))]), &names(&["p"]));
         let expected = vec![("p".to_owned(), text.map(str::to_owned))];
         assert_eq!(parts[0].0, expected, "{:?}", column.data_type());
         assert_eq!(parts[0].1.num_rows(), 1, "rows outlive their last column");
@@ -106,8 +118,7 @@ fn parts_come_in_order_of_first_appearance() {
         ("p", Arc::new(StringArray::from(vec!["b", "a", "b", "c"]))),
         ("n", Arc::new(Int64Array::from(vec![1, 2, 3, 4]))),
     ]);
-    let parts: Vec<_> = route(&whole, &names(&["p"]))
-        .unwrap()
+    let parts: Vec<_> = split(&whole, &names(&["p"]))
         .into_iter()
         .map(|(values, part)| {
             let numbers: &Int64Array = part.column(0).as_primitive();
@@ -124,7 +135,7 @@ fn parts_come_in_order_of_first_appearance() {
 #[test]
 fn a_missing_partition_column_is_null() {
     let whole = batch(vec![("n", Arc::new(Int64Array::from(vec![1, 2])))]);
-    let parts = route(&whole, &names(&["p"])).unwrap();
+    let parts = split(&whole, &names(&["p"]));
     assert_eq!(parts.len(), 1);
     assert_eq!(parts[0].0, [("p".to_owned(), None)]);
     assert_eq!(parts[0].1, whole);
@@ -134,7 +145,7 @@ fn a_missing_partition_column_is_null() {
 fn all_nans_are_one_partition_and_both_zeros_two() {
     let odd = f64::from_bits(f64::NAN.to_bits() | 1);
     let column = Float64Array::from(vec![f64::NAN, 0.0, odd, -f64::NAN, -0.0]);
-    let parts = route(&batch(vec![("p", Arc::new(column))]), &names(&["p"])).unwrap();
+    let parts = split(&batch(vec![("p", Arc::new(column))]), &names(&["p"]));
     let found: Vec<_> = parts
         .iter()
         .map(|(values, part)| (values[0].1.as_deref().unwrap(), part.num_rows()))

@@ -52,12 +52,12 @@ impl Memory {
         self.block_bytes + self.stage_bytes + self.log.len() * size_of::<Piece>()
     }
 
-    /// Appends rows.
+    /// Appends rows of one member, of which so many belong to each of the partitions in turn.
     pub(super) fn push(
         &mut self,
-        partition: usize,
         member: usize,
         batch: RecordBatch,
+        parts: impl Iterator<Item = (usize, usize)>,
     ) -> Result<(), TransformError> {
         let rows = batch.num_rows();
         let (own_bytes, held_bytes) = (slice_bytes(&batch), batch.get_array_memory_size());
@@ -67,14 +67,17 @@ impl Memory {
         if stands_alone || !fits(&self.stage) {
             self.close_stage()?;
         }
-        let (block, offset) = (self.blocks.len(), self.stage_rows);
-        self.log.push(Piece {
-            partition,
-            member,
-            block,
-            offset,
-            rows,
-        });
+        let (block, mut offset) = (self.blocks.len(), self.stage_rows);
+        for (partition, rows) in parts {
+            self.log.push(Piece {
+                partition,
+                member,
+                block,
+                offset,
+                rows,
+            });
+            offset += rows;
+        }
         if stands_alone {
             self.block_bytes += held_bytes;
             self.blocks.push(batch);

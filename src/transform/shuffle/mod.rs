@@ -25,7 +25,7 @@ use self::memory::Memory;
 use self::partitions::Partitions;
 use self::run::Runs;
 pub use self::shuffled::{PartitionRows, Shuffled};
-use super::TransformError;
+use super::{Routed, TransformError};
 use crate::model::{PartitionValues, ReadAt};
 
 /// Where rows go that do not fit into memory. Files are numbered from zero within one [`Shuffle`].
@@ -79,21 +79,15 @@ impl<'a> Shuffle<'a> {
         }
     }
 
-    /// Appends rows of `member` to the partition `values`. Batches need not have the same columns.
+    /// Appends rows of `member`. They need not have the same columns as others.
     ///
     /// # Errors
     /// [`TransformError::Spill`] where the rows in memory could not be spilled; the shuffle is of no use then.
-    pub fn push(
-        &mut self,
-        member: usize,
-        values: PartitionValues,
-        batch: RecordBatch,
-    ) -> Result<(), TransformError> {
-        if batch.num_rows() == 0 {
-            return Ok(());
-        }
-        let partition = self.partitions.number(values);
-        self.memory.push(partition, member, batch)?;
+    pub fn push(&mut self, member: usize, rows: &Routed) -> Result<(), TransformError> {
+        let partitions = &mut self.partitions;
+        let parts = rows.parts().iter().filter(|(_, rows)| *rows > 0);
+        let parts = parts.map(|(values, rows)| (partitions.number(values), *rows));
+        self.memory.push(member, rows.batch().clone(), parts)?;
         if self.memory.bytes() > self.budget_bytes {
             let rows = self.memory.take_sorted(&self.partitions.ranks())?;
             self.runs.spill(&rows)?;

@@ -13,12 +13,14 @@ pub(super) struct Partitions {
 
 impl Partitions {
     /// Returns the partition's number, a new one for a partition that was not seen before.
-    pub(super) fn number(&mut self, values: PartitionValues) -> usize {
-        let dirs = &mut self.dirs;
-        *self.numbers.entry(values).or_insert_with_key(|values| {
-            dirs.push(partition_dir(values));
-            dirs.len() - 1
-        })
+    pub(super) fn number(&mut self, values: &PartitionValues) -> usize {
+        if let Some(number) = self.numbers.get(values) {
+            return *number;
+        }
+        let number = self.dirs.len();
+        self.dirs.push(partition_dir(values));
+        self.numbers.insert(values.clone(), number);
+        number
     }
 
     /// Returns each partition's place in the byte order of the directories, by number.

@@ -118,7 +118,8 @@ impl<'a> Runs<'a> {
                 while left > 0 {
                     let batch = self.read(segment.stream, left)?;
                     left -= batch.num_rows();
-                    memory.push(partition, segment.member, batch)?;
+                    let parts = std::iter::once((partition, batch.num_rows()));
+                    memory.push(segment.member, batch, parts)?;
                     if memory.bytes() > self.chunk_bytes * MOST_RUNS / 2 {
                         writer.append(&memory.take_sorted(ranks)?)?;
                     }

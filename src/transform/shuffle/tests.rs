@@ -106,7 +106,8 @@ fn fill<'a>(
     let mut first = 0;
     for (member, partition, count) in pushes {
         let batch = rows(*member, first, *count);
-        shuffle.push(*member, values(*partition), batch).unwrap();
+        let rows = Routed::to_one(values(*partition), batch);
+        shuffle.push(*member, &rows).unwrap();
         first += i64::try_from(*count).unwrap();
     }
     shuffle.finish().unwrap()
@@ -160,7 +161,7 @@ fn ten_thousand_partitions_in_every_batch_stay_within_the_budget() {
         for partition in 0..10_000 {
             let first = round * 10_000 + i64::try_from(partition).unwrap();
             shuffle
-                .push(0, values(partition), rows(0, first, 1))
+                .push(0, &Routed::to_one(values(partition), rows(0, first, 1)))
                 .unwrap();
             assert!(shuffle.memory.bytes() <= budget);
         }
@@ -200,7 +201,8 @@ fn rows_without_columns_are_still_rows() {
     for budget in [0, usize::MAX] {
         let mut shuffle = Shuffle::new(budget, &spill);
         for n in 0..4 {
-            shuffle.push(0, values(n % 2), bare.clone()).unwrap();
+            let rows = Routed::to_one(values(n % 2), bare.clone());
+            shuffle.push(0, &rows).unwrap();
         }
         let mut counts = Vec::new();
         let visited = shuffle
