@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::config::{FileError, PatternError, SettingError};
-use crate::engine::RunError;
+use crate::engine::{PlacesError, RunError};
 use crate::ledger::OpenError;
 use crate::model::RunStatus;
 
@@ -72,6 +72,7 @@ impl Ending {
             .chain()
             .find_map(|cause| {
                 let usage = cause.is::<UsageError>()
+                    || cause.is::<PlacesError>()
                     || cause.is::<SettingError>()
                     || cause.is::<FileError>()
                     || cause.is::<PatternError>();
@@ -121,7 +122,7 @@ mod tests {
             (Ending::of_run(RunStatus::Partial), 0),
             (Ending::of_run(RunStatus::Incomplete), 1),
             (Ending::of_run(RunStatus::Failed), 1),
-            (Ending::of_error(&UsageError::NoSource.into()), 2),
+            (Ending::of_error(&PlacesError::NoSource.into()), 2),
             (Ending::of_run(RunStatus::Quarantined), 3),
             (
                 Ending::of_error(

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use crate::config::{BadValue, FileError, PlaceError, SettingError};
-use crate::engine::RunError;
+use crate::engine::{PlacesError, RunError};
 use crate::ledger::{LedgerError, OpenError};
 
 use super::usage::UsageError;
@@ -14,12 +14,14 @@ pub(super) fn hint(error: &anyhow::Error) -> Option<String> {
         .chain()
         .find_map(|cause| {
             let usage = cause.downcast_ref().and_then(of_usage);
+            let places = || cause.downcast_ref().and_then(of_places);
             let setting = || cause.downcast_ref().and_then(of_setting);
             let file = || cause.downcast_ref().and_then(of_file);
             let open = || cause.downcast_ref().and_then(of_open);
             let ledger = || cause.downcast_ref().and_then(of_ledger);
             let run = || cause.downcast_ref().and_then(of_run);
             usage
+                .or_else(places)
                 .or_else(setting)
                 .or_else(file)
                 .or_else(open)
@@ -31,20 +33,7 @@ pub(super) fn hint(error: &anyhow::Error) -> Option<String> {
 
 fn of_usage(error: &UsageError) -> Option<&'static str> {
     Some(match error {
-        UsageError::NoSource => {
-            "name it (`strandline run SOURCE TARGET`), or set path in [source] of strandline.toml (`strandline init` writes one)"
-        }
-        UsageError::NoTarget => {
-            "name it (`strandline status TARGET`), or set path in [target] of strandline.toml (`strandline init` writes one)"
-        }
-        UsageError::Source { .. } => "SOURCE must be a directory that is there and can be read",
-        UsageError::Place { .. } => "it must be a directory, or not be there yet",
         UsageError::Recover { .. } => "TARGET must be the directory that holds the outputs",
-        UsageError::Overlap {
-            inner: "state directory",
-            ..
-        } => "name another directory with --state, or leave it out",
-        UsageError::Overlap { .. } => "keep SOURCE and TARGET apart, for example ./in and ./out",
         UsageError::SettingsFile { .. } => "`strandline init` writes a settings file",
         UsageError::Exists { .. } => "name another file with -c, or remove this one",
         UsageError::Write { .. } => "name another file with -c",
@@ -54,6 +43,24 @@ fn of_usage(error: &UsageError) -> Option<&'static str> {
         UsageError::File { .. } => "FILE must be a file that is there and can be read",
         UsageError::UnknownSchema { .. } => "`strandline schema history TARGET` lists them",
         UsageError::Arguments(_) => return None,
+    })
+}
+
+fn of_places(error: &PlacesError) -> Option<&'static str> {
+    Some(match error {
+        PlacesError::NoSource => {
+            "name it (`strandline run SOURCE TARGET`), or set path in [source] of strandline.toml (`strandline init` writes one)"
+        }
+        PlacesError::NoTarget => {
+            "name it (`strandline status TARGET`), or set path in [target] of strandline.toml (`strandline init` writes one)"
+        }
+        PlacesError::Source { .. } => "SOURCE must be a directory that is there and can be read",
+        PlacesError::Place { .. } => "it must be a directory, or not be there yet",
+        PlacesError::Overlap {
+            inner: "state directory",
+            ..
+        } => "name another directory with --state, or leave it out",
+        PlacesError::Overlap { .. } => "keep SOURCE and TARGET apart, for example ./in and ./out",
     })
 }
 

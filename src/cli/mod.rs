@@ -19,7 +19,6 @@ mod files;
 mod hint;
 mod history;
 mod init;
-mod places;
 mod plan;
 mod progress;
 mod quarantine;

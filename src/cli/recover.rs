@@ -2,12 +2,11 @@
 
 use std::fs;
 
-use crate::engine;
+use crate::engine::{self, target_places};
 
 use super::Session;
 use super::args::RecoverArgs;
 use super::exit::Ending;
-use super::places::target_places;
 use super::render;
 use super::target::{settings, target};
 use super::usage::UsageError;

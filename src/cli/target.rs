@@ -1,23 +1,17 @@
 //! Opens what a command works on: a target, its ledger, a whole pipeline.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
 
-use crate::clock::SystemClock;
-use crate::config::{Format, Layer, Settings};
-use crate::decode::recognise;
+use crate::config::{Layer, Settings};
 use crate::durable::{Disk, LocalDisk};
-use crate::engine::{Pipeline, Target};
+use crate::engine::{self, OpenPipelineError, Pipeline, Target, TargetPlaces, target_places};
 use crate::ledger::{self, View};
-use crate::sink::DiskSink;
 use crate::source::LocalSource;
 
-use super::places::{TargetPlaces, source_place, target_places};
 use super::settings::{layers, resolve};
-use super::usage::UsageError;
 
 /// What the ledger of a target tells.
 pub(super) struct Opened {
@@ -69,7 +63,7 @@ pub(super) fn open(flags: Layer, file: Option<&Path>) -> anyhow::Result<Opened> 
 /// # Errors
 /// Where they name none.
 pub(super) fn target(settings: &Settings) -> anyhow::Result<Target> {
-    Ok(target_at(target_places(settings)?))
+    Ok(Target::open(settings)?)
 }
 
 /// Returns the pipeline that settings describe.
@@ -77,54 +71,22 @@ pub(super) fn target(settings: &Settings) -> anyhow::Result<Target> {
 /// # Errors
 /// Where its places are missing, overlap, or cannot be opened.
 pub(super) fn pipeline(settings: &Settings) -> anyhow::Result<Pipeline> {
-    if settings.source.is_none() {
-        return Err(UsageError::NoSource.into());
-    }
-    let places = target_places(settings)?;
-    let source = source(settings, &places)?;
-    Ok(Pipeline {
-        source: Arc::new(source),
-        target: target_at(places),
-        definition: settings.definition.clone(),
-        policies: settings.policies,
-        limits: settings.limits,
-    })
+    Pipeline::open(settings).map_err(cause)
 }
 
-/// Returns the source that settings describe, as it has to lie beside the target.
+/// Returns the source that settings describe.
 ///
 /// # Errors
-/// Where it is missing, overlaps the target, or cannot be opened.
-pub(super) fn source(settings: &Settings, places: &TargetPlaces) -> anyhow::Result<LocalSource> {
-    let path = source_place(settings, places)?;
-    let selection = settings.selection(is_recognised)?;
-    Ok(LocalSource::new(
-        &path,
-        Arc::new(selection),
-        settings.links,
-    )?)
+/// As [`pipeline`].
+pub(super) fn source(settings: &Settings) -> anyhow::Result<LocalSource> {
+    engine::open_source(settings).map_err(cause)
 }
 
-fn target_at(places: TargetPlaces) -> Target {
-    let disk: Arc<dyn Disk> = Arc::new(LocalDisk::new());
-    Target {
-        sink: Arc::new(DiskSink::new(Arc::clone(&disk), places.target)),
-        disk,
-        clock: Arc::new(SystemClock::new()),
-        state: places.state,
-        holder: holder(),
+/// Hints and exit codes go by the cause.
+fn cause(error: OpenPipelineError) -> anyhow::Error {
+    match error {
+        OpenPipelineError::Places(error) => error.into(),
+        OpenPipelineError::Pattern(error) => error.into(),
+        OpenPipelineError::Source(error) => error.into(),
     }
-}
-
-/// Says who we are, for whoever finds the pipeline locked.
-fn holder() -> String {
-    let pid = std::process::id();
-    match fs::read_to_string("/proc/sys/kernel/hostname") {
-        Ok(host) => format!("process {pid} on {}", host.trim()),
-        Err(_) => format!("process {pid}"),
-    }
-}
-
-fn is_recognised(name: &str) -> bool {
-    recognise(name, Format::Auto).is_some()
 }

@@ -6,7 +6,6 @@ use crate::source::Source;
 use super::Session;
 use super::args::VerifyArgs;
 use super::exit::Ending;
-use super::places::target_places;
 use super::progress::with_progress;
 use super::render;
 use super::target::{settings, source, target};
@@ -16,7 +15,7 @@ pub(super) fn verify(args: &VerifyArgs, session: &Session<'_>) -> anyhow::Result
     let settings = settings(args.layer(), session.file)?;
     let target = target(&settings)?;
     let source = match settings.source {
-        Some(_) => Some(source(&settings, &target_places(&settings)?)?),
+        Some(_) => Some(source(&settings)?),
         None => None,
     };
     let source: Option<&dyn Source> = source.as_ref().map(|source| source as &dyn Source);

@@ -23,6 +23,8 @@ pub enum Origin {
     Flag,
     /// In a variable.
     Environment,
+    /// In the program that uses the library.
+    Program,
     /// In a file.
     File(PathBuf),
     /// Nowhere.
@@ -134,6 +136,7 @@ impl Origin {
             Self::File(path) => {
                 format!("{} in [{}] of {}", spec.name, spec.table, path.display())
             }
+            Self::Program => spec.name.to_owned(),
             Self::Default => format!("the default of {}", spec.name),
         }
     }
@@ -145,6 +148,7 @@ impl fmt::Display for Origin {
             Self::Flag => f.write_str("flag"),
             Self::Environment => f.write_str("environment"),
             Self::File(path) => path.display().fmt(f),
+            Self::Program => f.write_str("program"),
             Self::Default => f.write_str("default"),
         }
     }

@@ -22,6 +22,7 @@
 
 mod audit;
 mod build;
+mod builder;
 mod carry;
 mod check;
 mod commit;
@@ -35,9 +36,11 @@ mod forget;
 mod growth;
 mod hands;
 mod member;
+mod open;
 mod order;
 mod outcome;
 mod pipeline;
+mod places;
 mod portion;
 mod prepare;
 mod preview;
@@ -54,12 +57,15 @@ mod work;
 mod work_error;
 
 pub use audit::{Depth, Finding, VerifyReport, verify};
+pub use builder::{BuildError, PipelineBuilder};
 pub use check::{FileCheck, check_file};
 pub use control::{Control, Phase, Progress};
 pub use error::RunError;
 pub use forecast::{Forecast, Stale};
 pub use forget::{ResetFilter, ResetReport, reset, retry_quarantined};
+pub use open::{OpenPipelineError, open_source};
 pub use pipeline::{Pipeline, Target};
+pub use places::{PlacesError, TargetPlaces, target_places};
 pub use preview::{PlanReport, PlannedChange, UnitPreview, preview};
 pub use rebuild::{RecoverReport, recover};
 pub use run::run;

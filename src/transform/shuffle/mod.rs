@@ -19,14 +19,12 @@ mod writer;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-
 use self::memory::Memory;
 use self::partitions::Partitions;
 use self::run::Runs;
 pub use self::shuffled::{PartitionRows, Shuffled};
 use super::{Routed, TransformError};
-use crate::model::{PartitionValues, ReadAt};
+use crate::model::ReadAt;
 
 /// Where rows go that do not fit into memory. Files are numbered from zero within one [`Shuffle`].
 pub trait SpillStore {

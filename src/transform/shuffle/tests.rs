@@ -1,12 +1,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, StringArray};
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Int64Type;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::partition_dir;
+use crate::model::{PartitionValues, partition_dir};
 
 /// Spilled files in memory; counts them.
 #[derive(Default)]

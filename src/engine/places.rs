@@ -9,26 +9,72 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::config::Settings;
 
-use super::usage::UsageError;
+/// Places that a pipeline cannot have.
+#[derive(Debug, thiserror::Error)]
+pub enum PlacesError {
+    /// No source is given anywhere.
+    #[error("no SOURCE is given")]
+    NoSource,
+    /// No target is given anywhere.
+    #[error("no TARGET is given")]
+    NoTarget,
+    /// The source is not there, or no directory.
+    #[error("cannot use {} as a source", path.display())]
+    Source {
+        /// The path.
+        path: PathBuf,
+        /// The system's own words.
+        #[source]
+        source: io::Error,
+    },
+    /// The target is there and no directory, or nothing can be there.
+    #[error("cannot use {} as a {role}", path.display())]
+    Place {
+        /// Target or state directory.
+        role: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// The system's own words.
+        #[source]
+        source: io::Error,
+    },
+    /// Two places that must be apart are not.
+    #[error("the {inner} {} {} the {outer} {}", inner_path.display(), lies(inner_path, outer_path), outer_path.display())]
+    Overlap {
+        /// What lies inside.
+        inner: &'static str,
+        /// Where it is.
+        inner_path: PathBuf,
+        /// What lies outside.
+        outer: &'static str,
+        /// Where it is.
+        outer_path: PathBuf,
+    },
+}
+
+/// Returns how one place lies to another that it is in.
+fn lies(inner: &Path, outer: &Path) -> &'static str {
+    if inner == outer { "is also" } else { "lies in" }
+}
 
 /// The directory in a target that holds state.
 const STATE_DIR: &str = "_strandline";
 
 /// Where a target and its state are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct TargetPlaces {
+pub struct TargetPlaces {
     /// The outputs.
-    pub(super) target: PathBuf,
+    pub target: PathBuf,
     /// Ledger and lock.
-    pub(super) state: PathBuf,
+    pub state: PathBuf,
 }
 
 /// Returns where the target and its state are.
 ///
 /// # Errors
-/// [`UsageError`] where no target is given, or what is given is a file.
-pub(super) fn target_places(settings: &Settings) -> Result<TargetPlaces, UsageError> {
-    let target = settings.target.clone().ok_or(UsageError::NoTarget)?;
+/// [`PlacesError`] where no target is given, or what is given is a file.
+pub fn target_places(settings: &Settings) -> Result<TargetPlaces, PlacesError> {
+    let target = settings.target.clone().ok_or(PlacesError::NoTarget)?;
     let state = settings
         .state
         .clone()
@@ -41,13 +87,13 @@ pub(super) fn target_places(settings: &Settings) -> Result<TargetPlaces, UsageEr
 /// Returns the source, after checking that it keeps apart from the target and its state.
 ///
 /// # Errors
-/// [`UsageError`] where there is no source, it is no directory, or the places overlap.
+/// [`PlacesError`] where there is no source, it is no directory, or the places overlap.
 pub(super) fn source_place(
     settings: &Settings,
     places: &TargetPlaces,
-) -> Result<PathBuf, UsageError> {
-    let source = settings.source.clone().ok_or(UsageError::NoSource)?;
-    let in_source = |error| UsageError::Source {
+) -> Result<PathBuf, PlacesError> {
+    let source = settings.source.clone().ok_or(PlacesError::NoSource)?;
+    let in_source = |error| PlacesError::Source {
         path: source.clone(),
         source: error,
     };
@@ -77,9 +123,9 @@ pub(super) fn source_place(
 
 type Named<'a> = (&'static str, &'a PathBuf, PathBuf);
 
-fn keep_out(inner: &Named<'_>, outer: &Named<'_>) -> Result<(), UsageError> {
+fn keep_out(inner: &Named<'_>, outer: &Named<'_>) -> Result<(), PlacesError> {
     if inner.2.starts_with(&outer.2) {
-        return Err(UsageError::Overlap {
+        return Err(PlacesError::Overlap {
             inner: inner.0,
             inner_path: inner.1.clone(),
             outer: outer.0,
@@ -89,14 +135,14 @@ fn keep_out(inner: &Named<'_>, outer: &Named<'_>) -> Result<(), UsageError> {
     Ok(())
 }
 
-fn directory_or_nothing(role: &'static str, path: &Path) -> Result<(), UsageError> {
+fn directory_or_nothing(role: &'static str, path: &Path) -> Result<(), PlacesError> {
     let error = match fs::metadata(path) {
         Ok(found) if found.is_dir() => return Ok(()),
         Ok(_) => io::ErrorKind::NotADirectory.into(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => error,
     };
-    Err(UsageError::Place {
+    Err(PlacesError::Place {
         role,
         path: path.to_owned(),
         source: error,
@@ -136,7 +182,7 @@ mod tests {
         settings.state = state.map(|state| root.join(state));
         let places = target_places(&settings).map_err(|error| error.to_string())?;
         let checked = source_place(&settings, &places);
-        let text = |error: UsageError| error.to_string().replace(&root.display().to_string(), "");
+        let text = |error: PlacesError| error.to_string().replace(&root.display().to_string(), "");
         checked.map(|_| ()).map_err(text)
     }
 

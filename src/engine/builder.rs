@@ -1,0 +1,131 @@
+//! A pipeline put together in Rust, with the settings that the command line and `strandline.toml` have.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::thread;
+
+use super::control::Control;
+use super::error::RunError;
+use super::open::OpenPipelineError;
+use super::pipeline::Pipeline;
+use super::run::run;
+use crate::config::{Expectation, Key, Layer, Layers, Origin, SettingError, Settings};
+use crate::model::RunReport;
+
+/// Collects what a [`Pipeline`] is to be.
+///
+/// A setting that nobody names has its default. Neither the environment nor a settings file is read.
+#[derive(Debug, Clone)]
+#[must_use = "nothing is opened before `build`"]
+pub struct PipelineBuilder {
+    source: PathBuf,
+    target: PathBuf,
+    state: Option<PathBuf>,
+    layer: Layer,
+}
+
+/// A pipeline that cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A setting means nothing.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// A place or a pattern cannot be used.
+    #[error(transparent)]
+    Open(#[from] OpenPipelineError),
+}
+
+impl Pipeline {
+    /// Begins a pipeline from the directory `source` to the directory `target`.
+    ///
+    /// ```
+    /// use strandline::engine::Pipeline;
+    ///
+    /// # let home = tempfile::tempdir()?;
+    /// # let (source, target) = (home.path().join("in"), home.path().join("out"));
+    /// # std::fs::create_dir(&source)?;
+    /// std::fs::write(source.join("a.csv"), "day,amount\n2026-01-01,5\n2026-01-02,7\n")?;
+    /// let pipeline = Pipeline::builder(&source, &target)
+    ///     .partition_by(["day"])
+    ///     .select("day, amount * 100 AS cents")
+    ///     .filter("amount > 0")
+    ///     .set(strandline::config::Key::Settle, "0s")
+    ///     .build()?;
+    /// let report = pipeline.run()?;
+    /// assert_eq!(report.rows.written, 2);
+    /// assert!(target.join("day=2026-01-01").is_dir());
+    ///
+    /// // Nothing has changed: nothing is done.
+    /// assert_eq!(pipeline.run()?.units.written, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder(source: impl Into<PathBuf>, target: impl Into<PathBuf>) -> PipelineBuilder {
+        PipelineBuilder {
+            source: source.into(),
+            target: target.into(),
+            state: None,
+            layer: Layer::new(Origin::Program),
+        }
+    }
+
+    /// Makes one pass, which nobody interrupts. [`run`] takes a [`Control`], for those who want to.
+    ///
+    /// # Errors
+    /// [`RunError`] where the run came to nothing, and nothing is lost.
+    pub fn run(&self) -> Result<RunReport, RunError> {
+        run(self, &Control::default())
+    }
+}
+
+impl PipelineBuilder {
+    /// Sets what is called `key` in [`SPECS`](crate::config::SPECS), from text as it would be written on the command
+    /// line.
+    pub fn set(mut self, key: Key, text: &str) -> Self {
+        self.layer.set(key, text);
+        self
+    }
+
+    /// Keeps ledger and lock in `state` instead of the target.
+    pub fn state(mut self, state: impl Into<PathBuf>) -> Self {
+        self.state = Some(state.into());
+        self
+    }
+
+    /// Partitions the rows by these columns.
+    pub fn partition_by<'c>(self, columns: impl IntoIterator<Item = &'c str>) -> Self {
+        let columns: Vec<&str> = columns.into_iter().collect();
+        self.set(Key::PartitionBy, &columns.join(","))
+    }
+
+    /// Writes these columns, in SQL.
+    pub fn select(self, sql: &str) -> Self {
+        self.set(Key::Select, sql)
+    }
+
+    /// Takes only rows of which this is true, in SQL.
+    pub fn filter(self, sql: &str) -> Self {
+        self.set(Key::Where, sql)
+    }
+
+    /// Adds an expectation.
+    pub fn expect(mut self, expectation: Expectation) -> Self {
+        self.layer.expectations.push(expectation);
+        self
+    }
+
+    /// Opens the source and the target.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn build(self) -> Result<Pipeline, BuildError> {
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let layers = Layers(vec![self.layer, Layer::defaults()]);
+        let settings = Settings {
+            source: Some(self.source),
+            target: Some(self.target),
+            state: self.state,
+            ..Settings::resolve(&layers, processors)?
+        };
+        Ok(Pipeline::open(&settings)?)
+    }
+}
