@@ -1,5 +1,6 @@
 //! When a batch is complete, and how it is handed out.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
@@ -18,9 +19,14 @@ pub(super) struct Gauge {
 impl Gauge {
     /// Counts one more row of a record of `bytes`, in a table of `columns`; tells whether the batch is complete.
     pub(super) fn add_row(&mut self, bytes: usize, columns: usize) -> bool {
-        self.rows += 1;
+        self.add_rows(1, bytes, columns)
+    }
+
+    /// Counts more rows of records of `bytes` in all; tells whether the batch is complete.
+    pub(super) fn add_rows(&mut self, rows: usize, bytes: usize, columns: usize) -> bool {
+        self.rows += rows;
         // A value costs its builder about eight bytes even where it is null.
-        self.bytes += bytes + 8 * columns;
+        self.bytes += bytes + 8 * columns * rows;
         self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES
     }
 
@@ -40,10 +46,21 @@ impl Gauge {
         columns: impl Iterator<Item = (&'n str, ArrayRef)>,
         emit: &mut Emit<'_>,
     ) -> Result<(), DecodeError> {
+        match self.batch(columns).map(emit) {
+            Some(ControlFlow::Break(())) => Err(DecodeError::Stopped),
+            Some(ControlFlow::Continue(())) | None => Ok(()),
+        }
+    }
+
+    /// Returns what has been gathered, if anything, as columns with these names.
+    pub(super) fn batch<'n>(
+        &mut self,
+        columns: impl Iterator<Item = (&'n str, ArrayRef)>,
+    ) -> Option<RecordBatch> {
         let rows = std::mem::take(&mut self.rows);
         self.bytes = 0;
         if rows == 0 {
-            return Ok(());
+            return None;
         }
         let (fields, arrays): (Vec<_>, Vec<_>) = columns
             .map(|(name, array)| (Field::new(name, array.data_type().clone(), true), array))
@@ -57,9 +74,6 @@ impl Gauge {
         let batch = RecordBatch::try_new_with_options(schema, arrays, &options)
             .expect("columns of equal length");
         self.emitted += rows as u64;
-        if emit(batch).is_break() {
-            return Err(DecodeError::Stopped);
-        }
-        Ok(())
+        Some(batch)
     }
 }

@@ -40,6 +40,7 @@ pub(super) struct Blocks<'r, C> {
     rest: Vec<u8>,
     at_front: bool,
     at_end: bool,
+    block_bytes: usize,
 }
 
 impl<'r, C: Cut> Blocks<'r, C> {
@@ -47,10 +48,19 @@ impl<'r, C: Cut> Blocks<'r, C> {
     pub(super) fn new(input: &'r mut dyn Read, cut: C) -> Self {
         Self {
             input,
+            block_bytes: BLOCK_BYTES,
             cut,
             rest: Vec::new(),
             at_front: true,
             at_end: false,
+        }
+    }
+
+    /// Makes blocks of another size, so that tests need no large texts.
+    pub(super) fn of(self, block_bytes: usize) -> Self {
+        Self {
+            block_bytes,
+            ..self
         }
     }
 
@@ -60,12 +70,12 @@ impl<'r, C: Cut> Blocks<'r, C> {
         while !self.at_end {
             let seen = text.len();
             // A multiple of the block, so that pieces do not matter.
-            self.fill(&mut text, (seen / BLOCK_BYTES + 1) * BLOCK_BYTES)?;
+            self.fill(&mut text, (seen / self.block_bytes + 1) * self.block_bytes)?;
             if let Some(end) = self.cut.last_end(&text[seen..]) {
                 self.rest = text.split_off(seen + end);
                 break;
             }
-            if text.len() > RECORD_BYTES + BLOCK_BYTES {
+            if text.len() > RECORD_BYTES + self.block_bytes {
                 break;
             }
         }

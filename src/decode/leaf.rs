@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, StringBuilder,
-    TimestampMicrosecondBuilder, new_null_array,
+    ArrayRef, ArrowPrimitiveType, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder,
+    PrimitiveBuilder, StringBuilder, TimestampMicrosecondBuilder, new_null_array,
 };
 use arrow::datatypes::{DataType, TimeUnit};
 
@@ -68,6 +68,40 @@ impl Leaf {
         Ok(())
     }
 
+    /// Appends values as long as they fit; what is empty is null.
+    pub(super) fn append_all<'t>(
+        &mut self,
+        texts: impl Iterator<Item = &'t str>,
+    ) -> Result<(), Unfit> {
+        match self {
+            Self::Int64(builder) => append_each(builder, texts, parse_int),
+            Self::Float64(builder) => append_each(builder, texts, parse_float),
+            Self::Date(builder) => append_each(builder, texts, parse_date),
+            Self::Naive(builder) => append_each(builder, texts, |text| instant(text, false)),
+            Self::Utc(builder) => append_each(builder, texts, |text| instant(text, true)),
+            Self::Text(builder) => {
+                for text in texts {
+                    if text.is_empty() {
+                        builder.append_null();
+                    } else {
+                        builder.append_value(text);
+                    }
+                }
+                Ok(())
+            }
+            Self::Boolean(_) | Self::Nulls(..) => {
+                for text in texts {
+                    if text.is_empty() {
+                        self.append_nulls(1);
+                    } else {
+                        self.append(text)?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
     /// Appends `count` nulls.
     pub(super) fn append_nulls(&mut self, count: usize) {
         match self {
@@ -93,6 +127,22 @@ impl Leaf {
             Self::Nulls(data_type, len) => new_null_array(data_type, std::mem::take(len)),
         }
     }
+}
+
+#[inline]
+fn append_each<'t, T: ArrowPrimitiveType>(
+    builder: &mut PrimitiveBuilder<T>,
+    texts: impl Iterator<Item = &'t str>,
+    parse: impl Fn(&str) -> Option<T::Native>,
+) -> Result<(), Unfit> {
+    for text in texts {
+        if text.is_empty() {
+            builder.append_null();
+        } else {
+            builder.append_value(parse(text).ok_or(Unfit)?);
+        }
+    }
+    Ok(())
 }
 
 fn instant(text: &str, zoned: bool) -> Option<i64> {

@@ -111,7 +111,15 @@ pub fn parse_int(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
     match digits {
         [b'0'] if text.len() == 1 => Some(0),
-        [b'1'..=b'9', rest @ ..] if digits.len() <= 19 && rest.iter().all(u8::is_ascii_digit) => {
+        [b'1'..=b'9', ..] if digits.len() < 19 => {
+            let value = number(digits)?.cast_signed();
+            Some(if digits.len() < text.len() {
+                -value
+            } else {
+                value
+            })
+        }
+        [b'1'..=b'9', rest @ ..] if digits.len() == 19 && rest.iter().all(u8::is_ascii_digit) => {
             text.parse().ok()
         }
         _ => None,
@@ -122,6 +130,13 @@ pub fn parse_int(text: &str) -> Option<i64> {
 #[must_use]
 pub fn parse_float(text: &str) -> Option<f64> {
     let unsigned = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    if let Some(number) = short_decimal(unsigned) {
+        return Some(if unsigned.len() < text.len() {
+            -number
+        } else {
+            number
+        });
+    }
     let rest = match unsigned {
         [b'0', rest @ ..] => rest,
         [b'1'..=b'9', ..] => without_digits(unsigned),
@@ -164,24 +179,23 @@ pub fn parse_instant(text: &str) -> Option<(i64, bool)> {
     let [b'T' | b' ', h1, h2, b':', m1, m2, rest @ ..] = rest else {
         return None;
     };
-    let mut seconds = i64::from(date(day)?) * SECONDS_PER_DAY
-        + two_digits(*h1, *h2, 24)? * 3600
-        + two_digits(*m1, *m2, 60)? * 60;
-    let mut rest = rest;
-    let mut fraction = 0;
-    if let [b':', s1, s2, tail @ ..] = rest {
-        seconds += two_digits(*s1, *s2, 60)?;
-        rest = tail;
-        if let [b'.', tail @ ..] = rest {
-            rest = without_digits(tail);
-            fraction = micros(&tail[..tail.len() - rest.len()])?;
+    let (s1, s2, rest, may_go_on) = match rest {
+        [b':', s1, s2, rest @ ..] => (*s1, *s2, rest, true),
+        _ => (b'0', b'0', rest, false),
+    };
+    let seconds = i64::from(date(day)?) * SECONDS_PER_DAY + clock([*h1, *h2, *m1, *m2, s1, s2])?;
+    let (fraction, rest) = match rest {
+        [b'.', tail @ ..] if may_go_on => {
+            let rest = without_digits(tail);
+            (micros(&tail[..tail.len() - rest.len()])?, rest)
         }
-    }
+        _ => (0, rest),
+    };
     let (offset, zoned) = match rest {
         [] => (0, false),
         [b'Z'] => (0, true),
         [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
-            let offset = two_digits(*h1, *h2, 24)? * 3600 + two_digits(*m1, *m2, 60)? * 60;
+            let offset = clock([*h1, *h2, *m1, *m2, b'0', b'0'])?;
             (if *sign == b'-' { -offset } else { offset }, true)
         }
         _ => return None,
@@ -193,16 +207,77 @@ fn date(text: &[u8]) -> Option<i32> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text else {
         return None;
     };
-    let year = two_digits(*y1, *y2, 100)? * 100 + two_digits(*y3, *y4, 100)?;
-    let (month, day) = (two_digits(*m1, *m2, 100)?, two_digits(*d1, *d2, 100)?);
-    i32::try_from(days_of_date(year, month, day)?).ok()
+    let digits = eight_digits([*y1, *y2, *y3, *y4, *m1, *m2, *d1, *d2])?;
+    let digits = digits.cast_signed();
+    let days = days_of_date(digits / 10_000, digits / 100 % 100, digits % 100)?;
+    i32::try_from(days).ok()
 }
 
-fn two_digits(tens: u8, ones: u8, limit: i64) -> Option<i64> {
-    if !tens.is_ascii_digit() || !ones.is_ascii_digit() {
+/// Returns the seconds of hours, minutes and seconds of two digits each.
+fn clock([h1, h2, m1, m2, s1, s2]: [u8; 6]) -> Option<i64> {
+    let digits = eight_digits([b'0', b'0', h1, h2, m1, m2, s1, s2])?;
+    let digits = digits.cast_signed();
+    let (hour, minute, second) = (digits / 10_000, digits / 100 % 100, digits % 100);
+    (hour < 24 && minute < 60 && second < 60).then_some(hour * 3600 + minute * 60 + second)
+}
+
+/// Reads a number as most are: few digits, with a point among them. What a float holds digit for digit, divided by a
+/// power of ten that it holds as well, is rounded once, and so as exactly as can be.
+fn short_decimal(unsigned: &[u8]) -> Option<f64> {
+    const MOST_WHOLE: u64 = 1 << 53;
+    const POWERS: [f64; 16] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+    ];
+    if unsigned.len() > 17 {
         return None;
     }
-    Some(i64::from(tens - b'0') * 10 + i64::from(ones - b'0')).filter(|value| *value < limit)
+    let point = unsigned.iter().position(|byte| *byte == b'.')?;
+    let (whole, fraction) = (&unsigned[..point], &unsigned[point + 1..]);
+    if !matches!(whole, [b'0'] | [b'1'..=b'9', ..]) || fraction.is_empty() {
+        return None;
+    }
+    let digits = digits_from(digits_from(0, whole)?, fraction)?;
+    let power = POWERS.get(fraction.len())?;
+    #[expect(clippy::cast_precision_loss, reason = "as much as a float holds")]
+    (digits <= MOST_WHOLE).then(|| digits as f64 / power)
+}
+
+/// Reads a number of at most 18 digits, and of nothing else.
+fn number(digits: &[u8]) -> Option<u64> {
+    let (words, rest) = digits.as_chunks::<8>();
+    let mut value = 0;
+    for word in words {
+        value = value * 100_000_000 + eight_digits(*word)?;
+    }
+    digits_from(value, rest)
+}
+
+/// Appends digits, of which there are few, to a number.
+fn digits_from(value: u64, digits: &[u8]) -> Option<u64> {
+    let mut value = value;
+    let mut wrong = false;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        wrong |= digit > 9;
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+    }
+    (!wrong).then_some(value)
+}
+
+/// Reads eight digits at once: neighbours are put together, then pairs, then fours.
+fn eight_digits(digits: [u8; 8]) -> Option<u64> {
+    let word = u64::from_le_bytes(digits);
+    // A digit's upper half is 3, also with six added to its lower half.
+    let upper = 0xf0f0_f0f0_f0f0_f0f0;
+    let threes = 0x3030_3030_3030_3030;
+    let sixes = 0x0606_0606_0606_0606;
+    if word & upper != threes || word.wrapping_add(sixes) & upper != threes {
+        return None;
+    }
+    let ones = word - threes;
+    let pairs = (ones * 10 + (ones >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
 }
 
 fn micros(digits: &[u8]) -> Option<i64> {

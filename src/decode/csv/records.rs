@@ -1,377 +1,435 @@
-//! Splits CSV text into records, with line numbers and limits.
+//! Splits a block into records.
 //!
-//! The state machine is csv-core's, and ours where there is an escape. Around it: line ends and comments between
-//! records are skipped here, so that the line on which a record begins is known; and the end of the text is fed as
-//! one more line end, which closes every record except one within quotes. That is how a quote that is never closed
-//! is noticed.
+//! The [structure](super::structure) says where marks stand; between them, no byte is looked at. A field is a place in
+//! the block, unless it has doubled quotes, text behind its closing quote, or escapes: such a field is rewritten.
 //!
-//! Line ends are LF, CRLF and lone CR, also mixed. A CR within quotes counts as a line where records end in such.
+//! Line ends are LF, CRLF and lone CR, also mixed; the end of the block ends a record as well. A block begins with a
+//! record, a comment or a line end.
 
-use std::cell::RefCell;
-use std::io::{self, Read};
-use std::rc::Rc;
+use std::borrow::Cow;
 
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use super::fault::{Fault, Faulty};
+use super::rows::{Rows, Span, Texts};
+use super::splitter::Marks;
+use super::structure::Structure;
+use crate::decode::{MAX_COLUMNS, RECORD_BYTES};
 
-use super::detect::{self, LOOK_BYTES, Look};
-use super::splitter::{Marks, Splitter};
-use crate::config::{Dialect, Mark};
-use crate::decode::{Charset, DecodeError, MAX_COLUMNS, Malformed, RECORD_BYTES};
-use crate::model::ByteSize;
+/// Fields that are gathered before their values are read.
+const FIELDS: usize = 4 << 10;
+/// Bytes of records at which there are enough of them.
+const ROWS_BYTES: usize = 256 << 10;
+/// Fields of one record that are counted.
+const MOST_FIELDS: usize = 2 * MAX_COLUMNS;
 
-/// Small files are many, and need no more.
-const FIRST_BYTES: usize = 4 << 10;
-const BUFFER_BYTES: usize = 128 << 10;
-
-/// What comes next in the text.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// A record, to be had from [`Records::fields`].
-    Record,
-    /// The end of the text.
-    End,
+/// Reads a block as text. What is none is replaced by a byte that means nothing, so that every mark stays in its place.
+pub(super) fn text_of(block: &[u8], marks: Marks) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(block) {
+        return Cow::Borrowed(text);
+    }
+    let taken = |byte: &char| {
+        let marks = [
+            Some(marks.delimiter),
+            marks.quote,
+            marks.escape,
+            marks.comment,
+        ];
+        marks
+            .iter()
+            .flatten()
+            .any(|mark| char::from(*mark) == *byte)
+    };
+    let filler = ('!'..='~').find(|byte| !taken(byte)).unwrap_or('?');
+    let mut text = String::with_capacity(block.len());
+    for chunk in block.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| filler));
+    }
+    Cow::Owned(text)
 }
 
-/// The records of a CSV text.
-pub(super) struct Records<'a> {
-    input: &'a mut dyn Read,
-    charset: Charset,
-    machine: Machine,
-    comment: Option<u8>,
-    buffer: Vec<u8>,
-    position: usize,
-    filled: usize,
-    at_end: bool,
-    after_cr: bool,
-    line: u64,
-    record_line: u64,
-    record_bytes: usize,
-    text: Vec<u8>,
-    text_len: usize,
-    ends: Vec<usize>,
-    fields: usize,
+/// How wide records have to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Width {
+    /// As they come.
+    Any,
+    /// So many fields.
+    Exactly(usize),
+    /// So many, and an empty one behind the last counts for nothing.
+    OrEmptyBehind(usize),
 }
 
-impl<'a> Records<'a> {
-    /// Starts at the beginning of `input`, which is a text in UTF-8 that was in `charset`.
-    pub(super) fn new(
-        input: &'a mut dyn Read,
-        charset: Charset,
-        dialect: &Dialect,
-    ) -> Result<Self, DecodeError> {
-        let byte = |mark: Option<Mark>| mark.map(Mark::byte);
-        let marks = Marks {
-            delimiter: dialect.delimiter.map_or(b',', Mark::byte),
-            quote: byte(dialect.quote),
-            escape: byte(dialect.escape),
-            comment: byte(dialect.comment),
-        };
+/// The records of a block.
+pub(super) struct Records<'b> {
+    raw: &'b [u8],
+    /// Not all bytes are text.
+    is_flawed: bool,
+    marks: Marks,
+    texts: Texts<'b>,
+    structure: Structure,
+    spans: Vec<Span>,
+    at: At,
+}
+
+/// Where reading stands.
+#[derive(Clone, Copy)]
+struct At {
+    state: State,
+    /// The next of the window's places.
+    next: usize,
+    /// Where the field begins, the record, and the last one that is complete.
+    field: usize,
+    record: usize,
+    last: usize,
+    /// The record's first field, and the next, among the spans.
+    first: usize,
+    count: usize,
+    rows: usize,
+    /// A mark that means nothing, because of what stands before it.
+    plain: usize,
+    form: Form,
+    /// A field of the record says no text.
+    is_broken: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Text,
+    Quoted,
+    Comment,
+}
+
+/// How the field so far is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// As it is.
+    Bare,
+    /// Between quotes.
+    Enclosed,
+    /// Otherwise.
+    Marked,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy)]
+struct Goal {
+    width: Width,
+    /// The fields that a record has as a rule.
+    expected: usize,
+    rows: usize,
+    /// Where there are enough bytes.
+    end: usize,
+}
+
+/// Why reading pauses.
+enum Pause {
+    /// There are enough rows.
+    Enough,
+    /// The window has no more places.
+    Window,
+    /// There is no room for another span.
+    Full,
+    Fault(Fault),
+}
+
+impl<'b> Records<'b> {
+    /// Begins at `start` of a block, of which `text` is the [text](text_of).
+    pub(super) fn new(raw: &'b [u8], text: &'b Cow<'_, str>, start: usize, marks: Marks) -> Self {
         let mut records = Self {
-            input,
-            charset,
-            machine: Machine::Own(Splitter::new(marks)),
-            comment: marks.comment,
-            buffer: vec![0; FIRST_BYTES],
-            position: 0,
-            filled: 0,
-            at_end: false,
-            after_cr: false,
-            line: 1,
-            record_line: 1,
-            record_bytes: 0,
-            text: vec![0; 4096],
-            text_len: 0,
-            ends: vec![0; 64],
-            fields: 0,
+            raw: raw.get(start..).unwrap_or_default(),
+            is_flawed: matches!(text, Cow::Owned(_)),
+            marks,
+            texts: Texts::new(text.get(start..).unwrap_or_default()),
+            structure: Structure::new(marks),
+            spans: Vec::new(),
+            at: At {
+                state: State::Text,
+                next: 0,
+                field: 0,
+                record: 0,
+                last: 0,
+                first: 0,
+                count: 0,
+                rows: 0,
+                plain: usize::MAX,
+                form: Form::Bare,
+                is_broken: false,
+            },
         };
-        records.skip_lines(dialect.skip_lines)?;
-        let delimiter = match dialect.delimiter {
-            Some(delimiter) => delimiter.byte(),
-            None => records.detect(&detect::candidates(dialect), marks)?,
-        };
-        records.machine = Machine::new(Marks { delimiter, ..marks });
-        Ok(records)
+        begin_record(&mut records.at, 0, records.raw, marks);
+        records
     }
 
-    /// Reads the next record.
-    pub(super) fn step(&mut self) -> Result<Step, DecodeError> {
-        if !self.skip_line_ends()? {
-            return Ok(Step::End);
+    /// Reads the next records, `most` at the most, and none only at the end. What was read before one that is faulty
+    /// can be had, too.
+    pub(super) fn read(&mut self, width: Width, most: usize) -> Result<(), Faulty> {
+        self.texts.forget_rewritten();
+        self.at.first = 0;
+        self.at.count = 0;
+        self.at.rows = 0;
+        let expected = match width {
+            Width::Any => usize::MAX,
+            Width::Exactly(fields) | Width::OrEmptyBehind(fields) => fields,
+        };
+        let goal = Goal {
+            width,
+            expected,
+            rows: most.min(FIELDS / expected.max(1)).max(1),
+            end: self.at.record + ROWS_BYTES,
+        };
+        let room = expected.min(FIELDS).saturating_mul(goal.rows) + 1;
+        if self.spans.len() < room {
+            self.spans.resize(room, Span::default());
         }
-        self.record_line = self.line;
-        self.record_bytes = 0;
-        self.text_len = 0;
-        self.fields = 0;
-        let line_before = self.machine.line();
         loop {
-            if self.position == self.filled {
-                self.read_more()?;
-            }
-            let closing = self.position == self.filled;
-            let (result, used) = self.feed(closing);
-            match result {
-                ReadRecordResult::Record => {
-                    if !closing {
-                        self.after_cr = self.buffer[self.position - 1] == b'\r';
+            let pause = match self.marks.escape {
+                Some(_) => self.run::<true>(goal),
+                None => self.run::<false>(goal),
+            };
+            let ended = match pause {
+                Pause::Enough => return Ok(()),
+                Pause::Window => {
+                    self.at.next = 0;
+                    if self.structure.advance(self.texts.block.as_bytes()) {
+                        continue;
                     }
-                    self.line += self.machine.line() - line_before + u64::from(self.after_cr);
-                    return Ok(Step::Record);
+                    return self.end(goal).map_err(|fault| self.faulty(fault));
                 }
-                ReadRecordResult::End => return Ok(Step::End),
-                _ if closing && used == 0 => {}
-                ReadRecordResult::InputEmpty if closing => {
-                    let line = self.record_line;
-                    return Err(Malformed::UnclosedQuote { line }.into());
-                }
-                _ => {}
-            }
-            self.make_room(&result)?;
+                Pause::Full => self.make_room(),
+                Pause::Fault(fault) => Err(fault),
+            };
+            ended.map_err(|fault| self.faulty(fault))?;
         }
     }
 
-    /// Returns the line on which the record begins.
-    pub(super) fn record_line(&self) -> u64 {
-        self.record_line
-    }
-
-    /// Returns the bytes of the record, with its delimiters and quotes.
-    pub(super) fn record_bytes(&self) -> usize {
-        self.record_bytes
-    }
-
-    /// Returns the number of fields of the record.
-    pub(super) fn len(&self) -> usize {
-        self.fields
-    }
-
-    /// Returns the record's fields.
-    pub(super) fn fields(
-        &self,
-    ) -> Result<impl Iterator<Item = Result<&str, DecodeError>>, DecodeError> {
-        let (line, charset) = (self.record_line, self.charset);
-        let not_text = move || {
-            DecodeError::from(match charset {
-                Charset::Utf8 => Malformed::NotUtf8 { line },
-                _ => Malformed::NotText { line, charset },
-            })
-        };
-        let text = std::str::from_utf8(&self.text[..self.text_len]).map_err(|_| not_text())?;
-        let mut start = 0;
-        Ok(self.ends[..self.fields].iter().map(move |&end| {
-            let begin = std::mem::replace(&mut start, end);
-            // Two halves of one character in two fields look well when they are put together.
-            text.get(begin..end).ok_or_else(not_text)
-        }))
-    }
-
-    /// Feeds the state machine from the buffer, or with the line end that closes the last record.
-    fn feed(&mut self, closing: bool) -> (ReadRecordResult, usize) {
-        let input = if closing {
-            &b"\n"[..]
-        } else {
-            &self.buffer[self.position..self.filled]
-        };
-        let text = &mut self.text[self.text_len..];
-        let ends = &mut self.ends[self.fields..];
-        let (result, used, written, ended) = match &mut self.machine {
-            Machine::Core(reader) => reader.borrow_mut().read_record(input, text, ends),
-            Machine::Own(splitter) => splitter.read_record(input, text, ends),
-        };
-        if !closing {
-            self.position += used;
-        }
-        self.record_bytes += used;
-        self.text_len += written;
-        self.fields += ended;
-        (result, used)
-    }
-
-    fn make_room(&mut self, result: &ReadRecordResult) -> Result<(), DecodeError> {
-        let line = self.record_line;
-        if self.record_bytes > RECORD_BYTES {
-            let limit = ByteSize(RECORD_BYTES as u64);
-            return Err(Malformed::RecordTooLarge { line, limit }.into());
-        }
-        match result {
-            ReadRecordResult::OutputFull => self.text.resize(self.text.len() * 2, 0),
-            ReadRecordResult::OutputEndsFull => {
-                if self.fields > MAX_COLUMNS {
-                    let limit = MAX_COLUMNS;
-                    return Err(Malformed::TooManyColumns { line, limit }.into());
-                }
-                self.ends.resize(self.ends.len() * 2, 0);
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Skips line ends and comments, and tells whether a record begins behind them.
-    fn skip_line_ends(&mut self) -> Result<bool, DecodeError> {
-        let mut in_comment = false;
-        loop {
-            while let Some(byte) = self.buffer[..self.filled].get(self.position) {
-                match byte {
-                    b'\n' | b'\r' => {
-                        in_comment = false;
-                        self.pass_line_end(*byte);
-                    }
-                    _ if in_comment => {}
-                    byte => {
-                        if self.after_cr {
-                            self.after_cr = false;
-                            self.line += lone_crs(&self.text[..self.text_len]);
-                        }
-                        if self.comment != Some(*byte) {
-                            return Ok(true);
-                        }
-                        in_comment = true;
-                        self.text_len = 0;
-                    }
-                }
-                self.position += 1;
-            }
-            if self.at_end {
-                return Ok(false);
-            }
-            self.read_more()?;
+    /// Returns what the last call of [`read`](Self::read) has read, all records of the same width.
+    pub(super) fn rows(&self) -> Rows<'_, 'b> {
+        Rows {
+            texts: &self.texts,
+            spans: &self.spans[..self.at.first],
+            width: self.at.first / self.at.rows.max(1),
         }
     }
 
-    /// Counts a line end that is not within a record.
-    fn pass_line_end(&mut self, byte: u8) {
-        let belongs_to_cr = byte == b'\n' && self.after_cr;
-        self.line += u64::from(!belongs_to_cr);
-        self.after_cr = byte == b'\r';
+    /// Returns where the last record begins that was read.
+    pub(super) fn last(&self) -> usize {
+        self.at.last
     }
 
-    /// Skips this many lines, whatever is in them.
-    fn skip_lines(&mut self, count: u64) -> Result<(), DecodeError> {
-        while self.line <= count && !(self.at_end && self.position == self.filled) {
-            if self.position == self.filled {
-                self.read_more()?;
+    /// Returns where the next record begins, or what is between.
+    pub(super) fn position(&self) -> usize {
+        self.at.record
+    }
+
+    fn faulty(&self, fault: Fault) -> Faulty {
+        Faulty {
+            start: self.at.record,
+            fault,
+        }
+    }
+
+    /// Goes from mark to mark.
+    fn run<const ESCAPES: bool>(&mut self, goal: Goal) -> Pause {
+        let marks = self.marks;
+        let block: &'b [u8] = self.texts.block.as_bytes();
+        let places = self.structure.places();
+        let mut at = self.at;
+        let most_bytes = if self.is_flawed { 0 } else { RECORD_BYTES };
+        let pause = loop {
+            let Some(place) = places.get(at.next) else {
+                break Pause::Window;
+            };
+            let place = *place as usize;
+            let Some(byte) = block.get(place).copied() else {
+                break Pause::Window;
+            };
+            if at.state != State::Text || (ESCAPES && place == at.plain) {
+                at.next += 1;
+                step_aside::<ESCAPES>(&mut at, place, block, marks);
                 continue;
             }
-            match self.buffer[self.position] {
-                byte @ (b'\n' | b'\r') => self.pass_line_end(byte),
-                _ => self.after_cr = false,
+            if byte == marks.delimiter {
+                let Some(span) = self.spans.get_mut(at.count) else {
+                    break Pause::Full;
+                };
+                *span = match at.form {
+                    Form::Bare => Span::new(at.field, place),
+                    _ => close(&mut at, place, self.raw, &mut self.texts, marks),
+                };
+                at.form = Form::Bare;
+                at.count += 1;
+                at.field = place + 1;
+            } else if !matches!(byte, b'\n' | b'\r') {
+                if ESCAPES && Some(byte) == marks.escape {
+                    at.form = Form::Marked;
+                    at.plain = place + 1;
+                } else if place == at.field {
+                    at.state = State::Quoted;
+                    at.form = Form::Enclosed;
+                }
+            } else if place == at.record {
+                begin_record(&mut at, place + 1, block, marks);
+            } else {
+                let Some(span) = self.spans.get_mut(at.count) else {
+                    break Pause::Full;
+                };
+                *span = match at.form {
+                    Form::Bare => Span::new(at.field, place),
+                    _ => close(&mut at, place, self.raw, &mut self.texts, marks),
+                };
+                at.count += 1;
+                if at.count - at.first != goal.expected || place - at.record >= most_bytes {
+                    if let Err(fault) = self.settle(&mut at, place, goal.width) {
+                        break Pause::Fault(fault);
+                    }
+                }
+                end_record(&mut at, place, block, marks);
+                if at.rows == goal.rows || place >= goal.end {
+                    at.next += 1;
+                    break Pause::Enough;
+                }
             }
-            self.position += 1;
-        }
-        Ok(())
+            at.next += 1;
+        };
+        self.at = at;
+        pause
     }
 
-    /// Finds the delimiter of the first record.
-    fn detect(&mut self, candidates: &[u8], marks: Marks) -> Result<u8, DecodeError> {
-        let mut wanted = FIRST_BYTES;
-        self.skip_line_ends()?;
-        loop {
-            let text = &self.buffer[self.position..self.filled];
-            let all = self.at_end || text.len() >= LOOK_BYTES;
-            let text = &text[..text.len().min(LOOK_BYTES)];
-            if let Look::Delimiter(delimiter) = detect::look(text, all, candidates, marks) {
-                return Ok(delimiter);
-            }
-            self.gather(wanted)?;
-            wanted = (2 * wanted).min(LOOK_BYTES);
-        }
-    }
-
-    /// Reads until there are `wanted` bytes in the buffer, or all that there are.
-    fn gather(&mut self, wanted: usize) -> Result<(), DecodeError> {
-        self.buffer.copy_within(self.position..self.filled, 0);
-        self.filled -= self.position;
-        self.position = 0;
-        if self.buffer.len() < wanted {
-            self.buffer.resize(BUFFER_BYTES, 0);
-        }
-        while self.filled < wanted && !self.at_end {
-            self.read_more()?;
-        }
-        Ok(())
-    }
-
-    /// Refills the buffer, which has been used up (or is being filled for the first time).
-    fn read_more(&mut self) -> Result<(), DecodeError> {
-        if self.at_end {
+    /// Ends the last record, where none has ended.
+    fn end(&mut self, goal: Goal) -> Result<(), Fault> {
+        let end = self.raw.len();
+        let mut at = self.at;
+        if at.state == State::Comment || at.record == end {
             return Ok(());
         }
-        if self.position == self.filled {
-            if self.filled == self.buffer.len() && self.filled < BUFFER_BYTES {
-                self.buffer = vec![0; BUFFER_BYTES];
-            }
-            self.position = 0;
-            self.filled = 0;
+        if end - at.record >= RECORD_BYTES {
+            return Err(Fault::TooLarge);
         }
-        loop {
-            match self.input.read(&mut self.buffer[self.filled..]) {
-                Ok(count) => {
-                    self.at_end = count == 0;
-                    self.filled += count;
-                    return Ok(());
+        if at.state == State::Quoted || at.plain == end {
+            return Err(Fault::Unclosed);
+        }
+        if at.count == self.spans.len() {
+            self.make_room()?;
+        }
+        self.spans[at.count] = close(&mut at, end, self.raw, &mut self.texts, self.marks);
+        at.count += 1;
+        self.settle(&mut at, end, goal.width)?;
+        end_record(&mut at, end - 1, self.raw, self.marks);
+        self.at = at;
+        Ok(())
+    }
+
+    /// Looks closer at a record that ends at `end`.
+    #[cold]
+    fn settle(&self, at: &mut At, end: usize, width: Width) -> Result<(), Fault> {
+        let spans = &self.spans[at.first..at.count];
+        let found = spans.len();
+        if end - at.record >= RECORD_BYTES {
+            return Err(Fault::TooLarge);
+        }
+        let most_fields = match width {
+            Width::Any => MAX_COLUMNS,
+            Width::Exactly(_) | Width::OrEmptyBehind(_) => MOST_FIELDS,
+        };
+        if found > most_fields {
+            return Err(Fault::TooManyColumns);
+        }
+        let says_no_text = self.is_flawed && (at.is_broken || self.says_no_text(spans));
+        let (expected, may_be_behind) = match width {
+            Width::Any => (found, false),
+            Width::Exactly(expected) => (expected, false),
+            Width::OrEmptyBehind(expected) => (expected, true),
+        };
+        if found == expected || found == expected + 1 {
+            if says_no_text {
+                return Err(Fault::NotText);
+            }
+            let last = spans.last().map(|span| self.texts.get(*span));
+            if found > expected && may_be_behind && last == Some("") {
+                at.count -= 1;
+                return Ok(());
+            }
+        }
+        if found != expected {
+            return Err(Fault::Width { found, expected });
+        }
+        Ok(())
+    }
+
+    fn says_no_text(&self, spans: &[Span]) -> bool {
+        let raw = spans.iter().filter_map(|span| span.within(self.raw));
+        raw.map(std::str::from_utf8).any(|text| text.is_err())
+    }
+
+    #[cold]
+    fn make_room(&mut self) -> Result<(), Fault> {
+        if self.at.count - self.at.first >= MOST_FIELDS {
+            return Err(Fault::TooManyColumns);
+        }
+        self.spans.resize(self.spans.len() * 2, Span::default());
+        Ok(())
+    }
+}
+
+/// Takes a mark that neither ends a field nor opens one.
+#[inline]
+fn step_aside<const ESCAPES: bool>(at: &mut At, place: usize, block: &[u8], marks: Marks) {
+    if place == at.plain {
+        return;
+    }
+    let byte = block.get(place).copied();
+    if at.state == State::Comment {
+        if matches!(byte, Some(b'\n' | b'\r')) {
+            begin_record(at, place + 1, block, marks);
+        }
+    } else if ESCAPES && byte == marks.escape {
+        at.form = Form::Marked;
+        at.plain = place + 1;
+    } else if byte == marks.quote {
+        match block.get(place + 1).copied() {
+            next if next == marks.quote => {
+                at.form = Form::Marked;
+                at.plain = place + 1;
+            }
+            None | Some(b'\n' | b'\r') => at.state = State::Text,
+            Some(next) => {
+                at.state = State::Text;
+                if next != marks.delimiter {
+                    at.form = Form::Marked;
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(DecodeError::Read(error)),
             }
         }
     }
 }
 
-/// Splits text into records.
-enum Machine {
-    Core(Rc<RefCell<Reader>>),
-    Own(Splitter),
-}
-
-impl Machine {
-    fn new(marks: Marks) -> Self {
-        match marks.escape {
-            Some(_) => Self::Own(Splitter::new(marks)),
-            None => Self::Core(new_reader(marks.delimiter, marks.quote)),
-        }
-    }
-
-    fn line(&self) -> u64 {
-        match self {
-            Self::Core(reader) => reader.borrow().line(),
-            Self::Own(splitter) => splitter.line(),
+/// Returns where a field is that ends at `end`.
+fn close(at: &mut At, end: usize, raw: &[u8], texts: &mut Texts<'_>, marks: Marks) -> Span {
+    match at.form {
+        Form::Bare => Span::new(at.field, end),
+        Form::Enclosed => Span::new(at.field + 1, end - 1),
+        Form::Marked => {
+            let rewritten = texts.rewrite(&raw[at.field..end], marks);
+            at.is_broken |= rewritten.is_none();
+            rewritten.unwrap_or_default()
         }
     }
 }
 
-/// Counts the CRs that end a line by themselves.
-fn lone_crs(text: &[u8]) -> u64 {
-    let behind = text.iter().skip(1).map(Some).chain([None]);
-    let lone = text
-        .iter()
-        .zip(behind)
-        .filter(|(byte, next)| **byte == b'\r' && *next != Some(&b'\n'));
-    lone.count() as u64
+#[inline]
+fn end_record(at: &mut At, line_end: usize, block: &[u8], marks: Marks) {
+    at.last = at.record;
+    at.rows += 1;
+    at.first = at.count;
+    begin_record(at, line_end + 1, block, marks);
 }
 
-type Kept = (u8, Option<u8>, Rc<RefCell<Reader>>);
-
-/// Returns a state machine at its beginning. Making one takes longer than reading a small file, so each thread keeps
-/// the last, and takes it again once nobody reads with it. (A copy would not do: it is not whole in csv-core 0.1.)
-fn new_reader(delimiter: u8, quote: Option<u8>) -> Rc<RefCell<Reader>> {
-    thread_local! {
-        static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
+#[inline]
+fn begin_record(at: &mut At, start: usize, block: &[u8], marks: Marks) {
+    at.field = start;
+    at.record = start;
+    at.form = Form::Bare;
+    at.is_broken = false;
+    at.state = State::Text;
+    if marks.comment.is_some() && block.get(start).copied() == marks.comment {
+        at.state = State::Comment;
     }
-    KEPT.with_borrow_mut(|kept| {
-        if let Some((of, with, reader)) = kept
-            && (*of, *with) == (delimiter, quote)
-            && Rc::strong_count(reader) == 1
-        {
-            reader.borrow_mut().reset();
-            return Rc::clone(reader);
-        }
-        let reader = ReaderBuilder::new()
-            .delimiter(delimiter)
-            .quote(quote.unwrap_or(b'"'))
-            .quoting(quote.is_some())
-            .build();
-        let reader = Rc::new(RefCell::new(reader));
-        *kept = Some((delimiter, quote, Rc::clone(&reader)));
-        reader
-    })
 }

@@ -1,7 +1,7 @@
-//! A state machine for dialects with an escape, which csv-core knows within quotes only. It is also the one that
-//! tells how a delimiter would split a first row.
-
-use csv_core::ReadRecordResult;
+//! What each byte of a record means, one after the other.
+//!
+//! This is the meaning of quotes and escapes, and the way taken where speed does not count: it tells how a delimiter
+//! would split a first row, which line it is, and what an escaped field says.
 
 /// The marks of a dialect, as bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,8 +16,6 @@ pub(super) struct Marks {
 pub(super) struct Splitter {
     marks: Marks,
     state: State,
-    line: u64,
-    written: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,14 +56,7 @@ impl Splitter {
         Self {
             marks,
             state: State::Start,
-            line: 1,
-            written: 0,
         }
-    }
-
-    /// Returns the number of the line that it is in.
-    pub(super) fn line(&self) -> u64 {
-        self.line
     }
 
     /// Tells whether a line end would belong to a field.
@@ -73,55 +64,8 @@ impl Splitter {
         matches!(self.state, State::Quoted | State::Escape(_))
     }
 
-    /// Does what csv-core's function of that name does.
-    pub(super) fn read_record(
-        &mut self,
-        input: &[u8],
-        output: &mut [u8],
-        ends: &mut [usize],
-    ) -> (ReadRecordResult, usize, usize, usize) {
-        let (mut used, mut copied, mut ended) = (0, 0, 0);
-        let result = loop {
-            let Some(byte) = input.get(used).copied() else {
-                break ReadRecordResult::InputEmpty;
-            };
-            if output.len() < copied + 2 {
-                break ReadRecordResult::OutputFull;
-            }
-            if ended == ends.len() {
-                break ReadRecordResult::OutputEndsFull;
-            }
-            used += 1;
-            let action = self.step(byte);
-            if let (Action::CopyEscapeToo, Some(escape)) = (action, self.marks.escape) {
-                output[copied] = escape;
-                copied += 1;
-            }
-            match action {
-                Action::Drop => {}
-                Action::Copy | Action::CopyEscapeToo => {
-                    output[copied] = byte;
-                    copied += 1;
-                }
-                Action::EndField | Action::EndRecord => {
-                    ends[ended] = self.written + copied;
-                    ended += 1;
-                }
-            }
-            if action == Action::EndRecord {
-                break ReadRecordResult::Record;
-            }
-        };
-        self.written = match result {
-            ReadRecordResult::Record => 0,
-            _ => self.written + copied,
-        };
-        (result, used, copied, ended)
-    }
-
     /// Takes one byte.
     pub(super) fn step(&mut self, byte: u8) -> Action {
-        self.line += u64::from(byte == b'\n');
         let marks = self.marks;
         let (state, action) = match self.state {
             State::Escape(within) if self.is_special(byte) => (within.state(), Action::Copy),

@@ -1,0 +1,287 @@
+//! Reads a text block by block: the first record tells the columns, and each block is a job of its own.
+//!
+//! # Invariants
+//! - What comes of a text does not depend on the crew: blocks are cut by the text alone, each is decoded from nothing
+//!   but itself and the columns, and what came of them is taken in their order.
+//! - What the blocks have seen is joined; from the first that does not fit on, nothing is built any more.
+//! - The first thing that is wrong is the one that is told, also where a later read fails.
+
+use std::io::Read;
+
+use arrow::array::RecordBatch;
+
+use super::cut::Ends;
+use super::fault::{Fault, Faulty};
+use super::front::Front;
+use super::records::{Records, Width, text_of};
+use super::splitter::Marks;
+use super::table::{Table, column_names};
+use super::walk;
+use crate::config::{Dialect, Header, TrailingDelimiter};
+use crate::crew::{self, Crew};
+use crate::decode::blocks::Blocks;
+use crate::decode::{Charset, DecodeError, Decoded, Emit};
+use crate::model::Shape;
+
+/// Blocks in a round for each hand: with more than one, hands that are done early have something left to do.
+const BLOCKS_A_HAND: usize = 2;
+
+/// A text that is being read.
+pub(super) struct Reading<'r, 'd> {
+    text: Option<Front<'r>>,
+    progress: Progress<'d>,
+}
+
+/// What is known so far.
+struct Progress<'d> {
+    dialect: &'d Dialect,
+    charset: Charset,
+    marks: Marks,
+    table: Table<'d>,
+    /// The line in which the next block begins.
+    line: u64,
+    rows: u64,
+}
+
+/// A block, and where in it there is something to decode.
+struct Block {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+/// What came of a block.
+struct Portion<'d> {
+    table: Table<'d>,
+    batches: Vec<RecordBatch>,
+    /// How many lines it has, or in which of them the first record begins that is wrong.
+    lines: Result<u64, (u64, Fault)>,
+}
+
+impl<'r, 'd> Reading<'r, 'd> {
+    /// Begins at the front of a text in UTF-8 that was in `charset`.
+    pub(super) fn new(
+        text: &'r mut dyn Read,
+        charset: Charset,
+        dialect: &'d Dialect,
+    ) -> Result<Self, DecodeError> {
+        let front = Front::new(text, dialect)?;
+        let progress = Progress {
+            dialect,
+            charset,
+            marks: front.marks(),
+            table: Table::new(dialect),
+            line: front.line(),
+            rows: 0,
+        };
+        Ok(Self {
+            text: Some(front),
+            progress,
+        })
+    }
+
+    /// Reads the whole text under `shape`, or only looks at its values.
+    pub(super) fn read(
+        &mut self,
+        shape: Option<&Shape>,
+        crew: &dyn Crew,
+        block_bytes: usize,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), DecodeError> {
+        let Some(front) = self.text.take() else {
+            return Ok(());
+        };
+        let progress = &mut self.progress;
+        let mut text = front.into_text();
+        let mut blocks = Blocks::new(&mut text, Ends::new(progress.marks)).of(block_bytes);
+        let mut round = Vec::new();
+        match blocks.next()? {
+            Some(block) => round.push(progress.begin(block, shape)?),
+            None => progress.table.take_nothing(),
+        }
+        loop {
+            let most = match crew.hands() {
+                1 => 1,
+                hands => hands * BLOCKS_A_HAND,
+            };
+            let filled = fill(&mut round, most, &mut blocks);
+            if round.is_empty() {
+                return filled;
+            }
+            let jobs = std::mem::take(&mut round);
+            let portions = crew::map(crew, jobs, |block| progress.portion(&block));
+            for portion in portions {
+                progress.take(portion, emit)?;
+            }
+            filled?;
+        }
+    }
+
+    /// Returns the line in which the row begins, counted from 0, if there are so many.
+    pub(super) fn line_of(mut self, row: u64) -> Result<Option<u64>, DecodeError> {
+        let Some(front) = self.text.take() else {
+            return Ok(None);
+        };
+        let progress = &mut self.progress;
+        let marks = progress.marks;
+        let mut left = row.saturating_add(u64::from(progress.dialect.header == Header::Present));
+        let mut text = front.into_text();
+        let mut blocks = Blocks::new(&mut text, Ends::new(marks));
+        while let Some(block) = blocks.next()? {
+            let text = text_of(&block, marks);
+            let mut records = Records::new(&block, &text, 0, marks);
+            loop {
+                let read = records.read(Width::Any, 1);
+                read.map_err(|faulty| progress.malformed(&block, faulty))?;
+                if records.rows().len() == 0 {
+                    break;
+                }
+                if left == 0 {
+                    let line = walk::line_at(&block, records.last(), marks);
+                    return Ok(Some(progress.line + line));
+                }
+                left -= 1;
+            }
+            progress.line += walk::lines_in(&block, marks);
+        }
+        Ok(None)
+    }
+
+    /// Returns what all values so far are.
+    pub(super) fn observed(&self) -> Shape {
+        self.progress.table.observed()
+    }
+
+    /// Returns what came of the whole text.
+    pub(super) fn finish(self) -> Result<Decoded, DecodeError> {
+        let observed = self.observed();
+        if !self.progress.table.is_building() {
+            return Err(DecodeError::Misfit { observed });
+        }
+        let rows = self.progress.rows;
+        Ok(Decoded { rows, observed })
+    }
+}
+
+/// Adds blocks to a round, until there are `most` or no more are to be had.
+fn fill(
+    round: &mut Vec<Block>,
+    most: usize,
+    blocks: &mut Blocks<'_, Ends>,
+) -> Result<(), DecodeError> {
+    while round.len() < most {
+        match blocks.next()? {
+            Some(bytes) => round.push(Block { bytes, start: 0 }),
+            None => break,
+        }
+    }
+    Ok(())
+}
+
+impl<'d> Progress<'d> {
+    /// Takes the first record, and with it the columns.
+    fn begin(&mut self, bytes: Vec<u8>, shape: Option<&Shape>) -> Result<Block, DecodeError> {
+        let text = text_of(&bytes, self.marks);
+        let mut records = Records::new(&bytes, &text, 0, self.marks);
+        let read = records.read(Width::Any, 1);
+        read.map_err(|faulty| self.malformed(&bytes, faulty))?;
+        let rows = records.rows();
+        let first = rows.spans.iter().map(|span| rows.texts.get(*span));
+        let names = self.names(first.collect()).map_err(|fault| {
+            let start = records.last();
+            self.malformed(&bytes, Faulty { start, fault })
+        })?;
+        let start = match self.dialect.header {
+            Header::Present => records.position(),
+            Header::Absent => 0,
+        };
+        drop(text);
+        self.table.set_columns(names, shape);
+        Ok(Block { bytes, start })
+    }
+
+    /// Returns the columns' names, of which there are as many as fields in the first record.
+    fn names(&self, mut first: Vec<&str>) -> Result<Vec<String>, Fault> {
+        let given = &self.dialect.columns;
+        let ends_in_delimiter = self.dialect.trailing_delimiter == TrailingDelimiter::Ends
+            && first.len() > 1
+            && first.last() == Some(&"");
+        if ends_in_delimiter && (given.is_empty() || first.len() == given.len() + 1) {
+            first.pop();
+        }
+        if !given.is_empty() && given.len() != first.len() {
+            return Err(Fault::Width {
+                found: first.len(),
+                expected: given.len(),
+            });
+        }
+        Ok(match self.dialect.header {
+            _ if !given.is_empty() => given.clone(),
+            Header::Present => column_names(&first),
+            Header::Absent => column_names(&vec![""; first.len()]),
+        })
+    }
+
+    /// Decodes a block.
+    fn portion(&self, block: &Block) -> Portion<'d> {
+        let Block { bytes, start } = block;
+        let marks = self.marks;
+        let mut table = self.table.successor();
+        let width = match self.dialect.trailing_delimiter {
+            TrailingDelimiter::Separates => Width::Exactly(table.width()),
+            TrailingDelimiter::Ends => Width::OrEmptyBehind(table.width()),
+        };
+        let text = text_of(bytes, marks);
+        let mut records = Records::new(bytes, &text, *start, marks);
+        let mut batches = Vec::new();
+        let lines = loop {
+            let before = records.position();
+            let read = records.read(width, table.room());
+            let rows = records.rows();
+            batches.extend(table.take_rows(&rows, records.position() - before));
+            match read {
+                Err(Faulty { start: at, fault }) => {
+                    break Err((walk::line_at(bytes, start + at, marks), fault));
+                }
+                Ok(()) if rows.len() == 0 => {
+                    batches.extend(table.batch());
+                    break Ok(walk::lines_in(bytes, marks));
+                }
+                Ok(()) => {}
+            }
+        };
+        Portion {
+            table,
+            batches,
+            lines,
+        }
+    }
+
+    /// Takes what came of the next block.
+    fn take(&mut self, portion: Portion<'d>, emit: &mut Emit<'_>) -> Result<(), DecodeError> {
+        self.table.join(&portion.table);
+        if self.table.is_building() {
+            for batch in portion.batches {
+                self.rows += batch.num_rows() as u64;
+                if emit(batch).is_break() {
+                    return Err(DecodeError::Stopped);
+                }
+            }
+        }
+        match portion.lines {
+            Ok(lines) => {
+                self.line += lines;
+                Ok(())
+            }
+            Err((line, fault)) => {
+                let line = self.line + line;
+                Err(fault.at(line, self.charset, self.dialect).into())
+            }
+        }
+    }
+
+    #[cold]
+    fn malformed(&self, block: &[u8], faulty: Faulty) -> DecodeError {
+        let line = self.line + walk::line_at(block, faulty.start, self.marks);
+        faulty.fault.at(line, self.charset, self.dialect).into()
+    }
+}
