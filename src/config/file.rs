@@ -440,7 +440,7 @@ mod tests {
             ),
             (
                 one.replace("drop", "quarantine_row"),
-                "[[expect]] of strandline.toml, line 1, has the on_fail \"quarantine_row\"; it must be one of drop, quarantine_file, fail",
+                "[[expect]] of strandline.toml, line 1, has the on_fail \"quarantine\"; it must be one of drop, quarantine_row, quarantine_file, fail",
             ),
             (
                 one.repeat(2),

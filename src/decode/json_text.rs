@@ -4,10 +4,11 @@
 //! hexadecimal digits), nested ones as compact JSON.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, FixedSizeBinaryArray, GenericBinaryArray, ListArray, MapArray,
-    StringArray, StringBuilder, StructArray,
+    RecordBatch, StringArray, StringBuilder, StructArray,
 };
 use arrow::datatypes::{
     DataType, Date32Type, Float64Type, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType,
@@ -34,6 +35,15 @@ pub(super) fn to_text(array: &ArrayRef) -> Result<StringArray, ArrowError> {
         builder.append_value(&text);
     }
     Ok(builder.finish())
+}
+
+/// Returns every row of `batch` as a JSON object, its columns in their order. They have canonical types.
+///
+/// # Errors
+/// Where a value cannot be shown.
+pub fn rows_as_json(batch: &RecordBatch) -> Result<StringArray, ArrowError> {
+    let rows: ArrayRef = Arc::new(StructArray::from(batch.clone()));
+    to_text(&rows)
 }
 
 /// A column, prepared for writing its values.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
+use super::aside;
 use super::order::{StagedOutput, WorkOrder};
 use super::work::WorkError;
 use crate::config::FORMAT_VERSION;
@@ -25,7 +26,19 @@ use crate::transform::{
 pub(super) type Push<'a> = dyn FnMut(usize, &RecordBatch) -> Result<(), WorkError> + 'a;
 
 /// Hands all rows, in order, to what it is given; false where something was not as assumed.
-pub(super) type Feed<'a> = dyn FnMut(&mut Push<'_>) -> Result<bool, WorkError> + 'a;
+type Feed<'a> = dyn FnMut(&mut Push<'_>) -> Result<bool, WorkError> + 'a;
+
+/// The same, where rows that are set aside go to the second.
+pub(super) type FeedBoth<'a> =
+    dyn FnMut(&mut Push<'_>, &mut Push<'_>) -> Result<bool, WorkError> + 'a;
+
+/// Where the rows of one member go.
+pub(super) struct Gates<'a> {
+    /// Into the target.
+    pub(super) out: &'a mut dyn FnMut(&RecordBatch) -> Result<(), WorkError>,
+    /// Aside.
+    pub(super) aside: &'a mut dyn FnMut(&RecordBatch) -> Result<(), WorkError>,
+}
 
 /// The staged files of one attempt.
 pub(super) struct UnitFiles<'a> {
@@ -86,15 +99,36 @@ impl Outputs<'_> {
         &self,
         schema: &SchemaRef,
         memory: usize,
+        feed: &mut FeedBoth<'_>,
+    ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
+        let mut outputs = None;
+        let name = |number| OutputPath::aside(&file_name(self.order.unit, number));
+        let partition = self.order.partition_values.clone();
+        let aside = self.encode(partition, &name, &aside::schema(), &mut |encoder| {
+            let mut set_aside =
+                |place: usize, rows: &RecordBatch| Ok(encoder.push(place, rows)?);
+            outputs = self.write_rows(schema, memory, &mut |push| feed(push, &mut set_aside))?;
+            Ok(outputs.is_some())
+        })?;
+        let outputs = outputs.zip(aside).map(|(mut outputs, aside)| {
+            outputs.extend(aside);
+            outputs
+        });
+        Ok(outputs.filter(|_| !self.incomplete.get()))
+    }
+
+    fn write_rows(
+        &self,
+        schema: &SchemaRef,
+        memory: usize,
         feed: &mut Feed<'_>,
     ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
         let columns = data_columns(self.order);
-        let outputs = if columns.is_empty() {
-            self.write_partition(&Vec::new(), schema, feed)?
+        if columns.is_empty() {
+            self.write_partition(&Vec::new(), schema, feed)
         } else {
-            self.write_shuffled(&columns, schema, memory, feed)?
-        };
-        Ok(outputs.filter(|_| !self.incomplete.get()))
+            self.write_shuffled(&columns, schema, memory, feed)
+        }
     }
 
     fn write_shuffled(
@@ -153,6 +187,21 @@ impl Outputs<'_> {
             .chain(values)
             .cloned()
             .collect();
+        let dir = format!("{}{}", self.order.partition, partition_dir(values));
+        let name = |number| OutputPath::new(dir.clone() + &file_name(self.order.unit, number));
+        self.encode(partition, &name, schema, &mut |encoder| {
+            feed(&mut |place, batch| Ok(encoder.push(place, batch)?))
+        })
+    }
+
+    /// Encodes what `feed` pushes into files with these names.
+    fn encode(
+        &self,
+        partition: PartitionValues,
+        name: &dyn Fn(usize) -> OutputPath,
+        schema: &SchemaRef,
+        feed: &mut dyn FnMut(&mut PartitionEncoder<'_>) -> Result<bool, WorkError>,
+    ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
         let stages: RefCell<Vec<StageName>> = RefCell::default();
         let mut open = |_number: usize| -> io::Result<Box<dyn EncodeSink>> {
             let (name, file) = self.files.stage().map_err(as_io)?;
@@ -170,17 +219,16 @@ impl Outputs<'_> {
             &mut open,
             &footer,
         );
-        if !feed(&mut |place, batch| Ok(encoder.push(place, batch)?))? {
+        if !feed(&mut encoder)? {
             return Ok(None);
         }
         let files = encoder.finish()?;
-        let dir = format!("{}{}", self.order.partition, partition_dir(values));
         let staged = files
             .into_iter()
             .zip(stages.take())
             .map(|(file, stage)| StagedOutput {
                 stage,
-                output: output_path(&dir, self.order.unit, file.number),
+                output: name(file.number),
                 size: file.size,
                 hash: file.hash,
                 partition: partition.clone(),
@@ -270,11 +318,11 @@ fn check_lengths(values: &PartitionValues) -> Result<(), WorkError> {
 }
 
 /// Names depend on the unit and the place alone, so that building again overwrites.
-fn output_path(dir: &str, unit: UnitId, number: usize) -> OutputPath {
-    OutputPath::new(match number {
-        0 => format!("{dir}{unit}.parquet"),
-        _ => format!("{dir}{unit}-{number}.parquet"),
-    })
+fn file_name(unit: UnitId, number: usize) -> String {
+    match number {
+        0 => format!("{unit}.parquet"),
+        _ => format!("{unit}-{number}.parquet"),
+    }
 }
 
 /// Keeps the kind, and the whole error as the cause.

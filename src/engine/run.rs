@@ -71,7 +71,14 @@ fn note_failure(ledger: &Ledger, begun: RunReport, error: &RunError) {
         message: report::chain(error),
     };
     let next_run = Some(begun.run_id.0 + 1);
+    let mut expectations = begun.expectations.clone();
+    if let RunError::Expectation { error, .. } = error {
+        let failed = expectations.iter_mut();
+        let failed = failed.filter(|one| error.expectation() == Some(&one.name));
+        failed.for_each(|one| one.failed += 1);
+    }
     let failed = RunReport {
+        expectations,
         status,
         errors: vec![message],
         ..begun
@@ -276,9 +283,10 @@ impl<'a> Pass<'a> {
         self.seen.hidden.extend(hidden);
         let format = self.pipeline.definition.format;
         let partitions = &self.partitions;
-        let uses_path = self.transform.is_some_and(RowTransform::uses_path);
+        let tells_name = |sql: &RowTransform| sql.uses_path() || sql.uses_mtime();
+        let tells_name = self.transform.is_some_and(tells_name);
         let interchangeable = |from: &str, to: &str| {
-            !uses_path
+            !tells_name
                 && recognise(from, format) == recognise(to, format)
                 && partitions.of(from) == partitions.of(to)
         };
@@ -334,6 +342,7 @@ impl<'a> Pass<'a> {
             looked_at: self.looked_at,
             run: self.run,
             budget: self.budget,
+            rows_tell_mtime: self.transform.is_some_and(RowTransform::uses_mtime),
         }
     }
 

@@ -89,7 +89,14 @@ fn expectations_are_counted_in_the_summary_and_in_the_report() {
         serde_json::from_slice(&sandbox.call(&["run", "--json"]).stdout).unwrap();
     assert_eq!(
         report["expectations"],
-        serde_json::json!([{ "name": "no bees", "on_fail": "drop", "dropped": 2 }])
+        serde_json::json!([{
+            "name": "no bees",
+            "on_fail": "drop",
+            "dropped": 2,
+            "quarantined_rows": 0,
+            "quarantined_files": 0,
+            "failed": 0,
+        }])
     );
 }
 
@@ -106,6 +113,6 @@ fn an_expectation_that_forbids_a_row_ends_the_run() {
     -- stderr
     error: cannot take day=2/c.csv
       caused by: row 1 does not meet the expectation "no dogs"
-      hint: nothing of its unit was published; mend the file, or let the expectation drop the row or set the file aside
+      hint: nothing of its unit was published; mend the file, or let the expectation drop the row, or set it or the file aside
     "#);
 }
