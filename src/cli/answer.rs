@@ -186,13 +186,15 @@ pub(super) fn rows_aside(view: &View) -> Result<Vec<RowsAside>, LedgerError> {
         let (_, unit) = unit?;
         for output in unit.outputs.iter().filter(|output| output.path.is_aside()) {
             let members = unit.members.iter().zip(&output.member_rows);
-            all.extend(members.filter(|(_, rows)| **rows > 0).map(|(member, rows)| {
-                RowsAside {
-                    path: member.path.clone(),
-                    rows: *rows,
-                    output: output.path.clone(),
-                }
-            }));
+            all.extend(
+                members
+                    .filter(|(_, rows)| **rows > 0)
+                    .map(|(member, rows)| RowsAside {
+                        path: member.path.clone(),
+                        rows: *rows,
+                        output: output.path.clone(),
+                    }),
+            );
         }
     }
     all.sort_by(|a, b| (&a.path, &a.output).cmp(&(&b.path, &b.output)));

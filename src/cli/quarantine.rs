@@ -14,8 +14,7 @@ pub(super) fn list(args: &TargetArgs, session: &Session<'_>) -> anyhow::Result<E
     let opened = open(args.layer(), session.file)?;
     let files = quarantined(&opened.view)?;
     let rows = rows_aside(&opened.view)?;
-    let document =
-        serde_json::json!({ "version": VERSION, "quarantined": files, "rows": rows });
+    let document = serde_json::json!({ "version": VERSION, "quarantined": files, "rows": rows });
     session
         .talk
         .result(&document, || render::quarantine(&files, &rows))?;

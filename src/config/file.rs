@@ -439,7 +439,7 @@ mod tests {
                 "[[expect]] of strandline.toml, line 1, must have a text as its sql",
             ),
             (
-                one.replace("drop", "quarantine_row"),
+                one.replace("drop", "quarantine"),
                 "[[expect]] of strandline.toml, line 1, has the on_fail \"quarantine\"; it must be one of drop, quarantine_row, quarantine_file, fail",
             ),
             (

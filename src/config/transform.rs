@@ -57,8 +57,8 @@ impl OnFail {
             Self::QuarantineFile,
             Self::Fail,
         ]
-            .into_iter()
-            .find(|on_fail| on_fail.word() == word)
+        .into_iter()
+        .find(|on_fail| on_fail.word() == word)
     }
 
     /// Returns the word for it.

@@ -122,13 +122,13 @@ impl<'a> Carrier<'a> {
             let file = self.open(&slice.output)?;
             let range = slice.start..slice.start + slice.rows;
             let mut failure = None;
-            let read = decode::read_rows(file, range, &mut |rows| {
-                match decode::cast_batch(&rows, &target) {
-                    Ok(rows) => emit(rows),
-                    Err(error) => {
-                        failure = Some(CarryError::Cast(error));
-                        ControlFlow::Break(())
-                    }
+            let read = decode::read_rows(file, range, &mut |rows| match decode::cast_batch(
+                &rows, &target,
+            ) {
+                Ok(rows) => emit(rows),
+                Err(error) => {
+                    failure = Some(CarryError::Cast(error));
+                    ControlFlow::Break(())
                 }
             });
             ended(&slice.output, failure, read)

@@ -12,8 +12,8 @@ use crate::config::{Definition, OnModify};
 use crate::decode::{Recognised, recognise};
 use crate::ledger::{LedgerError, View};
 use crate::model::{
-    Carried, ContentHash, FileRecord, Fingerprint, OutputPath, OutputRecord, PartitionValues, Shape, SourcePath,
-    Standing, UnitId, UnitRecord, partition_values,
+    Carried, ContentHash, FileRecord, Fingerprint, OutputPath, OutputRecord, PartitionValues,
+    Shape, SourcePath, Standing, UnitId, UnitRecord, partition_values,
 };
 use crate::plan::PlannedUnit;
 use crate::schema::Contract;

@@ -97,13 +97,10 @@ impl Preparation<'_> {
         for renamed in changes.renames {
             self.rename(renamed, &mut prepared.batch, &mut members);
         }
-        let (work, rest): (Vec<_>, Vec<_>) = changes
-            .files
-            .into_iter()
-            .partition(|file| {
-                let change = file.verdict.change;
-                matches!(change, Change::Added | Change::Modified) || self.has_other_rows(file)
-            });
+        let (work, rest): (Vec<_>, Vec<_>) = changes.files.into_iter().partition(|file| {
+            let change = file.verdict.change;
+            matches!(change, Change::Added | Change::Modified) || self.has_other_rows(file)
+        });
         // Freezing costs nothing, so no limit holds it back.
         let (ignored, work): (Vec<_>, Vec<_>) = work
             .into_iter()

@@ -105,8 +105,7 @@ impl Outputs<'_> {
         let name = |number| OutputPath::aside(&file_name(self.order.unit, number));
         let partition = self.order.partition_values.clone();
         let aside = self.encode(partition, &name, &aside::schema(), &mut |encoder| {
-            let mut set_aside =
-                |place: usize, rows: &RecordBatch| Ok(encoder.push(place, rows)?);
+            let mut set_aside = |place: usize, rows: &RecordBatch| Ok(encoder.push(place, rows)?);
             outputs = self.write_rows(schema, memory, &mut |push| feed(push, &mut set_aside))?;
             Ok(outputs.is_some())
         })?;

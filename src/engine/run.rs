@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rayon::ThreadPool;
 
+use super::aside::Owners;
 use super::build::pool;
 use super::control::{Control, Phase};
 use super::discover::{Discovery, Found, discover};
@@ -257,13 +258,18 @@ impl<'a> Pass<'a> {
         }
         let found = clock.monotonic();
         progress.enter(Phase::Verify);
-        let changes = self.verify(discovery, portion)?;
+        let changes = self.verify(view, discovery, portion)?;
         self.report.seconds.discover += found.saturating_sub(begun).as_secs_f64();
         self.report.seconds.verify += clock.monotonic().saturating_sub(found).as_secs_f64();
         Ok(changes)
     }
 
-    fn verify(&mut self, discovery: Discovery, portion: &Portion) -> Result<Changes, RunError> {
+    fn verify(
+        &mut self,
+        view: &View,
+        discovery: Discovery,
+        portion: &Portion,
+    ) -> Result<Changes, RunError> {
         if portion.is_first() {
             report::listed(&mut self.report, &discovery);
             self.newest = discovery.newest;
@@ -285,8 +291,10 @@ impl<'a> Pass<'a> {
         let partitions = &self.partitions;
         let tells_name = |sql: &RowTransform| sql.uses_path() || sql.uses_mtime();
         let tells_name = self.transform.is_some_and(tells_name);
+        let aside = Owners::of(view, self.transform);
         let interchangeable = |from: &str, to: &str| {
             !tells_name
+                && !aside.include(from)
                 && recognise(from, format) == recognise(to, format)
                 && partitions.of(from) == partitions.of(to)
         };

@@ -20,9 +20,7 @@ use super::work::{Building, WorkError};
 use crate::ledger::{LedgerError, View};
 use crate::model::{Column, ContentHash, Shape, SourcePath, partition_values};
 use crate::schema::{fits, join_types};
-use crate::transform::{
-    Bound, Origin, RowError, RowTransform, SqlError, Transformed, conform,
-};
+use crate::transform::{Bound, Origin, RowError, RowTransform, SqlError, Transformed, conform};
 
 /// Makes sure that the SQL goes with the columns that the pipeline knows, where it knows all that are named: no unit
 /// could be built otherwise.

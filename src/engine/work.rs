@@ -292,13 +292,15 @@ impl<'a> Building<'a> {
             return Ok(());
         };
         let mut failure = None;
-        let carried = self.carrier.carry_aside(carry, &mut |rows| match push(&rows) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failure = Some(error);
-                ControlFlow::Break(())
-            }
-        });
+        let carried = self
+            .carrier
+            .carry_aside(carry, &mut |rows| match push(&rows) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            });
         let member = self.order.members[index].path.clone();
         carried.map_err(|source| WorkError::Carry { member, source })?;
         failure.map_or(Ok(()), Err)

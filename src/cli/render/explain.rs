@@ -83,7 +83,11 @@ fn unit(text: &mut String, unit: &Unit) {
     for output in &unit.outputs {
         let rows = count(output.rows, "row");
         let path = OutputPath::new(output.path.as_str());
-        let what = if path.is_aside() { "aside: " } else { "output:" };
+        let what = if path.is_aside() {
+            "aside: "
+        } else {
+            "output:"
+        };
         let _ = writeln!(text, "  {what}   {} ({rows} of it)", safe(&path));
     }
 }

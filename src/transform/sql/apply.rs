@@ -106,7 +106,12 @@ impl Bound {
         }
     }
 
-    fn try_apply(&self, piece: &RecordBatch, origin: Origin<'_>, items: &Range<u64>) -> Result<Transformed, Stop> {
+    fn try_apply(
+        &self,
+        piece: &RecordBatch,
+        origin: Origin<'_>,
+        items: &Range<u64>,
+    ) -> Result<Transformed, Stop> {
         let mut rows = self.begin(piece, origin)?;
         if let Some(condition) = &self.filter {
             let mask = truth(&**condition, &rows.seen)?;
@@ -180,7 +185,10 @@ impl Piece {
         if self.rows.len() > 1 {
             let middle = start + self.rows.len() / 2;
             let items = || self.items.clone();
-            let half = |rows| Self { rows, items: items() };
+            let half = |rows| Self {
+                rows,
+                items: items(),
+            };
             return Some((half(start..middle), half(middle..end)));
         }
         let Stop::TooMany { items } = stop else {
@@ -322,7 +330,10 @@ fn see(seen: &Seen, piece: &RecordBatch, origin: Origin<'_>) -> Result<ArrayRef,
 }
 
 /// Returns where a condition is true; null is not.
-pub(super) fn truth(condition: &dyn PhysicalExpr, seen: &RecordBatch) -> Result<BooleanArray, Stop> {
+pub(super) fn truth(
+    condition: &dyn PhysicalExpr,
+    seen: &RecordBatch,
+) -> Result<BooleanArray, Stop> {
     let value = condition.evaluate(seen)?.into_array(seen.num_rows())?;
     let Some(mask) = value.as_boolean_opt() else {
         return Ok(BooleanArray::from(vec![false; seen.num_rows()]));

@@ -171,7 +171,10 @@ impl RowTransform {
                 Item::Star(excepted) => {
                     for column in &own.columns {
                         let name = &column.name;
-                        if excepted.contains_key(name) || self.item(name).is_some() || is_field(name) {
+                        if excepted.contains_key(name)
+                            || self.item(name).is_some()
+                            || is_field(name)
+                        {
                             continue;
                         }
                         bound.write(name, &column.data_type, From::Column(name.clone()));

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array,
-    UInt64Array, new_null_array,
+    ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array, UInt64Array,
+    new_null_array,
 };
 use arrow::compute::{filter, filter_record_batch, take, take_record_batch};
 use arrow::datatypes::{Schema, SchemaRef, UInt32Type, UInt64Type};
@@ -85,7 +85,12 @@ impl Bound {
         let mut columns = written.columns().to_vec();
         for (seen, column) in self.seen.iter().zip(rows.seen.columns()) {
             let field = seen.field();
-            if seen.is_context() && written.schema_ref().column_with_name(field.name()).is_none() {
+            if seen.is_context()
+                && written
+                    .schema_ref()
+                    .column_with_name(field.name())
+                    .is_none()
+            {
                 fields.push(field);
                 columns.push(Arc::clone(column));
             }

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Int64Array};
-use arrow::compute::kernels::length::length;
 use arrow::compute::cast;
+use arrow::compute::kernels::length::length;
 use arrow::datatypes::{DataType, FieldRef, Int64Type};
 use datafusion_common::{Result, exec_err};
 use datafusion_expr::{
@@ -76,9 +76,7 @@ impl Growth {
                 let places = text / argument(1).max(1) + 1;
                 text.saturating_add(places.saturating_mul(argument(2)))
             }
-            Self::ReplacePattern => {
-                text.saturating_add((text + 1).saturating_mul(argument(2)))
-            }
+            Self::ReplacePattern => text.saturating_add((text + 1).saturating_mul(argument(2))),
             Self::None => 0,
         }
     }
@@ -156,7 +154,9 @@ impl Measure {
             _ => array,
         };
         Ok(Self {
-            values: cast(&numbers, &DataType::Int64)?.as_primitive::<Int64Type>().clone(),
+            values: cast(&numbers, &DataType::Int64)?
+                .as_primitive::<Int64Type>()
+                .clone(),
             is_constant: matches!(argument, ColumnarValue::Scalar(_)),
         })
     }

@@ -75,7 +75,11 @@ impl ScalarUDFImpl for Json {
         if let Some(path) = path.and_then(text_of) {
             steps(path).map_err(|fault| plan_datafusion_err!("{fault}"))?;
         }
-        Ok(Arc::new(Field::new(self.name(), self.return_type(&[])?, true)))
+        Ok(Arc::new(Field::new(
+            self.name(),
+            self.return_type(&[])?,
+            true,
+        )))
     }
 
     fn invoke_with_args(&self, called: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -170,7 +174,10 @@ struct PathFault<'a>(&'a str);
 impl fmt::Display for PathFault<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.0;
-        write!(f, "{path:?} is no path: write $, and then .name, ['any name'] or [0] for each step")
+        write!(
+            f,
+            "{path:?} is no path: write $, and then .name, ['any name'] or [0] for each step"
+        )
     }
 }
 
@@ -222,7 +229,10 @@ fn find<'a>(text: &'a str, steps: &[Step<'_>]) -> Result<Option<&'a str>> {
     Ok(Some(at.get()))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "an error handler takes its error")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "an error handler takes its error"
+)]
 fn no_json(error: serde_json::Error) -> datafusion_common::DataFusionError {
     exec_datafusion_err!("the text is no JSON: {error}")
 }
@@ -230,7 +240,11 @@ fn no_json(error: serde_json::Error) -> datafusion_common::DataFusionError {
 /// Returns a string without its quotes, and anything else as it is written; nothing for `null`.
 fn as_text(json: &str) -> Result<Option<Cow<'_, str>>> {
     Ok(match json.as_bytes().first() {
-        Some(b'"') => Some(serde_json::from_str::<String>(json).map_err(no_json)?.into()),
+        Some(b'"') => Some(
+            serde_json::from_str::<String>(json)
+                .map_err(no_json)?
+                .into(),
+        ),
         Some(b'n') => None,
         _ => Some(json.into()),
     })
@@ -332,7 +346,9 @@ mod tests {
 
     #[test]
     fn what_is_no_path_or_no_json_says_so() {
-        for path in ["", "a", "$a", "$.", "$..a", "$[x]", "$[0", "$['a]", "$.\"a", "$[-1]"] {
+        for path in [
+            "", "a", "$a", "$.", "$..a", "$[x]", "$[0", "$['a]", "$.\"a", "$[-1]",
+        ] {
             assert!(at("{}", path).contains("is no path"), "{path}");
         }
         for text in ["", "{", "{\"a\": }", "nul", "1 2", "{'a': 1}"] {

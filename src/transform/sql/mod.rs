@@ -1,7 +1,8 @@
 //! SQL on rows: `select`, `where` and expectations, one row at a time.
 //!
 //! [`RowTransform::new`] reads the texts of the definition once and refuses what cannot be; [`RowTransform::bind`]
-//! plans them for the columns and types of one unit; [`Bound::apply`] evaluates the plan on a batch. `DataFusion`'s
+//! plans them for the columns and types of one unit, once for all units that are alike; [`Bound::pieces`] evaluates the
+//! plan on a batch. `DataFusion`'s
 //! parser, planner and expressions do the work, and no other room knows of them.
 //!
 //! # What the result depends on
@@ -18,10 +19,16 @@
 //! no file has is reported at the end of every run and by `plan`.
 //!
 //! Names are matched as they are written, upper and lower case told apart, in quotes or not, since files may have
-//! both `Id` and `id`. In expressions `_path`, `_row` (from 1 within the file) and `_hash` tell where a row comes
-//! from, and so do the fields of the path (`dt` in `dt=2026-01-01/` or `{dt}/*.csv`), as text; they win over columns
-//! of the file with these names. With `_path`, a renamed file is a changed one. `_mtime` is refused: the same bytes
-//! under another stamp would be other rows.
+//! both `Id` and `id`. In expressions `_path`, `_row` (from 1 within the file), `_hash` and `_mtime` tell where a row
+//! comes from, and so do the fields of the path (`dt` in `dt=2026-01-01/` or `{dt}/*.csv`), as text; they win over
+//! columns of the file with these names. With `_path`, a renamed file is a changed one; with `_mtime`, a touched one
+//! is as well.
+//!
+//! # One row by itself
+//! What becomes of a row does not depend on the rows beside it, nor on how many are taken at once: [`Pieces`] says how.
+//! Whole numbers that overflow, and what would take too much memory, are errors of their row. `unnest` makes a row of
+//! each item of a list, behind `where` and before everything else; all of them have the number of the row that they
+//! are of.
 //!
 //! # Whose fault it is
 //! - Texts that mean nothing, or do not fit the columns that the pipeline knows, stop the run before work.
@@ -35,7 +42,8 @@
 //!
 //! # Expectations
 //! They are asked of the rows that come out, in their order, each of the rows that the ones before have left. A row
-//! meets one where it is true; null is not true, so `amount >= 0 OR amount IS NULL` lets nulls pass and says so.
+//! meets one where it is true; null is not true, so `amount >= 0 OR amount IS NULL` lets nulls pass and says so. They
+//! can name pseudo-columns and fields of the path, even where those are not written.
 //!
 //! # Invariants
 //! - Nothing here reads a clock, a locale or the environment: the same row gives the same row (P6).

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use datafusion_sql::sqlparser::ast::{
-    Expr, Function, Query, Spanned, Value, ValueWithSpan, Visit, Visitor,
+    BinaryOperator, Expr, Function, Query, Spanned, Value, ValueWithSpan, Visit, Visitor,
 };
 
 use super::error::{Place, SqlError, Text};
@@ -83,6 +83,14 @@ const UNSTABLE: &[&str] = &[
     "today",
     "uuid",
     "version",
+];
+
+/// Operators on JSON.
+const TAKING_APART: &[BinaryOperator] = &[
+    BinaryOperator::Arrow,
+    BinaryOperator::LongArrow,
+    BinaryOperator::HashArrow,
+    BinaryOperator::HashLongArrow,
 ];
 
 /// The columns that a text names, each with the place where it does first.
@@ -194,7 +202,9 @@ impl Visitor for Examiner<'_> {
             self.names.entry(name.to_owned()).or_insert(self.last);
         };
         match expr {
-            Expr::Identifier(ident) if ident.quote_style.is_none() && ident.value.starts_with('@') => {
+            Expr::Identifier(ident)
+                if ident.quote_style.is_none() && ident.value.starts_with('@') =>
+            {
                 self.refuse(format!("{ident} is a variable, and there are none"))
             }
             Expr::Identifier(ident) if ident.value == ITEM => ControlFlow::Continue(()),
@@ -209,6 +219,9 @@ impl Visitor for Examiner<'_> {
                 ControlFlow::Continue(())
             }
             Expr::Function(function) => self.function(function),
+            Expr::BinaryOp { op, .. } if TAKING_APART.contains(op) => self.refuse(format!(
+                "the operator {op} is not supported: json_get(text, '$.a.b[0]') takes JSON apart"
+            )),
             Expr::Lambda(_) => self.refuse("functions of your own (x -> …) are not supported"),
             _ => ControlFlow::Continue(()),
         }

@@ -186,7 +186,15 @@ fn ends() -> RecordBatch {
     );
     RecordBatch::try_from_iter([
         ("i", Arc::new(Int64Array::from(ends.to_vec())) as ArrayRef),
-        ("f", Arc::new(Float64Array::from(vec![f64::NAN, f64::INFINITY, f64::MIN, -0.0]))),
+        (
+            "f",
+            Arc::new(Float64Array::from(vec![
+                f64::NAN,
+                f64::INFINITY,
+                f64::MIN,
+                -0.0,
+            ])),
+        ),
         ("t", text(["", "%Q %", "(", "9999999999999999999999"])),
         ("at", Arc::new(instants)),
         ("day", Arc::new(Date32Array::from(days))),
@@ -199,14 +207,44 @@ fn ends() -> RecordBatch {
 fn no_function_breaks_down_on_values_at_the_ends_of_their_types() {
     let arguments = ["i", "f", "t", "at", "day", "list", "7"];
     let mut exprs: Vec<String> = [
-        "i + i", "i - i - 1", "i * i", "-i", "i / i", "i % i", "i / -1", "i % -1", "i << i", "i >> i", "abs(i)",
-        "day + INTERVAL '9999 years'", "day - INTERVAL '9999 years'", "at + INTERVAL '99999 years'",
-        "day + arrow_cast(i, 'Duration(Second)')", "at - at", "day - day", "CAST(i AS DATE)", "CAST(i AS TIMESTAMP)",
-        "CAST(at AS DATE)", "CAST(day AS TIMESTAMP)", "CAST(f AS BIGINT)", "CAST(f AS DECIMAL(38, 10))",
-        "CAST(i AS DECIMAL(38, 30))", "extract(year FROM at)", "extract(epoch FROM day)", "t::DATE", "t::TIMESTAMP",
-        "list[i]", "list[i:i]", "list[1:2:0]", "substr(t, i, i)", "at AT TIME ZONE t", "at AT TIME ZONE 'Nowhere'",
+        "i + i",
+        "i - i - 1",
+        "i * i",
+        "-i",
+        "i / i",
+        "i % i",
+        "i / -1",
+        "i % -1",
+        "i << i",
+        "i >> i",
+        "abs(i)",
+        "day + INTERVAL '9999 years'",
+        "day - INTERVAL '9999 years'",
+        "at + INTERVAL '99999 years'",
+        "day + arrow_cast(i, 'Duration(Second)')",
+        "at - at",
+        "day - day",
+        "CAST(i AS DATE)",
+        "CAST(i AS TIMESTAMP)",
+        "CAST(at AS DATE)",
+        "CAST(day AS TIMESTAMP)",
+        "CAST(f AS BIGINT)",
+        "CAST(f AS DECIMAL(38, 10))",
+        "CAST(i AS DECIMAL(38, 30))",
+        "extract(year FROM at)",
+        "extract(epoch FROM day)",
+        "t::DATE",
+        "t::TIMESTAMP",
+        "list[i]",
+        "list[i:i]",
+        "list[1:2:0]",
+        "substr(t, i, i)",
+        "at AT TIME ZONE t",
+        "at AT TIME ZONE 'Nowhere'",
         "CAST(CAST(i AS DECIMAL(38,0)) * 1e18 AS DECIMAL(38,0)) * CAST(i AS DECIMAL(38,0))",
-    ].map(str::to_owned).to_vec();
+    ]
+    .map(str::to_owned)
+    .to_vec();
     let names: std::collections::BTreeSet<&str> = functions().names().collect();
     for name in names {
         for a in arguments {
@@ -250,7 +288,10 @@ fn a_row_is_at_fault_or_not_whatever_rows_are_beside_it() {
     // Whether both sides are evaluated for all rows depends on how many there are of each kind.
     let done = run("n <> 0 AND 10 / n > 1 AS x").unwrap();
     assert_eq!(done.column(0).as_boolean().true_count(), 500);
-    assert_eq!(run("10 / n AS x").unwrap_err(), "row 11: Divide by zero error");
+    assert_eq!(
+        run("10 / n AS x").unwrap_err(),
+        "row 11: Divide by zero error"
+    );
 }
 
 #[test]
@@ -287,30 +328,46 @@ fn what_would_be_too_large_is_the_fault_of_its_row_and_never_made() {
         "replace(repeat(Name, 100000), 'n', repeat(Name, 100000))",
     ] {
         let told = row(expr);
-        assert!(told.starts_with("row 11: ") && told.contains("is the limit"), "{told}");
+        assert!(
+            told.starts_with("row 11: ") && told.contains("is the limit"),
+            "{told}"
+        );
     }
     for expr in ["repeat('x', 1000000000)", "Name || repeat('x', 100000)"] {
         let told = row(expr);
-        assert!(told.starts_with("select, column 1: repeat may make a constant"), "{told}");
+        assert!(
+            told.starts_with("select, column 1: repeat may make a constant"),
+            "{told}"
+        );
     }
-    assert_eq!(row("length(repeat(Name, 100000))"), "300000 | 500000 | ∅ : Int32");
+    assert_eq!(
+        row("length(repeat(Name, 100000))"),
+        "300000 | 500000 | ∅ : Int32"
+    );
     // Many rows that are well by themselves are taken one after the other.
     let names: Vec<String> = (0..40).map(|n| format!("{n:02}").repeat(1000)).collect();
     let batch = RecordBatch::try_from_iter([("n", Arc::new(StringArray::from(names)) as ArrayRef)]);
     let batch = batch.unwrap();
     let read = transform(&definition("repeat(n, 2000) AS x")).unwrap();
-    let bound = read.bind(&shape(&batch), &shape(&batch), &Vec::new()).unwrap();
+    let bound = read
+        .bind(&shape(&batch), &shape(&batch), &Vec::new())
+        .unwrap();
     let fields = Vec::new();
     let done: Vec<usize> = bound
         .pieces(&batch, origin(&fields))
         .map(|done| done.unwrap().batch.num_rows())
         .collect();
-    assert!(done.len() > 1 && done.iter().sum::<usize>() == 40, "{done:?}");
+    assert!(
+        done.len() > 1 && done.iter().sum::<usize>() == 40,
+        "{done:?}"
+    );
 }
 
 #[test]
 fn the_items_of_a_list_become_rows_beside_what_stands_by_the_list() {
-    let read = transform(&definition("id, unnest(list) AS item, unnest(list) * 2 AS twice, _row AS r"));
+    let read = transform(&definition(
+        "id, unnest(list) AS item, unnest(list) * 2 AS twice, _row AS r",
+    ));
     let batch = apply(&read.unwrap()).unwrap();
     assert_eq!(cells(&batch, 0), "1 | 1 | 1");
     assert_eq!(cells(&batch, 1), "3 | 1 | 2");
@@ -322,7 +379,10 @@ fn the_items_of_a_list_become_rows_beside_what_stands_by_the_list() {
         "json_get(unnest(json_list(concat('[', id, ',5]'), '$')), '$') AS x",
     ));
     let told = apply(&read.unwrap()).unwrap_err();
-    assert_eq!(told, "row 13: the text is no JSON: expected value at line 1 column 2");
+    assert_eq!(
+        told,
+        "row 13: the text is no JSON: expected value at line 1 column 2"
+    );
 }
 
 #[test]
@@ -337,7 +397,12 @@ fn a_list_of_many_items_beside_a_large_text_is_unnested_bit_by_bit() {
     let bound = read.bind(&shape(&batch), &shape(&batch), &fields).unwrap();
     let mut next = 0;
     for done in bound.pieces(&batch, origin(&fields)) {
-        let items = done.unwrap().batch.column(0).as_primitive::<Int64Type>().clone();
+        let items = done
+            .unwrap()
+            .batch
+            .column(0)
+            .as_primitive::<Int64Type>()
+            .clone();
         assert!(items.len() < 1000);
         for item in items.values() {
             assert_eq!(*item, next);
@@ -373,7 +438,10 @@ fn rows_that_are_set_aside_are_the_same_however_many_are_taken_at_once() {
         let mut told = Vec::new();
         let mut before = 10;
         for batch in batches {
-            let origin = Origin { before, ..origin(&fields) };
+            let origin = Origin {
+                before,
+                ..origin(&fields)
+            };
             for done in bound.pieces(batch, origin) {
                 let aside = done.unwrap().aside.into_iter();
                 told.extend(aside.flat_map(|aside| {
@@ -400,15 +468,41 @@ fn rows_that_are_set_aside_are_the_same_however_many_are_taken_at_once() {
 fn a_plan_is_made_once_for_all_who_ask_the_same() {
     let read = transform(&definition("id + 1 AS x")).unwrap();
     let own = shape(&rows());
-    let plan = |own: &Shape, fields: &PartitionValues| read.bind(own, &own.clone(), fields).unwrap();
+    let plan =
+        |own: &Shape, fields: &PartitionValues| read.bind(own, &own.clone(), fields).unwrap();
     let first = plan(&own, &Vec::new());
     let clone = read.clone();
-    assert!(Arc::ptr_eq(&first, &clone.bind(&own, &own, &Vec::new()).unwrap()));
+    assert!(Arc::ptr_eq(
+        &first,
+        &clone.bind(&own, &own, &Vec::new()).unwrap()
+    ));
     // The value of a field of the path is none of a plan's business, its name is.
     let (a, b) = (Some("a".to_owned()), Some("b".to_owned()));
     let one = plan(&own, &vec![("dt".to_owned(), a)]);
     assert!(Arc::ptr_eq(&one, &plan(&own, &vec![("dt".to_owned(), b)])));
     assert!(!Arc::ptr_eq(&first, &one));
-    let narrower = Shape { columns: own.columns[..2].to_vec() };
+    let narrower = Shape {
+        columns: own.columns[..2].to_vec(),
+    };
     assert!(!Arc::ptr_eq(&first, &plan(&narrower, &Vec::new())));
+}
+
+#[test]
+fn what_the_readme_says_is_refused_is_so_with_these_words() {
+    let readme = include_str!("../../../README.md");
+    let (_, table) = readme
+        .split_once("| refused in `select` | message |\n|---|---|\n")
+        .expect("the README has the table");
+    let rows: Vec<&str> = table
+        .lines()
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    assert!(rows.len() > 10);
+    for row in rows {
+        let cells = row.trim_matches('|').split_once("` | ");
+        let (sql, message) = cells.unwrap_or_else(|| panic!("a statement and a message: {row}"));
+        let sql = sql.trim().trim_start_matches('`');
+        let error = transform(&definition(sql)).map(|_| ()).unwrap_err();
+        assert_eq!(error.what, message.trim(), "{sql}");
+    }
 }

@@ -46,7 +46,10 @@ pub(super) fn take_out(
             refused = refuse(place, "unnest cannot stand in another unnest");
             return ControlFlow::Break(());
         }
-        if list.as_ref().is_some_and(|known| known.to_string() != argument.to_string()) {
+        if list
+            .as_ref()
+            .is_some_and(|known| known.to_string() != argument.to_string())
+        {
             refused = refuse(
                 place,
                 "only one list can be unnested: the rows of two would have to be combined",

@@ -63,7 +63,7 @@ fn a_row_is_set_aside_with_the_reason_its_file_and_its_number() {
         aside(&pipeline, "a.csv"),
         texts(&[
             r#"path=a.csv reason=positive row=2 values={"n":-2,"s":"q\""}"#,
-            r#"path=a.csv reason=positive row=4 values={"n":null,"s":null}"#,
+            r#"path=a.csv reason=positive row=4 values={}"#,
         ])
     );
     assert_eq!(aside(&pipeline, "b.csv"), texts(&[]));
@@ -149,6 +149,20 @@ fn rows_that_are_set_aside_stay_with_a_file_whose_rows_are_kept() {
 }
 
 #[test]
+fn a_rename_is_work_where_a_row_that_is_set_aside_tells_the_path() {
+    let sql = expect("positive", "n > 0", OnFail::QuarantineRow);
+    let files = [("a.csv", "n\n-1\n1\n"), ("b.csv", "n\n2\n")];
+    let pipeline = Sql::with(one_unit_per_file(), sql, &files);
+    pipeline.run();
+    pipeline.world.source.rename("a.csv", "c.csv");
+    pipeline.world.source.rename("b.csv", "d.csv");
+    pipeline.later();
+    let report = pipeline.run();
+    assert_eq!((report.files.renamed, report.units.written), (1, 1));
+    assert_fresh(&pipeline);
+}
+
+#[test]
 fn a_lost_ledger_knows_again_what_was_set_aside() {
     let sql = expect("positive", "n > 0", OnFail::QuarantineRow);
     let mut pipeline = Sql::new(sql, &[("a.csv", "n\n-1\n1\n"), ("b.csv", "n\n2\n-2\n")]);
@@ -200,7 +214,11 @@ fn what_each_expectation_did_is_counted() {
         .collect()
     };
     let expected = [[2, 0, 0, 0], [0, 1, 0, 0], [0, 0, 2, 0], [0, 0, 0, 0]];
-    assert_eq!(counts(&report), expected, "rows of files that are out do not count");
+    assert_eq!(
+        counts(&report),
+        expected,
+        "rows of files that are out do not count"
+    );
     assert_fresh(&pipeline);
     pipeline.write(&[("d.csv", "n\n4\n4\n")]);
     assert!(matches!(
@@ -273,7 +291,11 @@ fn numbers_that_overflow_set_their_file_aside_and_no_other() {
         ("b.csv", "n\n1\n"),
         ("c.csv", "n\n-9223372036854775808\n"),
     ];
-    for (sql, bad) in [("n + 1 AS x", "a.csv"), ("n - 1 AS x", "c.csv"), ("-n AS x", "c.csv")] {
+    for (sql, bad) in [
+        ("n + 1 AS x", "a.csv"),
+        ("n - 1 AS x", "c.csv"),
+        ("-n AS x", "c.csv"),
+    ] {
         let pipeline = Sql::new(select(sql), &files);
         let report = pipeline.run();
         assert_eq!(report.status, RunStatus::Quarantined, "{sql}");
@@ -316,7 +338,12 @@ fn a_touch_is_work_only_where_rows_tell_when_their_file_was_modified() {
 #[test]
 fn a_file_that_was_set_aside_for_its_mtime_is_tried_again_when_it_is_touched() {
     let mut sql = select("n");
-    sql.expect = expect("fresh", "_mtime > '2023-11-14T22:14:00Z'", OnFail::QuarantineFile).expect;
+    sql.expect = expect(
+        "fresh",
+        "_mtime > '2023-11-14T22:14:00Z'",
+        OnFail::QuarantineFile,
+    )
+    .expect;
     let pipeline = Sql::new(sql, &[("a.csv", "n\n1\n")]);
     assert_eq!(pipeline.run().status, RunStatus::Quarantined);
     pipeline.world.source.touch("a.csv");

@@ -61,9 +61,17 @@ pub(crate) fn read_back(disk: &MemoryDisk) -> Contents {
                 output.path
             );
             let (mut aside, is_aside) = (BTreeMap::new(), output.path.is_aside());
-            let types = if is_aside { &mut aside } else { &mut contents.types };
+            let types = if is_aside {
+                &mut aside
+            } else {
+                &mut contents.types
+            };
             let mut rows = read_output(&sink, &output.path, types).into_iter();
-            let by_file = if is_aside { &mut contents.aside } else { &mut contents.by_file };
+            let by_file = if is_aside {
+                &mut contents.aside
+            } else {
+                &mut contents.by_file
+            };
             for (member, count) in unit.members.iter().zip(&output.member_rows) {
                 if is_aside && *count == 0 {
                     continue;

@@ -468,25 +468,27 @@ fn definitions() -> impl Strategy<Value = Definition> {
         Just(Some("k <> 'b'")),
         Just(Some("n IS NOT NULL"))
     ];
-    (select, filter, expect, any::<bool>()).prop_map(|(select, filter, expect, partitioned)| Definition {
-        partition_by: if partitioned {
-            vec!["k".to_owned()]
-        } else {
-            Vec::new()
-        },
-        sql: RowSql {
-            select: Some(select.to_owned()),
-            filter: filter.map(str::to_owned),
-            expect: expect
-                .into_iter()
-                .map(|(name, sql, on_fail)| Expectation {
-                    name: name.to_owned(),
-                    sql: sql.to_owned(),
-                    on_fail,
-                })
-                .collect(),
-        },
-        ..Definition::default()
+    (select, filter, expect, any::<bool>()).prop_map(|(select, filter, expect, partitioned)| {
+        Definition {
+            partition_by: if partitioned {
+                vec!["k".to_owned()]
+            } else {
+                Vec::new()
+            },
+            sql: RowSql {
+                select: Some(select.to_owned()),
+                filter: filter.map(str::to_owned),
+                expect: expect
+                    .into_iter()
+                    .map(|(name, sql, on_fail)| Expectation {
+                        name: name.to_owned(),
+                        sql: sql.to_owned(),
+                        on_fail,
+                    })
+                    .collect(),
+            },
+            ..Definition::default()
+        }
     })
 }
 
@@ -502,7 +504,7 @@ const FILES: [&str; 7] = [
 ];
 
 fn steps() -> impl Strategy<Value = Vec<(usize, Option<usize>, bool)>> {
-    let content = proptest::option::weighted(0.8, 0..=FILES.len());
+    let content = proptest::option::weighted(0.8, 0..=FILES.len() + 1);
     proptest::collection::vec((0..4usize, content, any::<bool>()), 1..10)
 }
 
@@ -537,6 +539,9 @@ proptest! {
             let path = format!("f{file}.csv");
             match content {
                 Some(content) if content == FILES.len() => pipeline.world.source.touch(&path),
+                Some(content) if content > FILES.len() => {
+                    pipeline.world.source.rename(&path, &format!("g{file}.csv"));
+                }
                 Some(content) => pipeline.world.source.write(&path, FILES[content]),
                 None => pipeline.world.source.remove(&path),
             }
