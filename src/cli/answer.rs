@@ -8,8 +8,9 @@ use serde::Serialize;
 use crate::detect::{Change, Reason, Verdict};
 use crate::ledger::{LedgerError, View};
 use crate::model::{
-    ContentHash, DirtyReason, FileRecord, Fingerprint, KeyRange, OutputRecord, PartitionValues,
-    QuarantineRecord, RunId, RunReport, SourcePath, Standing, Timestamp, UnitId, UnitRecord,
+    ContentHash, DirtyReason, FileRecord, Fingerprint, KeyRange, OutputPath, OutputRecord,
+    PartitionValues, QuarantineRecord, RunId, RunReport, SourcePath, Standing, Timestamp, UnitId,
+    UnitRecord,
 };
 
 /// Version of the documents; grows only when a key is added.
@@ -67,6 +68,15 @@ pub(super) struct Quarantined {
     pub(super) path: SourcePath,
     #[serde(flatten)]
     pub(super) record: QuarantineRecord,
+}
+
+/// Rows of a file that were set aside.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct RowsAside {
+    pub(super) path: SourcePath,
+    pub(super) rows: u64,
+    /// The file in the target that holds them, among others.
+    pub(super) output: OutputPath,
 }
 
 /// One recorded file.
@@ -164,6 +174,31 @@ pub(super) fn quarantined(view: &View) -> Result<Vec<Quarantined>, LedgerError> 
     Ok(all
         .map(|(path, record)| Quarantined { path, record })
         .collect())
+}
+
+/// Returns where rows are that were set aside, in byte order of the files that they are of.
+///
+/// # Errors
+/// See [`files_by_standing`].
+pub(super) fn rows_aside(view: &View) -> Result<Vec<RowsAside>, LedgerError> {
+    let mut all = Vec::new();
+    for unit in view.units()? {
+        let (_, unit) = unit?;
+        for output in unit.outputs.iter().filter(|output| output.path.is_aside()) {
+            let members = unit.members.iter().zip(&output.member_rows);
+            all.extend(
+                members
+                    .filter(|(_, rows)| **rows > 0)
+                    .map(|(member, rows)| RowsAside {
+                        path: member.path.clone(),
+                        rows: *rows,
+                        output: output.path.clone(),
+                    }),
+            );
+        }
+    }
+    all.sort_by(|a, b| (&a.path, &a.output).cmp(&(&b.path, &b.output)));
+    Ok(all)
 }
 
 /// Returns the units that have to be built again.

@@ -363,8 +363,8 @@ pub(super) struct SqlArgs {
     /// Write these columns
     ///
     /// What would stand between SELECT and FROM: columns, expressions with names, *, * EXCEPT (a, b). Each row is
-    /// taken by itself, so there are no aggregates, joins or windows. Names are written as in the files; _path, _row
-    /// and _hash tell where a row comes from. Default: all columns as they are.
+    /// taken by itself, so there are no aggregates, joins or windows. Names are written as in the files; _path, _row,
+    /// _hash and _mtime tell where a row comes from, and unnest(list) makes a row of each item. Default: all columns as they are.
     /// Example: --select '*, upper(country) AS region'
     #[arg(long, value_name = "SQL", allow_hyphen_values = true)]
     pub(super) select: Option<String>,

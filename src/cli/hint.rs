@@ -135,7 +135,7 @@ fn of_run(error: &RunError) -> Option<&'static str> {
         ),
         RunError::Sql(_) => Some("`strandline run --help` tells about SQL, under --select"),
         RunError::Expectation { .. } => Some(
-            "nothing of its unit was published; mend the file, or let the expectation drop the row or set the file aside",
+            "nothing of its unit was published; mend the file, or let the expectation drop the row, or set it or the file aside",
         ),
         RunError::Workers { .. } => Some("try fewer with --threads"),
         RunError::Interrupted => Some("run the same command again; nothing was changed"),

@@ -3,20 +3,21 @@
 use crate::engine;
 
 use super::Session;
-use super::answer::{VERSION, quarantined};
+use super::answer::{VERSION, quarantined, rows_aside};
 use super::args::{RetryArgs, TargetArgs};
 use super::exit::Ending;
 use super::render::{self, count};
 use super::target::{open, settings, target};
 
-/// Lists the files that were set aside.
+/// Lists the files that were set aside, and the files of which rows were.
 pub(super) fn list(args: &TargetArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
     let opened = open(args.layer(), session.file)?;
     let files = quarantined(&opened.view)?;
-    let document = serde_json::json!({ "version": VERSION, "quarantined": files });
+    let rows = rows_aside(&opened.view)?;
+    let document = serde_json::json!({ "version": VERSION, "quarantined": files, "rows": rows });
     session
         .talk
-        .result(&document, || render::quarantine(&files))?;
+        .result(&document, || render::quarantine(&files, &rows))?;
     Ok(Ending::Done)
 }
 

@@ -25,7 +25,8 @@ fn gather(opened: &Opened, clock: &dyn Clock) -> anyhow::Result<Status> {
     let meta = view.meta()?;
     let (mut outputs, mut rows, mut bytes) = (0, 0, 0);
     for unit in view.units()? {
-        for output in &unit?.1.outputs {
+        let unit = unit?.1;
+        for output in unit.outputs.iter().filter(|output| !output.path.is_aside()) {
             outputs += 1;
             rows += output.rows();
             bytes += output.size;

@@ -439,8 +439,8 @@ mod tests {
                 "[[expect]] of strandline.toml, line 1, must have a text as its sql",
             ),
             (
-                one.replace("drop", "quarantine_row"),
-                "[[expect]] of strandline.toml, line 1, has the on_fail \"quarantine_row\"; it must be one of drop, quarantine_file, fail",
+                one.replace("drop", "quarantine"),
+                "[[expect]] of strandline.toml, line 1, has the on_fail \"quarantine\"; it must be one of drop, quarantine_row, quarantine_file, fail",
             ),
             (
                 one.repeat(2),

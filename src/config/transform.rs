@@ -36,6 +36,8 @@ pub struct Expectation {
 pub enum OnFail {
     /// The row is left out and counted.
     Drop,
+    /// The row is left out, and kept beside the ledger.
+    QuarantineRow,
     /// Its file is set aside, as one that cannot be decoded.
     QuarantineFile,
     /// The run ends before the unit is published.
@@ -43,15 +45,20 @@ pub enum OnFail {
 }
 
 /// The words for it.
-pub const ON_FAIL: &[&str] = &["drop", "quarantine_file", "fail"];
+pub const ON_FAIL: &[&str] = &["drop", "quarantine_row", "quarantine_file", "fail"];
 
 impl OnFail {
     /// Reads one of [`ON_FAIL`].
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Drop, Self::QuarantineFile, Self::Fail]
-            .into_iter()
-            .find(|on_fail| on_fail.word() == word)
+        [
+            Self::Drop,
+            Self::QuarantineRow,
+            Self::QuarantineFile,
+            Self::Fail,
+        ]
+        .into_iter()
+        .find(|on_fail| on_fail.word() == word)
     }
 
     /// Returns the word for it.
@@ -59,6 +66,7 @@ impl OnFail {
     pub fn word(self) -> &'static str {
         match self {
             Self::Drop => "drop",
+            Self::QuarantineRow => "quarantine_row",
             Self::QuarantineFile => "quarantine_file",
             Self::Fail => "fail",
         }
@@ -82,6 +90,6 @@ mod tests {
         for word in ON_FAIL {
             assert_eq!(OnFail::parse(word).map(OnFail::word), Some(*word));
         }
-        assert_eq!(OnFail::parse("quarantine_row"), None);
+        assert_eq!(OnFail::parse("quarantine"), None);
     }
 }

@@ -4,10 +4,11 @@
 //! hexadecimal digits), nested ones as compact JSON.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, FixedSizeBinaryArray, GenericBinaryArray, ListArray, MapArray,
-    StringArray, StringBuilder, StructArray,
+    RecordBatch, StringArray, StringBuilder, StructArray,
 };
 use arrow::datatypes::{
     DataType, Date32Type, Float64Type, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType,
@@ -21,7 +22,11 @@ const SECONDS_PER_DAY: i64 = 86_400;
 
 /// Returns the text of every value of `array`, which has a canonical type. Nulls stay null.
 pub(super) fn to_text(array: &ArrayRef) -> Result<StringArray, ArrowError> {
-    let texts = Texts::of(array)?;
+    texts(array, Nulls::Written)
+}
+
+fn texts(array: &ArrayRef, nulls: Nulls) -> Result<StringArray, ArrowError> {
+    let texts = Texts::of(array, nulls)?;
     let mut builder = StringBuilder::with_capacity(array.len(), array.len() * 8);
     let mut text = String::new();
     for row in 0..array.len() {
@@ -34,6 +39,26 @@ pub(super) fn to_text(array: &ArrayRef) -> Result<StringArray, ArrowError> {
         builder.append_value(&text);
     }
     Ok(builder.finish())
+}
+
+/// Returns every row of `batch` as a JSON object: what it holds, whatever columns other rows gave the batch. So names
+/// are sorted, and what is null is left out, but for items of lists. The columns have canonical types.
+///
+/// # Errors
+/// Where a value cannot be shown.
+pub fn rows_as_json(batch: &RecordBatch) -> Result<StringArray, ArrowError> {
+    let schema = batch.schema();
+    let mut columns: Vec<usize> = (0..batch.num_columns()).collect();
+    columns.sort_by_key(|column| schema.field(*column).name());
+    let rows: ArrayRef = Arc::new(StructArray::from(batch.project(&columns)?));
+    texts(&rows, Nulls::LeftOut)
+}
+
+/// What becomes of fields of structs that are null.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nulls {
+    Written,
+    LeftOut,
 }
 
 /// A column, prepared for writing its values.
@@ -52,12 +77,12 @@ enum Texts<'a> {
     Bare(ArrayFormatter<'a>),
     Other(ArrayFormatter<'a>),
     List(&'a ListArray, Box<Texts<'a>>),
-    Struct(&'a StructArray, Vec<(String, Texts<'a>)>),
+    Struct(&'a StructArray, Vec<(String, Texts<'a>)>, Nulls),
     Map(&'a MapArray, Box<Texts<'a>>, Box<Texts<'a>>),
 }
 
 impl<'a> Texts<'a> {
-    fn of(array: &'a ArrayRef) -> Result<Self, ArrowError> {
+    fn of(array: &'a ArrayRef, nulls: Nulls) -> Result<Self, ArrowError> {
         let formatter = || {
             let options = FormatOptions::default().with_display_error(false);
             ArrayFormatter::try_new(array.as_ref(), &options.clone())
@@ -80,19 +105,20 @@ impl<'a> Texts<'a> {
             },
             DataType::List(_) => {
                 let list = array.as_list::<i32>();
-                Self::List(list, Box::new(Self::of(list.values())?))
+                Self::List(list, Box::new(Self::of(list.values(), nulls)?))
             }
             DataType::Struct(fields) => {
                 let table = array.as_struct();
                 let children = fields
                     .iter()
                     .zip(table.columns())
-                    .map(|(field, column)| Ok((field.name().clone(), Self::of(column)?)));
-                Self::Struct(table, children.collect::<Result<_, ArrowError>>()?)
+                    .map(|(field, column)| Ok((field.name().clone(), Self::of(column, nulls)?)));
+                let children = children.collect::<Result<_, ArrowError>>()?;
+                Self::Struct(table, children, nulls)
             }
             DataType::Map(..) => {
                 let map = array.as_map();
-                let (keys, values) = (Self::of(map.keys())?, Self::of(map.values())?);
+                let (keys, values) = (Self::of(map.keys(), nulls)?, Self::of(map.values(), nulls)?);
                 Self::Map(map, Box::new(keys), Box::new(values))
             }
             other if other.is_integer() || *other == DataType::Boolean => Self::Bare(formatter()?),
@@ -136,8 +162,12 @@ impl<'a> Texts<'a> {
                     values.write_or_null(child, at, out)
                 })
             }
-            Self::Struct(array, children) => {
+            Self::Struct(array, children, nulls) => {
                 let members = children.iter().zip(array.columns());
+                let members = members.filter(|(_, column)| {
+                    let is_null = column.is_null(row) || *column.data_type() == DataType::Null;
+                    *nulls == Nulls::Written || !is_null
+                });
                 write_members(out, '{', '}', members, |((name, texts), column), out| {
                     write_string(name, out);
                     out.push(':');
@@ -233,4 +263,35 @@ fn write_instant(value: i64, per_second: i64, out: &mut String) {
 fn write_infallibly(out: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a string has no way to fail.
     let _never_fails = out.write_fmt(text);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::Int64Array;
+    use arrow::datatypes::{Field, Int64Type};
+
+    use super::*;
+
+    #[test]
+    fn a_row_as_json_tells_what_it_holds_and_nothing_of_other_rows() {
+        let numbers =
+            |values: [Option<i64>; 2]| -> ArrayRef { Arc::new(Int64Array::from(values.to_vec())) };
+        let field = |name: &str| Arc::new(Field::new(name, DataType::Int64, true));
+        let table = StructArray::from(vec![
+            (field("x"), numbers([None, Some(1)])),
+            (field("y"), numbers([Some(2), None])),
+        ]);
+        let list =
+            ListArray::from_iter_primitive::<Int64Type, _, _>([Some(vec![None, Some(1)]), None]);
+        let batch = RecordBatch::try_from_iter_with_nullable([
+            ("z", Arc::new(table) as ArrayRef, true),
+            ("b", Arc::new(list), true),
+            ("a", numbers([Some(7), None]), true),
+        ]);
+        let rows = rows_as_json(&batch.unwrap()).unwrap();
+        assert_eq!(rows.value(0), r#"{"a":7,"b":[null,1],"z":{"y":2}}"#);
+        assert_eq!(rows.value(1), r#"{"z":{"x":1}}"#);
+    }
 }

@@ -100,6 +100,7 @@ use ndjson::Framing;
 pub use cast::cast_batch;
 pub use declare::{Admission, Found, Place, Unfit, raw_shape};
 pub use error::{Charset, DecodeError, JsonFault, Malformed};
+pub use json_text::rows_as_json;
 pub use recognise::{Compression, Kind, Magic, Recognised, recognise};
 
 /// Rows of a batch, at most.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
+use super::aside;
 use super::order::{Carry, Slice, WorkOrder};
 use super::recover::is_whole;
 use crate::decode::{self, Admission, DecodeError};
@@ -109,6 +110,31 @@ impl<'a> Carrier<'a> {
             .try_for_each(|slice| self.slice(slice, &carry.shape, &target, emit))
     }
 
+    /// Hands those of the member's rows that are set aside to `emit`.
+    pub(super) fn carry_aside(
+        &self,
+        carry: &Carry,
+        emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
+    ) -> Result<(), CarryError> {
+        let target = aside::shape();
+        let mut slices = carry.aside.iter();
+        slices.try_for_each(|slice| {
+            let file = self.open(&slice.output)?;
+            let range = slice.start..slice.start + slice.rows;
+            let mut failure = None;
+            let read = decode::read_rows(file, range, &mut |rows| match decode::cast_batch(
+                &rows, &target,
+            ) {
+                Ok(rows) => emit(rows),
+                Err(error) => {
+                    failure = Some(CarryError::Cast(error));
+                    ControlFlow::Break(())
+                }
+            });
+            ended(&slice.output, failure, read)
+        })
+    }
+
     fn slice(
         &self,
         slice: &Slice,
@@ -132,14 +158,7 @@ impl<'a> Carrier<'a> {
                 }
             }
         });
-        match (failure, read) {
-            (Some(failure), _) => Err(failure),
-            (None, Ok(()) | Err(DecodeError::Stopped)) => Ok(()),
-            (None, Err(source)) => Err(CarryError::Read {
-                output: slice.output.clone(),
-                source,
-            }),
-        }
+        ended(&slice.output, failure, read)
     }
 
     /// Rows may have been written before the columns were declared as they are.
@@ -182,5 +201,21 @@ impl<'a> Carrier<'a> {
             }
         }
         Ok(file)
+    }
+}
+
+/// Returns how reading an output ended: the receiver's failure comes first.
+fn ended(
+    output: &OutputPath,
+    failure: Option<CarryError>,
+    read: Result<(), DecodeError>,
+) -> Result<(), CarryError> {
+    match (failure, read) {
+        (Some(failure), _) => Err(failure),
+        (None, Ok(()) | Err(DecodeError::Stopped)) => Ok(()),
+        (None, Err(source)) => Err(CarryError::Read {
+            output: output.clone(),
+            source,
+        }),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use serde::Serialize;
@@ -158,7 +159,7 @@ fn read(
 /// SQL on the rows of one file, of which only the first trouble counts.
 #[derive(Default)]
 struct Trial<'a> {
-    sql: Option<(Bound, Origin<'a>)>,
+    sql: Option<(Arc<Bound>, Origin<'a>)>,
     fault: Option<String>,
 }
 
@@ -174,6 +175,7 @@ impl<'a> Trial<'a> {
         let origin = Origin {
             path: file.path,
             hash: transform.uses_hash().then(hash).flatten(),
+            modified_at: file.expected.modified_at,
             before: 0,
             fields,
         };
@@ -193,9 +195,9 @@ impl<'a> Trial<'a> {
         let Some((bound, origin)) = &mut self.sql else {
             return;
         };
-        match bound.apply(batch, *origin) {
-            Ok(_) => origin.before += batch.num_rows() as u64,
-            Err(error) => {
+        match bound.pieces(batch, *origin).find_map(Result::err) {
+            None => origin.before += batch.num_rows() as u64,
+            Some(error) => {
                 self.fault = Some(error.to_string());
                 self.sql = None;
             }

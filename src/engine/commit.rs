@@ -30,7 +30,7 @@ use super::outcome::{Notes, Place, Seat};
 use super::prepare::forget;
 use super::recover::is_whole;
 use crate::clock::Clock;
-use crate::config::PathPartitions;
+use crate::config::{OnFail, PathPartitions};
 use crate::ledger::{Batch, Garbage, Intent, IntentId, Ledger, Planned, SchemaVersion, View};
 use crate::model::{
     Carried, DirtyReason, FileRecord, Member, OutputPath, OutputRecord, ReportedError, RunId,
@@ -111,7 +111,7 @@ impl Committer<'_> {
             self.report.rows.read += receipt.rows_read;
             self.report.bytes.read += receipt.bytes_read;
             self.report.units.written += 1;
-            self.count_dropped(&receipt);
+            self.count_unmet(&receipt);
             self.add(&view, &order, receipt, &mut group)?;
         }
         std::mem::take(&mut group.edits).apply(&view, &mut group.then)?;
@@ -161,7 +161,8 @@ impl Committer<'_> {
         let retired: Vec<OutputPath> = group.retired.into_iter().collect();
         self.sink.retire(&retired)?;
         self.sink.discard(Discard::These(&group.same))?;
-        self.report.outputs.removed += retired.len() as u64;
+        let in_target = retired.iter().filter(|output| !output.is_aside());
+        self.report.outputs.removed += in_target.count() as u64;
         self.report.outputs.written += group.written;
         self.report.outputs.kept += group.kept;
         self.report.bytes.written += group.bytes;
@@ -170,10 +171,16 @@ impl Committer<'_> {
         Ok(())
     }
 
-    fn count_dropped(&mut self, receipt: &Receipt) {
-        let counts = self.report.expectations.iter_mut();
-        for (count, dropped) in counts.zip(&receipt.dropped) {
-            count.dropped += dropped;
+    fn count_unmet(&mut self, receipt: &Receipt) {
+        let expectations = self.transform.into_iter();
+        let expectations = expectations.flat_map(RowTransform::expectations);
+        let counts = self.report.expectations.iter_mut().zip(expectations);
+        for ((count, (_, on_fail)), unmet) in counts.zip(&receipt.unmet) {
+            match on_fail {
+                OnFail::QuarantineRow => count.quarantined_rows += unmet.rows,
+                _ => count.dropped += unmet.rows,
+            }
+            count.quarantined_files += unmet.files;
         }
     }
 
@@ -274,7 +281,8 @@ impl Committer<'_> {
             return Ok(None);
         }
         let mut rows = vec![0u64; inside.len()];
-        for output in &receipt.outputs {
+        let in_target = |output: &&StagedOutput| !output.output.is_aside();
+        for output in receipt.outputs.iter().filter(in_target) {
             rows.iter_mut()
                 .zip(&output.member_rows)
                 .for_each(|(sum, rows)| *sum += rows);
@@ -334,13 +342,15 @@ fn add_outputs(sink: &dyn Sink, order: &WorkOrder, staged: &[StagedOutput], grou
                 && is_whole(sink.open(&output.output), output.size, output.hash).unwrap_or(false)
         });
         if same {
-            group.kept += 1;
+            group.kept += u64::from(!output.output.is_aside());
             group.same.push(output.stage.clone());
             continue;
         }
-        group.written += 1;
         group.bytes += output.size;
-        group.rows += output.member_rows.iter().sum::<u64>();
+        if !output.output.is_aside() {
+            group.written += 1;
+            group.rows += output.member_rows.iter().sum::<u64>();
+        }
         group.moves.push(Planned {
             stage: output.stage.0.clone(),
             output: output.output.clone(),

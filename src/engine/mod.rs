@@ -20,6 +20,7 @@
 //! - A plan is recorded before work begins, so that an interrupted run is taken up with the same units.
 //! - Every crash window is named in `commit`, where it is closed.
 
+mod aside;
 mod audit;
 mod build;
 mod builder;

@@ -12,8 +12,8 @@ use crate::config::{Definition, OnModify};
 use crate::decode::{Recognised, recognise};
 use crate::ledger::{LedgerError, View};
 use crate::model::{
-    Carried, ContentHash, FileRecord, Fingerprint, OutputPath, PartitionValues, Shape, SourcePath,
-    Standing, UnitId, UnitRecord, partition_values,
+    Carried, ContentHash, FileRecord, Fingerprint, OutputPath, OutputRecord, PartitionValues,
+    Shape, SourcePath, Standing, UnitId, UnitRecord, partition_values,
 };
 use crate::plan::PlannedUnit;
 use crate::schema::Contract;
@@ -97,6 +97,8 @@ pub(super) struct Carry {
     /// The version that they are of.
     pub(super) version: Carried,
     pub(super) slices: Vec<Slice>,
+    /// Its rows that are set aside.
+    pub(super) aside: Vec<Slice>,
     /// The columns of the outputs, partition columns included.
     pub(super) shape: Arc<Shape>,
 }
@@ -156,10 +158,19 @@ pub(super) struct Receipt {
     pub(super) inputs: Shape,
     /// What the members hold, whatever the pipeline's types are.
     pub(super) observed: Shape,
-    /// Rows that each expectation left out.
-    pub(super) dropped: Vec<u64>,
+    /// What each expectation did.
+    pub(super) unmet: Vec<Unmet>,
     pub(super) rows_read: u64,
     pub(super) bytes_read: u64,
+}
+
+/// What an expectation did to a unit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Unmet {
+    /// Rows that it left out.
+    pub(super) rows: u64,
+    /// Members that it set aside.
+    pub(super) files: u64,
 }
 
 /// Writes orders from the ledger.
@@ -242,7 +253,8 @@ impl OrderDesk<'_> {
         members: &mut BTreeMap<SourcePath, OrderMember>,
     ) -> Result<(), LedgerError> {
         let shape = Arc::new(record.shape.clone());
-        let mut slices = slices_by_member(record);
+        let mut slices = slices_by_member(record, Where::InTarget);
+        let mut aside = slices_by_member(record, Where::Aside);
         for (index, member) in record.members.iter().enumerate() {
             if planned.leaves.binary_search(&member.path).is_ok() {
                 continue;
@@ -262,6 +274,7 @@ impl OrderDesk<'_> {
             let carry = member.carried.or(recorded).map(|version| Carry {
                 version,
                 slices: std::mem::take(&mut slices[index]),
+                aside: std::mem::take(&mut aside[index]),
                 shape: Arc::clone(&shape),
             });
             let mut read = self.read_of(&member.path, readable.then_some(expected));
@@ -302,11 +315,19 @@ fn recorded_version(file: &FileRecord) -> Option<Carried> {
     })
 }
 
+/// Which rows are meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Where {
+    InTarget,
+    Aside,
+}
+
 /// Returns where the rows of each member stand, from the row counts of the outputs.
-fn slices_by_member(record: &UnitRecord) -> Vec<Vec<Slice>> {
+fn slices_by_member(record: &UnitRecord, which: Where) -> Vec<Vec<Slice>> {
     let mut slices = vec![Vec::new(); record.members.len()];
     let from_path = partition_values(&record.partition).len();
-    for output in &record.outputs {
+    let is_meant = |output: &&OutputRecord| output.path.is_aside() == (which == Where::Aside);
+    for output in record.outputs.iter().filter(is_meant) {
         let mut start = 0;
         for (member, rows) in output.member_rows.iter().copied().enumerate() {
             if let Some(own) = slices.get_mut(member).filter(|_| rows > 0) {

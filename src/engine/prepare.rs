@@ -78,6 +78,8 @@ pub(super) struct Preparation<'a> {
     pub(super) looked_at: Timestamp,
     pub(super) run: RunId,
     pub(super) budget: Budget,
+    /// Rows tell when their file was modified, so a touched file has other rows.
+    pub(super) rows_tell_mtime: bool,
 }
 
 impl Preparation<'_> {
@@ -95,10 +97,10 @@ impl Preparation<'_> {
         for renamed in changes.renames {
             self.rename(renamed, &mut prepared.batch, &mut members);
         }
-        let (work, rest): (Vec<_>, Vec<_>) = changes
-            .files
-            .into_iter()
-            .partition(|file| matches!(file.verdict.change, Change::Added | Change::Modified));
+        let (work, rest): (Vec<_>, Vec<_>) = changes.files.into_iter().partition(|file| {
+            let change = file.verdict.change;
+            matches!(change, Change::Added | Change::Modified) || self.has_other_rows(file)
+        });
         // Freezing costs nothing, so no limit holds it back.
         let (ignored, work): (Vec<_>, Vec<_>) = work
             .into_iter()
@@ -146,6 +148,22 @@ impl Preparation<'_> {
             leave(file, prepared);
         }
         Ok(waiting)
+    }
+
+    /// Tells whether a file that was only touched comes to other rows than before. The policy for changed files is not
+    /// asked: the bytes are those that were loaded.
+    fn has_other_rows(&self, file: &Changed) -> bool {
+        let (Some(seen), Some(record)) = (&file.seen, &file.record) else {
+            return false;
+        };
+        let is_read = matches!(
+            record.standing,
+            Standing::Loaded | Standing::Quarantined | Standing::Outlived
+        );
+        self.rows_tell_mtime
+            && is_read
+            && file.verdict.change == Change::Touched
+            && seen.modified_at != record.seen.modified_at
     }
 
     fn check_policies(&self, changes: &Changes) -> Result<(), RunError> {

@@ -251,10 +251,14 @@ fn is_whole(outputs: &[Read]) -> bool {
         return false;
     }
     let mut totals: BTreeMap<&SourcePath, (Option<u64>, u64)> = BTreeMap::new();
-    for input in outputs.iter().flat_map(|output| &output.footer.inputs) {
-        let (total, here) = totals.entry(&input.path).or_default();
-        *total = total.or(input.rows);
-        *here += input.rows_here;
+    for output in outputs {
+        for input in &output.footer.inputs {
+            let (total, here) = totals.entry(&input.path).or_default();
+            *total = total.or(input.rows);
+            if !output.path.is_aside() {
+                *here += input.rows_here;
+            }
+        }
     }
     totals.values().all(|(total, here)| *total == Some(*here))
 }
@@ -283,6 +287,7 @@ fn unit_record(outputs: Vec<Read>) -> Option<UnitRecord> {
             path: input.path.clone(),
             rows: outputs
                 .iter()
+                .filter(|output| !output.path.is_aside())
                 .filter_map(|o| o.footer.inputs.get(index))
                 .map(|i| i.rows_here)
                 .sum(),

@@ -52,6 +52,9 @@ fn expectations(definition: &Definition) -> Vec<ExpectationCount> {
         name: expectation.name.clone(),
         on_fail: expectation.on_fail.word().to_owned(),
         dropped: 0,
+        quarantined_rows: 0,
+        quarantined_files: 0,
+        failed: 0,
     })
     .collect()
 }
@@ -61,7 +64,7 @@ pub(super) fn unknown_columns(unknown: Vec<SqlError>, errors: &mut Vec<ReportedE
     errors.extend(unknown.into_iter().map(|error| ReportedError {
         path: error.clause().to_string(),
         kind: ErrorKind::UnknownColumn,
-        message: format!("{}; until one has it, it is null", error.line()),
+        message: error.line(),
     }));
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
+use super::aside;
 use super::order::{StagedOutput, WorkOrder};
 use super::work::WorkError;
 use crate::config::FORMAT_VERSION;
@@ -27,7 +28,19 @@ use crate::transform::{
 pub(super) type Push<'a> = dyn FnMut(usize, &RecordBatch) -> Result<(), WorkError> + 'a;
 
 /// Hands all rows, in order, to what it is given; false where something was not as assumed.
-pub(super) type Feed<'a> = dyn FnMut(&mut Push<'_>) -> Result<bool, WorkError> + 'a;
+type Feed<'a> = dyn FnMut(&mut Push<'_>) -> Result<bool, WorkError> + 'a;
+
+/// The same, where rows that are set aside go to the second.
+pub(super) type FeedBoth<'a> =
+    dyn FnMut(&mut Push<'_>, &mut Push<'_>) -> Result<bool, WorkError> + 'a;
+
+/// Where the rows of one member go.
+pub(super) struct Gates<'a> {
+    /// Into the target.
+    pub(super) out: &'a mut dyn FnMut(&RecordBatch) -> Result<(), WorkError>,
+    /// Aside.
+    pub(super) aside: &'a mut dyn FnMut(&RecordBatch) -> Result<(), WorkError>,
+}
 
 /// Batches that wait to be split, for each pair of hands.
 const BATCHES_EACH: usize = 4;
@@ -91,21 +104,21 @@ impl Outputs<'_> {
         &self,
         schema: &SchemaRef,
         means: EncodeMeans<'_>,
-        feed: &mut Feed<'_>,
+        feed: &mut FeedBoth<'_>,
     ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
-        let columns = data_columns(self.order);
-        let mut placed = Placed {
-            outputs: self,
-            partitions: Vec::new(),
-            stages: Vec::new(),
+        let mut rows = Placed::new(self, Kind::Rows);
+        let mut aside = Placed::new(self, Kind::Aside);
+        let mut beside = aside.encoder(means);
+        beside.begin(&aside::schema())?;
+        let mut set_aside = |place: usize, rows: &RecordBatch| Ok(beside.push(place, rows)?);
+        let files = rows.write(schema, means, &mut |push| feed(push, &mut set_aside))?;
+        let Some(files) = files else {
+            return Ok(None);
         };
-        let files = if columns.is_empty() {
-            placed.write_flat(schema, means, feed)?
-        } else {
-            placed.write_shuffled(&columns, schema, means, feed)?
-        };
-        let staged = files.map(|files| placed.staged(files));
-        Ok(staged.filter(|_| !self.incomplete.get()))
+        let files_aside = beside.finish()?;
+        let mut outputs = rows.staged(files);
+        outputs.append(&mut aside.staged(files_aside));
+        Ok((!self.incomplete.get()).then_some(outputs))
     }
 
     /// Returns the values of a partition, those from the path first.
@@ -148,22 +161,56 @@ impl Outputs<'_> {
     }
 }
 
+/// What files hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Rows of the target.
+    Rows,
+    /// Rows that are set aside.
+    Aside,
+}
+
 /// The files of one attempt as the encoder sees them.
 struct Placed<'a> {
     outputs: &'a Outputs<'a>,
+    kind: Kind,
     /// The values by which rows fall into each partition, in the order in which the encoder got them.
     partitions: Vec<PartitionValues>,
     /// In the order in which files were begun.
     stages: Vec<StageName>,
 }
 
-impl Placed<'_> {
+impl<'a> Placed<'a> {
+    fn new(outputs: &'a Outputs<'a>, kind: Kind) -> Self {
+        Self {
+            outputs,
+            kind,
+            partitions: vec![Vec::new()],
+            stages: Vec::new(),
+        }
+    }
+
     fn encoder<'e>(&'e mut self, means: EncodeMeans<'e>) -> Encoder<'e> {
         let options = EncodeOptions {
             target_file_size: self.outputs.order.definition.target_file_size.0,
         };
         let members = self.outputs.inside.len();
         Encoder::new(options, means, members, self)
+    }
+
+    /// Writes all rows; `None` where the feed says that something was not as assumed.
+    fn write(
+        &mut self,
+        schema: &SchemaRef,
+        means: EncodeMeans<'_>,
+        feed: &mut Feed<'_>,
+    ) -> Result<Option<Vec<EncodedFile>>, WorkError> {
+        let columns = data_columns(self.outputs.order);
+        if columns.is_empty() {
+            self.write_flat(schema, means, feed)
+        } else {
+            self.write_shuffled(&columns, schema, means, feed)
+        }
     }
 
     /// Writes all rows to one partition.
@@ -173,7 +220,6 @@ impl Placed<'_> {
         means: EncodeMeans<'_>,
         feed: &mut Feed<'_>,
     ) -> Result<Option<Vec<EncodedFile>>, WorkError> {
-        self.partitions.push(Vec::new());
         let mut encoder = self.encoder(means);
         encoder.begin(schema)?;
         if !feed(&mut |place, batch| Ok(encoder.push(place, batch)?))? {
@@ -222,10 +268,17 @@ impl Placed<'_> {
         let order = self.outputs.order;
         let staged = files.into_iter().zip(self.stages).map(|(file, stage)| {
             let values = &self.partitions[file.partition];
-            let dir = format!("{}{}", order.partition, partition_dir(values));
+            let name = file_name(order.unit, file.number);
+            let output = match self.kind {
+                Kind::Aside => OutputPath::aside(&name),
+                Kind::Rows => {
+                    let dir = format!("{}{}", order.partition, partition_dir(values));
+                    OutputPath::new(dir + &name)
+                }
+            };
             StagedOutput {
                 stage,
-                output: output_path(&dir, order.unit, file.number),
+                output,
                 size: file.size,
                 hash: file.hash,
                 partition: self.outputs.partition(values),
@@ -343,11 +396,11 @@ fn check_lengths(values: &PartitionValues) -> Result<(), WorkError> {
 }
 
 /// Names depend on the unit and the place alone, so that building again overwrites.
-fn output_path(dir: &str, unit: UnitId, number: usize) -> OutputPath {
-    OutputPath::new(match number {
-        0 => format!("{dir}{unit}.parquet"),
-        _ => format!("{dir}{unit}-{number}.parquet"),
-    })
+fn file_name(unit: UnitId, number: usize) -> String {
+    match number {
+        0 => format!("{unit}.parquet"),
+        _ => format!("{unit}-{number}.parquet"),
+    }
 }
 
 /// Keeps the kind, and the whole error as the cause.

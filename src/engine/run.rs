@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rayon::ThreadPool;
 
+use super::aside::Owners;
 use super::control::{Control, Phase};
 use super::discover::{Discovery, Found, discover};
 use super::error::RunError;
@@ -71,7 +72,14 @@ fn note_failure(ledger: &Ledger, begun: RunReport, error: &RunError) {
         message: report::chain(error),
     };
     let next_run = Some(begun.run_id.0 + 1);
+    let mut expectations = begun.expectations.clone();
+    if let RunError::Expectation { error, .. } = error {
+        let failed = expectations.iter_mut();
+        let failed = failed.filter(|one| error.expectation() == Some(&one.name));
+        failed.for_each(|one| one.failed += 1);
+    }
     let failed = RunReport {
+        expectations,
         status,
         errors: vec![message],
         ..begun
@@ -250,13 +258,18 @@ impl<'a> Pass<'a> {
         }
         let found = clock.monotonic();
         progress.enter(Phase::Verify);
-        let changes = self.verify(discovery, portion)?;
+        let changes = self.verify(view, discovery, portion)?;
         self.report.seconds.discover += found.saturating_sub(begun).as_secs_f64();
         self.report.seconds.verify += clock.monotonic().saturating_sub(found).as_secs_f64();
         Ok(changes)
     }
 
-    fn verify(&mut self, discovery: Discovery, portion: &Portion) -> Result<Changes, RunError> {
+    fn verify(
+        &mut self,
+        view: &View,
+        discovery: Discovery,
+        portion: &Portion,
+    ) -> Result<Changes, RunError> {
         if portion.is_first() {
             report::listed(&mut self.report, &discovery);
             self.newest = discovery.newest;
@@ -276,9 +289,12 @@ impl<'a> Pass<'a> {
         self.seen.hidden.extend(hidden);
         let format = self.pipeline.definition.format;
         let partitions = &self.partitions;
-        let uses_path = self.transform.is_some_and(RowTransform::uses_path);
+        let tells_name = |sql: &RowTransform| sql.uses_path() || sql.uses_mtime();
+        let tells_name = self.transform.is_some_and(tells_name);
+        let aside = Owners::of(view, self.transform);
         let interchangeable = |from: &str, to: &str| {
-            !uses_path
+            !tells_name
+                && !aside.include(from)
                 && recognise(from, format) == recognise(to, format)
                 && partitions.of(from) == partitions.of(to)
         };
@@ -334,6 +350,7 @@ impl<'a> Pass<'a> {
             looked_at: self.looked_at,
             run: self.run,
             budget: self.budget,
+            rows_tell_mtime: self.transform.is_some_and(RowTransform::uses_mtime),
         }
     }
 

@@ -11,14 +11,16 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
+use super::aside;
 use super::carry::CarryError;
 use super::member::{self, Trouble};
-use super::order::{Carry, Way, WorkOrder};
+use super::order::{Carry, Unmet, Way, WorkOrder};
+use super::rows::Gates;
 use super::work::{Building, WorkError};
 use crate::ledger::{LedgerError, View};
 use crate::model::{Column, ContentHash, Shape, SourcePath, partition_values};
 use crate::schema::{fits, join_types};
-use crate::transform::{Bound, Origin, RowError, RowTransform, SqlError, conform};
+use crate::transform::{Bound, Origin, RowError, RowTransform, SqlError, Transformed, conform};
 
 /// Makes sure that the SQL goes with the columns that the pipeline knows, where it knows all that are named: no unit
 /// could be built otherwise.
@@ -26,7 +28,7 @@ use crate::transform::{Bound, Origin, RowError, RowTransform, SqlError, conform}
 /// # Errors
 /// [`SqlError`].
 pub(super) fn fits_what_is_known(transform: &RowTransform, known: &Shape) -> Result<(), SqlError> {
-    if !known.is_empty() && transform.unknown(known, &BTreeSet::new()).is_empty() {
+    if !known.is_empty() && transform.is_known_by(known) {
         transform.bind(&Shape::default(), known, &Vec::new())?;
     }
     Ok(())
@@ -78,7 +80,16 @@ struct MemberCounts {
     /// Rows that came out.
     rows: u64,
     /// Rows that each expectation left out.
-    dropped: Vec<u64>,
+    left_out: Vec<u64>,
+}
+
+impl MemberCounts {
+    fn add(&mut self, done: &Transformed) {
+        self.rows += done.batch.num_rows() as u64;
+        self.left_out.resize(done.left_out.len(), 0);
+        let sums = self.left_out.iter_mut().zip(&done.left_out);
+        sums.for_each(|(sum, left_out)| *sum += left_out);
+    }
 }
 
 impl<'a> UnitSql<'a> {
@@ -95,7 +106,7 @@ impl<'a> UnitSql<'a> {
         }
     }
 
-    fn bind(&self, own: &Shape) -> Result<Bound, SqlError> {
+    fn bind(&self, own: &Shape) -> Result<Arc<Bound>, SqlError> {
         let order = self.order;
         self.transform
             .bind(own, &order.known, &order.partition_values)
@@ -127,7 +138,7 @@ impl<'a> UnitSql<'a> {
                     .map_err(|error| (path.clone(), error))?;
             }
         }
-        self.bound = Some(Arc::new(bound));
+        self.bound = Some(bound);
         Ok(true)
     }
 
@@ -202,16 +213,29 @@ impl<'a> UnitSql<'a> {
         }
     }
 
-    /// Returns how many rows each expectation left out, over the members that `is_in`.
-    pub(super) fn dropped(&self, is_in: impl Fn(usize) -> bool) -> Vec<u64> {
-        let mut sums = vec![0; self.transform.expectations().count()];
+    /// Returns what each expectation did, over the members that are read and in, and those that it set aside.
+    pub(super) fn unmet(
+        &self,
+        is_in: impl Fn(usize) -> bool,
+        aside: impl Iterator<Item = usize>,
+    ) -> Vec<Unmet> {
+        let mut sums = vec![Unmet::default(); self.transform.expectations().count()];
         let counts = self.counts.iter().enumerate();
         for (_, counts) in counts.filter(|(index, _)| is_in(*index)) {
-            for (sum, dropped) in sums.iter_mut().zip(&counts.dropped) {
-                *sum += dropped;
+            for (sum, left_out) in sums.iter_mut().zip(&counts.left_out) {
+                sum.rows += left_out;
             }
         }
+        for expectation in aside {
+            sums[expectation].files += 1;
+        }
         sums
+    }
+
+    fn expectation(&self, error: &RowError) -> Option<usize> {
+        let name = error.expectation()?;
+        let mut all = self.transform.expectations();
+        all.position(|(other, _)| other == name)
     }
 }
 
@@ -237,39 +261,51 @@ impl Building<'_> {
         &mut self,
         index: usize,
         schema: &SchemaRef,
-        push: &mut dyn FnMut(&RecordBatch) -> Result<(), WorkError>,
+        gates: &mut Gates<'_>,
     ) -> Result<bool, WorkError> {
         let order = self.order;
         let path = &order.members[index].path;
-        let (Some(bound), Some(hash)) = (
+        let read = order.members[index].read.as_ref();
+        let (Some(bound), Some(hash), Some(read)) = (
             self.sql.as_ref().and_then(|sql| sql.bound.clone()),
             self.hash_before(index),
+            read,
         ) else {
             return Ok(false);
         };
         let mut counts = MemberCounts::default();
+        let mut unmet = None;
         let mut through = |batch: &RecordBatch| {
             let origin = Origin {
                 path,
                 hash,
+                modified_at: read.expected.modified_at,
                 before: counts.seen,
                 fields: &order.partition_values,
             };
-            let done = bound.apply(batch, origin).map_err(|error| match error {
-                RowError::Forbidden { .. } => WorkError::Forbidden {
-                    path: path.clone(),
-                    error,
-                },
-                _ => WorkError::Row(error),
-            })?;
+            for done in bound.pieces(batch, origin) {
+                let done = done.map_err(|error| match error {
+                    RowError::Forbidden { .. } => WorkError::Forbidden {
+                        path: path.clone(),
+                        error,
+                    },
+                    _ => {
+                        unmet = Some(error.clone());
+                        WorkError::Row(error)
+                    }
+                })?;
+                counts.add(&done);
+                (gates.out)(&conform(&done.batch, schema)?)?;
+                if let Some(aside) = &done.aside {
+                    (gates.aside)(&aside::batch(path, aside).map_err(WorkError::Aside)?)?;
+                }
+            }
             counts.seen += batch.num_rows() as u64;
-            counts.rows += done.batch.num_rows() as u64;
-            counts.dropped.resize(done.dropped.len(), 0);
-            let sums = counts.dropped.iter_mut().zip(&done.dropped);
-            sums.for_each(|(sum, dropped)| *sum += dropped);
-            push(&conform(&done.batch, schema)?)
+            Ok(())
         };
         if !self.hand_on(index, schema, &mut through)? {
+            let unmet = unmet.as_ref().zip(self.sql.as_ref());
+            self.known[index].unmet = unmet.and_then(|(error, sql)| sql.expectation(error));
             return Ok(false);
         }
         self.known[index].rows = Some(counts.rows);

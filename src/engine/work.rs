@@ -21,7 +21,7 @@ use super::carry::Carrier;
 use super::control::{Control, Progress};
 use super::member::{self, Reading, ToRead, Trouble};
 use super::order::{OrderMember, OrderRead, Outcome, Receipt, StagedOutput, Way, WorkOrder};
-use super::rows::{self, Outputs, UnitFiles};
+use super::rows::{self, Gates, Outputs, UnitFiles};
 use super::sql::UnitSql;
 pub(super) use super::work_error::WorkError;
 use crate::crew::Crew;
@@ -93,6 +93,8 @@ pub(super) struct Knowledge {
     is_unfit: bool,
     /// Why its rows cannot be placed, found out before its bytes had been read whole.
     fault: Option<String>,
+    /// The expectation that they do not meet, by its number, where that is why.
+    pub(super) unmet: Option<usize>,
     pub(super) rows: Option<u64>,
 }
 
@@ -254,9 +256,13 @@ impl<'a> Building<'a> {
             crew: self.shop.crew,
             memory: self.shop.memory,
         };
-        outputs.write(&schema, means, &mut |push| {
+        outputs.write(&schema, means, &mut |push, set_aside| {
             for (place, index) in inside.iter().copied().enumerate() {
-                if !self.feed(index, &schema, &mut |batch| push(place, batch))? {
+                let mut gates = Gates {
+                    out: &mut |batch| push(place, batch),
+                    aside: &mut |rows| set_aside(place, rows),
+                };
+                if !self.feed(index, &schema, &mut gates)? {
                     return Ok(false);
                 }
                 versions.borrow_mut()[place] = self.version(index);
@@ -271,12 +277,42 @@ impl<'a> Building<'a> {
         &mut self,
         index: usize,
         schema: &SchemaRef,
-        push: &mut dyn FnMut(&RecordBatch) -> Result<(), WorkError>,
+        gates: &mut Gates<'_>,
     ) -> Result<bool, WorkError> {
         if self.sql.is_some() && matches!(self.way(index), Way::Read(_)) {
-            return self.feed_sql(index, schema, push);
+            return self.feed_sql(index, schema, gates);
         }
-        self.hand_on(index, schema, &mut |batch| push(&conform(batch, schema)?))
+        let out = &mut gates.out;
+        let mut push = |batch: &RecordBatch| out(&conform(batch, schema)?);
+        if !self.hand_on(index, schema, &mut push)? {
+            return Ok(false);
+        }
+        self.carry_aside(index, gates.aside)?;
+        Ok(true)
+    }
+
+    /// Hands on the rows of a member whose rows are carried over that are set aside.
+    fn carry_aside(
+        &mut self,
+        index: usize,
+        push: &mut dyn FnMut(&RecordBatch) -> Result<(), WorkError>,
+    ) -> Result<(), WorkError> {
+        let Way::Carry(carry) = self.way(index) else {
+            return Ok(());
+        };
+        let mut failure = None;
+        let carried = self
+            .carrier
+            .carry_aside(carry, &mut |rows| match push(&rows) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            });
+        let member = self.order.members[index].path.clone();
+        carried.map_err(|source| WorkError::Carry { member, source })?;
+        failure.map_or(Ok(()), Err)
     }
 
     /// Hands the member's rows on as they come in; false where something was not as assumed.
@@ -418,7 +454,7 @@ impl<'a> Building<'a> {
         let is_proven = self.sql.is_none() || self.typed(&self.observed()) == self.shape;
         for known in &mut self.known {
             if !is_proven {
-                known.fault = None;
+                (known.fault, known.unmet) = (None, None);
             }
             if let (Some(version), Some(reason)) = (known.version, known.fault.take()) {
                 known.trouble = Some(Trouble::Bad { version, reason });
@@ -451,8 +487,11 @@ impl<'a> Building<'a> {
         Progress::add(&progress.files_done, self.order.members.len() as u64);
         Progress::add(&progress.units_done, 1);
         let is_read = |index: usize| matches!(self.way(index), Way::Read(_));
-        let dropped = match &self.sql {
-            Some(sql) => sql.dropped(is_read),
+        let is_bad = |known: &&Knowledge| matches!(known.trouble, Some(Trouble::Bad { .. }));
+        let aside = self.known.iter().filter(is_bad);
+        let aside = aside.filter_map(|known| known.unmet);
+        let unmet = match &self.sql {
+            Some(sql) => sql.unmet(is_read, aside),
             None => Vec::new(),
         };
         let (shape, inputs) = match self.sql {
@@ -465,7 +504,7 @@ impl<'a> Building<'a> {
             shape,
             inputs,
             observed,
-            dropped,
+            unmet,
             rows_read: self.rows_read,
             bytes_read: self.bytes_read,
         }

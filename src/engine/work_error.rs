@@ -13,6 +13,8 @@ pub(super) enum WorkError {
     Transform(#[from] TransformError),
     #[error("cannot encode rows")]
     Encode(#[from] EncodeError),
+    #[error("cannot set rows aside")]
+    Aside(#[source] arrow::error::ArrowError),
     #[error("cannot stage rows")]
     Sink(#[from] SinkError),
     #[error("cannot carry the rows of {member} over")]

@@ -71,3 +71,21 @@ path_type! {
     /// An output's path: relative to the target, `/`-separated, UTF-8.
     OutputPath
 }
+
+/// Where rows that are set aside stand: no reader of the target looks there.
+const ASIDE: &str = "_strandline/quarantine/";
+
+impl OutputPath {
+    /// Returns the path of a file of rows that are set aside.
+    #[must_use]
+    pub fn aside(name: &str) -> Self {
+        Self::new(format!("{ASIDE}{name}"))
+    }
+
+    /// Tells whether the file holds rows that are set aside: nobody counts them among those of the target.
+    #[must_use]
+    pub fn is_aside(&self) -> bool {
+        let name = self.strip_prefix(ASIDE);
+        name.is_some_and(|name| !name.is_empty() && !name.contains('/'))
+    }
+}

@@ -94,8 +94,17 @@ pub struct ExpectationCount {
     pub name: String,
     /// What a failure leads to.
     pub on_fail: String,
-    /// Rows of the files read in this run that it left out.
+    /// Rows of the files read in this run that it dropped.
     pub dropped: u64,
+    /// Rows of the files read in this run that it set aside.
+    #[serde(default)]
+    pub quarantined_rows: u64,
+    /// Files read in this run that it set aside.
+    #[serde(default)]
+    pub quarantined_files: u64,
+    /// Rows that ended the run: it ends at the first.
+    #[serde(default)]
+    pub failed: u64,
 }
 
 /// Counts of outputs.

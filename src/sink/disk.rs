@@ -3,6 +3,7 @@
 //! ```text
 //! ROOT/day=2026-01-01/NAME.parquet   an output
 //! ROOT/_strandline/staging/STAGE     being written, or waiting to be published
+//! ROOT/_strandline/quarantine/…    rows that are set aside: outputs for whoever writes, and nothing for readers
 //! ROOT/_strandline/mark              the id of the ledger that the target belongs to, and a line feed
 //! ```
 //!
@@ -55,10 +56,12 @@ impl DiskSink {
         }
     }
 
-    /// Returns where an output stands; a path that leads out of the target, or into the state directory, is none.
+    /// Returns where an output stands; a path that leads out of the target, or to other
+    /// state than rows that are set aside, is none.
     fn place(&self, output: &OutputPath) -> io::Result<PathBuf> {
         let mut segments = output.split('/');
-        if output.split('/').all(is_plain) && segments.next() != Some(STATE_DIR) {
+        let is_state = segments.next() == Some(STATE_DIR);
+        if output.split('/').all(is_plain) && (output.is_aside() || !is_state) {
             Ok(self.root.join(output.as_str()))
         } else {
             Err(io::ErrorKind::InvalidFilename.into())
@@ -247,6 +250,8 @@ impl Sink for DiskSink {
     fn outputs(&self) -> Result<Vec<OutputPath>, SinkError> {
         let mut found = Vec::new();
         self.walk("", &mut found)?;
+        self.walk("_strandline/quarantine/", &mut found)?;
+        found.retain(|output| output.is_aside() || !output.starts_with("_strandline/"));
         found.sort_unstable();
         Ok(found)
     }

@@ -70,7 +70,8 @@ pub trait Sink: Send + Sync {
     /// [`SinkError`] naming the output.
     fn look(&self, output: &OutputPath) -> Result<Option<u64>, SinkError>;
 
-    /// Returns every `.parquet` file in the target, in byte order of the paths: for `recover` and `verify`.
+    /// Returns every `.parquet` file in the target, and those of rows that are set aside, in byte order of the paths: for
+    /// `recover` and `verify`.
     ///
     /// # Errors
     /// [`SinkError`] naming the directory.

@@ -24,5 +24,7 @@ pub use conform::conform;
 pub use error::TransformError;
 pub use route::{Routed, restore, route};
 pub use shuffle::{PartitionRows, Shuffle, Shuffled, SpillFile, SpillStore};
-pub use sql::{Bound, Clause, Origin, Place, RowError, RowTransform, SqlError, Transformed};
+pub use sql::{
+    Aside, Bound, Clause, Origin, Pieces, Place, RowError, RowTransform, SqlError, Transformed,
+};
 pub use value::is_routable;

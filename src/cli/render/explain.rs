@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::model::{ByteSize, Standing};
+use crate::model::{ByteSize, OutputPath, Standing};
 
 use super::super::answer::{Explanation, Record, Unit};
 use super::{count, number, safe};
@@ -82,7 +82,13 @@ fn unit(text: &mut String, unit: &Unit) {
     }
     for output in &unit.outputs {
         let rows = count(output.rows, "row");
-        let _ = writeln!(text, "  output:   {} ({rows} of it)", safe(&output.path));
+        let path = OutputPath::new(output.path.as_str());
+        let what = if path.is_aside() {
+            "aside: "
+        } else {
+            "output:"
+        };
+        let _ = writeln!(text, "  {what}   {} ({rows} of it)", safe(&path));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::model::{ByteSize, ErrorKind, ReportedError, RunReport, RunStatus};
+use crate::model::{ByteSize, ErrorKind, ExpectationCount, ReportedError, RunReport, RunStatus};
 
 use super::{Detail, count, list, nonzero, number, safe, seconds};
 
@@ -115,15 +115,10 @@ fn facts(text: &mut String, report: &RunReport) {
     line(text, "files", &changes);
     let rows = nonzero(&[(report.rows.read, "read"), (report.rows.written, "written")]);
     line(text, "rows", &rows);
-    for expectation in report.expectations.iter().filter(|it| it.dropped > 0) {
-        let left_out = count(expectation.dropped, "row");
-        let name = safe(&expectation.name);
-        line(
-            text,
-            "left out",
-            &format!("{left_out} that did not meet {name:?}"),
-        );
-    }
+    report
+        .expectations
+        .iter()
+        .for_each(|one| expectation(text, one));
     line(text, "bytes", &bytes(report));
     let outputs = nonzero(&[
         (report.outputs.written, "written"),
@@ -143,6 +138,20 @@ fn facts(text: &mut String, report: &RunReport) {
         );
     }
     line(text, "time", &times(report));
+}
+
+fn expectation(text: &mut String, expectation: &ExpectationCount) {
+    let name = safe(&expectation.name);
+    for (fact, number, what) in [
+        ("left out", expectation.dropped, "row"),
+        ("aside", expectation.quarantined_rows, "row"),
+        ("aside", expectation.quarantined_files, "file"),
+    ] {
+        if number > 0 {
+            let missed = format!("{} that did not meet {name:?}", count(number, what));
+            line(text, fact, &missed);
+        }
+    }
 }
 
 fn line(text: &mut String, name: &str, value: &str) {

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use crate::model::{ByteSize, Standing};
 
-use super::super::answer::{File, Quarantined};
-use super::{number, safe};
+use super::super::answer::{File, Quarantined, RowsAside};
+use super::{count, number, safe};
 
 /// Returns the heading above [`file_line`]s.
 pub(in crate::cli) fn file_heading() -> String {
@@ -42,9 +42,9 @@ pub(super) fn standing(standing: Standing) -> &'static str {
     }
 }
 
-/// Returns the files that were set aside, with their reasons.
-pub(in crate::cli) fn quarantine(files: &[Quarantined]) -> String {
-    if files.is_empty() {
+/// Returns the files that were set aside, with their reasons, and where single rows of files are.
+pub(in crate::cli) fn quarantine(files: &[Quarantined], rows: &[RowsAside]) -> String {
+    if files.is_empty() && rows.is_empty() {
         return "nothing is quarantined\n".to_owned();
     }
     let mut text = String::new();
@@ -64,6 +64,10 @@ pub(in crate::cli) fn quarantine(files: &[Quarantined]) -> String {
             record.at,
             safe(&record.reason)
         );
+    }
+    for aside in rows {
+        let (rows, place) = (count(aside.rows, "row"), safe(&aside.output));
+        let _ = writeln!(text, "{} ({rows} set aside)\n  {place}", safe(&aside.path));
     }
     text
 }

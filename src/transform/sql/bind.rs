@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion_common::{DFSchema, DataFusionError};
 use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
@@ -13,10 +15,12 @@ use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion_sql::sqlparser::ast::{Expr, Spanned};
 
+use super::check::Asked;
+use super::checked::checked;
 use super::error::{Place, SqlError, Text};
 use super::parse::{Item, Named};
+use super::unnest::{ITEM, item_of};
 use super::{Functions, Pseudo, RowTransform, functions, known_type};
-use crate::config::OnFail;
 use crate::model::{Column, PartitionValues, Shape};
 use crate::schema::canonical;
 use crate::transform::value::is_routable;
@@ -27,6 +31,7 @@ pub struct Bound {
     pub(super) seen: Vec<Seen>,
     pub(super) seen_schema: SchemaRef,
     pub(super) filter: Option<Arc<dyn PhysicalExpr>>,
+    pub(super) unnest: Option<Unnest>,
     pub(super) columns: Vec<Written>,
     pub(super) expectations: Vec<Asked>,
     inputs: Shape,
@@ -55,13 +60,11 @@ pub(super) enum From {
     Expr(Arc<dyn PhysicalExpr>),
 }
 
-/// An expectation.
-pub(super) struct Asked {
-    pub(super) name: String,
-    pub(super) on_fail: OnFail,
-    pub(super) expr: Arc<dyn PhysicalExpr>,
-    /// The columns that it sees, by name.
-    pub(super) schema: SchemaRef,
+/// A list whose items become rows.
+pub(super) struct Unnest {
+    pub(super) list: Arc<dyn PhysicalExpr>,
+    /// The column of the items.
+    pub(super) item: FieldRef,
 }
 
 impl std::fmt::Debug for Bound {
@@ -89,10 +92,7 @@ impl Bound {
 
 impl RowTransform {
     /// Plans for rows with the columns `own`, where the pipeline knows `known` and the path gives `fields`.
-    ///
-    /// # Errors
-    /// [`SqlError`] where the types do not go with the SQL.
-    pub fn bind(
+    pub(super) fn plan(
         &self,
         own: &Shape,
         known: &Shape,
@@ -117,13 +117,20 @@ impl RowTransform {
         let seen_schema: SchemaRef = Arc::new(Schema::new(
             seen.iter().map(Seen::field).collect::<Vec<_>>(),
         ));
-        let planner = Planner::new(&seen_schema, &self.select)?;
+        let mut planner = Planner::new(&seen_schema, &self.select)?;
         let filter = match &self.filter {
             Some((text, expr)) => Some(planner.condition(text, expr)?),
             None => None,
         };
+        let unnest = self.plan_unnest(&planner)?;
+        if let Some(unnest) = &unnest {
+            let fields = seen_schema.fields().iter().cloned();
+            let with_item: Vec<_> = fields.chain([Arc::clone(&unnest.item)]).collect();
+            planner = Planner::new(&Arc::new(Schema::new(with_item)), &self.select)?;
+        }
         let mut bound = Bound {
             filter,
+            unnest,
             columns: Vec::new(),
             expectations: Vec::new(),
             output: Shape::default(),
@@ -133,8 +140,22 @@ impl RowTransform {
         };
         self.write(own, &is_field, &planner, &mut bound)?;
         self.check_routes(&is_field, &bound)?;
-        self.ask(known, &mut bound)?;
+        self.ask(known, &is_field, &mut bound)?;
         Ok(bound)
+    }
+
+    fn plan_unnest(&self, planner: &Planner<'_>) -> Result<Option<Unnest>, SqlError> {
+        let Some(expr) = &self.list else {
+            return Ok(None);
+        };
+        let (list, data_type) = planner.plan(&self.select, expr)?;
+        match item_of(&data_type) {
+            Some(item) => Ok(Some(Unnest { list, item })),
+            None => {
+                let what = format!("unnest takes a list, and this is {data_type}");
+                Err(self.select.error(Place::of(expr.span()), what))
+            }
+        }
     }
 
     /// Adds the columns that are written.
@@ -150,7 +171,10 @@ impl RowTransform {
                 Item::Star(excepted) => {
                     for column in &own.columns {
                         let name = &column.name;
-                        if excepted.contains(name) || self.item(name).is_some() || is_field(name) {
+                        if excepted.contains_key(name)
+                            || self.item(name).is_some()
+                            || is_field(name)
+                        {
                             continue;
                         }
                         bound.write(name, &column.data_type, From::Column(name.clone()));
@@ -210,11 +234,21 @@ impl RowTransform {
     }
 
     /// Adds the expectations, which see what is written.
-    fn ask(&self, known: &Shape, bound: &mut Bound) -> Result<(), SqlError> {
+    fn ask(
+        &self,
+        known: &Shape,
+        is_field: &dyn Fn(&str) -> bool,
+        bound: &mut Bound,
+    ) -> Result<(), SqlError> {
         for expected in &self.expectations {
             let fields = expected.reads.iter().map(|name| {
+                let context = match Pseudo::called(name) {
+                    _ if is_field(name) => Seen::Field(name.clone()).field(),
+                    Some(pseudo) => Seen::Pseudo(pseudo).field(),
+                    None => nullable(name, known_type(known, name)),
+                };
                 let written = bound.output.type_of(name);
-                nullable(name, written.unwrap_or(known_type(known, name)))
+                written.map_or(context, |written| nullable(name, written))
             });
             let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
             let planner = Planner::new(&schema, &expected.text)?;
@@ -244,12 +278,16 @@ impl Bound {
 }
 
 impl Seen {
-    fn field(&self) -> FieldRef {
+    /// Tells whether it is no column of the file.
+    pub(super) fn is_context(&self) -> bool {
+        !matches!(self, Self::Column(_))
+    }
+
+    pub(super) fn field(&self) -> FieldRef {
         match self {
             Self::Column(field) => Arc::clone(field),
             Self::Field(name) => nullable(name, &DataType::Utf8),
-            Self::Pseudo(Pseudo::Row) => nullable(Pseudo::Row.name(), &DataType::Int64),
-            Self::Pseudo(pseudo) => nullable(pseudo.name(), &DataType::Utf8),
+            Self::Pseudo(pseudo) => nullable(pseudo.name(), &pseudo.data_type()),
         }
     }
 }
@@ -309,7 +347,9 @@ impl Planner<'_> {
             .sql
             .sql_to_expr(expr.clone(), schema, &mut PlannerContext::new())?;
         let coerced = self.simplifier.coerce(planned, schema)?;
-        let simple = self.simplifier.simplify(coerced)?;
+        let checked = checked(coerced, schema)?;
+        let simple = self.simplifier.simplify(checked)?;
+        check_constants(&simple)?;
         let physical = create_physical_expr(
             &simple,
             schema,
@@ -351,6 +391,7 @@ impl Planner<'_> {
             .iter()
             .filter_map(|name| {
                 let field = self.schema.as_arrow().field_with_name(name).ok()?;
+                let name = if name == ITEM { "the item" } else { name };
                 Some(format!("{name} is {}", field.data_type()))
             })
             .collect();
@@ -359,6 +400,34 @@ impl Planner<'_> {
             _ => format!(" ({})", types.join(", ")),
         }
     }
+}
+
+/// What is constant has been computed by now, unless that fails: then it fails for every row.
+fn check_constants(expr: &datafusion_expr::Expr) -> Result<(), DataFusionError> {
+    use datafusion_expr::Expr as E;
+    let is_constant = |argument: &E| matches!(argument, E::Literal(..));
+    expr.apply(|part| {
+        let is_left = match part {
+            E::ScalarFunction(function) => function.args.iter().all(is_constant),
+            E::BinaryExpr(both) => is_constant(&both.left) && is_constant(&both.right),
+            _ => false,
+        };
+        if is_left {
+            let schema = DFSchema::empty();
+            let physical = create_physical_expr(
+                part,
+                &schema,
+                &ExecutionProps::new(),
+                &PhysicalPlanningContext::default(),
+            )?;
+            let options = RecordBatchOptions::new().with_row_count(Some(1));
+            let empty = Arc::clone(schema.inner());
+            let row = RecordBatch::try_new_with_options(empty, Vec::new(), &options)?;
+            physical.evaluate(&row)?;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(())
 }
 
 /// Returns the one line that tells what is wrong, without what only its developers can use.
@@ -391,7 +460,12 @@ pub(super) fn words(error: &DataFusionError) -> String {
 
 fn is_storable(data_type: &DataType) -> bool {
     match data_type {
-        DataType::Interval(_) | DataType::Duration(_) | DataType::Union(..) => false,
+        DataType::Interval(_)
+        | DataType::Duration(_)
+        | DataType::Union(..)
+        | DataType::RunEndEncoded(..)
+        | DataType::ListView(_)
+        | DataType::LargeListView(_) => false,
         DataType::List(item) => is_storable(item.data_type()),
         DataType::Struct(fields) => fields.iter().all(|field| is_storable(field.data_type())),
         _ => true,

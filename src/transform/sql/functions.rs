@@ -1,5 +1,5 @@
 //! The functions that SQL can call: `DataFusion`'s scalar ones, but for those whose answer depends on when or where
-//! they are asked.
+//! they are asked and those that make a list as long as a number says; and a few of our own for [JSON](super::json).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -17,6 +17,8 @@ use datafusion_functions::unicode::planner::UnicodeFunctionPlanner;
 use datafusion_functions_nested::planner::{FieldAccessPlanner, NestedFunctionPlanner};
 use datafusion_sql::planner::ContextProvider;
 
+use super::guard::{LIST_MAKERS, guarded};
+use super::json;
 use crate::config::nearest;
 
 /// Functions that tell of the program instead of the row.
@@ -45,13 +47,16 @@ impl Functions {
     fn new() -> Self {
         let all = datafusion_functions::all_default_functions().into_iter();
         let all = all.chain(datafusion_functions_nested::all_default_nested_functions());
+        let all = all.chain(json::functions());
         let mut by_name = BTreeMap::new();
         for function in all {
             let is_pure = function.signature().volatility == Volatility::Immutable
                 && !ABOUT_THE_PROGRAM.contains(&function.name());
             if is_pure {
+                let function = guarded(function);
                 let names = function.aliases().iter().map(String::as_str);
-                for name in names.chain([function.name()]) {
+                let names = names.chain([function.name()]);
+                for name in names.filter(|name| !LIST_MAKERS.contains(name)) {
                     by_name.insert(name.to_ascii_lowercase(), Arc::clone(&function));
                 }
             }
@@ -79,6 +84,13 @@ impl Functions {
         Err(Unknown {
             nearest: near.map(str::to_owned),
         })
+    }
+}
+
+#[cfg(test)]
+impl Functions {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.values().map(|function| function.name())
     }
 }
 

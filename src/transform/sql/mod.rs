@@ -1,7 +1,8 @@
 //! SQL on rows: `select`, `where` and expectations, one row at a time.
 //!
 //! [`RowTransform::new`] reads the texts of the definition once and refuses what cannot be; [`RowTransform::bind`]
-//! plans them for the columns and types of one unit; [`Bound::apply`] evaluates the plan on a batch. `DataFusion`'s
+//! plans them for the columns and types of one unit, once for all units that are alike; [`Bound::pieces`] evaluates the
+//! plan on a batch. `DataFusion`'s
 //! parser, planner and expressions do the work, and no other room knows of them.
 //!
 //! # What the result depends on
@@ -18,10 +19,16 @@
 //! no file has is reported at the end of every run and by `plan`.
 //!
 //! Names are matched as they are written, upper and lower case told apart, in quotes or not, since files may have
-//! both `Id` and `id`. In expressions `_path`, `_row` (from 1 within the file) and `_hash` tell where a row comes
-//! from, and so do the fields of the path (`dt` in `dt=2026-01-01/` or `{dt}/*.csv`), as text; they win over columns
-//! of the file with these names. With `_path`, a renamed file is a changed one. `_mtime` is refused: the same bytes
-//! under another stamp would be other rows.
+//! both `Id` and `id`. In expressions `_path`, `_row` (from 1 within the file), `_hash` and `_mtime` tell where a row
+//! comes from, and so do the fields of the path (`dt` in `dt=2026-01-01/` or `{dt}/*.csv`), as text; they win over
+//! columns of the file with these names. With `_path`, a renamed file is a changed one; with `_mtime`, a touched one
+//! is as well.
+//!
+//! # One row by itself
+//! What becomes of a row does not depend on the rows beside it, nor on how many are taken at once: [`Pieces`] says how.
+//! Whole numbers that overflow, and what would take too much memory, are errors of their row. `unnest` makes a row of
+//! each item of a list, behind `where` and before everything else; all of them have the number of the row that they
+//! are of.
 //!
 //! # Whose fault it is
 //! - Texts that mean nothing, or do not fit the columns that the pipeline knows, stop the run before work.
@@ -35,7 +42,8 @@
 //!
 //! # Expectations
 //! They are asked of the rows that come out, in their order, each of the rows that the ones before have left. A row
-//! meets one where it is true; null is not true, so `amount >= 0 OR amount IS NULL` lets nulls pass and says so.
+//! meets one where it is true; null is not true, so `amount >= 0 OR amount IS NULL` lets nulls pass and says so. They
+//! can name pseudo-columns and fields of the path, even where those are not written.
 //!
 //! # Invariants
 //! - Nothing here reads a clock, a locale or the environment: the same row gives the same row (P6).
@@ -43,26 +51,35 @@
 
 mod apply;
 mod bind;
+mod check;
+mod checked;
 mod error;
 mod functions;
+mod guard;
+mod json;
 mod parse;
+mod plans;
 mod refuse;
+mod unnest;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, TimeUnit};
 use datafusion_sql::sqlparser::ast::Expr;
 
-pub use apply::{Origin, RowError, Transformed};
+pub use apply::{Origin, Pieces, RowError, Transformed};
 pub use bind::Bound;
+pub use check::Aside;
 pub use error::{Clause, Place, SqlError};
 
 use crate::config::{Definition, OnFail, nearest};
-use crate::model::Shape;
+use crate::model::{PartitionValues, Shape};
 
 use self::error::Text;
 use self::functions::{Functions, functions};
 use self::parse::Item;
+use self::plans::{Plans, Question};
 use self::refuse::Names;
 
 /// What the SQL of a definition says.
@@ -70,12 +87,15 @@ use self::refuse::Names;
 pub struct RowTransform {
     select: Text,
     items: Vec<Item>,
+    /// The list whose items become rows.
+    list: Option<Expr>,
     filter: Option<(Text, Expr)>,
     expectations: Vec<Expected>,
     partition_by: Vec<String>,
     /// The columns of the source that are named, but for pseudo-columns, each with its text and place.
     names: BTreeMap<String, SqlError>,
     pseudo: BTreeSet<Pseudo>,
+    plans: Plans,
 }
 
 #[derive(Debug, Clone)]
@@ -93,16 +113,26 @@ enum Pseudo {
     Path,
     Row,
     Hash,
+    Mtime,
 }
 
 impl Pseudo {
-    const ALL: [Self; 3] = [Self::Path, Self::Row, Self::Hash];
+    const ALL: [Self; 4] = [Self::Path, Self::Row, Self::Hash, Self::Mtime];
 
     fn name<'a>(self) -> &'a str {
         match self {
             Self::Path => "_path",
             Self::Row => "_row",
             Self::Hash => "_hash",
+            Self::Mtime => "_mtime",
+        }
+    }
+
+    fn data_type(self) -> DataType {
+        match self {
+            Self::Path | Self::Hash => DataType::Utf8,
+            Self::Row => DataType::Int64,
+            Self::Mtime => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         }
     }
 
@@ -127,15 +157,18 @@ impl RowTransform {
         };
         let mut this = Self {
             items: Vec::new(),
+            list: None,
             filter: None,
             expectations: Vec::new(),
             partition_by: definition.partition_by.clone(),
             names: BTreeMap::new(),
             pseudo: BTreeSet::new(),
+            plans: Plans::default(),
             select,
         };
         let mut names = Names::new();
-        this.items = parse::select(&this.select, functions(), &mut names)?;
+        let selected = parse::select(&this.select, functions(), &mut names)?;
+        (this.items, this.list) = (selected.items, selected.list);
         this.add_names(&this.select.clone(), names);
         if let Some(text) = &sql.filter {
             let text = Text {
@@ -178,9 +211,13 @@ impl RowTransform {
             if self.item(&name).is_some() {
                 continue;
             }
+            if let Some(pseudo) = Pseudo::called(&name) {
+                self.pseudo.insert(pseudo);
+                continue;
+            }
             match self.excepted() {
                 // It may come with the star.
-                Some(excepted) if !excepted.contains(&name) => {
+                Some(excepted) if !excepted.contains_key(&name) => {
                     let error = text.error(place, format!("no file has a column {name}"));
                     self.names.entry(name).or_insert(error);
                 }
@@ -209,7 +246,7 @@ impl RowTransform {
         let missing = self.partition_by.iter().find(|column| {
             let with_star = self.excepted();
             self.item(column).is_none()
-                && with_star.is_none_or(|excepted| excepted.contains(*column))
+                && with_star.is_none_or(|excepted| excepted.contains_key(*column))
         });
         let Some(column) = missing else {
             return Ok(());
@@ -242,7 +279,7 @@ impl RowTransform {
     }
 
     /// Returns what the star leaves out, if there is a star.
-    fn excepted(&self) -> Option<&BTreeSet<String>> {
+    fn excepted(&self) -> Option<&Names> {
         self.items.iter().find_map(|item| match item {
             Item::Star(excepted) => Some(excepted),
             Item::Named(_) => None,
@@ -253,7 +290,7 @@ impl RowTransform {
     #[must_use]
     pub fn takes_along(&self, name: &str) -> bool {
         let excepted = self.excepted();
-        self.item(name).is_none() && excepted.is_some_and(|excepted| !excepted.contains(name))
+        self.item(name).is_none() && excepted.is_some_and(|excepted| !excepted.contains_key(name))
     }
 
     /// Tells whether the star stands for a column of this name, which is named nowhere.
@@ -289,6 +326,43 @@ impl RowTransform {
         self.pseudo.contains(&Pseudo::Hash)
     }
 
+    /// Tells whether the rows of a file depend on when it was modified.
+    #[must_use]
+    pub fn uses_mtime(&self) -> bool {
+        self.pseudo.contains(&Pseudo::Mtime)
+    }
+
+    /// Tells whether a row that comes out may be set aside.
+    #[must_use]
+    pub fn sets_rows_aside(&self) -> bool {
+        let mut all = self.expectations();
+        all.any(|(_, on_fail)| on_fail == OnFail::QuarantineRow)
+    }
+
+    /// Plans for rows with the columns `own`, where the pipeline knows `known` and the path gives `fields`: once for each
+    /// such question, whoever asks.
+    ///
+    /// # Errors
+    /// [`SqlError`] where the types do not go with the SQL.
+    pub fn bind(
+        &self,
+        own: &Shape,
+        known: &Shape,
+        fields: &PartitionValues,
+    ) -> Result<Arc<Bound>, SqlError> {
+        let question = Question {
+            own: own.clone(),
+            known: self
+                .names
+                .keys()
+                .map(|name| known_type(known, name).clone())
+                .collect(),
+            fields: fields.iter().map(|(field, _)| field.clone()).collect(),
+        };
+        self.plans
+            .get(question, || self.plan(own, known, fields).map(Arc::new))
+    }
+
     /// Returns the names of the expectations with what a failure leads to, in order.
     pub fn expectations(&self) -> impl Iterator<Item = (&str, OnFail)> {
         let all = self.expectations.iter();
@@ -316,22 +390,37 @@ impl RowTransform {
         types.find(|(_, a, b)| a != b)
     }
 
+    /// Tells whether all names are columns of the source.
+    #[must_use]
+    pub fn is_known_by(&self, known: &Shape) -> bool {
+        let mut names = self.names.keys();
+        names.all(|name| known.type_of(name).is_some())
+    }
+
     /// Returns an error for each name that is neither a column of the source nor in `others`.
     #[must_use]
     pub fn unknown(&self, known: &Shape, others: &BTreeSet<String>) -> Vec<SqlError> {
-        let unknown = self
-            .names
-            .iter()
-            .filter(|(name, _)| known.type_of(name).is_none() && !others.contains(*name));
+        let read = self.names.iter().map(|(name, error)| {
+            let missing = "; until one has it, it is null";
+            (name, error.clone(), missing)
+        });
+        let excepted = self.excepted().into_iter().flatten();
+        let left_out = excepted.map(|(name, place)| {
+            let what = format!("no file has a column {name}");
+            (name, self.select.error(*place, what), "")
+        });
+        let unknown = read
+            .chain(left_out)
+            .filter(|(name, ..)| known.type_of(name).is_none() && !others.contains(*name));
         unknown
-            .map(|(name, error)| {
+            .map(|(name, mut error, consequence)| {
                 let columns = known.columns.iter().map(|column| column.name.as_str());
                 let names = columns.chain(others.iter().map(String::as_str));
                 let names = names.chain(Pseudo::ALL.into_iter().map(Pseudo::name));
-                let mut error = error.clone();
                 if let Some(near) = near_name(name, names) {
-                    error.what = format!("{}; did you mean {near}?", error.what);
+                    error.what.push_str(&format!("; did you mean {near}?"));
                 }
+                error.what.push_str(consequence);
                 error
             })
             .collect()

@@ -13,12 +13,20 @@ use datafusion_sql::sqlparser::tokenizer::Token;
 use super::error::{Place, SqlError, Text};
 use super::functions::Functions;
 use super::refuse::{Names, examine};
+use super::unnest;
+
+/// A select list.
+pub(super) struct Selected {
+    pub(super) items: Vec<Item>,
+    /// The list whose items become rows.
+    pub(super) list: Option<Expr>,
+}
 
 /// One item of a select list.
 #[derive(Debug, Clone)]
 pub(super) enum Item {
     /// All columns of the source, but for these.
-    Star(BTreeSet<String>),
+    Star(Names),
     /// One column.
     Named(Box<Named>),
 }
@@ -36,7 +44,7 @@ pub(super) fn select(
     text: &Text,
     functions: &Functions,
     names: &mut Names,
-) -> Result<Vec<Item>, SqlError> {
+) -> Result<Selected, SqlError> {
     let mut parser = begin(text)?;
     if parser.peek_keyword(Keyword::SELECT) {
         let place = Place::at(parser.peek_token().span.start);
@@ -52,11 +60,11 @@ pub(super) fn select(
     let parsed = parser.parse_projection();
     let parsed = parsed.map_err(|error| parse_error(text, &error))?;
     end(&mut parser, text)?;
-    let mut items = Vec::new();
+    let (mut items, mut list) = (Vec::new(), None);
     let mut filled = BTreeSet::new();
     for item in parsed {
         let place = Place::of(item.span());
-        let (expr, name) = match item {
+        let (mut expr, name) = match item {
             SelectItem::Wildcard(options) => {
                 let excepted = excepted(options).map_err(|what| text.error(place, what))?;
                 items.push(Item::Star(excepted));
@@ -73,6 +81,7 @@ pub(super) fn select(
                 return Err(text.error(place, "this is not supported: name the columns one by one"));
             }
         };
+        unnest::take_out(&mut expr, text, &mut list)?;
         examine(&expr, text, functions, names)?;
         if !filled.insert(name.clone()) {
             return Err(text.error(place, format!("there is a column {name} already")));
@@ -83,7 +92,10 @@ pub(super) fn select(
     if stars.count() > 1 {
         return Err(text.error(None, "there are two stars, and one takes all columns"));
     }
-    Ok(items)
+    if let Some(list) = &list {
+        examine(list, text, functions, names)?;
+    }
+    Ok(Selected { items, list })
 }
 
 /// Reads a condition.
@@ -151,7 +163,7 @@ fn own_name(expr: &Expr) -> Option<String> {
     }
 }
 
-fn excepted(options: WildcardAdditionalOptions) -> Result<BTreeSet<String>, &'static str> {
+fn excepted(options: WildcardAdditionalOptions) -> Result<Names, &'static str> {
     if options.opt_replace.is_some() {
         return Err(
             "* REPLACE is not supported: a column beside * takes the place of one of that name, as in *, upper(a) AS a",
@@ -174,7 +186,10 @@ fn excepted(options: WildcardAdditionalOptions) -> Result<BTreeSet<String>, &'st
         };
         names.into_iter().filter_map(only)
     });
-    Ok(except.chain(exclude).map(|ident| ident.value).collect())
+    let left_out = except.chain(exclude);
+    Ok(left_out
+        .map(|ident| (ident.value, Place::of(ident.span)))
+        .collect())
 }
 
 fn only(name: ObjectName) -> Option<Ident> {

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use datafusion_sql::sqlparser::ast::{
-    Expr, Function, Query, Spanned, Value, ValueWithSpan, Visit, Visitor,
+    BinaryOperator, Expr, Function, Query, Spanned, Value, ValueWithSpan, Visit, Visitor,
 };
 
 use super::error::{Place, SqlError, Text};
 use super::functions::{Functions, Unknown};
+use super::guard::LIST_MAKERS;
+use super::unnest::ITEM;
 
 /// Functions over many rows.
 const AGGREGATES: &[&str] = &[
@@ -83,8 +85,13 @@ const UNSTABLE: &[&str] = &[
     "version",
 ];
 
-/// Pseudo-columns that other programs have.
-const MTIME: &str = "_mtime";
+/// Operators on JSON.
+const TAKING_APART: &[BinaryOperator] = &[
+    BinaryOperator::Arrow,
+    BinaryOperator::LongArrow,
+    BinaryOperator::HashArrow,
+    BinaryOperator::HashLongArrow,
+];
 
 /// The columns that a text names, each with the place where it does first.
 pub(super) type Names = BTreeMap<String, Option<Place>>;
@@ -154,7 +161,12 @@ impl Examiner<'_> {
             ));
         }
         if name == "unnest" {
-            return self.refuse("unnest makes many rows of one, which is not supported; array_to_string or list[1] stay within the row");
+            return self.refuse("unnest makes many rows of one, and can stand in select only");
+        }
+        if one_of(LIST_MAKERS) {
+            return self.refuse(format!(
+                "{name} makes a list as long as a number says, and a row must not take more memory than its file gives reason for"
+            ));
         }
         match self.functions.look_up(&name) {
             Ok(()) => ControlFlow::Continue(()),
@@ -190,12 +202,12 @@ impl Visitor for Examiner<'_> {
             self.names.entry(name.to_owned()).or_insert(self.last);
         };
         match expr {
-            Expr::Identifier(ident) if ident.quote_style.is_none() && ident.value.starts_with('@') => {
+            Expr::Identifier(ident)
+                if ident.quote_style.is_none() && ident.value.starts_with('@') =>
+            {
                 self.refuse(format!("{ident} is a variable, and there are none"))
             }
-            Expr::Identifier(ident) if ident.value == MTIME => self.refuse(
-                "_mtime is not offered: touching a file would change its rows, and the same bytes must give the same rows",
-            ),
+            Expr::Identifier(ident) if ident.value == ITEM => ControlFlow::Continue(()),
             Expr::Identifier(ident) => {
                 name(&ident.value);
                 ControlFlow::Continue(())
@@ -207,6 +219,9 @@ impl Visitor for Examiner<'_> {
                 ControlFlow::Continue(())
             }
             Expr::Function(function) => self.function(function),
+            Expr::BinaryOp { op, .. } if TAKING_APART.contains(op) => self.refuse(format!(
+                "the operator {op} is not supported: json_get(text, '$.a.b[0]') takes JSON apart"
+            )),
             Expr::Lambda(_) => self.refuse("functions of your own (x -> …) are not supported"),
             _ => ControlFlow::Continue(()),
         }

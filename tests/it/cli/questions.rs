@@ -356,7 +356,8 @@ fn a_settings_file_is_written_read_and_shown() {
     #same_content = "load"
 
     # What must be true of the rows that are written; any number of these, asked in order. Null is not true.
-    # on_fail: drop (leave the row out and count it), quarantine_file (set its file aside) or fail (end the run).
+    # on_fail: drop (leave the row out and count it), quarantine_row (leave it out and keep it beside the ledger),
+    # quarantine_file (set its file aside) or fail (end the run).
     #[[expect]]
     #name = "amounts are not negative"
     #sql = "amount >= 0"

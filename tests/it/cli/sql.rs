@@ -89,7 +89,14 @@ fn expectations_are_counted_in_the_summary_and_in_the_report() {
         serde_json::from_slice(&sandbox.call(&["run", "--json"]).stdout).unwrap();
     assert_eq!(
         report["expectations"],
-        serde_json::json!([{ "name": "no bees", "on_fail": "drop", "dropped": 2 }])
+        serde_json::json!([{
+            "name": "no bees",
+            "on_fail": "drop",
+            "dropped": 2,
+            "quarantined_rows": 0,
+            "quarantined_files": 0,
+            "failed": 0,
+        }])
     );
 }
 
@@ -106,6 +113,42 @@ fn an_expectation_that_forbids_a_row_ends_the_run() {
     -- stderr
     error: cannot take day=2/c.csv
       caused by: row 1 does not meet the expectation "no dogs"
-      hint: nothing of its unit was published; mend the file, or let the expectation drop the row or set the file aside
+      hint: nothing of its unit was published; mend the file, or let the expectation drop the row, or set it or the file aside
     "#);
+}
+
+#[test]
+fn rows_that_are_set_aside_are_told_in_the_summary_and_listed() {
+    let sandbox = sandbox();
+    sandbox.write(
+        "strandline.toml",
+        "[source]\npath = 'in'\n[target]\npath = 'out'\n\
+         [[expect]]\nname = 'no bees'\nsql = \"name <> 'bee'\"\non_fail = 'quarantine_row'\n\
+         [[expect]]\nname = 'no dogs'\nsql = \"name <> 'dog'\"\non_fail = 'quarantine_file'\n",
+    );
+    insta::assert_snapshot!(seen(&sandbox.call(&["run"])), @"");
+    insta::assert_snapshot!(seen(&sandbox.call(&["quarantine", "list", "out"])), @"");
+    insta::assert_snapshot!(seen(&sandbox.call(&["explain", "day=1/b.csv", "out"])), @"");
+    let listed = sandbox.call(&["quarantine", "list", "out", "--json"]);
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed["rows"][0]["rows"], 1);
+    assert_eq!(
+        listed["rows"][0]["output"],
+        "_strandline/quarantine/u000001.parquet"
+    );
+}
+
+#[test]
+fn a_state_that_lies_elsewhere_leaves_rows_that_are_set_aside_with_the_target() {
+    let sandbox = sandbox();
+    sandbox.write(
+        "strandline.toml",
+        "[source]\npath = 'in'\n[target]\npath = 'out'\nstate = 'state'\n\
+         [[expect]]\nname = 'no bees'\nsql = \"name <> 'bee'\"\non_fail = 'quarantine_row'\n",
+    );
+    assert_eq!(sandbox.call(&["run"]).status.code(), Some(0));
+    assert!(sandbox.path("out/_strandline/quarantine").is_dir());
+    let verified = sandbox.call(&["verify", "--deep"]);
+    assert_eq!(verified.status.code(), Some(0), "{}", seen(&verified));
+    assert_eq!(sandbox.call(&["run"]).status.code(), Some(0));
 }

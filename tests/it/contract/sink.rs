@@ -150,6 +150,30 @@ fn outputs_come_in_byte_order_of_their_paths() {
 }
 
 #[test]
+fn rows_that_are_set_aside_are_an_output_where_no_reader_looks() {
+    on_every_sink(|sink| {
+        let aside = OutputPath::aside("u1.parquet");
+        put(sink, "a.parquet", b"rows");
+        put(sink, &aside, b"others");
+        assert!(aside.starts_with("_strandline/") && aside.is_aside());
+        assert_eq!(
+            outputs(sink),
+            ["_strandline/quarantine/u1.parquet", "a.parquet"]
+        );
+        assert_eq!(content(sink, &aside), b"others");
+        sink.retire(&[aside]).unwrap();
+        assert_eq!(outputs(sink), ["a.parquet"]);
+        for other in [
+            "_strandline/quarantine/x/u1.parquet",
+            "_strandline/quarantine/",
+        ] {
+            let path = OutputPath::from(other);
+            assert!(!path.is_aside() && sink.look(&path).is_err(), "{other}");
+        }
+    });
+}
+
+#[test]
 fn staging_is_discarded_by_name_or_as_a_whole() {
     on_every_sink(|sink| {
         sink.discard(Discard::All).unwrap();

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use strandline::durable::{Action, Disk, FaultyDisk, MemoryDisk, Step, Survivors};
 
+use strandline::config::{Expectation, OnFail};
 use strandline::model::ByteSize;
 
 use super::check::{self, Ending};
@@ -225,6 +226,23 @@ fn widening_that_is_cut_anywhere_ends_as_if_undisturbed() {
 #[test]
 fn removals_that_are_cut_anywhere_end_as_if_undisturbed() {
     every_cut_of(4);
+}
+
+#[test]
+fn rows_that_are_set_aside_are_so_once_wherever_a_run_is_cut() {
+    for chapter in [0, 1, 2, 4] {
+        let mut world = World::new();
+        world.definition.sql.expect = vec![Expectation {
+            name: "not every third".to_owned(),
+            sql: "id % 3 <> 0".to_owned(),
+            on_fail: OnFail::QuarantineRow,
+        }];
+        let (stage, _) = Stage::with_source_before(world, chapter);
+        let names = stage.expected.target.keys();
+        let aside = names.filter(|name| name.starts_with("_strandline/quarantine/"));
+        assert!(aside.count() > 1);
+        every_cut_on(&stage, chapter, 8);
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The engine against a model: random histories of a source, with crashes, and named stories.
 
 mod declared;
+mod expect;
 mod inference;
 mod lost_rows;
 mod machine;

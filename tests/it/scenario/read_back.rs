@@ -22,6 +22,8 @@ use super::world::{STATE, TARGET};
 pub(crate) struct Contents {
     /// Rows by the source file that the ledger says they are of.
     pub(crate) by_file: BTreeMap<String, Rows>,
+    /// Rows that are set aside, by the source file that the ledger says they are of.
+    pub(crate) aside: BTreeMap<String, Rows>,
     /// Types of the columns that are stored in the files; two types would be one too many.
     pub(crate) types: BTreeMap<String, BTreeSet<String>>,
 }
@@ -58,9 +60,23 @@ pub(crate) fn read_back(disk: &MemoryDisk) -> Contents {
                 "{} is owned twice",
                 output.path
             );
-            let mut rows = read_output(&sink, &output.path, &mut contents.types).into_iter();
+            let (mut aside, is_aside) = (BTreeMap::new(), output.path.is_aside());
+            let types = if is_aside {
+                &mut aside
+            } else {
+                &mut contents.types
+            };
+            let mut rows = read_output(&sink, &output.path, types).into_iter();
+            let by_file = if is_aside {
+                &mut contents.aside
+            } else {
+                &mut contents.by_file
+            };
             for (member, count) in unit.members.iter().zip(&output.member_rows) {
-                let own = contents.by_file.entry(member.path.to_string()).or_default();
+                if is_aside && *count == 0 {
+                    continue;
+                }
+                let own = by_file.entry(member.path.to_string()).or_default();
                 own.extend(rows.by_ref().take(usize::try_from(*count).unwrap()));
             }
             assert_eq!(rows.count(), 0, "{} holds rows of nobody", output.path);

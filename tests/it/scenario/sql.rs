@@ -18,16 +18,16 @@ use super::read_back::{Contents, read_back};
 use super::world::{STATE, Setup, TARGET, World};
 
 /// A pipeline with SQL, without a model of what it must hold.
-struct Sql {
-    world: World,
+pub(super) struct Sql {
+    pub(super) world: World,
 }
 
 impl Sql {
-    fn new(sql: RowSql, files: &[(&str, &str)]) -> Self {
+    pub(super) fn new(sql: RowSql, files: &[(&str, &str)]) -> Self {
         Self::with(Setup::default(), sql, files)
     }
 
-    fn with(setup: Setup, sql: RowSql, files: &[(&str, &str)]) -> Self {
+    pub(super) fn with(setup: Setup, sql: RowSql, files: &[(&str, &str)]) -> Self {
         let mut world = World::new(setup);
         world.definition.sql = sql;
         let this = Self { world };
@@ -35,14 +35,14 @@ impl Sql {
         this
     }
 
-    fn write(&self, files: &[(&str, &str)]) {
+    pub(super) fn write(&self, files: &[(&str, &str)]) {
         for (path, text) in files {
             self.world.source.write(path, *text);
         }
         self.later();
     }
 
-    fn later(&self) {
+    pub(super) fn later(&self) {
         self.world.clock.advance(Duration::from_mins(1));
     }
 
@@ -50,23 +50,23 @@ impl Sql {
         self.world.pipeline()
     }
 
-    fn run(&self) -> RunReport {
+    pub(super) fn run(&self) -> RunReport {
         let report = self.try_run();
         report.unwrap_or_else(|error| panic!("the run failed: {error:?}"))
     }
 
-    fn try_run(&self) -> Result<RunReport, RunError> {
+    pub(super) fn try_run(&self) -> Result<RunReport, RunError> {
         let result = engine::run(&self.pipeline(), &Control::default());
         self.later();
         result
     }
 
-    fn contents(&self) -> Contents {
+    pub(super) fn contents(&self) -> Contents {
         read_back(&self.world.disk)
     }
 
     /// The rows of each file, as `column=value` texts.
-    fn rows(&self) -> BTreeMap<String, Vec<String>> {
+    pub(super) fn rows(&self) -> BTreeMap<String, Vec<String>> {
         let texts = |rows: Vec<BTreeMap<String, String>>| -> Vec<String> {
             let text = |row: BTreeMap<String, String>| {
                 let cells = row
@@ -80,12 +80,12 @@ impl Sql {
         by_file.map(|(path, rows)| (path, texts(rows))).collect()
     }
 
-    fn outputs(&self) -> Vec<(PathBuf, Vec<u8>)> {
+    pub(super) fn outputs(&self) -> Vec<(PathBuf, Vec<u8>)> {
         outputs(&self.world.disk)
     }
 
     /// A pipeline of the same definition that meets the source for the first time.
-    fn fresh(&self) -> Self {
+    pub(super) fn fresh(&self) -> Self {
         let mut fresh = World::new(self.world.setup.clone());
         fresh
             .clock
@@ -104,14 +104,14 @@ fn outputs(disk: &MemoryDisk) -> Vec<(PathBuf, Vec<u8>)> {
         .collect()
 }
 
-fn select(text: &str) -> RowSql {
+pub(super) fn select(text: &str) -> RowSql {
     RowSql {
         select: Some(text.to_owned()),
         ..RowSql::default()
     }
 }
 
-fn expect(name: &str, sql: &str, on_fail: OnFail) -> RowSql {
+pub(super) fn expect(name: &str, sql: &str, on_fail: OnFail) -> RowSql {
     RowSql {
         expect: vec![Expectation {
             name: name.to_owned(),
@@ -122,7 +122,7 @@ fn expect(name: &str, sql: &str, on_fail: OnFail) -> RowSql {
     }
 }
 
-fn texts(rows: &[&str]) -> Vec<String> {
+pub(super) fn texts(rows: &[&str]) -> Vec<String> {
     rows.iter().map(|row| (*row).to_owned()).collect()
 }
 
@@ -452,24 +452,43 @@ fn definitions() -> impl Strategy<Value = Definition> {
         Just("* EXCEPT (n), CAST(n AS VARCHAR) AS text"),
         Just("k, n, coalesce(m, n) AS best, arrow_typeof(m) AS kind"),
         Just("k, TRY_CAST(n AS BIGINT) AS n, _row AS r, _path AS p"),
+        Just("k, n, unnest([n, NULL]) AS item, _mtime AS at"),
+    ];
+    let expect = prop_oneof![
+        Just(Vec::new()),
+        Just(vec![("some", "k <> 'a'", OnFail::QuarantineRow)]),
+        Just(vec![
+            ("first", "_row > 1", OnFail::QuarantineRow),
+            ("second", "k = 'b'", OnFail::Drop),
+        ]),
+        Just(vec![("third", "_row < 2", OnFail::QuarantineFile)]),
     ];
     let filter = prop_oneof![
         Just(None),
         Just(Some("k <> 'b'")),
         Just(Some("n IS NOT NULL"))
     ];
-    (select, filter, any::<bool>()).prop_map(|(select, filter, partitioned)| Definition {
-        partition_by: if partitioned {
-            vec!["k".to_owned()]
-        } else {
-            Vec::new()
-        },
-        sql: RowSql {
-            select: Some(select.to_owned()),
-            filter: filter.map(str::to_owned),
-            expect: Vec::new(),
-        },
-        ..Definition::default()
+    (select, filter, expect, any::<bool>()).prop_map(|(select, filter, expect, partitioned)| {
+        Definition {
+            partition_by: if partitioned {
+                vec!["k".to_owned()]
+            } else {
+                Vec::new()
+            },
+            sql: RowSql {
+                select: Some(select.to_owned()),
+                filter: filter.map(str::to_owned),
+                expect: expect
+                    .into_iter()
+                    .map(|(name, sql, on_fail)| Expectation {
+                        name: name.to_owned(),
+                        sql: sql.to_owned(),
+                        on_fail,
+                    })
+                    .collect(),
+            },
+            ..Definition::default()
+        }
     })
 }
 
@@ -485,7 +504,7 @@ const FILES: [&str; 7] = [
 ];
 
 fn steps() -> impl Strategy<Value = Vec<(usize, Option<usize>, bool)>> {
-    let content = proptest::option::weighted(0.8, 0..FILES.len());
+    let content = proptest::option::weighted(0.8, 0..=FILES.len() + 1);
     proptest::collection::vec((0..4usize, content, any::<bool>()), 1..10)
 }
 
@@ -519,6 +538,10 @@ proptest! {
         for (file, content, runs) in steps {
             let path = format!("f{file}.csv");
             match content {
+                Some(content) if content == FILES.len() => pipeline.world.source.touch(&path),
+                Some(content) if content > FILES.len() => {
+                    pipeline.world.source.rename(&path, &format!("g{file}.csv"));
+                }
                 Some(content) => pipeline.world.source.write(&path, FILES[content]),
                 None => pipeline.world.source.remove(&path),
             }
@@ -543,6 +566,7 @@ proptest! {
         };
         if all_in && sorted(has_schema(&pipeline)) == sorted(has_schema(&fresh)) {
             prop_assert_eq!(fresh.contents().rows(), pipeline.contents().rows());
+            prop_assert_eq!(fresh.contents().aside, pipeline.contents().aside);
         }
         // The types of what is written are one for each column.
         for (column, types) in pipeline.contents().types {
@@ -589,6 +613,11 @@ proptest! {
         }
         settle(&one_by_one);
         prop_assert_eq!(one_by_one.run().units.planned, 0);
-        prop_assert_eq!(at_once.contents().rows(), one_by_one.contents().rows());
+        let with_mtime = definition.sql.select.as_ref().is_some_and(|text| text.contains("_mtime"));
+        // Files that are written later tell so.
+        if !with_mtime {
+            prop_assert_eq!(at_once.contents().rows(), one_by_one.contents().rows());
+            prop_assert_eq!(at_once.contents().aside, one_by_one.contents().aside);
+        }
     }
 }

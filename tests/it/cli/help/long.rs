@@ -268,8 +268,9 @@ fn long_help_of_run() {
 
               What would stand between SELECT and FROM: columns, expressions with names, *, * EXCEPT (a,
               b). Each row is taken by itself, so there are no aggregates, joins or windows. Names are
-              written as in the files; _path, _row and _hash tell where a row comes from. Default: all
-              columns as they are. Example: --select '*, upper(country) AS region'
+              written as in the files; _path, _row, _hash and _mtime tell where a row comes from, and
+              unnest(list) makes a row of each item. Default: all columns as they are. Example: --select
+              '*, upper(country) AS region'
 
           --where <SQL>
               Take only rows for which this is true
