@@ -10,7 +10,7 @@
 //!
 //! # What is refused
 //! Archives within archives, two members of one name, encrypted members, sparse ones, those whose checksum is wrong,
-//! that overlap others, or expand beyond the ceiling; archives with no member to read, without their end mark, or with
+//! that overlap others; archives that expand beyond the ceiling, with no member to read, without their end mark, or with
 //! more than 16 MiB of names.
 
 mod tar;
@@ -21,14 +21,15 @@ use std::ops::ControlFlow;
 
 use super::compression::Fault;
 use super::{
-    Bytes, DecodeError, Decoded, Emit, Kind, MAX_COLUMNS, Malformed, decode, recognise, sniff,
+    Bytes, DecodeError, Decoded, Emit, Kind, MAX_COLUMNS, Malformed, Recognised, decode, recognise,
+    sniff,
 };
 use crate::config::Definition;
 use crate::model::{ByteSize, Shape};
 use crate::schema::join_shapes;
 
 pub(super) use tar::read as read_tar;
-pub(super) use zip::{look_into, measure, read as read_zip};
+pub(super) use zip::{Parts, look_into, read as read_zip};
 
 /// Bytes of all members' names, at most.
 const NAMES_BYTES: usize = 16 << 20;
@@ -37,16 +38,23 @@ const SNIFFED: usize = 8;
 
 /// Who takes the members of an archive.
 pub(super) trait Members {
-    /// Tells whether the member counts, before anything of it is read.
-    fn wants(&mut self, name: &str) -> Result<bool, Malformed>;
+    /// Returns how a member's bytes are to be taken, if it counts, before anything of it is read.
+    fn wants(&mut self, name: &str) -> Result<Option<Recognised>, Malformed>;
 
     /// Takes the bytes of a member that counts.
     fn take(
         &mut self,
-        name: &str,
+        member: Member<'_>,
         bytes: Bytes<'_>,
         fault: &Fault,
     ) -> Result<ControlFlow<()>, DecodeError>;
+}
+
+/// A member that counts.
+#[derive(Clone, Copy)]
+pub(super) struct Member<'a> {
+    name: &'a str,
+    how: Recognised,
 }
 
 /// The members that count, by their names.
@@ -67,13 +75,13 @@ impl<'d> Names<'d> {
         }
     }
 
-    fn wants(&mut self, name: &str) -> Result<bool, Malformed> {
+    fn wants(&mut self, name: &str) -> Result<Option<Recognised>, Malformed> {
         let parts = name.split('/');
         let is_hidden = parts
             .filter(|part| !matches!(*part, "." | ".."))
             .any(|part| part.starts_with(['.', '_']));
         let Some(how) = recognise(name, self.definition.format).filter(|_| !is_hidden) else {
-            return Ok(false);
+            return Ok(None);
         };
         if matches!(how.kind, Kind::Tar | Kind::Zip) {
             return Err(in_member(
@@ -90,7 +98,7 @@ impl<'d> Names<'d> {
         if !self.seen.insert(name.to_owned()) {
             return Err(in_member(name, corrupt(self.kind, "it is there twice")));
         }
-        Ok(true)
+        Ok(Some(how))
     }
 
     /// Refuses an archive that has nothing to read: it would look as if all its rows had gone.
@@ -124,20 +132,17 @@ impl<'d> Guess<'d> {
 }
 
 impl Members for Guess<'_> {
-    fn wants(&mut self, name: &str) -> Result<bool, Malformed> {
+    fn wants(&mut self, name: &str) -> Result<Option<Recognised>, Malformed> {
         self.names.wants(name)
     }
 
     fn take(
         &mut self,
-        name: &str,
+        Member { name, how }: Member<'_>,
         bytes: Bytes<'_>,
         fault: &Fault,
     ) -> Result<ControlFlow<()>, DecodeError> {
         let definition = self.names.definition;
-        let Some(how) = recognise(name, definition.format) else {
-            return Ok(ControlFlow::Continue(()));
-        };
         let looked = sniff(bytes, how, definition).map_err(|error| judged(name, fault, error))?;
         self.shape = join_shapes(&self.shape, &looked);
         self.looked += 1;
@@ -187,20 +192,17 @@ impl<'d, 'e, 'f> Decoding<'d, 'e, 'f> {
 }
 
 impl Members for Decoding<'_, '_, '_> {
-    fn wants(&mut self, name: &str) -> Result<bool, Malformed> {
+    fn wants(&mut self, name: &str) -> Result<Option<Recognised>, Malformed> {
         self.names.wants(name)
     }
 
     fn take(
         &mut self,
-        name: &str,
+        Member { name, how }: Member<'_>,
         bytes: Bytes<'_>,
         fault: &Fault,
     ) -> Result<ControlFlow<()>, DecodeError> {
         let definition = self.names.definition;
-        let Some(how) = recognise(name, definition.format) else {
-            return Ok(ControlFlow::Continue(()));
-        };
         let decoded = if self.is_misfit {
             // Read through all the same, for what the rest holds.
             let mut unheard = |_| ControlFlow::Continue(());
