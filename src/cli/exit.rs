@@ -71,6 +71,10 @@ impl Ending {
         error
             .chain()
             .find_map(|cause| {
+                if let Some(UsageError::File { .. }) = cause.downcast_ref() {
+                    // It may be there the next time.
+                    return Some(Self::Failed);
+                }
                 let usage = cause.is::<UsageError>()
                     || cause.is::<SettingError>()
                     || cause.is::<FileError>()
@@ -105,6 +109,7 @@ impl Ending {
             | RunError::ModifiedForbidden { .. }
             | RunError::NothingToRecover
             | RunError::Expectation { .. }
+            | RunError::Unread { .. }
             | RunError::Workers { .. } => Self::Failed,
         }
     }

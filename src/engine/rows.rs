@@ -9,7 +9,7 @@ use arrow::record_batch::RecordBatch;
 
 use super::order::{StagedOutput, WorkOrder};
 use super::work::WorkError;
-use crate::config::FORMAT_VERSION;
+use crate::config::{Definition, FORMAT_VERSION};
 use crate::encode::{
     EncodeError, EncodeOptions, EncodeSink, Footer, FooterInput, PartitionEncoder,
 };
@@ -88,7 +88,7 @@ impl Outputs<'_> {
         memory: usize,
         feed: &mut Feed<'_>,
     ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
-        let columns = data_columns(self.order);
+        let columns = data_columns(&self.order.definition, &self.order.partition_values);
         let outputs = if columns.is_empty() {
             self.write_partition(&Vec::new(), schema, feed)?
         } else {
@@ -224,18 +224,41 @@ impl Outputs<'_> {
 }
 
 /// Returns the partition columns that the path does not give already.
-fn data_columns(order: &WorkOrder) -> Vec<String> {
-    let by_rows = |column: &&String| !order.is_in_path(column);
-    let columns = order.definition.partition_by.iter();
+fn data_columns(definition: &Definition, in_path: &PartitionValues) -> Vec<String> {
+    let by_rows = |column: &&String| !in_path.iter().any(|(name, _)| name == *column);
+    let columns = definition.partition_by.iter();
     columns.filter(by_rows).cloned().collect()
+}
+
+/// Makes sure that rows can be routed to partitions, and directories named after their values.
+///
+/// # Errors
+/// [`WorkError`] for the first row that cannot.
+pub(super) fn check_partitions(
+    definition: &Definition,
+    in_path: &PartitionValues,
+    batch: &RecordBatch,
+) -> Result<(), WorkError> {
+    let columns = data_columns(definition, in_path);
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let parts = route(batch, &columns)?;
+    parts
+        .iter()
+        .try_for_each(|(values, _)| check_lengths(values))
 }
 
 /// Returns why the rows of a file with these columns cannot be written, where they cannot.
 ///
 /// Only the file's own columns count. Beside other members, or under the pipeline's types, they might well pass; but
 /// then the target's rows would depend on which files happen to share a unit.
-pub(super) fn misfit(order: &WorkOrder, own: &Shape) -> Option<String> {
-    let by_rows = data_columns(order);
+pub(super) fn misfit(
+    definition: &Definition,
+    in_path: &PartitionValues,
+    own: &Shape,
+) -> Option<String> {
+    let by_rows = data_columns(definition, in_path);
     let unroutable = own
         .columns
         .iter()
@@ -248,7 +271,8 @@ pub(super) fn misfit(order: &WorkOrder, own: &Shape) -> Option<String> {
         return Some(error.to_string());
     }
     let mut names = own.columns.iter().map(|column| &column.name);
-    let is_stored = |name: &String| !by_rows.contains(name) && !order.is_in_path(name);
+    let is_in_path = |column: &String| in_path.iter().any(|(name, _)| name == column);
+    let is_stored = |name: &String| !by_rows.contains(name) && !is_in_path(name);
     (!names.any(is_stored)).then(|| EncodeError::NoColumns.to_string())
 }
 

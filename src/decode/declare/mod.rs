@@ -157,17 +157,14 @@ impl<'c> Admission<'c> {
     /// Begins with the first batch of a source file of this kind.
     #[must_use]
     pub fn of_file(contract: &'c Contract, kind: Kind, dialect: &Dialect) -> Self {
-        let decimal = match kind {
-            Kind::Csv | Kind::Tsv | Kind::Regex | Kind::Fixed => dialect.decimal,
-            _ => Decimal::Point,
-        };
-        Self::new(contract, Origin::File, decimal)
+        Self::new(contract, Origin::File, decimal(kind, dialect))
     }
 
-    /// Begins with rows that one of our outputs holds.
+    /// Begins with rows that one of our outputs holds, of a source file of this kind: its texts are as the file had them.
     #[must_use]
-    pub fn of_output(contract: &'c Contract) -> Self {
-        Self::new(contract, Origin::Output, Decimal::Point)
+    pub fn of_output(contract: &'c Contract, kind: Option<Kind>, dialect: &Dialect) -> Self {
+        let decimal = kind.map_or(Decimal::Point, |kind| decimal(kind, dialect));
+        Self::new(contract, Origin::Output, decimal)
     }
 
     fn new(contract: &'c Contract, origin: Origin, decimal: Decimal) -> Self {
@@ -264,6 +261,14 @@ impl<'c> Admission<'c> {
             }
         }
         Ok(())
+    }
+}
+
+/// Returns the decimal mark of texts in files of this kind.
+fn decimal(kind: Kind, dialect: &Dialect) -> Decimal {
+    match kind {
+        Kind::Csv | Kind::Tsv | Kind::Regex | Kind::Fixed => dialect.decimal,
+        _ => Decimal::Point,
     }
 }
 
