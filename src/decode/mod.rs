@@ -95,6 +95,7 @@ use crate::model::{ByteSize, ReadAt, ReadAtCursor, Shape};
 
 use ndjson::Framing;
 
+pub use archive::{Admitted, decode_admitted};
 pub use compression::Ceiling;
 
 pub use cast::cast_batch;

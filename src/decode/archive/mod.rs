@@ -8,26 +8,31 @@
 //! Members of a zip file come in byte order of their names, those of a tar file as they stand: it may be compressed as
 //! a whole, and is read from front to back, whatever its size.
 //!
+//! Where columns are declared, each member is brought to them by the rules of its own format: see `admit`.
+//!
 //! # What is refused
 //! Archives within archives, two members of one name, encrypted members, sparse ones, those whose checksum is wrong,
 //! that overlap others; archives that expand beyond the ceiling, with no member to read, without their end mark, or with
 //! more than 16 MiB of names.
 
+mod admit;
 mod tar;
 mod zip;
 
 use std::collections::HashSet;
+use std::io::Read;
 use std::ops::ControlFlow;
 
 use super::compression::Fault;
 use super::{
-    Bytes, DecodeError, Decoded, Emit, Kind, MAX_COLUMNS, Malformed, Recognised, decode, recognise,
-    sniff,
+    Bytes, Ceiling, DecodeError, Decoded, Emit, Kind, MAX_COLUMNS, Malformed, Recognised, decode,
+    recognise, sniff,
 };
 use crate::config::Definition;
 use crate::model::{ByteSize, Shape};
 use crate::schema::join_shapes;
 
+pub use admit::{Admitted, decode_admitted};
 pub(super) use tar::read as read_tar;
 pub(super) use zip::{Parts, look_into, read as read_zip};
 
@@ -41,11 +46,11 @@ pub(super) trait Members {
     /// Returns how a member's bytes are to be taken, if it counts, before anything of it is read.
     fn wants(&mut self, name: &str) -> Result<Option<Recognised>, Malformed>;
 
-    /// Takes the bytes of a member that counts.
+    /// Takes the bytes of a member that counts, from front to back.
     fn take(
         &mut self,
         member: Member<'_>,
-        bytes: Bytes<'_>,
+        bytes: &mut dyn Read,
         fault: &Fault,
     ) -> Result<ControlFlow<()>, DecodeError>;
 }
@@ -55,6 +60,8 @@ pub(super) trait Members {
 pub(super) struct Member<'a> {
     name: &'a str,
     how: Recognised,
+    /// The ceiling of the archive.
+    ceiling: &'a Ceiling,
 }
 
 /// The members that count, by their names.
@@ -138,11 +145,12 @@ impl Members for Guess<'_> {
 
     fn take(
         &mut self,
-        Member { name, how }: Member<'_>,
-        bytes: Bytes<'_>,
+        Member { name, how, ceiling }: Member<'_>,
+        bytes: &mut dyn Read,
         fault: &Fault,
     ) -> Result<ControlFlow<()>, DecodeError> {
         let definition = self.names.definition;
+        let bytes = Bytes::Member(bytes, ceiling);
         let looked = sniff(bytes, how, definition).map_err(|error| judged(name, fault, error))?;
         self.shape = join_shapes(&self.shape, &looked);
         self.looked += 1;
@@ -181,6 +189,31 @@ impl<'d, 'e, 'f> Decoding<'d, 'e, 'f> {
         }
     }
 
+    /// Adds what came of a member.
+    fn add(
+        &mut self,
+        name: &str,
+        decoded: Result<Decoded, DecodeError>,
+    ) -> Result<(), DecodeError> {
+        let observed = match decoded {
+            Ok(decoded) => {
+                self.rows += decoded.rows;
+                decoded.observed
+            }
+            Err(DecodeError::Misfit { observed }) => {
+                self.is_misfit = true;
+                observed
+            }
+            Err(error) => return Err(error),
+        };
+        self.observed = join_shapes(&self.observed, &observed);
+        if self.observed.columns.len() > MAX_COLUMNS {
+            let (line, limit) = (1, MAX_COLUMNS);
+            return Err(in_member(name, Malformed::TooManyColumns { line, limit }).into());
+        }
+        Ok(())
+    }
+
     pub(super) fn finish(self) -> Result<Decoded, DecodeError> {
         self.names.not_empty()?;
         let (rows, observed) = (self.rows, self.observed);
@@ -198,11 +231,12 @@ impl Members for Decoding<'_, '_, '_> {
 
     fn take(
         &mut self,
-        Member { name, how }: Member<'_>,
-        bytes: Bytes<'_>,
+        Member { name, how, ceiling }: Member<'_>,
+        bytes: &mut dyn Read,
         fault: &Fault,
     ) -> Result<ControlFlow<()>, DecodeError> {
         let definition = self.names.definition;
+        let bytes = Bytes::Member(bytes, ceiling);
         let decoded = if self.is_misfit {
             // Read through all the same, for what the rest holds.
             let mut unheard = |_| ControlFlow::Continue(());
@@ -210,22 +244,7 @@ impl Members for Decoding<'_, '_, '_> {
         } else {
             decode(bytes, how, definition, self.shape, self.emit)
         };
-        let observed = match decoded {
-            Ok(decoded) => {
-                self.rows += decoded.rows;
-                decoded.observed
-            }
-            Err(DecodeError::Misfit { observed }) => {
-                self.is_misfit = true;
-                observed
-            }
-            Err(error) => return Err(judged(name, fault, error)),
-        };
-        self.observed = join_shapes(&self.observed, &observed);
-        if self.observed.columns.len() > MAX_COLUMNS {
-            let (line, limit) = (1, MAX_COLUMNS);
-            return Err(in_member(name, Malformed::TooManyColumns { line, limit }).into());
-        }
+        self.add(name, decoded.map_err(|error| judged(name, fault, error)))?;
         Ok(ControlFlow::Continue(()))
     }
 }

@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use super::{Member, Members, corrupt, in_member};
 use crate::decode::compression::{Ceiling, Fault};
-use crate::decode::{Bytes, DecodeError, Kind, Malformed};
+use crate::decode::{DecodeError, Kind, Malformed};
 
 const BLOCK_BYTES: usize = 512;
 /// Where a block of a sparse member's map, and where its header, tells that another block follows.
@@ -56,8 +56,12 @@ pub(in crate::decode) fn read(
                     left: size,
                     fault: &fault,
                 };
-                let member = Member { name: &name, how };
-                let flow = members.take(member, Bytes::Member(&mut bytes, ceiling), &fault)?;
+                let member = Member {
+                    name: &name,
+                    how,
+                    ceiling,
+                };
+                let flow = members.take(member, &mut bytes, &fault)?;
                 let left = bytes.left;
                 if flow.is_break() {
                     return Ok(());

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::{Member, Members, corrupt, in_member};
 use crate::decode::compression::{Ceiling, Fault};
-use crate::decode::{Bytes, DecodeError, Kind, Malformed};
+use crate::decode::{DecodeError, Kind, Malformed};
 use crate::model::{ByteSize, ReadAt, ReadAtCursor};
 
 const BUFFER_BYTES: usize = 128 << 10;
@@ -55,8 +55,8 @@ pub(in crate::decode) fn read(
         let fault = Fault::default();
         let mut bytes = entry.open(file, base, &fault, ceiling)?;
         let name = &entry.name;
-        let member = Member { name, how };
-        let flow = members.take(member, Bytes::Member(&mut bytes, ceiling), &fault)?;
+        let member = Member { name, how, ceiling };
+        let flow = members.take(member, &mut bytes, &fault)?;
         if flow.is_break() {
             return Ok(());
         }
