@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 
 use arrow_schema::DataType;
 use serde::Deserialize;
-use toml::Value;
 use toml::de::{DeTable, DeValue};
+use toml::{Spanned, Value};
 
 use super::key::{COMPATIBILITIES, Key, SCHEMA_POLICIES};
 use super::layer::Value as Layered;
@@ -207,7 +207,7 @@ fn exact(text: &str) -> Option<String> {
 }
 
 fn inline(attributes: &DeTable<'_>) -> Option<String> {
-    let data_type = attributes.get("type").map(|data_type| data_type.get_ref());
+    let data_type = attributes.get("type").map(Spanned::get_ref);
     let is_decimal =
         matches!(data_type, Some(DeValue::String(text)) if text.starts_with("decimal"));
     let mut text = "{ ".to_owned();

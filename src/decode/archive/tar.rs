@@ -5,6 +5,7 @@
 //! zeros are the end, and an archive without them is cut off.
 
 use std::io::{self, BufRead, BufReader, Read};
+use std::ops::ControlFlow;
 
 use super::{Member, Members, corrupt, in_member};
 use crate::decode::compression::{Ceiling, Fault};
@@ -32,41 +33,16 @@ pub(in crate::decode) fn read(
             b'L' => about.name = Some(text(&aside(&mut input, header.size)?)),
             b'x' => about.take(&aside(&mut input, header.size)?)?,
             b'0' | b'7' | 0 | b'S' => {
-                let name = about.name.take().unwrap_or(header.name);
-                let is_sparse = header.kind == b'S' || about.is_sparse;
+                let file = Header {
+                    name: about.name.take().unwrap_or(header.name),
+                    size,
+                    is_sparse: header.is_sparse || about.is_sparse,
+                    ..header
+                };
                 about = About::default();
-                if header.is_extended {
-                    skip_extensions(&mut input)?;
-                }
-                // Before the format had directories, a slash at the end made one.
-                let wanted = match name.ends_with('/') {
-                    true => None,
-                    false => members.wants(&name)?,
-                };
-                let Some(how) = wanted else {
-                    skip(&mut input, padded(size))?;
-                    continue;
-                };
-                if is_sparse {
-                    return Err(in_member(&name, corrupt(Kind::Tar, "it is sparse")).into());
-                }
-                let fault = Fault::default();
-                let mut bytes = MemberBytes {
-                    input: &mut input,
-                    left: size,
-                    fault: &fault,
-                };
-                let member = Member {
-                    name: &name,
-                    how,
-                    ceiling,
-                };
-                let flow = members.take(member, &mut bytes, &fault)?;
-                let left = bytes.left;
-                if flow.is_break() {
+                if take(&mut input, file, ceiling, members)?.is_break() {
                     return Ok(());
                 }
-                skip(&mut input, left + (padded(size) - size))?;
             }
             b'g' | b'K' => skip(&mut input, padded(header.size))?,
             // Links and the like have no bytes, whatever their size says of what they lead to.
@@ -78,6 +54,46 @@ pub(in crate::decode) fn read(
         }
     }
     nothing_but_zeros(&mut input)
+}
+
+/// Hands the bytes behind the header of a file to `members`, where it counts.
+fn take(
+    input: &mut dyn Read,
+    file: Header,
+    ceiling: &Ceiling,
+    members: &mut dyn Members,
+) -> Result<ControlFlow<()>, DecodeError> {
+    let Header { name, size, .. } = file;
+    if file.is_extended {
+        skip_extensions(input)?;
+    }
+    // Before the format had directories, a slash at the end made one.
+    let is_file = !name.ends_with('/');
+    let wanted = is_file.then(|| members.wants(&name)).transpose()?;
+    let Some(how) = wanted.flatten() else {
+        skip(input, padded(size))?;
+        return Ok(ControlFlow::Continue(()));
+    };
+    if file.is_sparse {
+        return Err(in_member(&name, corrupt(Kind::Tar, "it is sparse")).into());
+    }
+    let fault = Fault::default();
+    let mut bytes = MemberBytes {
+        input: &mut *input,
+        left: size,
+        fault: &fault,
+    };
+    let member = Member {
+        name: &name,
+        how,
+        ceiling,
+    };
+    let flow = members.take(member, &mut bytes, &fault)?;
+    let left = bytes.left;
+    if flow.is_continue() {
+        skip(input, left + (padded(size) - size))?;
+    }
+    Ok(flow)
 }
 
 /// Skips the blocks that go on with the map of a sparse member; each tells whether one more follows.
@@ -156,6 +172,7 @@ struct Header {
     name: String,
     size: u64,
     kind: u8,
+    is_sparse: bool,
     /// Whether blocks with more of its map follow.
     is_extended: bool,
 }
@@ -197,6 +214,7 @@ impl Header {
             name,
             size,
             kind,
+            is_sparse: kind == b'S',
             is_extended: kind == b'S' && block[HEADER_EXTENDED] != 0,
         }))
     }

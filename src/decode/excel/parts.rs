@@ -34,10 +34,10 @@ impl Parts for HeldParts {
         }
         if !name.to_ascii_lowercase().ends_with(TEXTS) {
             let count = elements(part).count();
-            return match count > MOST_ELEMENTS {
-                true => refused(format!("has more than {MOST_ELEMENTS} elements")),
-                false => Ok(()),
-            };
+            if count > MOST_ELEMENTS {
+                return refused(format!("has more than {MOST_ELEMENTS} elements"));
+            }
+            return Ok(());
         }
         let texts = elements(part).filter(|name| *name == b"si").count();
         if texts > MOST_TEXTS || claims(part).any(|count| count > MOST_TEXTS) {
