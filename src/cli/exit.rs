@@ -71,6 +71,10 @@ impl Ending {
         error
             .chain()
             .find_map(|cause| {
+                if let Some(UsageError::File { .. }) = cause.downcast_ref() {
+                    // It may be there the next time.
+                    return Some(Self::Failed);
+                }
                 let usage = cause.is::<UsageError>()
                     || cause.is::<PlacesError>()
                     || cause.is::<SettingError>()
@@ -106,6 +110,7 @@ impl Ending {
             | RunError::ModifiedForbidden { .. }
             | RunError::NothingToRecover
             | RunError::Expectation { .. }
+            | RunError::Unread { .. }
             | RunError::Workers { .. } => Self::Failed,
         }
     }

@@ -137,6 +137,9 @@ fn of_run(error: &RunError) -> Option<&'static str> {
         RunError::Expectation { .. } => Some(
             "nothing of its unit was published; mend the file, or let the expectation drop the row, or set it or the file aside",
         ),
+        RunError::Unread { .. } => Some(
+            "FILE must be a file that is there and can be read, and that nothing writes to meanwhile",
+        ),
         RunError::Workers { .. } => Some("try fewer with --threads"),
         RunError::Interrupted => Some("run the same command again; nothing was changed"),
         RunError::Source(..) => {

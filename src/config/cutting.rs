@@ -2,7 +2,7 @@
 
 use super::Format;
 use super::key::Key;
-use super::lines::{Lines, UNMATCHED, Unmatched, Width, line_patterns};
+use super::lines::{LinePatterns, Lines, UNMATCHED, Unmatched, Width, line_patterns};
 use super::settings::{BadValue, Reading, SettingError, columns_are_named};
 
 impl Reading<'_> {
@@ -20,7 +20,7 @@ impl Reading<'_> {
     /// Reads how lines are cut, and refuses what says so of files that are not.
     pub(super) fn lines(&self, format: Format) -> Result<Lines, SettingError> {
         let patterns = self.one(Key::Pattern, |text| match text {
-            "" => Ok(Vec::new()),
+            "" => Ok(LinePatterns::default()),
             text => Ok(line_patterns(text)?),
         })?;
         let unmatched = [Unmatched::Refuse, Unmatched::Skip];

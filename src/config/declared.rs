@@ -6,9 +6,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use arrow_schema::DataType;
 use serde::Deserialize;
-use toml::Value;
 use toml::de::{DeTable, DeValue};
+use toml::{Spanned, Value};
 
 use super::key::{COMPATIBILITIES, Key, SCHEMA_POLICIES};
 use super::layer::Value as Layered;
@@ -54,14 +55,13 @@ impl Reading<'_> {
         if policy == SchemaPolicy::Rescue && is_declared(RESCUED) {
             return Err(self.refused(Key::SchemaColumn, BadValue::RescuedTaken));
         }
-        let mut routed = self.list(Key::PartitionBy, columns_are_named)?.into_iter();
-        let undeclared = routed.find(|name| !is_declared(name));
+        let rules = SchemaRules { policy, columns };
         // What is selected may be made of others, and whether it is there shows once the SQL is read.
-        let selects = self.layers.find(Key::Select).is_some();
-        if let Some(column) = undeclared.filter(|_| policy != SchemaPolicy::Evolve && !selects) {
-            return Err(self.refused(Key::PartitionBy, BadValue::Undeclared { column }));
+        if self.layers.find(Key::Select).is_none() {
+            let routed = self.list(Key::PartitionBy, columns_are_named)?;
+            partitioned(&rules, routed).map_err(|source| self.refused(Key::PartitionBy, source))?;
         }
-        Ok(SchemaRules { policy, columns })
+        Ok(rules)
     }
 
     fn declared(&self) -> Result<Vec<Declared>, SettingError> {
@@ -88,6 +88,28 @@ impl Reading<'_> {
     }
 }
 
+/// Refuses partition columns by which no file that fits the declared columns could be written.
+fn partitioned(rules: &SchemaRules, routed: Vec<String>) -> Result<(), BadValue> {
+    let is_routed = |column: &Declared| routed.contains(&column.name);
+    let mut columns = rules.columns.iter();
+    if rules.policy == SchemaPolicy::Strict && columns.all(is_routed) {
+        return Err(BadValue::NothingBeside);
+    }
+    for name in routed {
+        let mut columns = rules.columns.iter();
+        match columns.find(|column| column.name == name) {
+            Some(column) if column.data_type == DataType::Binary => {
+                return Err(BadValue::NoDirectory { column: name });
+            }
+            None if rules.policy != SchemaPolicy::Evolve => {
+                return Err(BadValue::Undeclared { column: name });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Reads the columns of a layer.
 fn columns(items: &[String]) -> Result<Vec<Declared>, BadValue> {
     let columns = items.iter().map(|item| column(item));
@@ -110,7 +132,8 @@ fn column(item: &str) -> Result<Declared, BadValue> {
     let (name, rest) = split_name(item).ok_or_else(unread)?;
     let rest = rest.trim();
     let written = if rest.starts_with('{') {
-        let one: One = toml::from_str(&format!("column = {rest}")).map_err(|_| unread())?;
+        let text = exact(rest).ok_or_else(unread)?;
+        let one: One = toml::from_str(&format!("column = {text}")).map_err(|_| unread())?;
         one.column
     } else {
         Written {
@@ -173,7 +196,20 @@ pub(super) fn items(table: &DeTable<'_>) -> Option<Vec<String>> {
     items.collect()
 }
 
+/// Returns what is said of a column in the form of [`inline`].
+fn exact(text: &str) -> Option<String> {
+    let text = format!("column = {text}");
+    let table = DeTable::parse(&text).ok()?;
+    match table.get_ref().get("column")?.get_ref() {
+        DeValue::Table(attributes) => inline(attributes),
+        _ => None,
+    }
+}
+
 fn inline(attributes: &DeTable<'_>) -> Option<String> {
+    let data_type = attributes.get("type").map(Spanned::get_ref);
+    let is_decimal =
+        matches!(data_type, Some(DeValue::String(text)) if text.starts_with("decimal"));
     let mut text = "{ ".to_owned();
     let mut entries: Vec<_> = attributes.iter().collect();
     entries.sort_by_key(|(name, _)| {
@@ -185,6 +221,11 @@ fn inline(attributes: &DeTable<'_>) -> Option<String> {
         let value = match value.get_ref() {
             DeValue::String(text) => Value::String(text.to_string()).to_string(),
             DeValue::Boolean(value) => value.to_string(),
+            // As a number it would lose digits that a decimal has.
+            DeValue::Integer(number) if is_decimal && number.radix() == 10 => {
+                Value::String(number.to_string()).to_string()
+            }
+            DeValue::Float(number) if is_decimal => Value::String(number.to_string()).to_string(),
             DeValue::Integer(number) => number.to_string(),
             DeValue::Float(number) => number.to_string(),
             _ => return None,

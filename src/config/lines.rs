@@ -1,5 +1,7 @@
 //! How the lines of a text become columns: by a pattern, or by widths.
 
+use std::sync::OnceLock;
+
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
@@ -11,11 +13,55 @@ const PATTERN_BYTES: usize = 8 << 20;
 #[serde(default)]
 pub struct Lines {
     /// Regular expressions whose named groups are the columns; the first that matches a whole line counts.
-    pub patterns: Vec<String>,
+    pub patterns: LinePatterns,
     /// What a line means that none of them matches.
     pub unmatched: Unmatched,
     /// The columns of fixed width, from left to right.
     pub widths: Vec<Width>,
+}
+
+/// Regular expressions as they are written, compiled at the first use and not for each file.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LinePatterns {
+    texts: Vec<String>,
+    #[serde(skip)]
+    compiled: OnceLock<Vec<Regex>>,
+}
+
+impl PartialEq for LinePatterns {
+    fn eq(&self, other: &Self) -> bool {
+        self.texts == other.texts
+    }
+}
+
+impl Eq for LinePatterns {}
+
+impl LinePatterns {
+    /// Returns how many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Tells whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    /// Returns them compiled, for one file: what matching needs beside the patterns is not shared with others.
+    ///
+    /// # Errors
+    /// [`LinePatternError`] for the first that is none; none of those that [`line_patterns`] returned.
+    pub fn compile(&self) -> Result<Vec<Regex>, LinePatternError> {
+        if let Some(compiled) = self.compiled.get() {
+            return Ok(compiled.clone());
+        }
+        let compiled = self.texts.iter().map(|text| compile(text));
+        let compiled = compiled.collect::<Result<Vec<_>, _>>()?;
+        Ok(self.compiled.get_or_init(|| compiled).clone())
+    }
 }
 
 /// What a line means that no pattern matches.
@@ -90,26 +136,22 @@ impl Lines {
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
-
-    /// Compiles the patterns.
-    ///
-    /// # Errors
-    /// [`LinePatternError`] for the first that is none; none of those that [`line_patterns`] returned.
-    pub fn compile(&self) -> Result<Vec<Regex>, LinePatternError> {
-        self.patterns.iter().map(|text| compile(text)).collect()
-    }
 }
 
 /// Returns the regular expressions that a pattern stands for, which may be one of the names or an expression.
 ///
 /// # Errors
 /// [`LinePatternError`] where it is no pattern.
-pub fn line_patterns(text: &str) -> Result<Vec<String>, LinePatternError> {
-    if let Some((_, patterns)) = NAMED.iter().find(|(word, _)| *word == text) {
-        return Ok(patterns.iter().map(|&pattern| pattern.to_owned()).collect());
-    }
-    compile(text)?;
-    Ok(vec![text.to_owned()])
+pub fn line_patterns(text: &str) -> Result<LinePatterns, LinePatternError> {
+    let named = NAMED.iter().find(|(word, _)| *word == text);
+    let alone = [text];
+    let texts = named.map_or(&alone[..], |(_, patterns)| patterns);
+    let patterns = LinePatterns {
+        texts: texts.iter().map(|&text| text.to_owned()).collect(),
+        compiled: OnceLock::new(),
+    };
+    patterns.compile()?;
+    Ok(patterns)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err passes")]
@@ -156,7 +198,7 @@ mod tests {
             patterns: line_patterns(pattern).unwrap(),
             ..Lines::default()
         };
-        let patterns = lines.compile().unwrap();
+        let patterns = lines.patterns.compile().unwrap();
         let (regex, found) = patterns
             .iter()
             .find_map(|regex| Some((regex, regex.captures(line)?)))?;
@@ -290,6 +332,21 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_pattern_is_compiled_once_for_all_files() {
+        let patterns = line_patterns("(?<a>x)").unwrap();
+        let first: *const Vec<Regex> = patterns.compiled.get().unwrap();
+        assert_eq!(patterns.compile().unwrap().len(), 1);
+        assert!(std::ptr::eq(first, patterns.compiled.get().unwrap()));
+        // Those of a ledger are compiled when they are needed.
+        let text = serde_json::to_string(&patterns).unwrap();
+        assert_eq!(text, r#"["(?<a>x)"]"#);
+        let read: LinePatterns = serde_json::from_str(&text).unwrap();
+        assert!(read.compiled.get().is_none() && read == patterns);
+        read.compile().unwrap();
+        assert!(read.clone().compiled.get().is_some());
     }
 
     #[test]

@@ -37,7 +37,9 @@ pub use key::{
     SPECS, Spec, TABLES,
 };
 pub use layer::{Layer, Layers, Origin, Value, split_list};
-pub use lines::{LinePatternError, Lines, UNMATCHED, Unmatched, Width, line_patterns};
+pub use lines::{
+    LinePatternError, LinePatterns, Lines, UNMATCHED, Unmatched, Width, line_patterns,
+};
 pub use pattern::PatternError;
 pub use place::{PlaceError, parse_place};
 pub use policy::{Limits, Links, OnDelete, OnModify, Policies, Removals, SameContent};

@@ -156,6 +156,17 @@ pub enum BadValue {
         /// The column.
         column: String,
     },
+    /// A column whose values no directory can be named after.
+    #[error("{column} is declared binary, and no directory can be named after its values")]
+    NoDirectory {
+        /// The column.
+        column: String,
+    },
+    /// Every column that a row may have names partitions.
+    #[error(
+        "there is no declared column beside these, and Parquet cannot hold rows without columns"
+    )]
+    NothingBeside,
     /// There is nothing in it.
     #[error("it must say something; leave it out to take everything")]
     NoSql,

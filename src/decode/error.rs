@@ -141,11 +141,9 @@ pub enum Malformed {
         /// How the file is compressed.
         compression: Compression,
     },
-    /// A compressed file that grows beyond all measure.
-    #[error("the {compression} data expands to more than {limit} times its size")]
+    /// A file that grows beyond all measure, with all that is in it.
+    #[error("the file as a whole expands to more than {limit} times its size")]
     Expands {
-        /// How it is compressed.
-        compression: Compression,
         /// The limit.
         limit: u64,
     },

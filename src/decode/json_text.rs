@@ -1,7 +1,8 @@
 //! Any value as text: what a column of another type becomes when it is widened to `Utf8`.
 //!
 //! Single values are written as people write them (dates and instants in ISO 8601, binary in lower-case
-//! hexadecimal digits), nested ones as compact JSON.
+//! hexadecimal digits), nested ones as compact JSON. What stands for a time of day that no clock shows is written as the
+//! number that it is.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, FixedSizeBinaryArray, GenericBinaryArray, ListArray, MapArray,
     RecordBatch, StringArray, StringBuilder, StructArray,
 };
+use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, Date32Type, Float64Type, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType,
 };
@@ -75,7 +77,7 @@ enum Texts<'a> {
     Float(&'a [f64]),
     /// A number or a boolean: the same in JSON.
     Bare(ArrayFormatter<'a>),
-    Other(ArrayFormatter<'a>),
+    Other(ArrayFormatter<'a>, &'a ArrayRef),
     List(&'a ListArray, Box<Texts<'a>>),
     Struct(&'a StructArray, Vec<(String, Texts<'a>)>, Nulls),
     Map(&'a MapArray, Box<Texts<'a>>, Box<Texts<'a>>),
@@ -122,7 +124,7 @@ impl<'a> Texts<'a> {
                 Self::Map(map, Box::new(keys), Box::new(values))
             }
             other if other.is_integer() || *other == DataType::Boolean => Self::Bare(formatter()?),
-            _ => Self::Other(formatter()?),
+            _ => Self::Other(formatter()?, array),
         })
     }
 
@@ -144,9 +146,11 @@ impl<'a> Texts<'a> {
                 }
             }
             Self::Float(values) => write_infallibly(out, format_args!("{:?}", values[row])),
-            Self::Bare(formatter) | Self::Other(formatter) => {
-                out.push_str(&formatter.value(row).try_to_string()?);
-            }
+            Self::Bare(formatter) => out.push_str(&formatter.value(row).try_to_string()?),
+            Self::Other(formatter, array) => match formatter.value(row).try_to_string() {
+                Ok(text) => out.push_str(&text),
+                Err(error) => out.push_str(&number(array, row).ok_or(error)?),
+            },
             Self::List(..) | Self::Struct(..) | Self::Map(..) => self.write_json(row, out)?,
         }
         Ok(())
@@ -207,6 +211,18 @@ impl<'a> Texts<'a> {
         }
         self.write_json(row, out)
     }
+}
+
+/// Returns the number that stands for a time of day.
+fn number(array: &ArrayRef, row: usize) -> Option<String> {
+    let value = array.slice(row, 1);
+    let number = match value.data_type() {
+        DataType::Time32(_) => cast(&value, &DataType::Int32),
+        _ => cast(&value, &DataType::Int64),
+    };
+    let number = number.ok()?;
+    let formatter = ArrayFormatter::try_new(number.as_ref(), &FormatOptions::default()).ok()?;
+    Some(formatter.value(0).to_string())
 }
 
 fn rows(start: i32, end: i32) -> impl Iterator<Item = usize> {

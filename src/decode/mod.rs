@@ -53,7 +53,7 @@
 //!   is told by the extension too, the first bytes have the last word on both: a `.csv` that is a gzip or a Parquet file is
 //!   read as one.
 //!   Any number of members, frames or streams; something else behind the last of them is an error. A file that
-//!   expands to more than 1000 times its size is refused once 64 MiB have come out of it.
+//!   expands to more than 1000 times its size, with all that is in it, is refused once 64 MiB have come out of it.
 //!
 //! # Invariants
 //! - Batches have the file's columns in the file's order, with the types of the shape.
@@ -97,6 +97,9 @@ use crate::model::{ByteSize, ReadAt, ReadAtCursor, Shape};
 
 use ndjson::Framing;
 
+pub use archive::{Admitted, decode_admitted};
+pub use compression::Ceiling;
+
 pub use cast::cast_batch;
 pub use declare::{Admission, Found, Place, Unfit, raw_shape};
 pub use error::{Charset, DecodeError, JsonFault, Malformed};
@@ -125,6 +128,21 @@ pub enum Bytes<'a> {
     Stream(&'a mut dyn Read),
     /// At any place.
     Random(Arc<dyn ReadAt>),
+    /// A member of a file, from front to back; what it expands to counts for the file.
+    Member(&'a mut dyn Read, &'a Ceiling),
+}
+
+impl<'a> Bytes<'a> {
+    /// Returns the ceiling for what the bytes expand to, which is `own` where they are a file.
+    fn ceiling<'c>(&self, own: &'c Ceiling) -> &'c Ceiling
+    where
+        'a: 'c,
+    {
+        match self {
+            Self::Member(_, ceiling) => ceiling,
+            Self::Stream(_) | Self::Random(_) => own,
+        }
+    }
 }
 
 /// What was decoded.
@@ -158,13 +176,17 @@ pub fn sniff(
         Kind::Parquet => return with_random_access(bytes, how, parquet::sniff),
         Kind::Zip => {
             let mut members = archive::Guess::new(definition, how.kind);
-            with_random_access(bytes, how, |file| archive::read_zip(&file, &mut members))?;
+            with_whole(bytes, how, |file, ceiling| {
+                archive::read_zip(&file, ceiling, &mut members)
+            })?;
             return Ok(members.shape());
         }
         kind => {
             let cut = cut(kind, definition)?;
-            with_text(bytes, how, &mut |text| {
-                stream::sniff(text, how, cut.as_ref(), definition)
+            let own = Ceiling::default();
+            let ceiling = bytes.ceiling(&own);
+            within(bytes, how, ceiling, &mut |text| {
+                stream::sniff(text, how, cut.as_ref(), definition, ceiling)
             })
         }
     };
@@ -202,14 +224,18 @@ pub fn decode(
     match how.kind {
         Kind::Parquet => with_random_access(bytes, how, |file| parquet::decode(file, shape, emit)),
         Kind::Zip => {
-            let mut members = archive::Decoding::new(definition, how.kind, shape, emit);
-            with_random_access(bytes, how, |file| archive::read_zip(&file, &mut members))?;
+            let mut members = archive::Decoding::new(how.kind, terms, emit);
+            with_whole(bytes, how, |file, ceiling| {
+                archive::read_zip(&file, ceiling, &mut members)
+            })?;
             members.finish()
         }
         kind => {
             let cut = cut(kind, definition)?;
-            with_text(bytes, how, &mut |text| {
-                stream::decode(text, how, cut.as_ref(), terms, emit)
+            let own = Ceiling::default();
+            let ceiling = bytes.ceiling(&own);
+            within(bytes, how, ceiling, &mut |text| {
+                stream::decode(text, how, cut.as_ref(), ceiling, terms, emit)
             })
         }
     }
@@ -265,7 +291,7 @@ pub fn read_rows(
 fn cut(kind: Kind, definition: &Definition) -> Result<Option<lines::Cut>, DecodeError> {
     match kind {
         Kind::Fixed => Ok(Some(lines::Cut::by_widths(&definition.lines))),
-        // Settings hold patterns that were compiled once; a failure would say nothing about the file.
+        // Settings hold patterns that can be compiled; a failure would say nothing about the file.
         Kind::Regex => lines::Cut::by_pattern(&definition.lines)
             .map(Some)
             .map_err(|error| DecodeError::Read(std::io::Error::other(error))),
@@ -280,16 +306,33 @@ fn with_text<T>(
     how: Recognised,
     work: &mut Work<'_, T>,
 ) -> Result<T, DecodeError> {
-    let mut cursor;
+    let own = Ceiling::default();
+    let ceiling = bytes.ceiling(&own);
+    within(bytes, how, ceiling, work)
+}
+
+/// Hands out the decompressed bytes of a file that has this ceiling, or of a member of it.
+fn within<T>(
+    bytes: Bytes<'_>,
+    how: Recognised,
+    ceiling: &Ceiling,
+    work: &mut Work<'_, T>,
+) -> Result<T, DecodeError> {
+    let (mut cursor, mut counted);
     let raw: &mut dyn Read = match bytes {
-        Bytes::Stream(stream) => stream,
+        Bytes::Member(stream, _) => stream,
+        Bytes::Stream(stream) => {
+            counted = compression::Counted::new(stream, ceiling);
+            &mut counted
+        }
         Bytes::Random(file) => {
             cursor = ReadAtCursor::new(file, 0);
-            &mut cursor
+            counted = compression::Counted::new(&mut cursor, ceiling);
+            &mut counted
         }
     };
     let fault = compression::Fault::default();
-    let result = compression::open(raw, how, &fault)
+    let result = compression::open(raw, how, &fault, ceiling)
         .map_err(DecodeError::Read)
         .and_then(|mut text| work(&mut *text));
     result.map_err(|error| fault.judge(error))
@@ -300,14 +343,25 @@ fn with_random_access<T>(
     how: Recognised,
     work: impl FnOnce(Arc<dyn ReadAt>) -> Result<T, DecodeError>,
 ) -> Result<T, DecodeError> {
+    with_whole(bytes, how, |file, _| work(file))
+}
+
+/// Hands out the whole file, and its ceiling for what expands further.
+fn with_whole<T>(
+    bytes: Bytes<'_>,
+    how: Recognised,
+    work: impl FnOnce(Arc<dyn ReadAt>, &Ceiling) -> Result<T, DecodeError>,
+) -> Result<T, DecodeError> {
     if let Bytes::Random(file) = &bytes {
         let compression = compression::look(&**file, how).map_err(DecodeError::Read)?;
         if compression == Compression::None {
-            return work(Arc::clone(file));
+            return work(Arc::clone(file), &Ceiling::of_size(file.len()));
         }
     }
-    let whole = with_text(bytes, how, &mut |text| into_memory(text))?;
-    work(Arc::new(whole))
+    let own = Ceiling::default();
+    let ceiling = bytes.ceiling(&own);
+    let whole = within(bytes, how, ceiling, &mut |text| into_memory(text))?;
+    work(Arc::new(whole), ceiling)
 }
 
 fn into_memory(text: &mut dyn Read) -> Result<Vec<u8>, DecodeError> {

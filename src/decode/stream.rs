@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::ndjson::Framing;
 use super::{
-    DecodeError, Decoded, Emit, Kind, Magic, Recognised, SNIFF_BYTES, Terms, archive, avro, csv,
-    excel, into_memory, ipc, lines, ndjson, parquet, text,
+    Ceiling, DecodeError, Decoded, Emit, Kind, Magic, Recognised, SNIFF_BYTES, Terms, archive,
+    avro, csv, excel, into_memory, ipc, lines, ndjson, parquet, text,
 };
 use crate::config::Definition;
 use crate::model::{ReadAt, Shape};
@@ -30,17 +30,18 @@ pub(super) fn sniff(
     how: Recognised,
     cut: Option<&lines::Cut>,
     definition: &Definition,
+    ceiling: &Ceiling,
 ) -> Result<Shape, DecodeError> {
     let (kind, mut input) = by_content(input, how)?;
     let dialect = &definition.csv;
     match kind {
         Kind::Parquet => return parquet::sniff(Arc::new(into_memory(&mut input)?)),
         Kind::Arrow => return ipc::sniff(&mut input),
-        Kind::Avro => return avro::sniff(&mut input),
-        Kind::Excel => return excel::sniff(into_memory(&mut input)?, definition),
+        Kind::Avro => return avro::sniff(&mut input, ceiling),
+        Kind::Excel => return excel::sniff(into_memory(&mut input)?, definition, ceiling),
         Kind::Tar | Kind::Zip => {
             let mut members = archive::Guess::new(definition, kind);
-            read_archive(&mut input, kind, &mut members)?;
+            read_archive(&mut input, kind, ceiling, &mut members)?;
             return Ok(members.shape());
         }
         _ => {}
@@ -61,11 +62,12 @@ pub(super) fn sniff(
     })
 }
 
-/// Decodes everything under `shape`; `cut` is there for formats that need it.
+/// Decodes everything under `shape`; how lines are cut is there for formats that need it.
 pub(super) fn decode(
     input: &mut dyn Read,
     how: Recognised,
     cut: Option<&lines::Cut>,
+    ceiling: &Ceiling,
     terms: Terms<'_>,
     emit: &mut Emit<'_>,
 ) -> Result<Decoded, DecodeError> {
@@ -84,12 +86,12 @@ pub(super) fn decode(
         (Kind::Ndjson, _) => ndjson::decode(input, Framing::Lines, shape, crew, emit),
         (Kind::Json, _) => ndjson::decode(input, Framing::Values, shape, crew, emit),
         (Kind::Arrow, _) => ipc::decode(input, shape, emit),
-        (Kind::Avro, _) => avro::decode(input, shape, emit),
+        (Kind::Avro, _) => avro::decode(input, ceiling, shape, emit),
         (Kind::Parquet, _) => parquet::decode(Arc::new(into_memory(input)?), shape, emit),
-        (Kind::Excel, _) => excel::decode(into_memory(input)?, definition, shape, emit),
+        (Kind::Excel, _) => excel::decode(into_memory(input)?, definition, ceiling, shape, emit),
         (Kind::Tar | Kind::Zip, _) => {
-            let mut members = archive::Decoding::new(definition, kind, shape, emit);
-            read_archive(input, kind, &mut members)?;
+            let mut members = archive::Decoding::new(kind, terms, emit);
+            read_archive(input, kind, ceiling, &mut members)?;
             members.finish()
         }
         (Kind::Text | Kind::Regex | Kind::Fixed, None) => text::decode(input, shape, emit),
@@ -99,13 +101,14 @@ pub(super) fn decode(
 fn read_archive(
     input: &mut dyn Read,
     kind: Kind,
+    ceiling: &Ceiling,
     members: &mut dyn archive::Members,
 ) -> Result<(), DecodeError> {
     if kind == Kind::Tar {
-        return archive::read_tar(input, members);
+        return archive::read_tar(input, ceiling, members);
     }
     let whole: Arc<dyn ReadAt> = Arc::new(into_memory(input)?);
-    archive::read_zip(&whole, members)
+    archive::read_zip(&whole, ceiling, members)
 }
 
 /// Returns the format that the first bytes tell, or else the name, and the bytes from the first.

@@ -15,8 +15,8 @@ use arrow::record_batch::RecordBatch;
 use super::aside;
 use super::order::{Carry, Slice, WorkOrder};
 use super::recover::is_whole;
-use crate::decode::{self, Admission, DecodeError};
-use crate::model::{Column, OutputPath, ReadAt, Shape};
+use crate::decode::{self, Admission, DecodeError, recognise};
+use crate::model::{Column, OutputPath, ReadAt, Shape, SourcePath};
 use crate::schema::Contract;
 use crate::sink::{Sink, SinkError};
 use crate::transform::{TransformError, restore};
@@ -88,9 +88,10 @@ impl<'a> Carrier<'a> {
         }
     }
 
-    /// Hands the rows to `emit`, with the types of the unit.
+    /// Hands the rows of the file `path` to `emit`, with the types of the unit.
     pub(super) fn carry(
         &self,
+        path: &SourcePath,
         carry: &Carry,
         schema: &SchemaRef,
         emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
@@ -107,7 +108,7 @@ impl<'a> Carrier<'a> {
         carry
             .slices
             .iter()
-            .try_for_each(|slice| self.slice(slice, &carry.shape, &target, emit))
+            .try_for_each(|slice| self.slice(path, slice, (&carry.shape, &target), emit))
     }
 
     /// Hands those of the member's rows that are set aside to `emit`.
@@ -137,9 +138,9 @@ impl<'a> Carrier<'a> {
 
     fn slice(
         &self,
+        path: &SourcePath,
         slice: &Slice,
-        shape: &Shape,
-        target: &Shape,
+        (shape, target): (&Shape, &Shape),
         emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
     ) -> Result<(), CarryError> {
         let file = self.open(&slice.output)?;
@@ -148,7 +149,7 @@ impl<'a> Carrier<'a> {
         let read = decode::read_rows(file, range, &mut |batch| {
             let ready = restore(&batch, &slice.partition, shape)
                 .map_err(CarryError::from)
-                .and_then(|batch| self.admitted(batch))
+                .and_then(|batch| self.admitted(path, batch))
                 .and_then(|batch| decode::cast_batch(&batch, target).map_err(CarryError::Cast));
             match ready {
                 Ok(batch) => emit(batch),
@@ -162,11 +163,13 @@ impl<'a> Carrier<'a> {
     }
 
     /// Rows may have been written before the columns were declared as they are.
-    fn admitted(&self, batch: RecordBatch) -> Result<RecordBatch, CarryError> {
+    fn admitted(&self, path: &SourcePath, batch: RecordBatch) -> Result<RecordBatch, CarryError> {
         let Some(contract) = &self.contract else {
             return Ok(batch);
         };
-        let mut admission = Admission::of_output(contract);
+        let definition = &self.order.definition;
+        let kind = recognise(path, definition.format).map(|how| how.kind);
+        let mut admission = Admission::of_output(contract, kind, &definition.csv);
         let admitted = admission.admit(&batch).map_err(CarryError::Cast)?;
         match admission.unfit() {
             None => Ok(admitted),

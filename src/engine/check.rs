@@ -7,17 +7,19 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 use serde::Serialize;
 
-use super::definition::partitions;
-use super::error::RunError;
+use super::definition::{partitions, recorded_rules};
+use super::error::{RunError, Unread};
 use super::forecast::{Stale, with_file};
 use super::growth::Growth;
 use super::member::{self, Reading, ToRead, Trouble};
+use super::report::chain;
+use super::rows;
 use crate::config::Definition;
 use crate::crew::Alone;
-use crate::decode::{raw_shape, recognise};
+use crate::decode::{Decoded, raw_shape, recognise};
 use crate::ledger::View;
 use crate::model::{PartitionValues, Shape, SourcePath, partition_dir, partition_values};
-use crate::schema::{Change, changes, join_types};
+use crate::schema::{Change, SchemaRules, changes, join_types};
 use crate::source::Source;
 use crate::transform::{Bound, Origin, RowTransform};
 
@@ -47,7 +49,8 @@ pub struct FileCheck {
 /// Finds out what would become of the file `path` of `source` under `definition`, given what `view` tells.
 ///
 /// # Errors
-/// Where the ledger or a pattern cannot be read. That the file cannot be is an answer.
+/// Where the ledger, a pattern or the file cannot be read, or the file does not hold still. That it does not fit is an
+/// answer.
 pub fn check_file(
     view: Option<&View>,
     definition: &Definition,
@@ -60,23 +63,26 @@ pub fn check_file(
         ..FileCheck::default()
     };
     let known = match view {
-        Some(view) => view.schema()?.map(|schema| schema.shape),
-        None => None,
+        Some(view) => began(view, &definition.schema)?,
+        None => definition
+            .schema
+            .begin(&Shape::default(), &SchemaRules::default()),
     };
-    let known = definition
-        .schema
-        .begin(&known.unwrap_or_default(), &definition.schema);
     let names = partitions(definition)?.of(path);
     let fields = partition_values(&partition_dir(&names));
     let transform = RowTransform::new(definition)?;
-    let sql = transform.as_ref().map(|transform| (transform, &fields));
     let in_path = names.into_iter().map(|(name, _)| name).collect();
     let contract = definition.schema.contract(in_path);
-    let read = match (source.look(path), recognise(path, definition.format)) {
-        (Err(error), _) => Err(error.to_string()),
-        (Ok(None), _) => Err("it is not there".to_owned()),
-        (Ok(_), None) => Err("its name does not tell a known format".to_owned()),
-        (Ok(Some(expected)), Some(how)) => {
+    let unread = |unread| RunError::Unread {
+        path: path.clone(),
+        unread,
+    };
+    let expected = source.look(path);
+    let expected = expected.map_err(|error| unread(Unread::Failed(error.to_string())))?;
+    let expected = expected.ok_or_else(|| unread(Unread::Gone))?;
+    let read = match recognise(path, definition.format) {
+        None => Err("its name does not tell a known format".to_owned()),
+        Some(how) => {
             let file = ToRead {
                 path,
                 expected: &expected,
@@ -85,7 +91,13 @@ pub fn check_file(
                 contract: contract.as_ref(),
                 crew: &Alone,
             };
-            read(source, &file, &known, sql)
+            let trial = Checking {
+                source,
+                known: &known,
+                fields: &fields,
+                transform: transform.as_ref(),
+            };
+            trial.read(&file).map_err(unread)?
         }
     };
     match read {
@@ -108,99 +120,136 @@ pub fn check_file(
     Ok(check)
 }
 
-/// Returns the rows and the columns that would come in, or why they would not.
-fn read(
-    source: &dyn Source,
-    file: &ToRead<'_>,
-    known: &Shape,
-    sql: Option<(&RowTransform, &PartitionValues)>,
-) -> Result<(u64, Shape), String> {
-    let mut own = member::sniff(source, file).unwrap_or_default();
-    for _ in 0..READINGS {
-        let admitted = match file.contract {
-            Some(contract) => contract.admitted(&own),
+/// Returns the columns with which the rules `new` begin, where the ledger was last written under others.
+fn began(view: &View, new: &SchemaRules) -> Result<Shape, RunError> {
+    let known = view.schema()?.map(|schema| schema.shape);
+    Ok(new.begin(&known.unwrap_or_default(), &recorded_rules(view)?))
+}
+
+/// What a file is checked against.
+struct Checking<'a> {
+    source: &'a dyn Source,
+    /// The pipeline's columns.
+    known: &'a Shape,
+    /// What the file's path says.
+    fields: &'a PartitionValues,
+    transform: Option<&'a RowTransform>,
+}
+
+impl Checking<'_> {
+    /// Returns the rows and the columns that would come in, or why they would not.
+    fn read(&self, file: &ToRead<'_>) -> Result<Result<(u64, Shape), String>, Unread> {
+        let mut own = member::sniff(self.source, file).unwrap_or_default();
+        for _ in 0..READINGS {
+            let unit = self.typed(file, &own);
+            let raw = file
+                .contract
+                .map(|contract| raw_shape(contract, file.how.kind, &own, &unit));
+            let shape = raw.as_ref().unwrap_or(&unit);
+            let mut trial = Trial::new(self, file, &unit);
+            match member::read(self.source, file, shape, &mut |batch| {
+                trial.put(&batch);
+                ControlFlow::Continue(())
+            }) {
+                Reading::Rows { decoded, .. } => return Ok(self.judge(file, decoded, trial.fault)),
+                Reading::Misfit { observed, .. } => own = observed,
+                Reading::Trouble(Trouble::Bad { reason, .. }) => return Ok(Err(reason)),
+                Reading::Trouble(Trouble::Unreadable(what)) => return Err(Unread::Failed(what)),
+                Reading::Trouble(Trouble::Vanished) => return Err(Unread::Gone),
+                Reading::Trouble(Trouble::Unsettled) | Reading::Stopped => break,
+            }
+        }
+        Err(Unread::Restless)
+    }
+
+    /// Returns the columns that come in of a file's own, with the pipeline's types.
+    fn typed(&self, file: &ToRead<'_>, own: &Shape) -> Shape {
+        let mut unit = match file.contract {
+            Some(contract) => contract.admitted(own),
             None => own.clone(),
         };
-        let mut unit = admitted;
         for column in &mut unit.columns {
             let is_settled = file.contract.is_some_and(|c| c.settles(&column.name));
-            if let Some(known) = known.type_of(&column.name).filter(|_| !is_settled) {
+            let known = self.known.type_of(&column.name);
+            if let Some(known) = known.filter(|_| !is_settled) {
                 column.data_type = join_types(&column.data_type, known);
             }
         }
-        let raw = file
-            .contract
-            .map(|contract| raw_shape(contract, file.how.kind, &own, &unit));
-        let shape = raw.as_ref().unwrap_or(&unit);
-        let mut trial = match sql {
-            Some(sql) => Trial::new(sql, source, file, &unit, known),
-            None => Trial::default(),
-        };
-        match member::read(source, file, shape, &mut |batch| {
-            trial.put(&batch);
-            ControlFlow::Continue(())
-        }) {
-            Reading::Rows { decoded, .. } => {
-                return match trial.fault {
-                    None => Ok((decoded.rows, decoded.observed)),
-                    Some(fault) => Err(fault),
-                };
-            }
-            Reading::Misfit { observed, .. } => own = observed,
-            Reading::Trouble(Trouble::Bad { reason, .. } | Trouble::Unreadable(reason)) => {
-                return Err(reason);
-            }
-            Reading::Trouble(Trouble::Unsettled | Trouble::Vanished) | Reading::Stopped => break,
+        unit
+    }
+
+    fn judge(
+        &self,
+        file: &ToRead<'_>,
+        decoded: Decoded,
+        fault: Option<String>,
+    ) -> Result<(u64, Shape), String> {
+        let is_plain = self.transform.is_none() && decoded.rows > 0;
+        let misfit = || rows::misfit(file.definition, self.fields, &decoded.observed);
+        match fault.or_else(|| is_plain.then(misfit).flatten()) {
+            Some(reason) => Err(reason),
+            None => Ok((decoded.rows, decoded.observed)),
         }
     }
-    Err("it changed while it was read".to_owned())
 }
 
-/// SQL on the rows of one file, of which only the first trouble counts.
-#[derive(Default)]
+/// The way of one file's rows to their partitions, of which only the first trouble counts.
 struct Trial<'a> {
+    definition: &'a Definition,
+    fields: &'a PartitionValues,
     sql: Option<(Arc<Bound>, Origin<'a>)>,
     fault: Option<String>,
 }
 
 impl<'a> Trial<'a> {
-    fn new(
-        (transform, fields): (&RowTransform, &'a PartitionValues),
-        source: &dyn Source,
-        file: &ToRead<'a>,
-        unit: &Shape,
-        known: &Shape,
-    ) -> Self {
-        let hash = || member::hash(source, file.path, file.expected).ok();
+    fn new(checking: &Checking<'a>, file: &ToRead<'a>, unit: &Shape) -> Self {
+        let mut trial = Self {
+            definition: file.definition,
+            fields: checking.fields,
+            sql: None,
+            fault: None,
+        };
+        let Some(transform) = checking.transform else {
+            return trial;
+        };
+        let hash = || member::hash(checking.source, file.path, file.expected).ok();
         let origin = Origin {
             path: file.path,
             hash: transform.uses_hash().then(hash).flatten(),
             modified_at: file.expected.modified_at,
             before: 0,
-            fields,
+            fields: checking.fields,
         };
-        match transform.bind(unit, known, fields) {
-            Ok(bound) => Self {
-                sql: Some((bound, origin)),
-                fault: None,
-            },
-            Err(error) => Self {
-                sql: None,
-                fault: Some(error.line()),
-            },
+        match transform.bind(unit, checking.known, checking.fields) {
+            Ok(bound) => trial.sql = Some((bound, origin)),
+            Err(error) => trial.fault = Some(error.line()),
         }
+        trial
     }
 
     fn put(&mut self, batch: &RecordBatch) {
+        if self.fault.is_some() {
+            return;
+        }
         let Some((bound, origin)) = &mut self.sql else {
+            self.fault = misplaced(self.definition, self.fields, batch);
             return;
         };
-        match bound.pieces(batch, *origin).find_map(Result::err) {
-            None => origin.before += batch.num_rows() as u64,
-            Some(error) => {
-                self.fault = Some(error.to_string());
-                self.sql = None;
-            }
-        }
+        let faults = bound.pieces(batch, *origin).map(|piece| match piece {
+            Err(error) => Some(error.to_string()),
+            Ok(made) => misplaced(self.definition, self.fields, &made.batch),
+        });
+        self.fault = faults.flatten().next();
+        origin.before += batch.num_rows() as u64;
     }
+}
+
+/// Returns why rows have no partition, where they have none.
+fn misplaced(
+    definition: &Definition,
+    fields: &PartitionValues,
+    rows: &RecordBatch,
+) -> Option<String> {
+    let checked = rows::check_partitions(definition, fields, rows);
+    checked.err().map(|error| chain(&error))
 }

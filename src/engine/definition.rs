@@ -19,7 +19,7 @@ use crate::model::{
     Standing, UnitId, partition_dir,
 };
 use crate::plan::{Arrival, Changed, Plan};
-use crate::schema::{Compatibility, as_declared, breaches};
+use crate::schema::{Compatibility, SchemaRules, as_declared, breaches};
 
 /// How often one portion tries to bring members home: a file that changes all the time can be read by one unit and
 /// not by the next, again and again.
@@ -74,20 +74,13 @@ pub(super) fn begun(
     rule: Compatibility,
     run: RunId,
 ) -> Result<Option<SchemaVersion>, RunError> {
-    let fingerprint = view.meta()?.definition;
-    let text = fingerprint.as_deref().map(|old| view.definition(old));
-    let text = text.transpose()?.flatten();
-    let old: Option<Definition> = text.and_then(|text| serde_json::from_str(&text).ok());
-    let old = old.map(|old| old.schema).unwrap_or_default();
+    let old = recorded_rules(view)?;
     let new = &definition.schema;
     let current = view.schema()?;
     let known = current.as_ref().map(|schema| schema.shape.clone());
     let known = known.unwrap_or_default();
     if current.is_some() && !new.columns.is_empty() {
-        let columns = match old.columns.as_slice() {
-            [] => as_declared(&known),
-            declared => declared.to_vec(),
-        };
+        let columns = as_declared(&known, &old);
         let breaches = breaches(&columns, &new.columns, rule);
         if !breaches.is_empty() {
             return Err(RunError::Incompatible { rule, breaches });
@@ -104,6 +97,15 @@ pub(super) fn begun(
             count => format!("{count} columns are declared"),
         },
     }))
+}
+
+/// Returns the rules under which the pipeline was last run.
+pub(super) fn recorded_rules(view: &View) -> Result<SchemaRules, LedgerError> {
+    let fingerprint = view.meta()?.definition;
+    let text = fingerprint.as_deref().map(|old| view.definition(old));
+    let text = text.transpose()?.flatten();
+    let old: Option<Definition> = text.and_then(|text| serde_json::from_str(&text).ok());
+    Ok(old.map(|old| old.schema).unwrap_or_default())
 }
 
 /// Returns the columns that the pipeline knows once `definition` is its own.

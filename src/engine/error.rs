@@ -97,6 +97,14 @@ pub enum RunError {
         #[source]
         error: RowError,
     },
+    /// A file that was asked about cannot be read.
+    #[error("cannot check {path}: {unread}")]
+    Unread {
+        /// The file.
+        path: SourcePath,
+        /// Why not.
+        unread: Unread,
+    },
     /// The workers cannot be started.
     #[error("cannot start {threads} workers")]
     Workers {
@@ -112,6 +120,20 @@ pub enum RunError {
     /// A signal stopped a preview before all was looked at.
     #[error("interrupted before it was known what there is to do")]
     Interrupted,
+}
+
+/// Why a file that was asked about cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unread {
+    /// It is not there, or is no file.
+    #[error("there is no such file")]
+    Gone,
+    /// It does not hold still.
+    #[error("it changed while it was read")]
+    Restless,
+    /// Reading it failed.
+    #[error("{0}")]
+    Failed(String),
 }
 
 impl From<OpenError> for RunError {

@@ -100,24 +100,17 @@ fn try_read(
     let failed = |error| unreadable(file.path, error);
     let size = file.expected.size;
     let mut entrance = Entrance::new(file);
-    let mut admit = |batch| entrance.let_in(batch, emit);
-    let emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()> = &mut admit;
-    let terms = Terms {
-        definition: file.definition,
-        shape,
-        crew: file.crew,
-    };
     let mut input = open(source, file.path, file.expected)?;
     let (decoded, hash) = if file.how.wants_random_access() {
         let hash = hash_rest(file.path, &mut *input, blake3::Hasher::new(), size)?;
         let bytes = Bytes::Random(input.random_access().map_err(failed)?);
-        (decode::decode(bytes, file.how, terms, emit), hash)
+        (entrance.decode(bytes, shape, emit), hash)
     } else {
         let mut tee = Tee {
             inner: &mut *input,
             hasher: blake3::Hasher::new(),
         };
-        let decoded = decode::decode(Bytes::Stream(&mut tee), file.how, terms, emit);
+        let decoded = entrance.decode(Bytes::Stream(&mut tee), shape, emit);
         if matches!(decoded, Err(DecodeError::Stopped)) {
             return Ok(Reading::Stopped);
         }
@@ -155,8 +148,8 @@ fn try_read(
 struct Entrance<'a> {
     file: &'a ToRead<'a>,
     admission: Option<Admission<'a>>,
-    /// Why a value could not even be shown.
-    fault: Option<String>,
+    /// Why an archive, whose members are admitted each by its own format, must not come in.
+    refusal: Option<String>,
 }
 
 impl<'a> Entrance<'a> {
@@ -166,48 +159,47 @@ impl<'a> Entrance<'a> {
             file,
             admission: contract
                 .map(|contract| Admission::of_file(contract, file.how.kind, &file.definition.csv)),
-            fault: None,
+            refusal: None,
         }
     }
 
-    /// A file that does not fit is read to its end all the same: only then is it known that it is no worse.
-    fn let_in(
+    fn decode(
         &mut self,
-        batch: RecordBatch,
+        bytes: Bytes<'_>,
+        shape: &Shape,
         emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
-        let Some(admission) = &mut self.admission else {
-            return emit(batch);
+    ) -> Result<Decoded, DecodeError> {
+        let ToRead { how, contract, .. } = *self.file;
+        let terms = Terms {
+            definition: self.file.definition,
+            shape,
+            crew: self.file.crew,
         };
-        if admission.unfit().is_some() || self.fault.is_some() {
-            return ControlFlow::Continue(());
-        }
-        match admission.admit(&batch) {
-            Ok(batch) if admission.unfit().is_none() => emit(batch),
-            Ok(_) => ControlFlow::Continue(()),
-            Err(error) => {
-                self.fault = Some(error.to_string());
-                ControlFlow::Continue(())
+        match (contract, &mut self.admission) {
+            (Some(contract), _) if matches!(how.kind, Kind::Tar | Kind::Zip) => {
+                let admitted = decode::decode_admitted(bytes, how, contract, terms, emit)?;
+                self.refusal = admitted.refusal;
+                Ok(admitted.decoded)
             }
+            (_, Some(admission)) => {
+                let mut admit = |batch| admission.let_in(&batch, emit);
+                decode::decode(bytes, how, terms, &mut admit)
+            }
+            (_, None) => decode::decode(bytes, how, terms, emit),
         }
     }
 
     /// Returns why the file, which has the columns `own`, must not come in.
     fn refusal(&self, source: &dyn Source, own: &Shape) -> Option<String> {
-        let unfit = self.admission.as_ref().and_then(Admission::unfit);
+        let admission = self.admission.as_ref();
+        let unfit = || admission?.refusal(own, &|unfit| self.place(source, unfit));
         self.stranger(own)
-            .or_else(|| self.fault.clone())
-            .or_else(|| Some(unfit?.reason(own, self.place(source, unfit?).as_ref())))
+            .or_else(|| self.refusal.clone())
+            .or_else(unfit)
     }
 
     fn stranger(&self, own: &Shape) -> Option<String> {
-        let contract = self.file.contract?;
-        if matches!(self.file.how.kind, Kind::Tar | Kind::Zip) {
-            // Its members may be of any format, and declared columns are read by each format's own rules.
-            let reason = "an archive cannot be read where columns are declared: unpack it";
-            return Some(reason.to_owned());
-        }
-        let column = contract.stranger(own)?;
+        let column = self.file.contract?.stranger(own)?;
         let data_type = type_text(&column.data_type);
         Some(format!(
             "column {} ({data_type}) is not declared",

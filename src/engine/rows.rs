@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 use super::aside;
 use super::order::{StagedOutput, WorkOrder};
 use super::work::WorkError;
-use crate::config::FORMAT_VERSION;
+use crate::config::{Definition, FORMAT_VERSION};
 use crate::crew::{self, Crew};
 use crate::encode::{
     EncodeError, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder, Footer,
@@ -205,7 +205,8 @@ impl<'a> Placed<'a> {
         means: EncodeMeans<'_>,
         feed: &mut Feed<'_>,
     ) -> Result<Option<Vec<EncodedFile>>, WorkError> {
-        let columns = data_columns(self.outputs.order);
+        let order = self.outputs.order;
+        let columns = data_columns(&order.definition, &order.partition_values);
         if columns.is_empty() {
             self.write_flat(schema, means, feed)
         } else {
@@ -350,18 +351,40 @@ impl<'a> Routing<'a> {
 }
 
 /// Returns the partition columns that the path does not give already.
-fn data_columns(order: &WorkOrder) -> Vec<String> {
-    let by_rows = |column: &&String| !order.is_in_path(column);
-    let columns = order.definition.partition_by.iter();
+fn data_columns(definition: &Definition, in_path: &PartitionValues) -> Vec<String> {
+    let by_rows = |column: &&String| !in_path.iter().any(|(name, _)| name == *column);
+    let columns = definition.partition_by.iter();
     columns.filter(by_rows).cloned().collect()
+}
+
+/// Makes sure that rows can be routed to partitions, and directories named after their values.
+///
+/// # Errors
+/// [`WorkError`] for the first row that cannot.
+pub(super) fn check_partitions(
+    definition: &Definition,
+    in_path: &PartitionValues,
+    batch: &RecordBatch,
+) -> Result<(), WorkError> {
+    let columns = data_columns(definition, in_path);
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let routed = route(batch, &columns)?;
+    let mut parts = routed.parts().iter();
+    parts.try_for_each(|(values, _)| check_lengths(values))
 }
 
 /// Returns why the rows of a file with these columns cannot be written, where they cannot.
 ///
 /// Only the file's own columns count. Beside other members, or under the pipeline's types, they might well pass; but
 /// then the target's rows would depend on which files happen to share a unit.
-pub(super) fn misfit(order: &WorkOrder, own: &Shape) -> Option<String> {
-    let by_rows = data_columns(order);
+pub(super) fn misfit(
+    definition: &Definition,
+    in_path: &PartitionValues,
+    own: &Shape,
+) -> Option<String> {
+    let by_rows = data_columns(definition, in_path);
     let unroutable = own
         .columns
         .iter()
@@ -374,7 +397,8 @@ pub(super) fn misfit(order: &WorkOrder, own: &Shape) -> Option<String> {
         return Some(error.to_string());
     }
     let mut names = own.columns.iter().map(|column| &column.name);
-    let is_stored = |name: &String| !by_rows.contains(name) && !order.is_in_path(name);
+    let is_in_path = |column: &String| in_path.iter().any(|(name, _)| name == column);
+    let is_stored = |name: &String| !by_rows.contains(name) && !is_in_path(name);
     (!names.any(is_stored)).then(|| EncodeError::NoColumns.to_string())
 }
 

@@ -368,7 +368,9 @@ impl<'a> Building<'a> {
         match self.way(index) {
             Way::Read(read) => Ok(self.read(index, read, emit)),
             Way::Carry(carry) => {
-                let carried = self.carrier.carry(carry, schema, emit);
+                let carried =
+                    self.carrier
+                        .carry(&self.order.members[index].path, carry, schema, emit);
                 let is_bad = matches!(self.known[index].trouble, Some(Trouble::Bad { .. }));
                 if is_bad && matches!(&carried, Err(error) if error.is_unfit()) {
                     // The source has its bytes, and those do not fit either.
@@ -414,7 +416,8 @@ impl<'a> Building<'a> {
                     Some(sql) => &sql.filled_by(&decoded.observed),
                     None => &decoded.observed,
                 };
-                let misfit = rows::misfit(self.order, filled);
+                let misfit =
+                    rows::misfit(&self.order.definition, &self.order.partition_values, filled);
                 if let Some(reason) = misfit.filter(|_| decoded.rows > 0) {
                     known.trouble = Some(Trouble::Bad { version, reason });
                     return false;

@@ -7,6 +7,8 @@ use arrow_schema::DataType;
 use serde::{Deserialize, Serialize};
 
 use super::declared::Declared;
+use super::rules::{RESCUED, SchemaPolicy, SchemaRules};
+use crate::model::Shape;
 
 /// What a new declaration must keep working.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -191,13 +193,16 @@ fn decimal_digits(bits: u32) -> i16 {
     }
 }
 
-/// Returns columns of these types as somebody would declare them who says nothing else; of one that never held a value,
-/// nobody can say what it is.
+/// Returns the columns of a pipeline as they are declared by `rules`, and those that were inferred beside them as somebody
+/// would declare them who says nothing else; of one that never held a value, nobody can say what it is.
 #[must_use]
-pub fn as_declared(shape: &crate::model::Shape) -> Vec<Declared> {
+pub fn as_declared(shape: &Shape, rules: &SchemaRules) -> Vec<Declared> {
+    let is_declared = |name: &str| rules.columns.iter().any(|column| column.name == name);
+    let is_ours = |name: &str| rules.policy == SchemaPolicy::Rescue && name == RESCUED;
     let columns = shape.columns.iter();
-    columns
+    let inferred = columns
         .filter(|column| column.data_type != DataType::Null)
-        .map(|column| Declared::new(&column.name, column.data_type.clone()))
-        .collect()
+        .filter(|column| !is_declared(&column.name) && !is_ours(&column.name))
+        .map(|column| Declared::new(&column.name, column.data_type.clone()));
+    rules.columns.iter().cloned().chain(inferred).collect()
 }

@@ -330,6 +330,31 @@ proptest! {
 }
 
 #[test]
+fn columns_that_were_inferred_beside_declared_ones_are_compared_with_what_is_declared() {
+    let shape = Shape::of(&[
+        ("id", DataType::Int64),
+        ("note", DataType::Utf8),
+        (RESCUED, DataType::Utf8),
+    ]);
+    let rules = |policy| SchemaRules {
+        policy,
+        columns: vec![Declared::new("id", DataType::Int32)],
+    };
+    let before = as_declared(&shape, &rules(SchemaPolicy::Evolve));
+    let names: Vec<&str> = before.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(names, ["id", "note", RESCUED]);
+    assert_eq!(before[0].data_type, DataType::Int32);
+    let narrower = [
+        Declared::new("id", DataType::Int32),
+        Declared::new("note", DataType::Int64),
+    ];
+    let found = breaches(&before, &narrower, Compatibility::Backward);
+    assert!(matches!(&found[..], [Breach::Type { column, .. }] if column == "note"));
+    let before = as_declared(&shape, &rules(SchemaPolicy::Rescue));
+    assert_eq!(before.len(), 2);
+}
+
+#[test]
 fn a_column_that_never_held_a_value_is_not_compared_with_what_is_declared() {
     let shape = Shape {
         columns: vec![Column {
@@ -338,6 +363,13 @@ fn a_column_that_never_held_a_value_is_not_compared_with_what_is_declared() {
         }],
     };
     let now = [Declared::new("note", DataType::Utf8)];
-    assert_eq!(as_declared(&shape), []);
-    assert!(breaches(&as_declared(&shape), &now, Compatibility::Backward).is_empty());
+    assert_eq!(as_declared(&shape, &SchemaRules::default()), []);
+    assert!(
+        breaches(
+            &as_declared(&shape, &SchemaRules::default()),
+            &now,
+            Compatibility::Backward
+        )
+        .is_empty()
+    );
 }

@@ -221,6 +221,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn of_the_types_that_can_be_declared_only_binary_names_no_directories() {
+        for text in crate::schema::DECLARABLE.split(", ") {
+            let text = text.trim().replace("(p,s)", "(5,2)");
+            let data_type = crate::schema::parse_type(&text).unwrap();
+            assert_eq!(is_routable(&data_type), text != "binary", "{text}");
+        }
+    }
+
+    #[test]
     fn dates_are_those_of_the_calendar() {
         for (days, text) in [
             (0, "1970-01-01"),

@@ -56,7 +56,7 @@ pub(in crate::cli) enum Schema {
     /// Tell whether a file would fit and what it would change, and touch nothing
     ///
     /// Reads the whole file as a run would: by the settings where -c or no TARGET is given, else as TARGET was last run. Ends
-    /// with 0 where it fits and with 3 where it would be set aside. Example: strandline schema check new.csv ./out
+    /// with 0 where it fits, with 3 where it would be set aside, and with 1 where it cannot be read. Example: strandline schema check new.csv ./out
     Check(SchemaCheckArgs),
 }
 

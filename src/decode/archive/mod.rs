@@ -8,29 +8,33 @@
 //! Members of a zip file come in byte order of their names, those of a tar file as they stand: it may be compressed as
 //! a whole, and is read from front to back, whatever its size.
 //!
+//! Where columns are declared, each member is brought to them by the rules of its own format: see `admit`.
+//!
 //! # What is refused
 //! Archives within archives, two members of one name, encrypted members, sparse ones, those whose checksum is wrong,
-//! that overlap others, or expand beyond the ceiling; archives with no member to read, without their end mark, or with
+//! that overlap others; archives that expand beyond the ceiling, with no member to read, without their end mark, or with
 //! more than 16 MiB of names.
 
+mod admit;
 mod tar;
 mod zip;
 
 use std::collections::HashSet;
+use std::io::Read;
 use std::ops::ControlFlow;
 
 use super::compression::Fault;
 use super::{
-    Bytes, DecodeError, Decoded, Emit, Kind, MAX_COLUMNS, Malformed, Terms, decode, recognise,
-    sniff,
+    Bytes, Ceiling, DecodeError, Decoded, Emit, Kind, MAX_COLUMNS, Malformed, Recognised, Terms,
+    decode, recognise, sniff,
 };
 use crate::config::Definition;
-use crate::crew::Alone;
 use crate::model::{ByteSize, Shape};
 use crate::schema::join_shapes;
 
+pub use admit::{Admitted, decode_admitted};
 pub(super) use tar::read as read_tar;
-pub(super) use zip::{look_into, measure, read as read_zip};
+pub(super) use zip::{Parts, look_into, read as read_zip};
 
 /// Bytes of all members' names, at most.
 const NAMES_BYTES: usize = 16 << 20;
@@ -39,16 +43,25 @@ const SNIFFED: usize = 8;
 
 /// Who takes the members of an archive.
 pub(super) trait Members {
-    /// Tells whether the member counts, before anything of it is read.
-    fn wants(&mut self, name: &str) -> Result<bool, Malformed>;
+    /// Returns how a member's bytes are to be taken, if it counts, before anything of it is read.
+    fn wants(&mut self, name: &str) -> Result<Option<Recognised>, Malformed>;
 
-    /// Takes the bytes of a member that counts.
+    /// Takes the bytes of a member that counts, from front to back.
     fn take(
         &mut self,
-        name: &str,
-        bytes: Bytes<'_>,
+        member: Member<'_>,
+        bytes: &mut dyn Read,
         fault: &Fault,
     ) -> Result<ControlFlow<()>, DecodeError>;
+}
+
+/// A member that counts.
+#[derive(Clone, Copy)]
+pub(super) struct Member<'a> {
+    name: &'a str,
+    how: Recognised,
+    /// The ceiling of the archive.
+    ceiling: &'a Ceiling,
 }
 
 /// The members that count, by their names.
@@ -69,13 +82,13 @@ impl<'d> Names<'d> {
         }
     }
 
-    fn wants(&mut self, name: &str) -> Result<bool, Malformed> {
+    fn wants(&mut self, name: &str) -> Result<Option<Recognised>, Malformed> {
         let parts = name.split('/');
         let is_hidden = parts
             .filter(|part| !matches!(*part, "." | ".."))
             .any(|part| part.starts_with(['.', '_']));
         let Some(how) = recognise(name, self.definition.format).filter(|_| !is_hidden) else {
-            return Ok(false);
+            return Ok(None);
         };
         if matches!(how.kind, Kind::Tar | Kind::Zip) {
             return Err(in_member(
@@ -92,7 +105,7 @@ impl<'d> Names<'d> {
         if !self.seen.insert(name.to_owned()) {
             return Err(in_member(name, corrupt(self.kind, "it is there twice")));
         }
-        Ok(true)
+        Ok(Some(how))
     }
 
     /// Refuses an archive that has nothing to read: it would look as if all its rows had gone.
@@ -126,20 +139,18 @@ impl<'d> Guess<'d> {
 }
 
 impl Members for Guess<'_> {
-    fn wants(&mut self, name: &str) -> Result<bool, Malformed> {
+    fn wants(&mut self, name: &str) -> Result<Option<Recognised>, Malformed> {
         self.names.wants(name)
     }
 
     fn take(
         &mut self,
-        name: &str,
-        bytes: Bytes<'_>,
+        Member { name, how, ceiling }: Member<'_>,
+        bytes: &mut dyn Read,
         fault: &Fault,
     ) -> Result<ControlFlow<()>, DecodeError> {
         let definition = self.names.definition;
-        let Some(how) = recognise(name, definition.format) else {
-            return Ok(ControlFlow::Continue(()));
-        };
+        let bytes = Bytes::Member(bytes, ceiling);
         let looked = sniff(bytes, how, definition).map_err(|error| judged(name, fault, error))?;
         self.shape = join_shapes(&self.shape, &looked);
         self.looked += 1;
@@ -154,7 +165,7 @@ impl Members for Guess<'_> {
 /// Decodes all members.
 pub(super) struct Decoding<'d, 'e, 'f> {
     names: Names<'d>,
-    shape: &'d Shape,
+    terms: Terms<'d>,
     emit: &'e mut Emit<'f>,
     rows: u64,
     observed: Shape,
@@ -162,20 +173,40 @@ pub(super) struct Decoding<'d, 'e, 'f> {
 }
 
 impl<'d, 'e, 'f> Decoding<'d, 'e, 'f> {
-    pub(super) fn new(
-        definition: &'d Definition,
-        kind: Kind,
-        shape: &'d Shape,
-        emit: &'e mut Emit<'f>,
-    ) -> Self {
+    pub(super) fn new(kind: Kind, terms: Terms<'d>, emit: &'e mut Emit<'f>) -> Self {
         Self {
-            names: Names::new(definition, kind),
-            shape,
+            names: Names::new(terms.definition, kind),
+            terms,
             emit,
             rows: 0,
             observed: Shape::default(),
             is_misfit: false,
         }
+    }
+
+    /// Adds what came of a member.
+    fn add(
+        &mut self,
+        name: &str,
+        decoded: Result<Decoded, DecodeError>,
+    ) -> Result<(), DecodeError> {
+        let observed = match decoded {
+            Ok(decoded) => {
+                self.rows += decoded.rows;
+                decoded.observed
+            }
+            Err(DecodeError::Misfit { observed }) => {
+                self.is_misfit = true;
+                observed
+            }
+            Err(error) => return Err(error),
+        };
+        self.observed = join_shapes(&self.observed, &observed);
+        if self.observed.columns.len() > MAX_COLUMNS {
+            let (line, limit) = (1, MAX_COLUMNS);
+            return Err(in_member(name, Malformed::TooManyColumns { line, limit }).into());
+        }
+        Ok(())
     }
 
     pub(super) fn finish(self) -> Result<Decoded, DecodeError> {
@@ -189,25 +220,18 @@ impl<'d, 'e, 'f> Decoding<'d, 'e, 'f> {
 }
 
 impl Members for Decoding<'_, '_, '_> {
-    fn wants(&mut self, name: &str) -> Result<bool, Malformed> {
+    fn wants(&mut self, name: &str) -> Result<Option<Recognised>, Malformed> {
         self.names.wants(name)
     }
 
     fn take(
         &mut self,
-        name: &str,
-        bytes: Bytes<'_>,
+        Member { name, how, ceiling }: Member<'_>,
+        bytes: &mut dyn Read,
         fault: &Fault,
     ) -> Result<ControlFlow<()>, DecodeError> {
-        let definition = self.names.definition;
-        let Some(how) = recognise(name, definition.format) else {
-            return Ok(ControlFlow::Continue(()));
-        };
-        let terms = Terms {
-            definition,
-            shape: self.shape,
-            crew: &Alone,
-        };
+        let bytes = Bytes::Member(bytes, ceiling);
+        let terms = self.terms;
         let decoded = if self.is_misfit {
             // Read through all the same, for what the rest holds.
             let mut unheard = |_| ControlFlow::Continue(());
@@ -215,22 +239,7 @@ impl Members for Decoding<'_, '_, '_> {
         } else {
             decode(bytes, how, terms, self.emit)
         };
-        let observed = match decoded {
-            Ok(decoded) => {
-                self.rows += decoded.rows;
-                decoded.observed
-            }
-            Err(DecodeError::Misfit { observed }) => {
-                self.is_misfit = true;
-                observed
-            }
-            Err(error) => return Err(judged(name, fault, error)),
-        };
-        self.observed = join_shapes(&self.observed, &observed);
-        if self.observed.columns.len() > MAX_COLUMNS {
-            let (line, limit) = (1, MAX_COLUMNS);
-            return Err(in_member(name, Malformed::TooManyColumns { line, limit }).into());
-        }
+        self.add(name, decoded.map_err(|error| judged(name, fault, error)))?;
         Ok(ControlFlow::Continue(()))
     }
 }

@@ -1,15 +1,20 @@
 //! Tar: headers of 512 bytes, each followed by its member's bytes, padded to as many.
 //!
 //! Long names come as members of their own before the one that they name: GNU's (`L`) or those of pax (`x`), which
-//! can also tell a size. Two blocks of zeros are the end, and an archive without them is cut off.
+//! can also tell a size. Old sparse members of GNU have blocks of their own between header and bytes. Two blocks of
+//! zeros are the end, and an archive without them is cut off.
 
 use std::io::{self, BufRead, BufReader, Read};
+use std::ops::ControlFlow;
 
-use super::{Members, corrupt, in_member};
-use crate::decode::compression::Fault;
-use crate::decode::{Bytes, DecodeError, Kind, Malformed};
+use super::{Member, Members, corrupt, in_member};
+use crate::decode::compression::{Ceiling, Fault};
+use crate::decode::{DecodeError, Kind, Malformed};
 
 const BLOCK_BYTES: usize = 512;
+/// Where a block of a sparse member's map, and where its header, tells that another block follows.
+const EXTENDED: usize = 504;
+const HEADER_EXTENDED: usize = 482;
 const BUFFER_BYTES: usize = 128 << 10;
 /// Bytes of a name or of what pax says about a member, at most.
 const ASIDE_BYTES: u64 = 1 << 20;
@@ -17,6 +22,7 @@ const ASIDE_BYTES: u64 = 1 << 20;
 /// Hands the members of an archive to `members`, in the order in which they stand.
 pub(in crate::decode) fn read(
     input: &mut dyn Read,
+    ceiling: &Ceiling,
     members: &mut dyn Members,
 ) -> Result<(), DecodeError> {
     let mut input = BufReader::with_capacity(BUFFER_BYTES, input);
@@ -27,18 +33,14 @@ pub(in crate::decode) fn read(
             b'L' => about.name = Some(text(&aside(&mut input, header.size)?)),
             b'x' => about.take(&aside(&mut input, header.size)?)?,
             b'0' | b'7' | 0 | b'S' => {
-                let name = about.name.take().unwrap_or(header.name);
-                let is_sparse = header.kind == b'S' || about.is_sparse;
+                let file = Header {
+                    name: about.name.take().unwrap_or(header.name),
+                    size,
+                    is_sparse: header.is_sparse || about.is_sparse,
+                    ..header
+                };
                 about = About::default();
-                // Before the format had directories, a slash at the end made one.
-                if name.ends_with('/') || !members.wants(&name)? {
-                    skip(&mut input, padded(size))?;
-                    continue;
-                }
-                if is_sparse {
-                    return Err(in_member(&name, corrupt(Kind::Tar, "it is sparse")).into());
-                }
-                if member(&mut input, &name, size, members)?.is_break() {
+                if take(&mut input, file, ceiling, members)?.is_break() {
                     return Ok(());
                 }
             }
@@ -54,24 +56,50 @@ pub(in crate::decode) fn read(
     nothing_but_zeros(&mut input)
 }
 
-fn member(
+/// Hands the bytes behind the header of a file to `members`, where it counts.
+fn take(
     input: &mut dyn Read,
-    name: &str,
-    size: u64,
+    file: Header,
+    ceiling: &Ceiling,
     members: &mut dyn Members,
-) -> Result<std::ops::ControlFlow<()>, DecodeError> {
+) -> Result<ControlFlow<()>, DecodeError> {
+    let Header { name, size, .. } = file;
+    if file.is_extended {
+        skip_extensions(input)?;
+    }
+    // Before the format had directories, a slash at the end made one.
+    let is_file = !name.ends_with('/');
+    let wanted = is_file.then(|| members.wants(&name)).transpose()?;
+    let Some(how) = wanted.flatten() else {
+        skip(input, padded(size))?;
+        return Ok(ControlFlow::Continue(()));
+    };
+    if file.is_sparse {
+        return Err(in_member(&name, corrupt(Kind::Tar, "it is sparse")).into());
+    }
     let fault = Fault::default();
     let mut bytes = MemberBytes {
         input: &mut *input,
         left: size,
         fault: &fault,
     };
-    let flow = members.take(name, Bytes::Stream(&mut bytes), &fault)?;
+    let member = Member {
+        name: &name,
+        how,
+        ceiling,
+    };
+    let flow = members.take(member, &mut bytes, &fault)?;
     let left = bytes.left;
     if flow.is_continue() {
         skip(input, left + (padded(size) - size))?;
     }
     Ok(flow)
+}
+
+/// Skips the blocks that go on with the map of a sparse member; each tells whether one more follows.
+fn skip_extensions(input: &mut dyn Read) -> Result<(), DecodeError> {
+    while block(input)?[EXTENDED] != 0 {}
+    Ok(())
 }
 
 /// The bytes of one member.
@@ -144,6 +172,9 @@ struct Header {
     name: String,
     size: u64,
     kind: u8,
+    is_sparse: bool,
+    /// Whether blocks with more of its map follow.
+    is_extended: bool,
 }
 
 impl Header {
@@ -179,7 +210,13 @@ impl Header {
             name = format!("{prefix}/{name}");
         }
         let kind = block[156];
-        Ok(Some(Self { name, size, kind }))
+        Ok(Some(Self {
+            name,
+            size,
+            kind,
+            is_sparse: kind == b'S',
+            is_extended: kind == b'S' && block[HEADER_EXTENDED] != 0,
+        }))
     }
 }
 
@@ -204,7 +241,10 @@ fn number(field: &[u8]) -> Option<u64> {
 /// Returns a text that ends where a zero stands.
 fn text(field: &[u8]) -> String {
     let end = field.iter().position(|byte| *byte == 0);
-    String::from_utf8_lossy(&field[..end.unwrap_or(field.len())]).into_owned()
+    let field = &field[..end.unwrap_or(field.len())];
+    // Any bytes may be a name, and no two names may become one.
+    String::from_utf8(field.to_vec())
+        .unwrap_or_else(|_| field.iter().map(|byte| char::from(*byte)).collect())
 }
 
 fn block(input: &mut dyn Read) -> Result<[u8; BLOCK_BYTES], DecodeError> {

@@ -5,7 +5,7 @@ use arrow::datatypes::DataType;
 
 use super::*;
 use crate::decode::testing::{grid, plain, run_by, terms};
-use crate::decode::{Compression, Recognised};
+use crate::decode::{Ceiling, Compression, Recognised};
 use crate::model::ReadAt;
 
 fn octal(field: &mut [u8], value: u64) {
@@ -349,9 +349,7 @@ fn a_member_that_expands_without_measure_is_refused() {
     let large = vec![b'\n'; 80 << 20];
     let told = malformed(&bomb("a.csv", &large), Kind::Zip);
     assert!(
-        told.contains(
-            "member \"a.csv\": the zip data is corrupt: it expands to more than 1000 times"
-        ),
+        told.contains("member \"a.csv\": the file as a whole expands to more than 1000 times"),
         "{told}"
     );
     let how = Recognised {
@@ -369,6 +367,132 @@ fn a_member_that_expands_without_measure_is_refused() {
         Err(DecodeError::Malformed(Malformed::Expands { .. })) => {}
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn one_ceiling_holds_for_all_members_of_a_file() {
+    let lines = vec![b'\n'; 60_000];
+    let packed = zstd::encode_all(lines.as_slice(), 1).unwrap();
+    let zipped = zip(&["a.csv", "b.csv"].map(|name| Zipped(name, 93, 0, &lines, packed.clone())));
+    let names = ["a.csv.zst", "b.csv.zst"];
+    // What is stored as it is does not expand, and what is in it does.
+    let stored = zip(&names.map(|name| stored(name, &packed)));
+    let tarred = tar(&names.map(|name| (name, b'0', packed.as_slice())));
+    let (definition, shape) = (Definition::default(), Shape::default());
+    let told = |bytes: &[u8], kind, free| {
+        let ceiling = Ceiling::of_size(1);
+        ceiling.give((64_u64 << 20) - free).unwrap();
+        let mut emit = |_| ControlFlow::Continue(());
+        let mut members = Decoding::new(kind, terms(&definition, &shape), &mut emit);
+        let read = if kind == Kind::Tar {
+            read_tar(&mut &*bytes, &ceiling, &mut members)
+        } else {
+            let file: Arc<dyn ReadAt> = Arc::new(bytes.to_vec());
+            read_zip(&file, &ceiling, &mut members)
+        };
+        read.map_err(|error| format!("{error:?}"))
+    };
+    for (bytes, kind) in [
+        (zipped, Kind::Zip),
+        (stored, Kind::Zip),
+        (tarred, Kind::Tar),
+    ] {
+        assert_eq!(told(&bytes, kind, 120_000), Ok(()));
+        // The first of them is within the bytes that are free.
+        let told = told(&bytes, kind, 100_000).unwrap_err();
+        assert!(
+            told.contains("member: \"b.csv") && told.contains("Expands"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn what_is_compressed_twice_is_held_to_the_bytes_of_the_file() {
+    let lines = zstd::encode_all(vec![b'\n'; 200 << 20].as_slice(), 1).unwrap();
+    // By the bytes of the inner file alone, it would be within the ceiling.
+    let padded = [
+        lines,
+        vec![0x50, 0x2a, 0x4d, 0x18, 0, 0, 4, 0],
+        vec![0; 4 << 16],
+    ]
+    .concat();
+    let file = zip(&[deflated("a.csv.zst", &padded)]);
+    assert!(file.len() < (200 << 20) / 1000);
+    let told = malformed(&file, Kind::Zip);
+    assert!(told.contains("the file as a whole expands"), "{told}");
+}
+
+/// Puts bytes into names that no text can have.
+fn renamed(mut bytes: Vec<u8>, names: [(&[u8], &[u8]); 2]) -> Vec<u8> {
+    for (old, new) in names {
+        let mut at = 0;
+        while let Some(found) = bytes[at..].windows(old.len()).position(|part| part == old) {
+            at += found;
+            bytes[at..at + new.len()].copy_from_slice(new);
+        }
+    }
+    bytes
+}
+
+#[test]
+fn names_that_are_not_utf8_are_different_names() {
+    let members = [("@1.csv", &b"a\n1\n"[..]), ("@2.csv", b"a\n2\n")];
+    let names: [(&[u8], &[u8]); 2] = [(b"@1.csv", b"\x94l.csv"), (b"@2.csv", b"\x99l.csv")];
+    let bytes = renamed(archive_of(Kind::Zip, &members), names);
+    let shape = observe_by(&bytes, plain(Kind::Zip)).unwrap();
+    // In the order of their letters: Ö before ö.
+    assert_eq!(rows(&bytes, Kind::Zip, &shape), ["2", "1"]);
+    let bad = renamed(archive_of(Kind::Zip, &[("@1.csv", b"a,b\n1\n")]), names);
+    assert!(malformed(&bad, Kind::Zip).contains("member \"öl.csv\""));
+
+    let member = |name: &str, old: u8, new: u8, rows: &[u8]| {
+        let mut entry = tar_entry(name, b'0', rows);
+        let at = entry.iter().position(|byte| *byte == old).unwrap();
+        entry[at] = new;
+        let sum: u64 = entry[..512].iter().map(|byte| u64::from(*byte)).sum();
+        let digits: u64 = entry[148..156].iter().map(|byte| u64::from(*byte)).sum();
+        octal(&mut entry[148..155], sum - digits + 8 * u64::from(b' '));
+        entry
+    };
+    let bytes = [
+        member("@1.csv", b'@', 0xe9, b"a\n1\n"),
+        member("@1.csv", b'@', 0xe8, b"a\n2\n"),
+        vec![0; 1024],
+    ]
+    .concat();
+    let shape = observe_by(&bytes, plain(Kind::Tar)).unwrap();
+    assert_eq!(rows(&bytes, Kind::Tar, &shape), ["1", "2"]);
+}
+
+/// Returns a sparse member whose map goes on in two blocks behind its header.
+fn sparse(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut entry = tar_entry(name, b'S', bytes);
+    entry[482] = 1;
+    let sum: u64 = entry[..512].iter().map(|byte| u64::from(*byte)).sum();
+    let digits: u64 = entry[148..156].iter().map(|byte| u64::from(*byte)).sum();
+    octal(&mut entry[148..155], sum - digits + 8 * u64::from(b' '));
+    let mut map = vec![0; 1024];
+    map[504] = 1;
+    let bytes = entry.split_off(512);
+    [entry, map, bytes].concat()
+}
+
+#[test]
+fn sparse_members_are_left_out_or_refused_with_the_blocks_of_their_maps() {
+    let bytes = [
+        sparse("notes.txt", b"x"),
+        tar_entry("a.csv", b'0', b"a\n1\n"),
+        vec![0; 1024],
+    ]
+    .concat();
+    let shape = observe_by(&bytes, plain(Kind::Tar)).unwrap();
+    assert_eq!(rows(&bytes, Kind::Tar, &shape), ["1"]);
+    let bytes = [sparse("a.csv", b"a\n1\n"), vec![0; 1024]].concat();
+    assert!(
+        malformed(&bytes, Kind::Tar)
+            .contains("member \"a.csv\": the tar data is corrupt: it is sparse")
+    );
 }
 
 /// A file that cannot be read from somewhere on.

@@ -7,9 +7,9 @@
 use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 
-use super::{Members, corrupt, in_member};
-use crate::decode::compression::{FREE_BYTES, Fault, MOST_EXPANSION};
-use crate::decode::{Bytes, DecodeError, Kind, Malformed};
+use super::{Member, Members, corrupt, in_member};
+use crate::decode::compression::{Ceiling, Fault};
+use crate::decode::{DecodeError, Kind, Malformed};
 use crate::model::{ByteSize, ReadAt, ReadAtCursor};
 
 const BUFFER_BYTES: usize = 128 << 10;
@@ -24,84 +24,110 @@ const END64: &[u8] = b"PK\x06\x06";
 const LOCATOR64: &[u8] = b"PK\x06\x07";
 const ENTRY: &[u8] = b"PK\x01\x02";
 const LOCAL: &[u8] = b"PK\x03\x04";
+const STORED: u16 = 0;
 const LINK: u32 = 0o120_000;
 
 /// Hands the members of an archive to `members`, in byte order of their names.
 pub(in crate::decode) fn read(
     file: &Arc<dyn ReadAt>,
+    ceiling: &Ceiling,
     members: &mut dyn Members,
 ) -> Result<(), DecodeError> {
     let (directory, base) = directory(&**file)?;
     let mut wanted = Vec::new();
     for entry in entries(&directory) {
         let entry = entry?;
-        if !entry.is_aside() && members.wants(&entry.name)? {
-            wanted.push(entry);
+        if entry.is_aside() {
+            continue;
+        }
+        if let Some(how) = members.wants(&entry.name)? {
+            wanted.push((entry, how));
         }
     }
-    wanted.sort_by(|a, b| a.name.cmp(&b.name));
+    wanted.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
     let packed = wanted
         .iter()
-        .try_fold(0_u64, |sum, entry| sum.checked_add(entry.packed));
+        .try_fold(0_u64, |sum, (entry, _)| sum.checked_add(entry.packed));
     if packed.is_none_or(|packed| packed > file.len()) {
         return Err(ill("its members overlap, or it is cut off").into());
     }
-    for entry in wanted {
+    for (entry, how) in wanted {
         let fault = Fault::default();
-        let mut bytes = entry.open(file, base, &fault)?;
-        let flow = members.take(&entry.name, Bytes::Stream(&mut bytes), &fault)?;
+        let mut bytes = entry.open(file, base, &fault, ceiling)?;
+        let name = &entry.name;
+        let member = Member { name, how, ceiling };
+        let flow = members.take(member, &mut bytes, &fault)?;
         if flow.is_break() {
             return Ok(());
         }
         // Who reads the rows may stop before the bytes do, and with them the checksum.
         io::copy(&mut bytes, &mut io::sink())
-            .map_err(|error| super::judged(&entry.name, &fault, DecodeError::Read(error)))?;
+            .map_err(|error| super::judged(name, &fault, DecodeError::Read(error)))?;
     }
     Ok(())
 }
 
-/// Returns what all members of a file that is a zip file within expand to, if they are whole and it is no more than
-/// `limit`.
-pub(in crate::decode) fn measure(file: &Arc<dyn ReadAt>, limit: u64) -> Result<u64, DecodeError> {
-    let (directory, base) = directory(&**file)?;
-    let mut rest = directory.as_slice();
-    let mut total = 0;
-    while !rest.is_empty() {
-        let entry =
-            Entry::read(&mut rest).ok_or_else(|| ill("its directory is not well formed"))?;
-        let fault = Fault::default();
-        let mut bytes = entry.open(file, base, &fault)?.take(limit - total + 1);
-        total += io::copy(&mut bytes, &mut io::sink())
-            .map_err(|error| super::judged(&entry.name, &fault, DecodeError::Read(error)))?;
-        if total > limit {
-            let limit = ByteSize(limit);
-            return Err(ill(&format!("its members expand to more than {limit}")).into());
-        }
-    }
-    Ok(total)
+/// Who looks at the parts of a file that is a zip file within.
+pub(in crate::decode) trait Parts {
+    /// Tells whether the part of this name has to be looked at.
+    fn wants(&self, name: &str) -> bool;
+
+    /// Looks at a part, whole.
+    fn look(&mut self, name: &str, part: &[u8]) -> Result<(), Malformed>;
 }
 
-/// Hands the members whose names are `wanted` to `look`, whole; all of them must have been [measured](measure) before.
+/// Reads all members of a file that is a zip file within, each once, and lets `parts` look at some. They must be whole,
+/// and together expand to no more than `limit`.
 pub(in crate::decode) fn look_into(
     file: &Arc<dyn ReadAt>,
-    wanted: &dyn Fn(&str) -> bool,
-    look: &mut dyn FnMut(&[u8]) -> Result<(), Malformed>,
+    ceiling: &Ceiling,
+    limit: u64,
+    parts: &mut dyn Parts,
 ) -> Result<(), DecodeError> {
     let (directory, base) = directory(&**file)?;
+    let mut left = limit;
     for entry in entries(&directory) {
         let entry = entry?;
-        if !wanted(&entry.name) {
-            continue;
-        }
         let fault = Fault::default();
-        let mut bytes = Vec::new();
-        entry
-            .open(file, base, &fault)?
-            .read_to_end(&mut bytes)
-            .map_err(|error| super::judged(&entry.name, &fault, DecodeError::Read(error)))?;
-        look(&bytes)?;
+        let mut bytes = entry.open(file, base, &fault, ceiling)?.take(left + 1);
+        let mut part = Vec::new();
+        let is_wanted = parts.wants(&entry.name);
+        let count = if is_wanted {
+            bytes.read_to_end(&mut part).map(|count| count as u64)
+        } else {
+            io::copy(&mut bytes, &mut io::sink())
+        };
+        let count =
+            count.map_err(|error| super::judged(&entry.name, &fault, DecodeError::Read(error)))?;
+        let Some(rest) = left.checked_sub(count) else {
+            let limit = ByteSize(limit);
+            return Err(ill(&format!("its members expand to more than {limit}")).into());
+        };
+        left = rest;
+        if is_wanted {
+            parts.look(&entry.name, &part)?;
+        }
     }
     Ok(())
+}
+
+/// What the bytes above ASCII are in a name that is not UTF-8: the letters of the first PC, as the format has it.
+const CODE_PAGE: &str = "\
+    ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐\
+    └┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
+
+/// Returns the name that these bytes are; different bytes are different names.
+fn name_of(bytes: &[u8]) -> String {
+    // Many writers have names in UTF-8 without the mark for it.
+    if let Ok(name) = std::str::from_utf8(bytes) {
+        return name.to_owned();
+    }
+    let upper: Vec<char> = CODE_PAGE.chars().collect();
+    let letter = |byte: &u8| match byte.checked_sub(0x80) {
+        None => Some(char::from(*byte)),
+        Some(at) => upper.get(usize::from(at)).copied(),
+    };
+    bytes.iter().filter_map(letter).collect()
 }
 
 /// Returns the entries of a directory; behind one that is none nothing makes sense.
@@ -177,7 +203,7 @@ impl Entry {
         *rest = behind;
         let by_unix = fixed[5] == 3;
         let mut entry = Self {
-            name: String::from_utf8_lossy(name).into_owned(),
+            name: name_of(name),
             method: u16_at(fixed, 10),
             is_encrypted: u16_at(fixed, 8) & 1 != 0,
             is_link: by_unix && (u32_at(fixed, 38) >> 16) & 0o170_000 == LINK,
@@ -218,6 +244,7 @@ impl Entry {
         file: &Arc<dyn ReadAt>,
         base: u64,
         fault: &'a Fault,
+        ceiling: &'a Ceiling,
     ) -> Result<Checked<'a>, DecodeError> {
         let refused = |detail: &str| in_member(&self.name, ill(detail));
         if self.is_encrypted {
@@ -244,7 +271,7 @@ impl Entry {
         };
         let raw = BufReader::with_capacity(BUFFER_BYTES, raw);
         let inner: Box<dyn Read + 'a> = match self.method {
-            0 => Box::new(raw),
+            STORED => Box::new(raw),
             8 => Box::new(flate2::bufread::DeflateDecoder::new(raw)),
             12 => Box::new(bzip2::bufread::BzDecoder::new(raw)),
             93 => {
@@ -263,9 +290,10 @@ impl Entry {
         Ok(Checked {
             inner,
             fault,
+            // What is stored as it is expands to nothing.
+            ceiling: (self.method != STORED).then_some(ceiling),
             checksum: flate2::Crc::new(),
             expected: self.checksum,
-            packed: self.packed,
             size: self.size,
             given: 0,
         })
@@ -290,9 +318,9 @@ impl<R: Read> Read for Noted<'_, R> {
 struct Checked<'a> {
     inner: Box<dyn Read + 'a>,
     fault: &'a Fault,
+    ceiling: Option<&'a Ceiling>,
     checksum: flate2::Crc,
     expected: u32,
-    packed: u64,
     size: u64,
     given: u64,
 }
@@ -318,9 +346,9 @@ impl Read for Checked<'_> {
         if count == 0 && self.checksum.sum() != self.expected {
             return Err(convict("its checksum is wrong"));
         }
-        if self.given > FREE_BYTES && self.given / MOST_EXPANSION > self.packed {
-            let detail = format!("it expands to more than {MOST_EXPANSION} times its size");
-            return Err(convict(&detail));
+        if let Some(ceiling) = self.ceiling {
+            let held = ceiling.give(count as u64);
+            held.map_err(|malformed| self.fault.convict(malformed))?;
         }
         Ok(count)
     }

@@ -1,15 +1,14 @@
 //! The container around the rows: header, blocks, and how they are compressed.
 //!
 //! A block tells its own length, and the one that it has when it is decompressed is told by nobody, or by bytes that
-//! may be forged. So each is decompressed up to a limit, and all together up to the ceiling that also holds for files
-//! that are compressed as a whole.
+//! may be forged. So each is decompressed up to a limit, and all together count for the [ceiling](Ceiling) of their file.
 
 use std::io::{self, BufRead, BufReader, Read};
 
 use super::corrupt;
 use super::schema::{self, Node};
 use super::value::varint;
-use crate::decode::compression::{FREE_BYTES, MOST_EXPANSION};
+use crate::decode::compression::{Ceiling, MOST_EXPANSION};
 use crate::decode::{DecodeError, Malformed, RECORD_BYTES};
 use crate::model::ByteSize;
 
@@ -18,14 +17,18 @@ pub(in crate::decode) const MAGIC: &[u8] = b"Obj\x01";
 const BUFFER_BYTES: usize = 128 << 10;
 const SYNC_BYTES: usize = 16;
 /// Bytes of all metadata in a header, at most.
-const HEADER_BYTES: u64 = 16 << 20;
+const HEADER_BYTES: u64 = 4 << 20;
 /// Bytes of one block, at most, in both its forms.
 const BLOCK_BYTES: u64 = RECORD_BYTES as u64;
 /// What a decompressor may reserve for looking back.
 const WINDOW_BYTES: u64 = 128 << 20;
 
-/// A key and its value in a header.
-type Entry = (Vec<u8>, Vec<u8>);
+/// What a header tells, as far as it means something here.
+#[derive(Default)]
+struct Metadata {
+    codec: Option<Vec<u8>>,
+    schema: Option<Vec<u8>>,
+}
 
 /// How blocks are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,40 +59,38 @@ pub(super) struct Blocks<'a> {
     codec: Codec,
     sync: [u8; SYNC_BYTES],
     number: u64,
-    taken: u64,
-    given: u64,
+    ceiling: &'a Ceiling,
 }
 
 impl<'a> Blocks<'a> {
     /// Reads the header.
-    pub(super) fn open(input: &'a mut dyn Read) -> Result<(Self, Node), DecodeError> {
+    pub(super) fn open(
+        input: &'a mut dyn Read,
+        ceiling: &'a Ceiling,
+    ) -> Result<(Self, Node), DecodeError> {
         let mut blocks = Self {
             input: BufReader::with_capacity(BUFFER_BYTES, input),
             codec: Codec::Null,
             sync: [0; SYNC_BYTES],
             number: 0,
-            taken: 0,
-            given: 0,
+            ceiling,
         };
         if blocks.exactly(MAGIC.len() as u64)? != MAGIC {
             return Err(corrupt("it does not begin like an object container".to_owned()).into());
         }
         let metadata = blocks.metadata()?;
-        let find = |wanted: &str| {
-            let entry = metadata.iter().find(|(key, _)| key == wanted.as_bytes());
-            entry.map(|(_, value)| value.as_slice())
-        };
-        blocks.codec = codec(find("avro.codec"))?;
-        let schema = find("avro.schema")
+        blocks.codec = codec(metadata.codec.as_deref())?;
+        let schema = metadata
+            .schema
             .ok_or_else(|| corrupt("the header does not tell the schema".to_owned()))?;
-        let node = schema::parse(schema).map_err(corrupt)?;
+        let node = schema::parse(&schema).map_err(corrupt)?;
         let sync = blocks.exactly(SYNC_BYTES as u64)?;
         blocks.sync.copy_from_slice(&sync);
         Ok((blocks, node))
     }
 
-    fn metadata(&mut self) -> Result<Vec<Entry>, DecodeError> {
-        let mut entries = Vec::new();
+    fn metadata(&mut self) -> Result<Metadata, DecodeError> {
+        let mut metadata = Metadata::default();
         let mut left = HEADER_BYTES;
         loop {
             let count = self.long()?;
@@ -97,7 +98,7 @@ impl<'a> Blocks<'a> {
                 self.long()?;
             }
             if count == 0 {
-                return Ok(entries);
+                return Ok(metadata);
             }
             for _ in 0..count.unsigned_abs() {
                 let mut one = || {
@@ -109,7 +110,14 @@ impl<'a> Blocks<'a> {
                     })?;
                     self.exactly(length)
                 };
-                entries.push((one()?, one()?));
+                let (key, value) = (one()?, one()?);
+                // Others may be many, and small.
+                let known = match key.as_slice() {
+                    b"avro.codec" => &mut metadata.codec,
+                    b"avro.schema" => &mut metadata.schema,
+                    _ => continue,
+                };
+                known.get_or_insert(value);
             }
         }
     }
@@ -139,12 +147,8 @@ impl<'a> Blocks<'a> {
         let Some(bytes) = bytes else {
             return Err(too_large(number).into());
         };
-        self.taken += size + SYNC_BYTES as u64;
-        self.given += bytes.len() as u64;
-        if self.given > FREE_BYTES && self.given / MOST_EXPANSION > self.taken {
-            let detail =
-                format!("its blocks expand to more than {MOST_EXPANSION} times their size");
-            return Err(corrupt(detail).into());
+        if self.codec != Codec::Null {
+            self.ceiling.give(bytes.len() as u64)?;
         }
         let room = (size + SYNC_BYTES as u64).saturating_mul(MOST_EXPANSION);
         Ok(Some(Block {
@@ -153,6 +157,11 @@ impl<'a> Blocks<'a> {
             bytes,
             room,
         }))
+    }
+
+    /// Counts rows and elements that took no bytes as if they had come out of the file.
+    pub(super) fn count_hollow(&self, count: u64) -> Result<(), DecodeError> {
+        Ok(self.ceiling.give(count)?)
     }
 
     /// Returns what is in a block; `None` where it is more than a block may hold.

@@ -21,6 +21,8 @@ use super::schema::Node;
 use super::value::{Cursor, Flaw};
 use crate::decode::cast::cast_array;
 
+/// What a union keeps of a value beside the value.
+const PLACE_BYTES: usize = size_of::<(usize, usize)>();
 const MILLIS_PER_DAY: i32 = 86_400_000;
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
@@ -39,8 +41,9 @@ pub(super) enum Column<'n> {
     Decimal128(Vec<i128>, Option<usize>, u8, i8),
     Decimal256(Vec<i256>, Option<usize>, u8, i8),
     Record(Vec<(&'n str, Column<'n>)>, usize),
-    List(Vec<i32>, Box<Column<'n>>),
-    Map(Vec<i32>, StringBuilder, Box<Column<'n>>),
+    /// With the number of single values in an element.
+    List(Vec<i32>, Box<Column<'n>>, usize),
+    Map(Vec<i32>, StringBuilder, Box<Column<'n>>, usize),
     Union(Union<'n>),
 }
 
@@ -80,9 +83,10 @@ impl<'n> Column<'n> {
                     .map(|(name, node)| (name.as_str(), Self::new(node)));
                 Self::Record(columns.collect(), 0)
             }
-            Node::List(item) => Self::List(vec![0], Box::new(Self::new(item))),
+            Node::List(item) => Self::List(vec![0], Box::new(Self::new(item)), item.values()),
             Node::Map(value) => {
-                Self::Map(vec![0], StringBuilder::new(), Box::new(Self::new(value)))
+                let values = Box::new(Self::new(value));
+                Self::Map(vec![0], StringBuilder::new(), values, 1 + value.values())
             }
             Node::Union(branches) => Self::Union(Union {
                 branches: branches
@@ -122,12 +126,14 @@ impl<'n> Column<'n> {
                 let value = i128::from_be_bytes(extended(digits(cursor, *size)?)?);
                 Decimal128Type::validate_decimal_precision(value, *precision, *scale)
                     .map_err(|_| Flaw::Range)?;
+                cursor.charge(size_of::<i128>())?;
                 values.push(value);
             }
             Self::Decimal256(values, size, precision, scale) => {
                 let value = i256::from_be_bytes(extended(digits(cursor, *size)?)?);
                 Decimal256Type::validate_decimal_precision(value, *precision, *scale)
                     .map_err(|_| Flaw::Range)?;
+                cursor.charge(size_of::<i256>())?;
                 values.push(value);
             }
             Self::Record(columns, count) => {
@@ -136,12 +142,12 @@ impl<'n> Column<'n> {
                     column.read(cursor)?;
                 }
             }
-            Self::List(ends, item) => {
-                let count = cursor.elements(|cursor| item.read(cursor))?;
+            Self::List(ends, item, width) => {
+                let count = cursor.elements(*width, |cursor| item.read(cursor))?;
                 push_end(ends, count)?;
             }
-            Self::Map(ends, keys, values) => {
-                let count = cursor.elements(|cursor| {
+            Self::Map(ends, keys, values, width) => {
+                let count = cursor.elements(*width, |cursor| {
                     keys.append_value(cursor.text()?);
                     values.read(cursor)
                 })?;
@@ -177,13 +183,13 @@ impl<'n> Column<'n> {
                 Arc::new(array.with_precision_and_scale(*precision, *scale)?)
             }
             Self::Record(columns, count) => record(columns, std::mem::take(count))?,
-            Self::List(ends, item) => {
+            Self::List(ends, item, _) => {
                 let item = item.finish()?;
                 let field = Field::new_list_field(item.data_type().clone(), true);
                 let offsets = offsets(ends);
                 Arc::new(ListArray::try_new(field.into(), offsets, item, None)?)
             }
-            Self::Map(ends, keys, values) => map(offsets(ends), keys, values)?,
+            Self::Map(ends, keys, values, _) => map(offsets(ends), keys, values)?,
             Self::Union(union) => union.finish()?,
         })
     }
@@ -195,6 +201,8 @@ impl Union<'_> {
         let (branch, count) = self.branches.get_mut(at).ok_or(Flaw::Branch)?;
         branch.read(cursor)?;
         let at = u32::try_from(at).map_err(|_| Flaw::Branch)?;
+        // A branch of nulls has no other bytes than these, and no limit but this.
+        cursor.charge(PLACE_BYTES)?;
         self.rows.push((at, *count));
         *count += 1;
         Ok(())

@@ -16,8 +16,9 @@
 //!
 //! # What is refused
 //! Records that contain themselves, more than [`MAX_NESTING`](crate::model::MAX_NESTING) levels, schemas with more values in a row than columns
-//! are allowed, blocks of more than 64 MiB, rows with more than 16,777,216 elements, and elements without bytes
-//! beyond all measure. Nothing is reserved because a file claims it.
+//! are allowed, blocks of more than 64 MiB, rows with more than 16,777,216 elements, rows whose values would take more
+//! than 64 MiB beside their bytes, and elements without bytes beyond all measure. Nothing is reserved because a file
+//! claims it.
 
 mod block;
 mod column;
@@ -33,7 +34,7 @@ use arrow::error::ArrowError;
 
 use super::batch::Gauge;
 use super::typed::{cast_columns, caught, parts, schema_of, shape_of, targets, types};
-use super::{DecodeError, Decoded, Emit, Kind, Malformed};
+use super::{Ceiling, DecodeError, Decoded, Emit, Kind, Malformed};
 use crate::model::Shape;
 
 use block::Blocks;
@@ -42,18 +43,19 @@ use schema::Node;
 use value::Cursor;
 
 /// Returns the columns that the schema declares.
-pub(super) fn sniff(input: &mut dyn Read) -> Result<Shape, DecodeError> {
-    let (_, node) = Blocks::open(input)?;
+pub(super) fn sniff(input: &mut dyn Read, ceiling: &Ceiling) -> Result<Shape, DecodeError> {
+    let (_, node) = Blocks::open(input, ceiling)?;
     shape(&node)
 }
 
 /// Decodes all rows under `under`.
 pub(super) fn decode(
     input: &mut dyn Read,
+    ceiling: &Ceiling,
     under: &Shape,
     emit: &mut Emit<'_>,
 ) -> Result<Decoded, DecodeError> {
-    let (mut blocks, node) = Blocks::open(input)?;
+    let (mut blocks, node) = Blocks::open(input, ceiling)?;
     let observed = shape(&node)?;
     let Some(targets) = targets(&observed, under) else {
         // Read through all the same: a file that is corrupt must not widen anything.
@@ -92,6 +94,7 @@ fn read(
                 table.flush(node, &schema, emit)?;
             }
         }
+        blocks.count_hollow(block.room - cursor.room())?;
         if !cursor.is_at_end() {
             let number = block.number;
             return Err(corrupt(format!("block {number} has bytes behind its last row")).into());

@@ -364,6 +364,61 @@ fn blocks_that_claim_what_they_lack_are_refused() {
 }
 
 #[test]
+fn what_takes_more_memory_than_bytes_is_counted_by_what_it_takes() {
+    let nulls: Vec<String> = (0..1000)
+        .map(|at| format!(r#"{{"name":"n{at}","type":"null"}}"#))
+        .collect();
+    let wide = format!(
+        r#"{{"type":"record","name":"r","fields":[{{"name":"b","type":"boolean"}},{}]}}"#,
+        nulls.join(",")
+    );
+    let decimals = r#"{"type":"bytes","logicalType":"decimal","precision":70}"#;
+    for (item, few, many) in [
+        (wide.as_str(), 100, 20_000),
+        (r#"["null","int"]"#, 100_000, 9 << 20),
+        (decimals, 100_000, 5 << 20),
+    ] {
+        let schema = format!(r#"{{"type":"array","items":{item}}}"#);
+        let row = |count: i64| {
+            let elements = vec![0; usize::try_from(count).unwrap()];
+            container(
+                &schema,
+                "null",
+                &[(1, [long(count), elements, vec![0]].concat())],
+            )
+        };
+        assert!(observe(&row(few), plain(Kind::Avro)).is_ok());
+        let told = malformed(&row(many));
+        assert!(told.contains("the row is too large"), "{told}");
+    }
+}
+
+#[test]
+fn rows_without_bytes_count_for_the_ceiling_of_their_file() {
+    let bytes = container("\"null\"", "null", &[(5000, Vec::new())]);
+    let decoded = |ceiling: &Ceiling| {
+        let shape = Shape::of(&[("value", DataType::Null)]);
+        super::decode(&mut bytes.as_slice(), ceiling, &shape, &mut |_| {
+            ControlFlow::Continue(())
+        })
+    };
+    assert_eq!(decoded(&Ceiling::default()).unwrap().rows, 5000);
+    // Of a member, when those before it have taken all that is free.
+    let late = Ceiling::of_size(1);
+    late.give(64 << 20).unwrap();
+    assert!(matches!(
+        decoded(&late),
+        Err(DecodeError::Malformed(Malformed::Expands { .. }))
+    ));
+}
+
+#[test]
+fn a_header_keeps_what_it_needs_and_ends_somewhere() {
+    let entries = [b"Obj\x01".to_vec(), long(1 << 40), vec![0; 9 << 20]].concat();
+    assert!(malformed(&entries).contains("the header is larger than 4MiB"));
+}
+
+#[test]
 fn blocks_that_expand_without_measure_are_refused() {
     let zeros = vec![0_u8; 40 << 20];
     let small = zstd::encode_all(zeros.as_slice(), 1).unwrap();
@@ -374,7 +429,7 @@ fn blocks_that_expand_without_measure_are_refused() {
         "zstandard",
         &[(rows, small.clone()), (rows, small)],
     ));
-    assert!(told.contains("expand to more than 1000 times"), "{told}");
+    assert!(told.contains("expands to more than 1000 times"), "{told}");
     let large = vec![0_u8; 65 << 20];
     for (codec, packed) in [
         ("zstandard", zstd::encode_all(large.as_slice(), 1).unwrap()),

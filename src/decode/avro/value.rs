@@ -42,7 +42,7 @@ pub(super) enum Flaw {
 
 /// Elements of arrays and maps in a row, at most.
 const MOST_ELEMENTS: usize = 16 << 20;
-/// What an element costs its builders beside its bytes.
+/// What an element costs its builders beside its bytes, and so does a value within it that has none.
 const ELEMENT_BYTES: usize = 8;
 
 /// A place in a block.
@@ -96,13 +96,19 @@ impl<'b> Cursor<'b> {
         self.row_start - self.rest.len() + self.elements * ELEMENT_BYTES + self.charged
     }
 
+    /// Returns how many more rows and elements may take no bytes.
+    pub(super) fn room(&self) -> u64 {
+        self.hollow
+    }
+
     pub(super) fn is_at_end(&self) -> bool {
         self.rest.is_empty()
     }
 
-    /// Reads the elements of an array or a map, whatever blocks they are in.
+    /// Reads the elements of an array or a map, whatever blocks they are in; each has `width` single values.
     pub(super) fn elements(
         &mut self,
+        width: usize,
         mut read: impl FnMut(&mut Self) -> Result<(), Flaw>,
     ) -> Result<usize, Flaw> {
         // Those of elements within elements count for the limit, and not here.
@@ -124,9 +130,11 @@ impl<'b> Cursor<'b> {
                     return Err(Flaw::Elements);
                 }
                 read(self)?;
-                if self.rest.len() == left {
+                let taken = left - self.rest.len();
+                if taken == 0 {
                     self.count_hollow()?;
                 }
+                self.charge(width.saturating_sub(taken) * ELEMENT_BYTES)?;
             }
         }
     }

@@ -10,7 +10,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::GzDecoder;
 
-use super::{FREE_BYTES, Fault, MOST_EXPANSION, Raw};
+use super::{Ceiling, Fault, Raw};
 use crate::decode::{Compression, Malformed};
 
 /// What a decompressor may reserve for looking back; the default of zstd.
@@ -60,8 +60,8 @@ pub(super) struct Members<'a> {
     state: State<'a>,
     compression: Compression,
     fault: &'a Fault,
+    ceiling: &'a Ceiling,
     count: u64,
-    given: u64,
 }
 
 enum State<'a> {
@@ -81,13 +81,18 @@ enum Member<'a> {
 
 impl<'a> Members<'a> {
     /// Reads from `input`, which is not at its end.
-    pub(super) fn new(input: Input<'a>, compression: Compression, fault: &'a Fault) -> Self {
+    pub(super) fn new(
+        input: Input<'a>,
+        compression: Compression,
+        fault: &'a Fault,
+        ceiling: &'a Ceiling,
+    ) -> Self {
         Self {
             state: State::Between(input),
             compression,
             fault,
+            ceiling,
             count: 0,
-            given: 0,
         }
     }
 
@@ -116,15 +121,9 @@ impl<'a> Members<'a> {
         Ok(State::Within(Box::new(Member::new(input, compression)?)))
     }
 
-    fn hold_to_ceiling(&mut self, count: usize) -> io::Result<()> {
-        self.given += count as u64;
-        if self.given <= FREE_BYTES || self.given / MOST_EXPANSION <= self.fault.taken.get() {
-            return Ok(());
-        }
-        Err(self.fault.convict(Malformed::Expands {
-            compression: self.compression,
-            limit: MOST_EXPANSION,
-        }))
+    fn hold_to_ceiling(&self, count: usize) -> io::Result<()> {
+        let held = self.ceiling.give(count as u64);
+        held.map_err(|malformed| self.fault.convict(malformed))
     }
 }
 

@@ -3,12 +3,8 @@
 //! A decompressor reports both through the same `io::Error`, and the difference decides between a retry and
 //! the quarantine. So the raw input is [`Watched`]: an error that came from there is kept aside, and any other
 //! error is the decompressor's verdict about the bytes.
-//!
-//! # The ceiling
-//! A few kilobytes can be made to expand to terabytes. Once [`FREE_BYTES`] have come out of a file, no more than
-//! [`MOST_EXPANSION`] bytes may have come out for each byte that went in; what goes beyond that is malformed. Text
-//! that people keep stays far below: a thousand rows would have to shrink to the size of one.
 
+mod ceiling;
 mod members;
 
 use std::cell::{Cell, RefCell};
@@ -19,11 +15,10 @@ use crate::model::ReadAt;
 
 use members::Members;
 
+pub use ceiling::Ceiling;
+pub(super) use ceiling::{Counted, MOST_EXPANSION};
+
 const BUFFER_BYTES: usize = 128 << 10;
-/// Bytes that may come out before the ceiling counts.
-pub(super) const FREE_BYTES: u64 = 64 << 20;
-/// Bytes that may come out for each that went in.
-pub(super) const MOST_EXPANSION: u64 = 1000;
 /// Bytes at the front that tell every compression.
 const HEAD_BYTES: usize = 10;
 
@@ -36,8 +31,6 @@ pub(super) struct Fault {
     own: RefCell<Option<io::Error>>,
     verdict: RefCell<Option<Malformed>>,
     compression: Cell<Compression>,
-    /// Raw bytes read so far.
-    taken: Cell<u64>,
 }
 
 impl Fault {
@@ -93,16 +86,14 @@ impl Read for Watched<'_> {
             match self.inner.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.fault.note(error)),
-                Ok(count) => {
-                    self.fault.taken.set(self.fault.taken.get() + count as u64);
-                    return Ok(count);
-                }
+                Ok(count) => return Ok(count),
             }
         }
     }
 }
 
-/// Opens `raw` for reading its decompressed bytes, of all members where the compression knows members.
+/// Opens `raw` for reading its decompressed bytes, of all members where the compression knows members; they count
+/// for `ceiling`.
 ///
 /// # Errors
 /// Where the first bytes cannot be read, or there are none.
@@ -110,6 +101,7 @@ pub(super) fn open<'a>(
     raw: &'a mut dyn Read,
     how: Recognised,
     fault: &'a Fault,
+    ceiling: &'a Ceiling,
 ) -> io::Result<Box<dyn Read + 'a>> {
     fault.compression.set(how.compression);
     let mut watched = Watched { inner: raw, fault };
@@ -130,7 +122,12 @@ pub(super) fn open<'a>(
         return Ok(Box::new(raw));
     }
     let buffered = BufReader::with_capacity(BUFFER_BYTES, raw);
-    Ok(Box::new(Members::new(buffered, compression, fault)))
+    Ok(Box::new(Members::new(
+        buffered,
+        compression,
+        fault,
+        ceiling,
+    )))
 }
 
 /// Tells how a file that can be read at any place is compressed.

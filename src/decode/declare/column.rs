@@ -8,7 +8,7 @@ use arrow::array::{
 };
 use arrow::compute::kernels::cmp::distinct;
 use arrow::compute::kernels::zip::zip;
-use arrow::compute::{CastOptions, cast_with_options};
+use arrow::compute::{CastOptions, cast_with_options, concat};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
     Int64Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
@@ -53,7 +53,10 @@ impl<'c> Target<'c> {
         given: &ArrayRef,
         is_rescued: &dyn Fn(usize) -> bool,
     ) -> Result<(ArrayRef, Misfits), ArrowError> {
-        let (array, unfit) = self.cast(given)?;
+        let (array, unfit) = match self.cast(given) {
+            Ok(cast) => cast,
+            Err(_) => self.cast_each(given)?,
+        };
         let mut array = array;
         let mut misfits = Misfits::new();
         if !unfit.is_empty() {
@@ -75,6 +78,24 @@ impl<'c> Target<'c> {
             }
         }
         Ok((array, misfits))
+    }
+
+    /// Casts each value alone, where Arrow fails at one of them: only that one does not fit.
+    fn cast_each(&self, given: &ArrayRef) -> Result<(ArrayRef, Vec<usize>), ArrowError> {
+        let nothing = arrow::array::new_null_array(&self.column.data_type, 1);
+        let (mut values, mut unfit) = (Vec::with_capacity(given.len()), Vec::new());
+        for row in 0..given.len() {
+            let (value, is_unfit) = match self.cast(&given.slice(row, 1)) {
+                Ok((value, misfits)) => (value, !misfits.is_empty()),
+                Err(_) => (Arc::clone(&nothing), true),
+            };
+            values.push(value);
+            if is_unfit {
+                unfit.push(row);
+            }
+        }
+        let values: Vec<&dyn Array> = values.iter().map(AsRef::as_ref).collect();
+        Ok((concat(&values)?, unfit))
     }
 
     fn cast(&self, given: &ArrayRef) -> Result<(ArrayRef, Vec<usize>), ArrowError> {

@@ -13,14 +13,15 @@ mod rescue;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 
-use super::Kind;
 use super::cast::cast_array;
+use super::{Emit, Kind};
 use crate::config::{Decimal, Dialect};
 use crate::model::{Column, Shape};
 use crate::schema::{Contract, Declared, RESCUED, SchemaPolicy, type_text};
@@ -38,6 +39,8 @@ pub struct Admission<'c> {
     origin: Origin,
     rows: u64,
     unfit: Option<Unfit>,
+    /// Why a value could not even be shown.
+    fault: Option<String>,
 }
 
 /// Where rows come from.
@@ -119,7 +122,7 @@ impl fmt::Display for Place {
 /// written; `unit` has the types of the columns that are not declared.
 #[must_use]
 pub fn raw_shape(contract: &Contract, kind: Kind, own: &Shape, unit: &Shape) -> Shape {
-    let keeps_types = matches!(kind, Kind::Parquet | Kind::Arrow | Kind::Avro | Kind::Excel);
+    let keeps_types = keeps_types(kind);
     let evolves = contract.policy == SchemaPolicy::Evolve;
     // Files may be wide: looking for each name from the front would be quadratic.
     let known = unit.columns.iter().filter(|_| evolves);
@@ -153,21 +156,23 @@ pub fn raw_shape(contract: &Contract, kind: Kind, own: &Shape, unit: &Shape) -> 
     Shape { columns }
 }
 
+/// Tells whether a format brings types of its own, by which declared columns are read.
+pub(super) fn keeps_types(kind: Kind) -> bool {
+    matches!(kind, Kind::Parquet | Kind::Arrow | Kind::Avro | Kind::Excel)
+}
+
 impl<'c> Admission<'c> {
     /// Begins with the first batch of a source file of this kind.
     #[must_use]
     pub fn of_file(contract: &'c Contract, kind: Kind, dialect: &Dialect) -> Self {
-        let decimal = match kind {
-            Kind::Csv | Kind::Tsv | Kind::Regex | Kind::Fixed => dialect.decimal,
-            _ => Decimal::Point,
-        };
-        Self::new(contract, Origin::File, decimal)
+        Self::new(contract, Origin::File, decimal(kind, dialect))
     }
 
-    /// Begins with rows that one of our outputs holds.
+    /// Begins with rows that one of our outputs holds, of a source file of this kind: its texts are as the file had them.
     #[must_use]
-    pub fn of_output(contract: &'c Contract) -> Self {
-        Self::new(contract, Origin::Output, Decimal::Point)
+    pub fn of_output(contract: &'c Contract, kind: Option<Kind>, dialect: &Dialect) -> Self {
+        let decimal = kind.map_or(Decimal::Point, |kind| decimal(kind, dialect));
+        Self::new(contract, Origin::Output, decimal)
     }
 
     fn new(contract: &'c Contract, origin: Origin, decimal: Decimal) -> Self {
@@ -178,6 +183,7 @@ impl<'c> Admission<'c> {
             origin,
             rows: 0,
             unfit: None,
+            fault: None,
         }
     }
 
@@ -185,6 +191,35 @@ impl<'c> Admission<'c> {
     #[must_use]
     pub fn unfit(&self) -> Option<&Unfit> {
         self.unfit.as_ref()
+    }
+
+    /// Hands a batch on as it is admitted, as long as everything fits. A file that does not fit is read to its end all
+    /// the same: only then is it known that it is no worse.
+    pub fn let_in(&mut self, batch: &RecordBatch, emit: &mut Emit<'_>) -> ControlFlow<()> {
+        if self.unfit.is_some() || self.fault.is_some() {
+            return ControlFlow::Continue(());
+        }
+        match self.admit(batch) {
+            Ok(batch) if self.unfit.is_none() => emit(batch),
+            Ok(_) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.fault = Some(error.to_string());
+                ControlFlow::Continue(())
+            }
+        }
+    }
+
+    /// Returns why the file, which has the columns `own`, must not come in; `place` looks up where a value stands.
+    #[must_use]
+    pub fn refusal(&self, own: &Shape, place: &dyn Fn(&Unfit) -> Option<Place>) -> Option<String> {
+        let unfit = || {
+            Some(
+                self.unfit
+                    .as_ref()?
+                    .reason(own, place(self.unfit.as_ref()?).as_ref()),
+            )
+        };
+        self.fault.clone().or_else(unfit)
     }
 
     /// Brings a batch to the columns of the contract; the others stay behind them where the policy lets them in. What
@@ -264,6 +299,14 @@ impl<'c> Admission<'c> {
             }
         }
         Ok(())
+    }
+}
+
+/// Returns the decimal mark of texts in files of this kind.
+fn decimal(kind: Kind, dialect: &Dialect) -> Decimal {
+    match kind {
+        Kind::Csv | Kind::Tsv | Kind::Regex | Kind::Fixed => dialect.decimal,
+        _ => Decimal::Point,
     }
 }
 

@@ -392,7 +392,9 @@ fn what_was_rescued_before_stays_as_it_is() {
     ]);
     let once = admission.admit(&raw).unwrap();
     assert_eq!(grid(std::slice::from_ref(&once)), rows);
-    let again = Admission::of_output(&contract).admit(&once).unwrap();
+    let again = Admission::of_output(&contract, None, &Dialect::default())
+        .admit(&once)
+        .unwrap();
     assert_eq!(again, once);
 }
 
@@ -407,6 +409,88 @@ fn a_comma_is_a_point_where_the_dialect_says_so() {
         grid(&[batch(vec![("x", array)])]),
         [["1.50"], ["-"], ["15.00"]]
     );
+}
+
+#[test]
+fn no_value_is_one_that_arrow_fails_at() {
+    let extremes = [i64::MIN, i64::MIN + 1, -1, 0, 1, 86_400_000_000, i64::MAX];
+    let longs: ArrayRef = Arc::new(Int64Array::from(extremes.to_vec()));
+    let ints: ArrayRef = Arc::new(arrow::array::Int32Array::from(vec![
+        i32::MIN,
+        -1,
+        0,
+        86_400_001,
+        i32::MAX,
+    ]));
+    let floats = vec![
+        f64::NAN,
+        f64::INFINITY,
+        f64::MAX,
+        f64::MIN,
+        -0.0,
+        1e300,
+        0.1,
+    ];
+    let wide = vec![arrow::datatypes::i256::MAX, arrow::datatypes::i256::MIN];
+    let wide = arrow::array::Decimal256Array::from(wide).with_precision_and_scale(76, 0);
+    let again = |array: &ArrayRef, data_type: DataType| {
+        let data = array.to_data().into_builder().data_type(data_type);
+        arrow::array::make_array(data.build().unwrap())
+    };
+    let mut columns: Vec<ArrayRef> = vec![
+        Arc::new(Float64Array::from(floats)),
+        Arc::new(wide.unwrap()),
+        again(&ints, DataType::Date32),
+        again(&ints, DataType::Time32(TimeUnit::Millisecond)),
+        again(&longs, DataType::Time64(TimeUnit::Microsecond)),
+        again(&longs, DataType::Time64(TimeUnit::Nanosecond)),
+        again(&longs, DataType::Decimal64(18, 2)),
+    ];
+    for unit in [TimeUnit::Microsecond, TimeUnit::Nanosecond] {
+        columns.push(again(&longs, DataType::Timestamp(unit, None)));
+        columns.push(again(&longs, DataType::Timestamp(unit, Some("UTC".into()))));
+    }
+    columns.extend([longs, ints]);
+    let list = columns[4].clone();
+    let field = Arc::new(Field::new_list_field(list.data_type().clone(), true));
+    let offsets = arrow::buffer::OffsetBuffer::from_lengths([list.len()]);
+    columns.push(Arc::new(ListArray::new(field, offsets, list, None)));
+    let all = [
+        "int8",
+        "uint64",
+        "float32",
+        "float64",
+        "decimal(38,38)",
+        "decimal(5,2)",
+        "bool",
+        "date",
+        "timestamp",
+        "timestamp_utc",
+        "utf8",
+        "binary",
+    ];
+    for given in columns {
+        let from = given.data_type().clone();
+        for to in all {
+            let contract = contract(SchemaPolicy::Rescue, declared(&[("x", to)]));
+            let mut admission = Admission::of_file(&contract, Kind::Parquet, &Dialect::default());
+            let admitted = admission.admit(&batch(vec![("x", Arc::clone(&given))]));
+            let admitted = admitted.unwrap_or_else(|error| panic!("{from} as {to}: {error}"));
+            // A value stays, or is rescued.
+            let rescued = admitted.column(1);
+            for row in 0..given.len() {
+                assert_ne!(
+                    admitted.column(0).is_null(row),
+                    rescued.is_null(row),
+                    "{from} as {to}"
+                );
+            }
+        }
+        let contract = contract(SchemaPolicy::Rescue, declared(&[("other", "int8")]));
+        let mut admission = Admission::of_file(&contract, Kind::Parquet, &Dialect::default());
+        let admitted = admission.admit(&batch(vec![("x", given)]));
+        assert_eq!(admitted.unwrap().column(1).null_count(), 0, "{from}");
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ impl Cut {
     pub(in crate::decode) fn by_pattern(lines: &Lines) -> Result<Self, LinePatternError> {
         let mut names: Vec<String> = Vec::new();
         let mut patterns = Vec::new();
-        for regex in lines.compile()? {
+        for regex in lines.patterns.compile()? {
             let mut groups = Vec::new();
             for (group, name) in regex.capture_names().enumerate() {
                 let Some(name) = name else { continue };

@@ -106,7 +106,7 @@ fn a_file_is_checked_and_nothing_is_touched() {
     bad.csv does not fit: line 2 has 1 fields where the header has 2
     ");
     insta::assert_snapshot!(say(&sandbox, "schema check gone.csv out"), @"
-    exit code 2
+    exit code 1
     -- stderr
     error: cannot look at gone.csv
       caused by: No such file or directory (os error 2)
@@ -121,6 +121,65 @@ fn a_file_is_checked_and_nothing_is_touched() {
         fs::read(sandbox.path("out/_strandline/ledger.redb")).unwrap(),
         before
     );
+}
+
+#[test]
+fn a_file_is_checked_down_to_the_directories_of_its_values() {
+    let sandbox = Sandbox::new();
+    let long = "x".repeat(300);
+    sandbox.write("long.csv", format!("day,id\n{long},1\n"));
+    sandbox.write("only.csv", "day\n1\n");
+    sandbox.write("list.ndjson", "{\"day\":[1],\"id\":1}\n");
+    sandbox.write("s.toml", "[target]\npath = 'out'\npartition_by = ['day']\n");
+    for (file, why) in [
+        ("long.csv", "too long"),
+        ("only.csv", "no column left"),
+        ("list.ndjson", "day"),
+    ] {
+        let output = sandbox.call(&["schema", "check", file, "-c", "s.toml"]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(
+            said.contains("does not fit") && said.contains(why),
+            "{said}"
+        );
+    }
+    fs::create_dir(sandbox.path("dir.csv")).unwrap();
+    insta::assert_snapshot!(say(&sandbox, "schema check dir.csv -c s.toml"), @"
+    exit code 1
+    -- stderr
+    error: cannot check dir.csv: there is no such file
+      hint: FILE must be a file that is there and can be read, and that nothing writes to meanwhile
+    ");
+}
+
+#[test]
+fn a_file_is_checked_under_new_rules_as_a_run_would_begin_with_them() {
+    let sandbox = Sandbox::new();
+    sandbox.write("in/a.csv", "id,other\n1,x\n");
+    sandbox.succeed(&["run", "in", "out", "--schema-column", "id=int32"]);
+    sandbox.write("s.toml", "[source]\npath = 'in'\n[target]\npath = 'out'\n");
+    sandbox.write("b.csv", "id\n2\n");
+    // What was declared before is inferred anew, and has no type yet.
+    let told = sandbox.succeed(&["schema", "check", "b.csv", "-c", "s.toml"]);
+    assert!(told.contains("+ id int64"), "{told}");
+}
+
+#[test]
+fn the_default_of_a_decimal_keeps_its_digits_in_quotes_or_not() {
+    let sandbox = Sandbox::new();
+    sandbox.write("in/a.csv", "id,amount\n1,\n");
+    sandbox.write(
+        "s.toml",
+        "[schema.columns]\namount = { type = 'decimal(38,20)', default = 0.12345678901234567891 }\n",
+    );
+    sandbox.succeed(&["run", "in", "out", "-c", "s.toml"]);
+    let shown = sandbox.succeed(&["schema", "show", "out", "--toml"]);
+    assert!(shown.contains("0.12345678901234567891"), "{shown}");
+    let flag = "amount={ type = 'decimal(38,0)', default = 12345678901234567890123 }";
+    sandbox.succeed(&["run", "in", "other", "--schema-column", flag]);
+    let shown = sandbox.succeed(&["schema", "show", "other", "--toml"]);
+    assert!(shown.contains("12345678901234567890123"), "{shown}");
 }
 
 #[test]
@@ -196,6 +255,18 @@ fn what_cannot_be_declared_says_where_and_why() {
     error: --schema-compatibility is "full", which it cannot be
       caused by: it needs columns that are declared, in [schema.columns]
       hint: `strandline schema show TARGET --toml` prints the columns of a pipeline as [schema.columns]
+    "#);
+    insta::assert_snapshot!(say(&sandbox, "run in out --schema-column id=binary --partition-by id"), @r#"
+    exit code 2
+    -- stderr
+    error: --partition-by is "id", which it cannot be
+      caused by: id is declared binary, and no directory can be named after its values
+    "#);
+    insta::assert_snapshot!(say(&sandbox, "run in out --schema-column id=int8 --partition-by id --schema-policy strict"), @r#"
+    exit code 2
+    -- stderr
+    error: --partition-by is "id", which it cannot be
+      caused by: there is no declared column beside these, and Parquet cannot hold rows without columns
     "#);
     for (text, why) in [
         (

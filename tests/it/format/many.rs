@@ -145,6 +145,44 @@ fn an_archive_holds_the_rows_of_its_members() {
 }
 
 #[test]
+fn an_archive_under_declared_columns_holds_the_rows_of_its_members() {
+    let declared = |path: &str, policy: &str, temp: &str| {
+        let sandbox = Sandbox::new();
+        let name = path.rsplit('/').next().unwrap();
+        let bytes = fs::read(fixtures().join(path)).unwrap();
+        sandbox.write(&format!("in/{name}"), bytes);
+        let temp = format!("temp={temp}");
+        let columns = ["--schema-column", "origin=utf8", "--schema-column", &temp];
+        let run = [
+            "run",
+            "in",
+            "out",
+            "--settle",
+            "0s",
+            "--schema-policy",
+            policy,
+        ];
+        let output = sandbox.call(&[&run[..], &columns].concat());
+        (sandbox, output)
+    };
+    for (policy, temp) in [("evolve", "decimal(8,4)"), ("rescue", "int16")] {
+        let (alone, _) = declared("formats/weather.csv.gz", policy, temp);
+        for name in ["deflated.zip", "gnu.tgz"] {
+            let (sandbox, output) = declared(&format!("archives/{name}"), policy, temp);
+            assert!(output.status.success(), "{output:?}");
+            assert_eq!(columns(&sandbox), columns(&alone), "{name}");
+        }
+    }
+    let (_, output) = declared("archives/deflated.zip", "evolve", "int16");
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        told.contains("/name.csv\": column temp must be int16 and holds float64, row 1: "),
+        "{told}"
+    );
+}
+
+#[test]
 fn an_archive_with_a_bad_member_is_set_aside_with_its_name() {
     let sandbox = Sandbox::new();
     let mut bytes = fs::read(fixtures().join("archives/stored-64.zip")).unwrap();

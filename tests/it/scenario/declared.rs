@@ -294,6 +294,29 @@ fn rows_that_only_outputs_hold_follow_the_declaration_or_stop_their_unit() {
 }
 
 #[test]
+fn rows_that_only_outputs_hold_are_read_with_the_decimal_mark_of_their_file() {
+    let mut world = world(SchemaRules::default());
+    world.definition.csv.decimal = strandline::config::Decimal::Comma;
+    world.setup.on_delete = OnDelete::Retain;
+    world.source.write("a.csv", "id;amount\n1;1,5\n2;x\n");
+    world
+        .source
+        .write("b.ndjson", "{\"id\":3,\"amount\":\"2.5\"}\n");
+    run(&world);
+    world.source.remove("a.csv");
+    world.source.remove("b.ndjson");
+    run(&world);
+    world.definition.schema = SchemaRules {
+        policy: SchemaPolicy::Rescue,
+        columns: vec![column("id", "int32"), column("amount", "decimal(6,2)")],
+    };
+    assert_eq!(run(&world).status, RunStatus::Done);
+    let rows = format!("{:?}", read_back(&world.disk).rows());
+    assert!(rows.contains("1.50") && rows.contains("2.50"), "{rows}");
+    assert!(rows.contains(r#"{\"amount\":\"x\"}"#), "{rows}");
+}
+
+#[test]
 fn a_declaration_that_breaks_readers_is_refused_before_anything_is_touched() {
     let mut world = world(rules(SchemaPolicy::Strict));
     world.source.write("a.csv", "id,amount\n1,1.5\n");
