@@ -44,19 +44,26 @@ impl Chunks {
         }
     }
 
-    /// Appends rows of one member.
-    pub(super) fn push(&mut self, member: usize, batch: &RecordBatch) -> Result<(), ArrowError> {
+    /// Appends rows; `runs` are members and numbers of consecutive rows.
+    pub(super) fn push(
+        &mut self,
+        runs: &[(usize, usize)],
+        batch: &RecordBatch,
+    ) -> Result<(), ArrowError> {
+        let mut runs = Runs {
+            left: runs.to_vec().into(),
+        };
         let mut start = 0;
         for (row, weight) in row_weights(batch).into_iter().enumerate() {
             self.rows += 1;
             self.weight += weight;
             if self.rows == CHUNK_ROWS || self.weight >= CHUNK_BYTES {
-                self.keep(member, batch, start, row + 1);
+                self.keep(&mut runs, batch, start, row + 1);
                 self.close()?;
                 start = row + 1;
             }
         }
-        self.keep(member, batch, start, batch.num_rows());
+        self.keep(&mut runs, batch, start, batch.num_rows());
         Ok(())
     }
 
@@ -78,10 +85,36 @@ impl Chunks {
         Ok(())
     }
 
-    fn keep(&mut self, member: usize, batch: &RecordBatch, start: usize, end: usize) {
+    fn keep(&mut self, runs: &mut Runs, batch: &RecordBatch, start: usize, end: usize) {
         if start < end {
             self.pending.push(batch.slice(start, end - start));
-            self.members.push((member, end - start));
+            runs.take(end - start, &mut self.members);
+        }
+    }
+}
+
+/// Whose the rows of a batch are, as far as they have not been taken.
+struct Runs {
+    left: VecDeque<(usize, usize)>,
+}
+
+impl Runs {
+    /// Moves the next `rows` rows to `taken`.
+    fn take(&mut self, mut rows: usize, taken: &mut Vec<(usize, usize)>) {
+        while rows > 0 {
+            let Some((member, count)) = self.left.front_mut() else {
+                return;
+            };
+            let own = rows.min(*count);
+            match taken.last_mut() {
+                Some((last, sum)) if last == member => *sum += own,
+                _ => taken.push((*member, own)),
+            }
+            *count -= own;
+            rows -= own;
+            if *count == 0 {
+                self.left.pop_front();
+            }
         }
     }
 }

@@ -9,18 +9,24 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
 use super::chunks::{Chunk, Chunks};
+use super::order::OrderLog;
 use super::properties::properties;
 use super::{EncodeError, Footer};
+use crate::config::Writing;
 use crate::model::{ContentHash, stored_schema};
 
 /// A row group ends when it is about this large, for it is held in memory until then.
 const ROW_GROUP_BYTES: usize = 32 << 20;
+/// A file with so many row groups takes no more rows: their numbers in the format end at 32,767, and a chunk can make some.
+const MOST_ROW_GROUPS: usize = 32_000;
 
 /// What steers the encoding. All of it shows in the bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodeOptions {
     /// A file that has reached this length takes no more rows.
     pub target_file_size: u64,
+    /// How columns are written.
+    pub writing: Writing,
 }
 
 /// Where the bytes of one file go.
@@ -101,12 +107,24 @@ impl<'a> PartitionEncoder<'a> {
     /// # Errors
     /// [`EncodeError`]; the encoder and its files are of no use then.
     pub fn push(&mut self, member: usize, batch: &RecordBatch) -> Result<(), EncodeError> {
+        self.push_runs(&[(member, batch.num_rows())], batch)
+    }
+
+    /// Appends rows of several members: `runs` are members and numbers of consecutive rows, as many as the batch has.
+    ///
+    /// # Errors
+    /// As [`PartitionEncoder::push`].
+    pub fn push_runs(
+        &mut self,
+        runs: &[(usize, usize)],
+        batch: &RecordBatch,
+    ) -> Result<(), EncodeError> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        self.check(member, batch)?;
+        self.check(runs, batch)?;
         self.chunks
-            .push(member, batch)
+            .push(runs, batch)
             .map_err(EncodeError::Rechunk)?;
         self.write_whole_chunks()
     }
@@ -122,11 +140,12 @@ impl<'a> PartitionEncoder<'a> {
         Ok(self.done)
     }
 
-    fn check(&self, member: usize, batch: &RecordBatch) -> Result<(), EncodeError> {
+    fn check(&self, runs: &[(usize, usize)], batch: &RecordBatch) -> Result<(), EncodeError> {
         if self.schema.fields().is_empty() {
             return Err(EncodeError::NoColumns);
         }
-        if member >= self.members {
+        let mut members = runs.iter().map(|(member, _)| *member);
+        if let Some(member) = members.find(|member| *member >= self.members) {
             return Err(EncodeError::Member {
                 member,
                 members: self.members,
@@ -151,11 +170,9 @@ impl<'a> PartitionEncoder<'a> {
     fn write_whole_chunks(&mut self) -> Result<(), EncodeError> {
         while let Some(chunk) = self.chunks.next_whole() {
             // A full file is closed only when there are more rows, so that the last one is closed in `finish`.
-            if self
-                .current
-                .as_ref()
-                .is_some_and(|file| file.size_so_far() >= self.options.target_file_size)
-            {
+            let target = self.options.target_file_size;
+            let is_full = |file: &OpenedFile| file.is_full(target);
+            if self.current.as_ref().is_some_and(is_full) {
                 self.close_file()?;
             }
             let file = match self.current.take() {
@@ -172,7 +189,7 @@ impl<'a> PartitionEncoder<'a> {
         let failed = |source| EncodeError::Encode { number, source };
         let properties = match &self.properties {
             Some(properties) => properties.clone(),
-            None => properties(first).map_err(failed)?,
+            None => properties(first, &self.options.writing).map_err(failed)?,
         };
         self.properties = Some(properties.clone());
         let sink = (self.open)(number).map_err(|source| EncodeError::Sink {
@@ -186,6 +203,7 @@ impl<'a> PartitionEncoder<'a> {
             number,
             writer: writer.map_err(failed)?,
             member_rows: vec![0; self.members],
+            order: OrderLog::default(),
         })
     }
 
@@ -203,12 +221,18 @@ struct OpenedFile {
     number: usize,
     writer: ArrowWriter<HashedSink>,
     member_rows: Vec<u64>,
+    order: OrderLog,
 }
 
 impl OpenedFile {
+    /// Tells whether it takes no more rows.
+    fn is_full(&self, target: u64) -> bool {
+        self.size_so_far() >= target || self.writer.flushed_row_groups().len() >= MOST_ROW_GROUPS
+    }
+
     /// Returns what the file would be if it were closed now: a function of its rows alone.
     fn size_so_far(&self) -> u64 {
-        (self.writer.bytes_written() + self.writer.in_progress_size()) as u64
+        (self.writer.bytes_written() + self.writer.in_progress_size() + self.order.len()) as u64
     }
 
     fn write(&mut self, chunk: &Chunk) -> Result<(), EncodeError> {
@@ -220,14 +244,18 @@ impl OpenedFile {
         }
         for (member, rows) in &chunk.members {
             self.member_rows[*member] += *rows as u64;
+            let noted = self.order.note(*member, *rows);
+            noted.map_err(|source| order_failed(number, source))?;
         }
         Ok(())
     }
 
     fn close(mut self, footer: &Footer) -> Result<EncodedFile, EncodeError> {
         let number = self.number;
+        let order = std::mem::take(&mut self.order).finish();
+        let order = order.map_err(|source| order_failed(number, source))?;
         let metadata = footer
-            .to_metadata()
+            .to_metadata(order)
             .map_err(|source| EncodeError::Footer { number, source })?;
         for entry in metadata {
             self.writer.append_key_value_metadata(entry);
@@ -285,6 +313,14 @@ impl Write for HashedSink {
 
     fn flush(&mut self) -> io::Result<()> {
         self.sink.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
+fn order_failed(number: usize, source: io::Error) -> EncodeError {
+    EncodeError::Sink {
+        action: "note down the order of the rows of",
+        number,
+        source,
     }
 }
 

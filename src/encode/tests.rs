@@ -14,13 +14,14 @@ use parquet::file::metadata::ParquetMetaDataReader;
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::Writing;
 use crate::model::{ContentHash, ReadAt, Shape, SourcePath, UnitId, deepest};
 
-type Files = Arc<Mutex<Vec<Vec<u8>>>>;
+pub(super) type Files = Arc<Mutex<Vec<Vec<u8>>>>;
 
-struct MemorySink {
-    bytes: Vec<u8>,
-    files: Files,
+pub(super) struct MemorySink {
+    pub(super) bytes: Vec<u8>,
+    pub(super) files: Files,
 }
 
 impl Write for MemorySink {
@@ -41,7 +42,7 @@ impl EncodeSink for MemorySink {
     }
 }
 
-fn footer(number: usize, member_rows: &[u64]) -> Footer {
+pub(super) fn footer(number: usize, member_rows: &[u64]) -> Footer {
     let input = |(index, rows): (usize, &u64)| FooterInput {
         path: SourcePath::from(format!("in/\"{index}\" é\n.csv").as_str()),
         size: u64::MAX,
@@ -94,7 +95,10 @@ fn encode_with(
             files: Arc::clone(&files),
         }))
     };
-    let options = EncodeOptions { target_file_size };
+    let options = EncodeOptions {
+        target_file_size,
+        writing: Writing::default(),
+    };
     let mut encoder = PartitionEncoder::new(options, schema.clone(), 2, &mut open, footer);
     for (member, batch) in batches {
         encoder.push(*member, batch).unwrap();
@@ -109,7 +113,7 @@ fn encode_with(
     done.into_iter().zip(bytes).collect()
 }
 
-fn read(bytes: &[u8]) -> RecordBatch {
+pub(super) fn read(bytes: &[u8]) -> RecordBatch {
     let file = tempfile::tempfile().unwrap();
     (&file).write_all(bytes).unwrap();
     let metadata = ArrowReaderMetadata::load(
@@ -129,7 +133,7 @@ fn read(bytes: &[u8]) -> RecordBatch {
 }
 
 /// A table with a column of every kind, with nulls at every depth.
-fn table(rows: usize, seed: u64) -> RecordBatch {
+pub(super) fn table(rows: usize, seed: u64) -> RecordBatch {
     let mut state = seed | 1;
     let mut numbers = Vec::with_capacity(rows);
     for _ in 0..rows {
@@ -275,7 +279,7 @@ fn heavy_rows_make_small_chunks() {
     let heavy = StringArray::from_iter_values((0..40).map(|n| format!("{n}").repeat(500_000)));
     let batch = RecordBatch::try_from_iter([("t", Arc::new(heavy) as ArrayRef)]).unwrap();
     let mut chunks = chunks::Chunks::new(batch.schema());
-    chunks.push(0, &batch).unwrap();
+    chunks.push(&[(0, batch.num_rows())], &batch).unwrap();
     chunks.close().unwrap();
     let sizes: Vec<_> = std::iter::from_fn(|| chunks.next_whole())
         .map(|chunk| chunk.batch.num_rows())
@@ -300,6 +304,7 @@ fn rows_that_do_not_belong_are_refused() {
     let mut open = |_: usize| Err(io::ErrorKind::StorageFull.into());
     let options = EncodeOptions {
         target_file_size: 1,
+        writing: Writing::default(),
     };
     let mut encoder = PartitionEncoder::new(options, batch("a").schema(), 1, &mut open, &footer);
     let error = encoder.push(0, &batch("b")).unwrap_err();

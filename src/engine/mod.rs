@@ -34,6 +34,7 @@ mod forecast;
 mod forget;
 mod growth;
 mod hands;
+mod interleaved;
 mod member;
 mod order;
 mod outcome;

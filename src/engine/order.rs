@@ -12,8 +12,8 @@ use crate::config::{Definition, OnModify};
 use crate::decode::{Recognised, recognise};
 use crate::ledger::{LedgerError, View};
 use crate::model::{
-    Carried, ContentHash, FileRecord, Fingerprint, OutputPath, PartitionValues, Shape, SourcePath,
-    Standing, UnitId, UnitRecord, partition_values,
+    Carried, ContentHash, FileRecord, Fingerprint, OutputPath, OutputRecord, PartitionValues,
+    Shape, SourcePath, Standing, UnitId, UnitRecord, partition_values,
 };
 use crate::plan::PlannedUnit;
 use crate::schema::Contract;
@@ -101,12 +101,15 @@ pub(super) struct Carry {
     pub(super) shape: Arc<Shape>,
 }
 
-/// A stretch of rows in one output.
+/// The rows of a member in one output.
 #[derive(Debug, Clone)]
 pub(super) struct Slice {
     pub(super) output: OutputPath,
     /// The values of the partition columns that are not in the path partition.
     pub(super) partition: PartitionValues,
+    /// The member's place among those whose rows the output holds.
+    pub(super) member: usize,
+    /// Where its rows begin, unless the output says otherwise: those of a sorted one lie among the others'.
     pub(super) start: u64,
     pub(super) rows: u64,
 }
@@ -302,17 +305,31 @@ fn recorded_version(file: &FileRecord) -> Option<Carried> {
     })
 }
 
+/// Returns outputs in the order in which they were written, which differs from that of their paths: of one directory,
+/// `u1.parquet` comes first, and `u1-2.parquet` before `u1-10.parquet`. Else rows that are carried over would change
+/// places with every rebuild.
+fn in_writing_order(outputs: &[OutputRecord]) -> Vec<&OutputRecord> {
+    let mut outputs: Vec<&OutputRecord> = outputs.iter().collect();
+    outputs.sort_by_key(|output| {
+        let path: &str = &output.path;
+        let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+        (directory, name.len(), name)
+    });
+    outputs
+}
+
 /// Returns where the rows of each member stand, from the row counts of the outputs.
 fn slices_by_member(record: &UnitRecord) -> Vec<Vec<Slice>> {
     let mut slices = vec![Vec::new(); record.members.len()];
     let from_path = partition_values(&record.partition).len();
-    for output in &record.outputs {
+    for output in in_writing_order(&record.outputs) {
         let mut start = 0;
         for (member, rows) in output.member_rows.iter().copied().enumerate() {
             if let Some(own) = slices.get_mut(member).filter(|_| rows > 0) {
                 own.push(Slice {
                     output: output.path.clone(),
                     partition: output.partition.iter().skip(from_path).cloned().collect(),
+                    member,
                     start,
                     rows,
                 });
@@ -321,4 +338,33 @@ fn slices_by_member(record: &UnitRecord) -> Vec<Vec<Slice>> {
         }
     }
     slices
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_carried_over_in_the_order_in_which_files_were_written() {
+        let names = [
+            "d=1/u1.parquet",
+            "d=1/u1-1.parquet",
+            "d=1/u1-2.parquet",
+            "d=1/u1-10.parquet",
+        ];
+        let mut outputs: Vec<OutputRecord> = names
+            .iter()
+            .map(|name| OutputRecord {
+                path: OutputPath::new((*name).to_owned()),
+                size: 0,
+                hash: ContentHash([0; 32]),
+                partition: Vec::new(),
+                member_rows: vec![1],
+            })
+            .collect();
+        outputs.sort_by(|a, b| a.path.cmp(&b.path));
+        let ordered = in_writing_order(&outputs).into_iter();
+        let ordered: Vec<_> = ordered.map(|output| output.path.to_string()).collect();
+        assert_eq!(ordered, names);
+    }
 }

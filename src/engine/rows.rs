@@ -1,4 +1,5 @@
-//! Where a unit's rows go: through the shuffle where columns name partitions, and into staged Parquet files.
+//! Where a unit's rows go: through the shuffle where columns name partitions, through the sorter where they are to be
+//! sorted, and into staged Parquet files.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
@@ -18,7 +19,7 @@ use crate::model::{
 };
 use crate::sink::{Discard, Sink, SinkError, StageName, Staging};
 use crate::transform::{
-    PartitionRows, Shuffle, SpillFile, SpillStore, TransformError, is_routable, route,
+    PartitionRows, Shuffle, Sorter, SpillFile, SpillStore, TransformError, is_routable, route,
 };
 
 /// Takes rows of a member, by its place among those that are in.
@@ -57,8 +58,8 @@ impl<'a> UnitFiles<'a> {
         Ok((name, file))
     }
 
-    fn spill_name(&self, number: usize) -> StageName {
-        StageName(format!("{}-spill-{number}", self.unit))
+    fn spill_name(&self, what: &str, number: usize) -> StageName {
+        StageName(format!("{}-{what}-{number}", self.unit))
     }
 }
 
@@ -90,7 +91,7 @@ impl Outputs<'_> {
     ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
         let columns = data_columns(self.order);
         let outputs = if columns.is_empty() {
-            self.write_partition(&Vec::new(), schema, feed)?
+            self.write_partition(&Vec::new(), schema, memory, feed)?
         } else {
             self.write_shuffled(&columns, schema, memory, feed)?
         };
@@ -104,7 +105,13 @@ impl Outputs<'_> {
         memory: usize,
         feed: &mut Feed<'_>,
     ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
-        let spill = Spill(self.files);
+        let spill = Spill {
+            files: self.files,
+            what: "spill",
+        };
+        // What is sorted while rows are handed out takes its own half.
+        let is_sorted = !self.order.definition.writing.sort_by.is_empty();
+        let memory = if is_sorted { memory / 2 } else { memory };
         let mut shuffle = Shuffle::new(memory, &spill);
         let complete = feed(&mut |place, batch| {
             for (values, part) in route(batch, columns)? {
@@ -127,7 +134,7 @@ impl Outputs<'_> {
         shuffle.finish()?.for_each(&mut |values: &PartitionValues,
                                           rows: &mut PartitionRows<'_>|
          -> Result<(), WorkError> {
-            let written = self.write_partition(values, &schema, &mut |push| {
+            let written = self.write_partition(values, &schema, memory, &mut |push| {
                 for part in &mut *rows {
                     let (place, batch) = part?;
                     push(place, &batch)?;
@@ -144,6 +151,7 @@ impl Outputs<'_> {
         &self,
         values: &PartitionValues,
         schema: &SchemaRef,
+        memory: usize,
         feed: &mut Feed<'_>,
     ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
         let partition: PartitionValues = self
@@ -162,6 +170,7 @@ impl Outputs<'_> {
         let footer = |number: usize, rows: &[u64]| self.footer(&partition, number, rows);
         let options = EncodeOptions {
             target_file_size: self.order.definition.target_file_size.0,
+            writing: self.order.definition.writing.clone(),
         };
         let mut encoder = PartitionEncoder::new(
             options,
@@ -170,7 +179,7 @@ impl Outputs<'_> {
             &mut open,
             &footer,
         );
-        if !feed(&mut |place, batch| Ok(encoder.push(place, batch)?))? {
+        if !self.encode(&mut encoder, schema, memory, feed)? {
             return Ok(None);
         }
         let files = encoder.finish()?;
@@ -187,6 +196,33 @@ impl Outputs<'_> {
                 member_rows: file.member_rows,
             });
         Ok(Some(staged.collect()))
+    }
+
+    /// Hands the rows of a partition to its encoder, sorted where they are to be; false where the feed says that something
+    /// was not as assumed.
+    fn encode(
+        &self,
+        encoder: &mut PartitionEncoder<'_>,
+        schema: &SchemaRef,
+        memory: usize,
+        feed: &mut Feed<'_>,
+    ) -> Result<bool, WorkError> {
+        let columns = self.order.definition.writing.sort_within(schema);
+        if columns.is_empty() {
+            return feed(&mut |place, batch| Ok(encoder.push(place, batch)?));
+        }
+        let spill = Spill {
+            files: self.files,
+            what: "sort",
+        };
+        let mut sorter = Sorter::new(schema, &columns, memory, &spill)?;
+        if !feed(&mut |place, batch| Ok(sorter.push(place, batch)?))? {
+            return Ok(false);
+        }
+        sorter.finish(&mut |batch, runs| -> Result<(), WorkError> {
+            Ok(encoder.push_runs(runs, batch)?)
+        })?;
+        Ok(true)
     }
 
     fn footer(&self, partition: &PartitionValues, number: usize, rows: &[u64]) -> Footer {
@@ -308,23 +344,32 @@ impl SpillFile for Staged {
 }
 
 /// Spilled rows lie where staged outputs do, and are swept with them.
-struct Spill<'a>(&'a UnitFiles<'a>);
+struct Spill<'a> {
+    files: &'a UnitFiles<'a>,
+    /// What they are spilled for, as part of their names.
+    what: &'static str,
+}
+
+impl Spill<'_> {
+    fn name(&self, number: usize) -> StageName {
+        self.files.spill_name(self.what, number)
+    }
+}
 
 impl SpillStore for Spill<'_> {
     fn create(&self, number: usize) -> io::Result<Box<dyn SpillFile>> {
-        let name = self.0.spill_name(number);
-        Ok(Box::new(Staged(self.0.sink.stage(&name).map_err(as_io)?)))
+        let staged = self.files.sink.stage(&self.name(number));
+        Ok(Box::new(Staged(staged.map_err(as_io)?)))
     }
 
     fn open(&self, number: usize) -> io::Result<Arc<dyn ReadAt>> {
-        self.0
-            .sink
-            .open_staged(&self.0.spill_name(number))
-            .map_err(as_io)
+        let sink = self.files.sink;
+        sink.open_staged(&self.name(number)).map_err(as_io)
     }
 
     fn remove(&self, number: usize) -> io::Result<()> {
-        let name = self.0.spill_name(number);
-        self.0.sink.discard(Discard::These(&[name])).map_err(as_io)
+        let names = [self.name(number)];
+        let discarded = self.files.sink.discard(Discard::These(&names));
+        discarded.map_err(as_io)
     }
 }
