@@ -3,6 +3,7 @@
 //! Nothing is resolved here. Every option that is a setting carries its value as text into a [`Layer`], where the
 //! environment and the file join it.
 
+mod outputs;
 mod schema;
 
 use std::path::PathBuf;
@@ -11,11 +12,11 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{
-    ENCODINGS, ENCODINGS_OF_OUTPUTS, FORMATS, Key, Layer, ON_DELETE, ON_MODIFY, Origin,
-    SAME_CONTENT, UNMATCHED, Value,
+    ENCODINGS, FORMATS, Key, Layer, ON_DELETE, ON_MODIFY, Origin, SAME_CONTENT, UNMATCHED, Value,
 };
 use crate::model::{Standing, Timestamp};
 
+use self::outputs::OutputArgs;
 use self::schema::SchemaArgs;
 pub(super) use self::schema::{Schema, SchemaCheckArgs, SchemaDiffArgs, SchemaShowArgs};
 
@@ -382,62 +383,6 @@ pub(super) struct SqlArgs {
     pub(super) filter: Option<String>,
 }
 
-/// How outputs are cut and where state is kept.
-#[derive(Debug, Args, Default)]
-#[command(next_help_heading = "Outputs")]
-pub(super) struct OutputArgs {
-    /// Make directories COL=value/ from the values of these columns
-    ///
-    /// They come after partitions that the paths of source files bring. Example: --partition-by country,day
-    #[arg(long, value_name = "COL[,COL]", value_delimiter = ',')]
-    pub(super) partition_by: Vec<String>,
-    /// Sort rows by these columns
-    ///
-    /// The rows that a unit has in a partition are sorted as a whole, so that readers skip what they do not want. Ties stay
-    /// in the order of the files and their rows; nulls come last in either direction. Lists, structs and maps order
-    /// nothing. Default: rows stay in the order of the files. Example: --sort-by day,amount\ DESC
-    #[arg(long, value_name = "COL[ DESC][,COL]", value_delimiter = ',')]
-    pub(super) sort_by: Vec<String>,
-    /// Split an output that grows beyond SIZE
-    ///
-    /// Default: 256MiB. Example: --target-file-size 64MiB
-    #[arg(long, value_name = "SIZE")]
-    pub(super) target_file_size: Option<String>,
-    /// Put at most N rows into a row group
-    ///
-    /// From 1024 to 16777216; a row group also ends at about 32MiB of encoded rows. Default: 1048576.
-    /// Example: --row-group-rows 100000
-    #[arg(long, value_name = "N")]
-    pub(super) row_group_rows: Option<String>,
-    /// End a page at SIZE, before compression
-    ///
-    /// From 4KiB to 64MiB; a page also ends at 20000 rows. Small pages let readers skip more. Default: 1MiB.
-    /// Example: --page-size 64KiB
-    #[arg(long, value_name = "SIZE")]
-    pub(super) page_size: Option<String>,
-    /// Compress pages by this codec
-    ///
-    /// zstd, zstd:LEVEL (1 to 19), snappy, lz4, gzip or none. Default: zstd, which is zstd:3.
-    /// Example: --compression zstd:9
-    #[arg(long, value_name = "CODEC")]
-    pub(super) compression: Option<String>,
-    /// Choose how columns are encoded
-    ///
-    /// Default: auto, which takes what is best for each column, deltas among them. plain leaves it at values and dictionaries, which
-    /// the oldest readers know.
-    #[arg(long, value_name = "WHICH", value_parser = PossibleValuesParser::new(ENCODINGS_OF_OUTPUTS))]
-    pub(super) encodings: Option<String>,
-    /// Write bloom filters for these columns
-    ///
-    /// A reader that looks for a value learns from them which row groups do not have it. They pay for values that are
-    /// looked for one by one and hardly repeat. Default: none. Example: --bloom-filter user_id,session
-    #[arg(long, value_name = "COL[,COL]", value_delimiter = ',')]
-    pub(super) bloom_filter: Vec<String>,
-    /// State.
-    #[command(flatten)]
-    pub(super) state: StateArgs,
-}
-
 /// Where state is kept.
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "State")]
@@ -688,7 +633,6 @@ impl PipelineArgs {
     #[must_use]
     pub(super) fn layer(&self) -> Layer {
         let mut layer = Layer::new(Origin::Flag);
-        let outputs = &self.outputs;
         let behaviour = &self.behaviour;
         let resources = &self.resources;
         one(&mut layer, Key::Source, self.source.as_ref());
@@ -699,18 +643,11 @@ impl PipelineArgs {
         one(&mut layer, Key::Pattern, self.lines.pattern.as_ref());
         one(&mut layer, Key::Unmatched, self.lines.unmatched.as_ref());
         many(&mut layer, Key::Widths, &self.lines.widths);
-        many(&mut layer, Key::PartitionBy, &outputs.partition_by);
-        many(&mut layer, Key::SortBy, &outputs.sort_by);
-        many(&mut layer, Key::BloomFilter, &outputs.bloom_filter);
+        self.outputs.fill(&mut layer);
         for (key, value) in [
             (Key::Select, &self.sql.select),
             (Key::Where, &self.sql.filter),
-            (Key::TargetFileSize, &outputs.target_file_size),
-            (Key::RowGroupRows, &outputs.row_group_rows),
-            (Key::PageSize, &outputs.page_size),
-            (Key::Compression, &outputs.compression),
-            (Key::Encodings, &outputs.encodings),
-            (Key::State, &outputs.state.state),
+            (Key::State, &self.outputs.state.state),
             (Key::AllowRemovals, &behaviour.allow_removals),
             (Key::OnDelete, &behaviour.on_delete),
             (Key::OnModify, &behaviour.on_modify),

@@ -42,7 +42,7 @@ pub struct Footer {
     pub shape: Shape,
     /// The columns of the source that the rows depend on, where they went through SQL.
     pub source_shape: Option<Shape>,
-    /// The unit's members, in the order of their rows.
+    /// The unit's members, in the order of their rows, unless those are sorted.
     pub inputs: Vec<FooterInput>,
     /// Which file of the partition it is, from zero.
     pub file_number: usize,

@@ -117,7 +117,8 @@ fn rows_of_all_files_are_sorted_together_and_ties_stay_in_the_order_of_the_files
 #[test]
 fn neither_the_memory_nor_the_number_of_threads_changes_a_byte() {
     let bytes_with = |memory, threads, partition_by| {
-        let files = files().map(|(path, text)| (path, text.replace("x,note", "x,k")));
+        let files =
+            files().map(|(path, text)| (path, text.replace("x,note", "x,k").replace(" of ", "_")));
         let setup = Setup {
             memory,
             threads,
@@ -192,7 +193,7 @@ fn rows_of_a_retained_file_are_found_among_those_of_others() {
 #[test]
 fn rows_of_a_file_that_has_become_bad_are_found_among_those_of_others() {
     assert_carried(&setup(), 1, |world| {
-        world.source.write("b.csv", "x,note\n\"1,no end\n");
+        world.source.write("b.csv", "x,note\n1,2,3\n");
     });
 }
 
