@@ -8,7 +8,8 @@
 //!   into chunks anew before Parquet sees them, so the sizes of the incoming batches leave no trace; no clock, no
 //!   random number and no order of a hash table enters a file.
 //! - A file without rows is never begun.
-//! - Memory is bounded by one chunk and one row group, whatever the number of rows.
+//! - Memory is bounded by one chunk and one row group with its bloom filters, whatever the number of rows; where rows are
+//!   sorted, what is to say whose they are counts towards the size of the file.
 //!
 //! # The format
 //! Parquet 1.0 data pages, under zstd unless told otherwise, with statistics and page index. Integers, dates and timestamps are delta-encoded. A look at the first rows

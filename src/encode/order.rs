@@ -90,6 +90,16 @@ impl RowOrder {
         from_base64(text).map(|compressed| Self { compressed })
     }
 
+    /// Returns the order in which runs are given: members and numbers of rows.
+    #[cfg(test)]
+    pub(crate) fn of(runs: &[(usize, usize)]) -> Option<Self> {
+        let mut log = OrderLog::default();
+        for (member, rows) in runs {
+            log.note(*member, *rows).ok()?;
+        }
+        Self::parse(&log.finish().ok()??)
+    }
+
     /// Returns the runs, to be taken one by one: memory does not grow with their number.
     ///
     /// # Errors
@@ -169,7 +179,7 @@ fn to_base64(bytes: &[u8]) -> String {
 fn from_base64(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
     let digits = text.trim_end_matches('=').as_bytes();
-    if text.len() % 4 != 0 || text.len() - digits.len() > 2 {
+    if !text.len().is_multiple_of(4) || text.len() - digits.len() > 2 {
         return None;
     }
     for four in digits.chunks(4) {
@@ -190,15 +200,6 @@ mod tests {
 
     use super::*;
 
-    fn logged(runs: &[(usize, usize)]) -> Option<RowOrder> {
-        let mut log = OrderLog::default();
-        for (member, rows) in runs {
-            log.note(*member, *rows).unwrap();
-        }
-        let text = log.finish().unwrap()?;
-        Some(RowOrder::parse(&text).unwrap())
-    }
-
     fn runs(order: &RowOrder) -> Vec<(usize, u64)> {
         let mut runs = order.runs().unwrap();
         std::iter::from_fn(|| runs.next_run().unwrap()).collect()
@@ -206,9 +207,9 @@ mod tests {
 
     #[test]
     fn rows_that_are_grouped_in_order_need_no_words() {
-        assert_eq!(logged(&[]), None);
-        assert_eq!(logged(&[(0, 3), (0, 4), (2, 1), (5, 9)]), None);
-        let order = logged(&[(0, 3), (0, 4), (2, 1), (1, 9), (1, 1)]).unwrap();
+        assert_eq!(RowOrder::of(&[]), None);
+        assert_eq!(RowOrder::of(&[(0, 3), (0, 4), (2, 1), (5, 9)]), None);
+        let order = RowOrder::of(&[(0, 3), (0, 4), (2, 1), (1, 9), (1, 1)]).unwrap();
         assert_eq!(runs(&order), [(0, 7), (2, 1), (1, 10)]);
     }
 
@@ -217,7 +218,7 @@ mod tests {
         let many = (0..400_000).map(|row| ((row * 7) % 1000, 1 + row % 300));
         let many: Vec<(usize, usize)> = many.collect();
         let expected = many.iter().map(|(member, rows)| (*member, *rows as u64));
-        let order = logged(&many).unwrap();
+        let order = RowOrder::of(&many).unwrap();
         assert!(runs(&order).into_iter().eq(expected));
     }
 

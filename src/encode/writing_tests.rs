@@ -12,7 +12,9 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema};
 use bytes::Bytes;
 use parquet::basic::{Compression as Codec, Encoding, LogicalType, TimeUnit, Type};
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{
+    PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
+};
 use parquet::file::properties::ReaderProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::serialized_reader::ReadOptionsBuilder;
@@ -52,7 +54,10 @@ fn metadata(bytes: &[u8]) -> ParquetMetaData {
 
 fn encodings(bytes: &[u8]) -> BTreeSet<String> {
     let metadata = metadata(bytes);
-    let columns = metadata.row_groups().iter().flat_map(|g| g.columns());
+    let columns = metadata
+        .row_groups()
+        .iter()
+        .flat_map(RowGroupMetaData::columns);
     columns
         .flat_map(|column| column.encodings().collect::<Vec<_>>())
         .map(|encoding: Encoding| encoding.to_string())
@@ -80,7 +85,10 @@ fn every_file_has_statistics_and_a_page_index_whatever_is_set() {
         let bytes = encode(writing.clone(), &table);
         assert_eq!(read(&bytes), table, "{writing:?}");
         let metadata = metadata(&bytes);
-        let columns = metadata.row_groups().iter().flat_map(|g| g.columns());
+        let columns = metadata
+            .row_groups()
+            .iter()
+            .flat_map(RowGroupMetaData::columns);
         for column in columns {
             let name = column.column_path().string();
             assert!(column.statistics().is_some(), "{name} {writing:?}");
@@ -169,7 +177,11 @@ fn row_groups_and_pages_end_where_they_are_told_to() {
     };
     let bytes = encode(writing, &table);
     let small = metadata(&bytes);
-    let rows: Vec<_> = small.row_groups().iter().map(|g| g.num_rows()).collect();
+    let rows: Vec<_> = small
+        .row_groups()
+        .iter()
+        .map(RowGroupMetaData::num_rows)
+        .collect();
     assert_eq!(rows, [4_000, 4_000, 1_000]);
     let pages = small.offset_index().unwrap()[0][0].page_locations().len();
     assert!(pages >= 2, "{pages}");

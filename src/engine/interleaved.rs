@@ -102,3 +102,63 @@ impl<'a> OwnRuns<'a> {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, AsArray, UInt64Array};
+    use arrow::datatypes::UInt64Type;
+
+    use super::*;
+
+    /// Rows that hold their own numbers.
+    fn numbered(rows: Range<u64>) -> RecordBatch {
+        let numbers: ArrayRef = Arc::new(UInt64Array::from_iter_values(rows));
+        RecordBatch::try_from_iter([("n", numbers)]).unwrap()
+    }
+
+    /// What is picked where the stretches are read in batches of `length` rows.
+    fn picked(order: &RowOrder, member: usize, length: u64) -> Vec<u64> {
+        let mut picker = Picker::new(order, member).unwrap();
+        let mut numbers = Vec::new();
+        for stretch in stretches(order, member).unwrap().0 {
+            let mut start = stretch.start;
+            while start < stretch.end {
+                let end = stretch.end.min(start + length);
+                let own = picker.pick(start, &numbered(start..end)).unwrap();
+                numbers.extend(own.column(0).as_primitive::<UInt64Type>().values());
+                start = end;
+            }
+        }
+        numbers
+    }
+
+    #[test]
+    fn the_rows_of_a_member_are_picked_whatever_the_batches() {
+        let order = RowOrder::of(&[(1, 2), (0, 3), (1, 1), (2, 4), (1, 5)]).unwrap();
+        for (member, rows) in [
+            (0, vec![2, 3, 4]),
+            (1, vec![0, 1, 5, 10, 11, 12, 13, 14]),
+            (2, vec![6, 7, 8, 9]),
+            (3, vec![]),
+        ] {
+            for length in [1, 2, 3, 7, 100] {
+                assert_eq!(picked(&order, member, length), rows, "{member} by {length}");
+            }
+            assert_eq!(stretches(&order, member).unwrap().1, rows.len() as u64);
+        }
+    }
+
+    #[test]
+    fn many_rows_of_others_are_not_read() {
+        let gap = usize::try_from(GAP).unwrap();
+        let order = RowOrder::of(&[(1, 10), (0, gap), (1, 5), (0, gap - 1), (1, 7), (0, 9)]);
+        let order = order.unwrap();
+        let (stretches, rows) = stretches(&order, 1).unwrap();
+        let second = GAP + 10;
+        assert_eq!(stretches, [0..10, second..second + 5 + GAP - 1 + 7]);
+        assert_eq!(rows, 22);
+        assert_eq!(picked(&order, 1, 8192).len(), 22);
+    }
+}

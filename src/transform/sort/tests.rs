@@ -64,10 +64,14 @@ impl SpillStore for Store {
     }
 }
 
+fn number(at: usize) -> i64 {
+    i64::try_from(at).unwrap()
+}
+
 /// Rows with a key that repeats, a text, and their number in the order they come.
-fn rows(keys: &[Option<i64>], first: i64) -> RecordBatch {
+fn rows(keys: &[Option<i64>], first: usize) -> RecordBatch {
     let keys = Int64Array::from(keys.to_vec());
-    let numbers = Int64Array::from_iter_values((0..keys.len()).map(|n| first + n as i64));
+    let numbers = Int64Array::from_iter_values((first..).map(number).take(keys.len()));
     let texts = StringArray::from_iter_values(keys.iter().map(|key| format!("text {key:?}")));
     let columns: [(&str, ArrayRef); 3] = [
         ("key", Arc::new(keys)),
@@ -109,7 +113,7 @@ fn sort(
 /// Cuts keys into parts of several members.
 fn parts(keys: &[Option<i64>], length: usize) -> Vec<(usize, RecordBatch)> {
     let all = keys.chunks(length).enumerate();
-    all.map(|(at, keys)| (at / 3, rows(keys, (at * length) as i64)))
+    all.map(|(at, keys)| (at / 3, rows(keys, at * length)))
         .collect()
 }
 
@@ -117,7 +121,7 @@ fn parts(keys: &[Option<i64>], length: usize) -> Vec<(usize, RecordBatch)> {
 fn expected(keys: &[Option<i64>], length: usize, back: bool) -> Vec<(Option<i64>, i64, usize)> {
     let all = keys.iter().enumerate();
     let mut rows: Vec<_> = all
-        .map(|(at, key)| (*key, at as i64, at / length / 3))
+        .map(|(at, key)| (*key, number(at), at / length / 3))
         .collect();
     rows.sort_by_key(|(key, ..)| {
         let value = key.map(|key| if back { -key } else { key });

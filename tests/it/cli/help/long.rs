@@ -328,7 +328,7 @@ fn long_help_of_run() {
 
               A reader that looks for a value learns from them which row groups do not have it. They pay
               for values that are looked for one by one and hardly repeat. Default: none. Example:
-              --bloom-filter user_id,session
+              --bloom-filter customer,session
 
     State:
           --state <DIR>
