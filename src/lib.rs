@@ -18,7 +18,7 @@
 //! 4. **Plan.** [`plan`] groups what arrives into units and says which units have to be built again, and why.
 //!    The plan is recorded before work begins, so that an interrupted run is taken up with the same units.
 //! 5. **Work.** Workers build units side by side: [`decode`] turns bytes into batches under the types of [`schema`],
-//!    [`transform`] takes rows through the SQL and routes them to their partitions, [`encode`] writes Parquet to a staging place of the [`sink`].
+//!    [`transform`] takes rows through the SQL, routes them to their partitions and sorts them there, where they are to be sorted, [`encode`] writes Parquet to a staging place of the [`sink`].
 //! 6. **Publish and record.** Groups of finished units are announced in the ledger, made visible by renaming, and
 //!    recorded in one transaction; then obsolete outputs are removed. Every crash window is closed here or in step 1.
 //!

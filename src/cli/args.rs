@@ -3,6 +3,7 @@
 //! Nothing is resolved here. Every option that is a setting carries its value as text into a [`Layer`], where the
 //! environment and the file join it.
 
+mod outputs;
 mod schema;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use crate::config::{
 };
 use crate::model::{Standing, Timestamp};
 
+use self::outputs::OutputArgs;
 use self::schema::SchemaArgs;
 pub(super) use self::schema::{Schema, SchemaCheckArgs, SchemaDiffArgs, SchemaShowArgs};
 
@@ -381,25 +383,6 @@ pub(super) struct SqlArgs {
     pub(super) filter: Option<String>,
 }
 
-/// How outputs are cut and where state is kept.
-#[derive(Debug, Args, Default)]
-#[command(next_help_heading = "Outputs")]
-pub(super) struct OutputArgs {
-    /// Make directories COL=value/ from the values of these columns
-    ///
-    /// They come after partitions that the paths of source files bring. Example: --partition-by country,day
-    #[arg(long, value_name = "COL[,COL]", value_delimiter = ',')]
-    pub(super) partition_by: Vec<String>,
-    /// Split an output that grows beyond SIZE
-    ///
-    /// Default: 256MiB. Example: --target-file-size 64MiB
-    #[arg(long, value_name = "SIZE")]
-    pub(super) target_file_size: Option<String>,
-    /// State.
-    #[command(flatten)]
-    pub(super) state: StateArgs,
-}
-
 /// Where state is kept.
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "State")]
@@ -650,7 +633,6 @@ impl PipelineArgs {
     #[must_use]
     pub(super) fn layer(&self) -> Layer {
         let mut layer = Layer::new(Origin::Flag);
-        let outputs = &self.outputs;
         let behaviour = &self.behaviour;
         let resources = &self.resources;
         one(&mut layer, Key::Source, self.source.as_ref());
@@ -661,12 +643,11 @@ impl PipelineArgs {
         one(&mut layer, Key::Pattern, self.lines.pattern.as_ref());
         one(&mut layer, Key::Unmatched, self.lines.unmatched.as_ref());
         many(&mut layer, Key::Widths, &self.lines.widths);
-        many(&mut layer, Key::PartitionBy, &outputs.partition_by);
+        self.outputs.fill(&mut layer);
         for (key, value) in [
             (Key::Select, &self.sql.select),
             (Key::Where, &self.sql.filter),
-            (Key::TargetFileSize, &outputs.target_file_size),
-            (Key::State, &outputs.state.state),
+            (Key::State, &self.outputs.state.state),
             (Key::AllowRemovals, &behaviour.allow_removals),
             (Key::OnDelete, &behaviour.on_delete),
             (Key::OnModify, &behaviour.on_modify),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dialect, Lines, RowSql};
+use super::{Dialect, Lines, RowSql, Writing};
 use crate::model::{ByteSize, ContentHash};
 use crate::schema::SchemaRules;
 
@@ -38,6 +38,9 @@ pub struct Definition {
         skip_serializing_if = "RowSql::is_default"
     )]
     pub sql: RowSql,
+    /// How outputs are written. The default is left out of the fingerprint, which is older than the choice.
+    #[serde(default, skip_serializing_if = "Writing::is_default")]
+    pub writing: Writing,
 }
 
 /// How bytes become rows.
@@ -101,6 +104,7 @@ impl Default for Definition {
             lines: Lines::default(),
             sheet: None,
             sql: RowSql::default(),
+            writing: Writing::default(),
         }
     }
 }
@@ -121,7 +125,7 @@ mod tests {
         );
         let text = serde_json::to_string(&Definition::default()).unwrap();
         assert!(
-            !text.contains("csv") && !text.contains("transform"),
+            !text.contains("csv") && !text.contains("transform") && !text.contains("writing"),
             "{text}"
         );
         let read: Definition = serde_json::from_str(&text).unwrap();

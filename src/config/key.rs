@@ -41,7 +41,13 @@ pub enum Key {
     Where,
     Target,
     PartitionBy,
+    SortBy,
     TargetFileSize,
+    RowGroupRows,
+    PageSize,
+    Compression,
+    Encodings,
+    BloomFilter,
     State,
     Threads,
     Memory,
@@ -107,6 +113,9 @@ pub const ON_MODIFY: &[&str] = &["replace", "ignore", "fail"];
 /// What equal files may mean.
 pub const SAME_CONTENT: &[&str] = &["load", "warn", "skip"];
 
+/// The encodings that outputs may have.
+pub const ENCODINGS_OF_OUTPUTS: &[&str] = &["auto", "plain"];
+
 /// What may become of what is not as declared.
 pub const SCHEMA_POLICIES: &[&str] = &["evolve", "strict", "rescue"];
 /// What a new declaration may have to keep working.
@@ -133,7 +142,7 @@ pub const TABLES: [(&str, &str); 7] = [
     ),
     (
         "target",
-        "Where the Parquet files go, and how they are cut.",
+        "Where the Parquet files go, and how they are cut and written.",
     ),
     ("run", "How a run behaves, and how much it may use."),
 ];
@@ -159,7 +168,7 @@ const fn row(
 
 /// The table, in the order of the file.
 #[rustfmt::skip]
-pub const SPECS: [Spec; 39] = [
+pub const SPECS: [Spec; 45] = [
     row(Key::Source, ("source", "path"), Path, None, "./in",
         "The directory that holds the files; relative to this file."),
     row(Key::Format, ("source", "format"), Choice(FORMATS), Some("auto"), "",
@@ -218,8 +227,20 @@ pub const SPECS: [Spec; 39] = [
         "The directory for the Parquet files; relative to this file."),
     row(Key::PartitionBy, ("target", "partition_by"), List, Some(""), "",
         "Columns whose values become directories, col=value/."),
+    row(Key::SortBy, ("target", "sort_by"), List, Some(""), "",
+        "Sort the rows of a unit's partition by these columns, such as \"day\" or \"amount DESC\"; nulls come last."),
     row(Key::TargetFileSize, ("target", "target_file_size"), Size, Some("256MiB"), "",
         "Split an output that grows beyond this."),
+    row(Key::RowGroupRows, ("target", "row_group_rows"), Count, Some("1048576"), "",
+        "Rows of a row group at most; 1024 to 16777216. It also ends at about 32MiB of encoded rows."),
+    row(Key::PageSize, ("target", "page_size"), Size, Some("1MiB"), "",
+        "A page ends at this size before compression, or at 20000 rows; 4KiB to 64MiB."),
+    row(Key::Compression, ("target", "compression"), Text, Some("zstd"), "",
+        "How pages are compressed: zstd (level 3), zstd:LEVEL (1 to 19), snappy, lz4, gzip or none."),
+    row(Key::Encodings, ("target", "encodings"), Choice(ENCODINGS_OF_OUTPUTS), Some("auto"), "",
+        "How columns are encoded: auto (as is best for each), or plain (values and dictionaries, for old readers)."),
+    row(Key::BloomFilter, ("target", "bloom_filter"), List, Some(""), "",
+        "Columns that get a bloom filter, which tells that a value is not there."),
     row(Key::State, ("target", "state"), Path, None, "./state",
         "Keep the ledger here instead of in the target's _strandline/."),
     row(Key::Threads, ("run", "threads"), Count, None, "4",

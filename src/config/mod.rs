@@ -25,6 +25,7 @@ mod selection;
 mod settings;
 mod template;
 mod transform;
+mod writing;
 
 pub use aside::Hidden;
 pub use definition::{Definition, FORMAT_VERSION, Format};
@@ -33,8 +34,8 @@ pub use dialect::{Decimal, Dialect, Encoding, Header, Mark, NoMark, TrailingDeli
 pub use duration::{ParseDurationError, format_duration, parse_duration};
 pub use file::{ExpectError, FileError, nearest, parse_file};
 pub use key::{
-    COMPATIBILITIES, FORMATS, Key, Kind, ON_DELETE, ON_MODIFY, SAME_CONTENT, SCHEMA_POLICIES,
-    SPECS, Spec, TABLES,
+    COMPATIBILITIES, ENCODINGS_OF_OUTPUTS, FORMATS, Key, Kind, ON_DELETE, ON_MODIFY, SAME_CONTENT,
+    SCHEMA_POLICIES, SPECS, Spec, TABLES,
 };
 pub use layer::{Layer, Layers, Origin, Value, split_list};
 pub use lines::{
@@ -47,3 +48,4 @@ pub use selection::{PathPartitions, Recognises, Selection};
 pub use settings::{BadValue, SettingError, Settings};
 pub use template::template;
 pub use transform::{Expectation, ON_FAIL, OnFail, RowSql};
+pub use writing::{Compression, Direction, Encodings, SortColumn, Writing};

@@ -170,6 +170,31 @@ pub enum BadValue {
     /// There is nothing in it.
     #[error("it must say something; leave it out to take everything")]
     NoSql,
+    /// It is no codec.
+    #[error("it must be zstd, zstd:LEVEL, snappy, lz4, gzip or none")]
+    Compression,
+    /// It is no level of Zstandard's.
+    #[error("the level must be from 1 to {most}")]
+    ZstdLevel {
+        /// The highest level.
+        most: u8,
+    },
+    /// It is too few or too many rows.
+    #[error("it must be from {least} to {most}")]
+    Rows {
+        /// The fewest.
+        least: u64,
+        /// The most.
+        most: u64,
+    },
+    /// It is too small or too large a size.
+    #[error("it must be from {least} to {most}")]
+    Bytes {
+        /// The smallest.
+        least: ByteSize,
+        /// The largest.
+        most: ByteSize,
+    },
     /// A name is there twice, or empty.
     #[error("a column must have a name, and can be named once only")]
     Column,
@@ -251,6 +276,7 @@ impl Reading<'_> {
             target_file_size: self
                 .size(Key::TargetFileSize)?
                 .unwrap_or(Definition::default().target_file_size),
+            writing: self.writing()?,
         })
     }
 
@@ -393,7 +419,7 @@ impl Reading<'_> {
         }))
     }
 
-    fn size(&self, key: Key) -> Result<Option<ByteSize>, SettingError> {
+    pub(super) fn size(&self, key: Key) -> Result<Option<ByteSize>, SettingError> {
         self.one(key, |text| {
             let size: ByteSize = text.replace('_', "").parse()?;
             if size.0 == 0 {
@@ -404,7 +430,7 @@ impl Reading<'_> {
         })
     }
 
-    fn count(&self, key: Key) -> Result<Option<u64>, SettingError> {
+    pub(super) fn count(&self, key: Key) -> Result<Option<u64>, SettingError> {
         self.one(key, count)
     }
 

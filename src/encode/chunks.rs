@@ -37,8 +37,8 @@ impl Chunk {
 }
 
 /// Collects rows until they make a chunk.
-#[derive(Default)]
 pub(super) struct Chunks {
+    most_rows: usize,
     pending: Vec<RecordBatch>,
     members: Vec<(usize, usize)>,
     rows: usize,
@@ -47,19 +47,34 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
-    /// Appends rows of one member.
-    pub(super) fn push(&mut self, member: usize, batch: &RecordBatch) {
+    /// Begins with nothing; a chunk has at most so many rows.
+    pub(super) fn new(most_rows: usize) -> Self {
+        Self {
+            most_rows,
+            pending: Vec::new(),
+            members: Vec::new(),
+            rows: 0,
+            weight: 0,
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// Appends rows; `runs` are members and numbers of consecutive rows.
+    pub(super) fn push(&mut self, runs: &[(usize, usize)], batch: &RecordBatch) {
+        let mut runs = Runs {
+            left: runs.to_vec().into(),
+        };
         let mut start = 0;
         for (row, weight) in row_weights(batch).into_iter().enumerate() {
             self.rows += 1;
             self.weight += weight;
-            if self.rows == CHUNK_ROWS || self.weight >= CHUNK_BYTES {
-                self.keep(member, batch, start, row + 1);
+            if self.rows == self.most_rows || self.weight >= CHUNK_BYTES {
+                self.keep(&mut runs, batch, start, row + 1);
                 self.close();
                 start = row + 1;
             }
         }
-        self.keep(member, batch, start, batch.num_rows());
+        self.keep(&mut runs, batch, start, batch.num_rows());
     }
 
     /// Returns the next whole chunk.
@@ -80,10 +95,36 @@ impl Chunks {
         });
     }
 
-    fn keep(&mut self, member: usize, batch: &RecordBatch, start: usize, end: usize) {
+    fn keep(&mut self, runs: &mut Runs, batch: &RecordBatch, start: usize, end: usize) {
         if start < end {
             self.pending.push(batch.slice(start, end - start));
-            self.members.push((member, end - start));
+            runs.take(end - start, &mut self.members);
+        }
+    }
+}
+
+/// Whose the rows of a batch are, as far as they have not been taken.
+struct Runs {
+    left: VecDeque<(usize, usize)>,
+}
+
+impl Runs {
+    /// Moves the next `rows` rows to `taken`.
+    fn take(&mut self, mut rows: usize, taken: &mut Vec<(usize, usize)>) {
+        while rows > 0 {
+            let Some((member, count)) = self.left.front_mut() else {
+                return;
+            };
+            let own = rows.min(*count);
+            match taken.last_mut() {
+                Some((last, sum)) if last == member => *sum += own,
+                _ => taken.push((*member, own)),
+            }
+            *count -= own;
+            rows -= own;
+            if *count == 0 {
+                self.left.pop_front();
+            }
         }
     }
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::chunks::{Chunk, Chunks};
+use super::chunks::{CHUNK_ROWS, Chunk, Chunks};
 use super::form::Form;
 use super::output::OpenedFile;
-use super::row_group::{ROW_GROUP_BYTES, RowGroup};
+use super::row_group::{Limits, ROW_GROUP_BYTES, RowGroup};
 use super::{EncodeError, Footer};
+use crate::config::Writing;
 use crate::crew::{self, Crew};
 use crate::model::{ContentHash, stored_schema};
 
@@ -18,10 +19,12 @@ use crate::model::{ContentHash, stored_schema};
 const WAITING: usize = 4;
 
 /// What steers the encoding. All of it shows in the bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodeOptions {
     /// A file that has reached this length takes no more rows.
     pub target_file_size: u64,
+    /// How columns are written.
+    pub writing: Writing,
 }
 
 /// With what means rows are encoded. None of it shows in the bytes.
@@ -128,7 +131,7 @@ impl<'a> Encoder<'a> {
         let schema = stored_schema(schema);
         self.current = Some(Collecting {
             partition: self.begun,
-            chunks: Chunks::default(),
+            chunks: Chunks::new(chunk_rows(&self.options)),
             schema,
             form: None,
             group: None,
@@ -143,14 +146,26 @@ impl<'a> Encoder<'a> {
     /// # Errors
     /// [`EncodeError`]; the encoder and its files are of no use then.
     pub fn push(&mut self, member: usize, batch: &RecordBatch) -> Result<(), EncodeError> {
+        self.push_runs(&[(member, batch.num_rows())], batch)
+    }
+
+    /// Appends rows of several members: `runs` are members and numbers of consecutive rows, as many as the batch has.
+    ///
+    /// # Errors
+    /// As [`Encoder::push`].
+    pub fn push_runs(
+        &mut self,
+        runs: &[(usize, usize)],
+        batch: &RecordBatch,
+    ) -> Result<(), EncodeError> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
         let Some(current) = &mut self.current else {
             return Err(EncodeError::NoPartition);
         };
-        check(&current.schema, self.members, member, batch)?;
-        current.chunks.push(member, batch);
+        check(&current.schema, self.members, runs, batch)?;
+        current.chunks.push(runs, batch);
         self.collect_chunks()
     }
 
@@ -179,12 +194,16 @@ impl<'a> Encoder<'a> {
 
     /// Puts whole chunks into row groups.
     fn collect_chunks(&mut self) -> Result<(), EncodeError> {
+        let limits = Limits {
+            rows: row_group_rows(&self.options),
+            bytes: row_group_bytes(&self.options),
+        };
         while let Some(current) = &mut self.current {
             let Some(chunk) = current.chunks.next_whole() else {
                 break;
             };
-            let group = current.take(chunk)?;
-            if group.is_full(row_group_bytes(self.options)) {
+            let group = current.take(chunk, &self.options.writing)?;
+            if group.is_full(limits) {
                 let full = current.group.take();
                 full.map_or(Ok(()), |full| self.enqueue(full))?;
             } else if self.means.crew.hands() == 1 {
@@ -199,7 +218,7 @@ impl<'a> Encoder<'a> {
         self.queued += group.weight;
         self.queue.push(group);
         let hands = self.means.crew.hands();
-        let most = (hands * row_group_bytes(self.options)).min(self.means.memory);
+        let most = (hands * row_group_bytes(&self.options)).min(self.means.memory);
         if hands == 1 || self.queued >= most || self.queue.len() >= WAITING * hands {
             self.encode_queue()?;
         }
@@ -213,8 +232,7 @@ impl<'a> Encoder<'a> {
             let group = group?;
             // A full file is closed only when there are more rows, so that the last one is closed in `finish`.
             let is_of_another = self.open.as_ref().is_some_and(|file| {
-                file.partition != group.partition
-                    || file.size_so_far() >= self.options.target_file_size
+                file.partition != group.partition || file.is_full(self.options.target_file_size)
             });
             if is_of_another {
                 self.close_file()?;
@@ -255,12 +273,12 @@ impl<'a> Encoder<'a> {
 
 impl Collecting {
     /// Takes a chunk and returns the row group that it is in.
-    fn take(&mut self, chunk: Chunk) -> Result<&mut RowGroup, EncodeError> {
+    fn take(&mut self, chunk: Chunk, writing: &Writing) -> Result<&mut RowGroup, EncodeError> {
         let form = match &self.form {
             Some(form) => Arc::clone(form),
             None => {
                 let first = chunk.batch(&self.schema).map_err(EncodeError::Rechunk)?;
-                Arc::new(Form::new(&first).map_err(EncodeError::Rows)?)
+                Arc::new(Form::new(&first, writing).map_err(EncodeError::Rows)?)
             }
         };
         self.form = Some(Arc::clone(&form));
@@ -274,21 +292,32 @@ impl Collecting {
 }
 
 /// Small files have small row groups, for a file ends with one.
-fn row_group_bytes(options: EncodeOptions) -> usize {
+fn row_group_bytes(options: &EncodeOptions) -> usize {
     usize::try_from(options.target_file_size)
         .map_or(ROW_GROUP_BYTES, |size| size.min(ROW_GROUP_BYTES))
+}
+
+fn row_group_rows(options: &EncodeOptions) -> usize {
+    usize::try_from(options.writing.row_group_rows).unwrap_or(usize::MAX)
+}
+
+/// Returns the rows of a chunk, such that whole chunks make a row group of nearly as many rows as it may have.
+fn chunk_rows(options: &EncodeOptions) -> usize {
+    let rows = row_group_rows(options).max(1);
+    rows / rows.div_ceil(CHUNK_ROWS)
 }
 
 fn check(
     schema: &SchemaRef,
     members: usize,
-    member: usize,
+    runs: &[(usize, usize)],
     batch: &RecordBatch,
 ) -> Result<(), EncodeError> {
     if schema.fields().is_empty() {
         return Err(EncodeError::NoColumns);
     }
-    if member >= members {
+    let mut found = runs.iter().map(|(member, _)| *member);
+    if let Some(member) = found.find(|member| *member >= members) {
         return Err(EncodeError::Member { member, members });
     }
     let found = batch.schema_ref();

@@ -98,6 +98,9 @@ pub enum FooterError {
         /// The key.
         key: &'static str,
     },
+    /// What is to say whose the rows are is no such thing.
+    #[error("the metadata does not tell whose the rows are")]
+    Order,
     /// A value of our metadata does not read as what it should be.
     #[error("cannot read the metadata {key}")]
     Malformed {

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::FooterError;
+use super::order::RowOrder;
 use crate::model::{ContentHash, PartitionValues, ReadAt, Shape, SourcePath, UnitId};
 
 const FORMAT: &str = "strandline.format";
@@ -18,6 +19,7 @@ const FILE: &str = "strandline.file";
 const SHAPE: &str = "strandline.shape";
 const INPUTS: &str = "strandline.inputs";
 const SOURCE_SHAPE: &str = "strandline.source_shape";
+const ORDER: &str = "strandline.order";
 
 /// The last bytes of every Parquet file: the length of the metadata before them, and the mark.
 const TAIL: usize = 8;
@@ -40,7 +42,7 @@ pub struct Footer {
     pub shape: Shape,
     /// The columns of the source that the rows depend on, where they went through SQL.
     pub source_shape: Option<Shape>,
-    /// The unit's members, in the order of their rows.
+    /// The unit's members, in the order of their rows, unless those are sorted.
     pub inputs: Vec<FooterInput>,
     /// Which file of the partition it is, from zero.
     pub file_number: usize,
@@ -65,8 +67,12 @@ pub struct FooterInput {
 }
 
 impl Footer {
-    /// Returns the key-value metadata, in its fixed order.
-    pub(super) fn to_metadata(&self) -> Result<Vec<KeyValue>, serde_json::Error> {
+    /// Returns the key-value metadata, in its fixed order; `order` says whose the rows are where they are not grouped
+    /// by member.
+    pub(super) fn to_metadata(
+        &self,
+        order: Option<String>,
+    ) -> Result<Vec<KeyValue>, serde_json::Error> {
         let mut metadata = vec![
             entry(FORMAT, &self.format_version)?,
             entry(UNIT, &self.unit)?,
@@ -79,6 +85,9 @@ impl Footer {
         ];
         if let Some(shape) = &self.source_shape {
             metadata.push(entry(SOURCE_SHAPE, shape)?);
+        }
+        if let Some(order) = order {
+            metadata.push(entry(ORDER, &order)?);
         }
         Ok(metadata)
     }
@@ -129,6 +138,25 @@ fn value<T: DeserializeOwned>(metadata: &[KeyValue], key: &'static str) -> Resul
     reason = "what a sink opens is handed on whole, as everywhere"
 )]
 pub fn read_footer(file: Arc<dyn ReadAt>) -> Result<Option<Footer>, FooterError> {
+    Footer::from_metadata(&read_metadata(&*file)?)
+}
+
+/// Reads whose the rows of one of our outputs are, `None` where they are grouped by member, in the order of the
+/// members.
+///
+/// # Errors
+/// [`FooterError`], as [`read_footer`].
+pub fn read_order(file: &dyn ReadAt) -> Result<Option<RowOrder>, FooterError> {
+    let metadata = read_metadata(file)?;
+    if !metadata.iter().any(|entry| entry.key == ORDER) {
+        return Ok(None);
+    }
+    let text: String = value(&metadata, ORDER)?;
+    let order = RowOrder::parse(&text).ok_or(FooterError::Order)?;
+    Ok(Some(order))
+}
+
+fn read_metadata(file: &dyn ReadAt) -> Result<Vec<KeyValue>, FooterError> {
     let mut tail = [0; TAIL];
     let end = file
         .len()
@@ -149,8 +177,6 @@ pub fn read_footer(file: Arc<dyn ReadAt>) -> Result<Option<Footer>, FooterError>
     file.read_exact_at(start, &mut bytes)
         .map_err(FooterError::Read)?;
     let decoded = ParquetMetaDataReader::decode_metadata(&bytes).map_err(FooterError::Damaged)?;
-    match decoded.file_metadata().key_value_metadata() {
-        Some(metadata) => Footer::from_metadata(metadata),
-        None => Ok(None),
-    }
+    let metadata = decoded.file_metadata().key_value_metadata();
+    Ok(metadata.cloned().unwrap_or_default())
 }

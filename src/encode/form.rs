@@ -11,6 +11,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 
 use super::properties::properties;
+use crate::config::Writing;
 
 /// The columns of a partition and how they are written.
 pub(super) struct Form {
@@ -21,9 +22,9 @@ pub(super) struct Form {
 
 impl Form {
     /// Decides by the first rows of the partition.
-    pub(super) fn new(first: &RecordBatch) -> Result<Self, ParquetError> {
+    pub(super) fn new(first: &RecordBatch, writing: &Writing) -> Result<Self, ParquetError> {
         let schema = first.schema();
-        let properties = properties(first)?;
+        let properties = properties(first, writing)?;
         // Column writers come from a file only, and row groups are encoded before theirs is begun.
         let nowhere = begin(io::sink(), &schema, &properties)?;
         Ok(Self {

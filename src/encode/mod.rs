@@ -8,15 +8,18 @@
 //!   into chunks anew before Parquet sees them, so the sizes of the incoming batches leave no trace; no clock, no
 //!   random number and no order of a hash table enters a file.
 //! - A file without rows is never begun.
-//! - Memory is bounded by one chunk and one row group for each pair of hands that helps, whatever the number of rows.
+//! - Memory is bounded by one chunk and, for each pair of hands that helps, one row group with its bloom filters, whatever
+//!   the number of rows; where rows are sorted, what is to say whose they are counts towards the size of the file.
 //!
 //! # The format
-//! Parquet 1.0 data pages under zstd. Integers, dates and timestamps are delta-encoded. A look at the first rows
+//! Parquet 1.0 data pages, under zstd unless told otherwise, with statistics and page index. Integers, dates and timestamps are delta-encoded. A look at the first rows
 //! (`look`) decides about the rest: text has a dictionary unless its values hardly repeat, in which case lengths are
-//! delta-encoded and followed by the bytes; floats are plain unless they are a handful of values. Beside `ARROW:schema` the key-value metadata holds, in this
+//! delta-encoded and followed by the bytes; floats are plain unless they are a handful of values. Where plain encodings
+//! are asked for there are no deltas. Bloom filters stand behind the row groups that they are of. Beside `ARROW:schema` the key-value metadata holds, in this
 //! order, each value as JSON: `strandline.format` (the version of all of this), `strandline.unit`,
 //! `strandline.definition`, `strandline.unit_partition`, `strandline.partition`, `strandline.file`,
-//! `strandline.shape` and `strandline.inputs`.
+//! `strandline.shape` and `strandline.inputs`; then `strandline.source_shape`, where rows went through SQL, and
+//! `strandline.order`, where they are sorted (see the module `order`).
 
 mod chunks;
 mod encoder;
@@ -24,6 +27,7 @@ mod error;
 mod footer;
 mod form;
 mod look;
+mod order;
 mod output;
 mod properties;
 mod row_group;
@@ -31,7 +35,10 @@ mod weight;
 
 pub use encoder::{EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder};
 pub use error::{EncodeError, FooterError};
-pub use footer::{Footer, FooterInput, read_footer};
+pub use footer::{Footer, FooterInput, read_footer, read_order};
+pub use order::{RowOrder, RowRuns};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod writing_tests;

@@ -8,15 +8,21 @@ use parquet::file::writer::SerializedFileWriter;
 
 use super::encoder::{EncodeSink, EncodedFile};
 use super::form::Form;
+use super::order::OrderLog;
 use super::row_group::EncodedRowGroup;
 use super::{EncodeError, Footer};
 use crate::model::ContentHash;
+
+/// A file with so many row groups takes no more rows: their numbers in the format end at 32,767.
+const MOST_ROW_GROUPS: usize = 32_000;
 
 /// A file that has been begun.
 pub(super) struct OpenedFile {
     pub(super) partition: usize,
     pub(super) number: usize,
     pub(super) member_rows: Vec<u64>,
+    row_groups: usize,
+    order: OrderLog,
     writer: SerializedFileWriter<HashedSink>,
 }
 
@@ -33,20 +39,26 @@ impl OpenedFile {
             partition,
             number,
             member_rows: vec![0; members],
+            row_groups: 0,
+            order: OrderLog::default(),
             writer: writer.map_err(|source| EncodeError::Encode { number, source })?,
         })
     }
 
-    /// Returns the bytes that are written.
-    pub(super) fn size_so_far(&self) -> u64 {
-        self.writer.bytes_written() as u64
+    /// Tells whether it takes no more rows, where it is to have about `target` bytes.
+    pub(super) fn is_full(&self, target: u64) -> bool {
+        let bytes = self.writer.bytes_written() + self.order.len();
+        bytes as u64 >= target || self.row_groups >= MOST_ROW_GROUPS
     }
 
     pub(super) fn append(&mut self, group: EncodedRowGroup) -> Result<(), EncodeError> {
+        let number = self.number;
         for (member, rows) in &group.members {
             self.member_rows[*member] += *rows as u64;
+            let noted = self.order.note(*member, *rows);
+            noted.map_err(|source| order_failed(number, source))?;
         }
-        let number = self.number;
+        self.row_groups += 1;
         self.append_columns(group)
             .map_err(|source| EncodeError::Encode { number, source })
     }
@@ -62,8 +74,10 @@ impl OpenedFile {
 
     pub(super) fn close(mut self, footer: &Footer) -> Result<EncodedFile, EncodeError> {
         let number = self.number;
+        let order = std::mem::take(&mut self.order).finish();
+        let order = order.map_err(|source| order_failed(number, source))?;
         let metadata = footer
-            .to_metadata()
+            .to_metadata(order)
             .map_err(|source| EncodeError::Footer { number, source })?;
         for entry in metadata {
             self.writer.append_key_value_metadata(entry);
@@ -122,6 +136,14 @@ impl Write for HashedSink {
 
     fn flush(&mut self) -> io::Result<()> {
         self.sink.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
+fn order_failed(number: usize, source: io::Error) -> EncodeError {
+    EncodeError::Sink {
+        action: "note down the order of the rows of",
+        number,
+        source,
     }
 }
 

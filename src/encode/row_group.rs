@@ -15,8 +15,15 @@ use super::form::Form;
 
 /// A row group ends with the chunk that brings it to this weight, for it is held in memory until then.
 pub(super) const ROW_GROUP_BYTES: usize = 64 << 20;
-/// A row group ends with the chunk that brings it to this many rows.
-const ROW_GROUP_ROWS: usize = 1 << 20;
+
+/// Where a row group ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// It has at most this many rows.
+    pub(super) rows: usize,
+    /// It ends with the chunk that brings it to this weight.
+    pub(super) bytes: usize,
+}
 
 /// Rows of one partition, of which some are encoded already.
 pub(super) struct RowGroup {
@@ -27,6 +34,8 @@ pub(super) struct RowGroup {
     pub(super) members: Vec<(usize, usize)>,
     pub(super) weight: usize,
     rows: usize,
+    /// Rows of the largest chunk.
+    most_rows: usize,
     waiting: Vec<Chunk>,
     columns: Vec<ArrowColumnWriter>,
 }
@@ -47,6 +56,7 @@ impl RowGroup {
             members: Vec::new(),
             weight: 0,
             rows: 0,
+            most_rows: 0,
             waiting: Vec::new(),
             columns: Vec::new(),
         }
@@ -55,14 +65,15 @@ impl RowGroup {
     /// Appends rows, which wait to be encoded.
     pub(super) fn push(&mut self, mut chunk: Chunk) {
         self.rows += chunk.rows();
+        self.most_rows = self.most_rows.max(chunk.rows());
         self.weight += chunk.weight;
         self.members.append(&mut chunk.members);
         self.waiting.push(chunk);
     }
 
-    /// Tells whether it takes no more rows, with `most` for a limit of its weight.
-    pub(super) fn is_full(&self, most: usize) -> bool {
-        self.rows >= ROW_GROUP_ROWS || self.weight >= most
+    /// Tells whether it takes no more rows: those of another chunk as large as the last might be too many.
+    pub(super) fn is_full(&self, limits: Limits) -> bool {
+        self.rows + self.most_rows > limits.rows || self.weight >= limits.bytes
     }
 
     /// Encodes the rows that wait.

@@ -14,14 +14,15 @@ use parquet::file::metadata::ParquetMetaDataReader;
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::Writing;
 use crate::crew::{Alone, Backwards};
 use crate::model::{ContentHash, ReadAt, Shape, SourcePath, UnitId, deepest};
 
-type Files = Arc<Mutex<Vec<Vec<u8>>>>;
+pub(super) type Files = Arc<Mutex<Vec<Vec<u8>>>>;
 
-struct MemorySink {
-    bytes: Vec<u8>,
-    files: Files,
+pub(super) struct MemorySink {
+    pub(super) bytes: Vec<u8>,
+    pub(super) files: Files,
 }
 
 impl Write for MemorySink {
@@ -42,15 +43,15 @@ impl EncodeSink for MemorySink {
     }
 }
 
-const ALONE: EncodeMeans<'static> = EncodeMeans {
+pub(super) const ALONE: EncodeMeans<'static> = EncodeMeans {
     crew: &Alone,
     memory: usize::MAX,
 };
 
 /// Files in memory.
-struct InMemory<'a> {
-    files: Files,
-    footer: &'a dyn Fn(usize, &[u64]) -> Footer,
+pub(super) struct InMemory<'a> {
+    pub(super) files: Files,
+    pub(super) footer: &'a dyn Fn(usize, &[u64]) -> Footer,
 }
 
 impl EncodeFiles for InMemory<'_> {
@@ -79,7 +80,7 @@ impl EncodeFiles for Full {
     }
 }
 
-fn footer(number: usize, member_rows: &[u64]) -> Footer {
+pub(super) fn footer(number: usize, member_rows: &[u64]) -> Footer {
     let input = |(index, rows): (usize, &u64)| FooterInput {
         path: SourcePath::from(format!("in/\"{index}\" é\n.csv").as_str()),
         size: u64::MAX,
@@ -130,7 +131,10 @@ fn encode_with(
         footer,
     };
     let written = Arc::clone(&files.files);
-    let options = EncodeOptions { target_file_size };
+    let options = EncodeOptions {
+        target_file_size,
+        writing: Writing::default(),
+    };
     let mut encoder = Encoder::new(options, ALONE, 2, &mut files);
     encoder.begin(schema).unwrap();
     for (member, batch) in batches {
@@ -146,7 +150,7 @@ fn encode_with(
     done.into_iter().zip(bytes).collect()
 }
 
-fn read(bytes: &[u8]) -> RecordBatch {
+pub(super) fn read(bytes: &[u8]) -> RecordBatch {
     let file = tempfile::tempfile().unwrap();
     (&file).write_all(bytes).unwrap();
     let metadata = ArrowReaderMetadata::load(
@@ -166,7 +170,7 @@ fn read(bytes: &[u8]) -> RecordBatch {
 }
 
 /// A table with a column of every kind, with nulls at every depth.
-fn table(rows: usize, seed: u64) -> RecordBatch {
+pub(super) fn table(rows: usize, seed: u64) -> RecordBatch {
     let mut state = seed | 1;
     let mut numbers = Vec::with_capacity(rows);
     for _ in 0..rows {
@@ -311,8 +315,8 @@ fn what_lies_under_a_null_leaves_no_trace() {
 fn heavy_rows_make_small_chunks() {
     let heavy = StringArray::from_iter_values((0..40).map(|n| format!("{n}").repeat(500_000)));
     let batch = RecordBatch::try_from_iter([("t", Arc::new(heavy) as ArrayRef)]).unwrap();
-    let mut chunks = chunks::Chunks::default();
-    chunks.push(0, &batch);
+    let mut chunks = chunks::Chunks::new(8192);
+    chunks.push(&[(0, batch.num_rows())], &batch);
     chunks.close();
     let sizes: Vec<_> = std::iter::from_fn(|| chunks.next_whole())
         .map(|chunk| chunk.rows())
@@ -337,6 +341,7 @@ fn rows_that_do_not_belong_are_refused() {
     let mut files = Full;
     let options = EncodeOptions {
         target_file_size: 1,
+        writing: Writing::default(),
     };
     let mut encoder = Encoder::new(options, ALONE, 1, &mut files);
     let error = encoder.push(0, &batch("a")).unwrap_err();
@@ -476,7 +481,7 @@ fn a_file_cut_short_is_an_error() {
 /// Encodes each table as a partition of its own.
 fn encode_partitions(
     tables: &[RecordBatch],
-    options: EncodeOptions,
+    options: &EncodeOptions,
     means: EncodeMeans<'_>,
 ) -> (Vec<EncodedFile>, Vec<Vec<u8>>) {
     let mut files = InMemory {
@@ -484,7 +489,7 @@ fn encode_partitions(
         footer: &footer,
     };
     let written = Arc::clone(&files.files);
-    let mut encoder = Encoder::new(options, means, 2, &mut files);
+    let mut encoder = Encoder::new(options.clone(), means, 2, &mut files);
     for table in tables {
         encoder.begin(table.schema_ref()).unwrap();
         for (piece, start) in (0..table.num_rows()).step_by(5000).enumerate() {
@@ -501,8 +506,11 @@ fn encode_partitions(
 fn the_bytes_do_not_depend_on_the_crew_nor_on_how_much_may_wait() {
     let tables = [table(40_000, 1), table(0, 2), table(9, 3), table(20_000, 4)];
     for target_file_size in [1, 1 << 20, u64::MAX] {
-        let options = EncodeOptions { target_file_size };
-        let alone = encode_partitions(&tables, options, ALONE);
+        let options = EncodeOptions {
+            target_file_size,
+            writing: Writing::default(),
+        };
+        let alone = encode_partitions(&tables, &options, ALONE);
         let places: Vec<_> = alone
             .0
             .iter()
@@ -516,7 +524,7 @@ fn the_bytes_do_not_depend_on_the_crew_nor_on_how_much_may_wait() {
         assert_eq!(target_file_size > 1, places.len() == 3, "{places:?}");
         for (hands, memory) in [(3, usize::MAX), (2, 1)] {
             let crew = &Backwards(hands);
-            let shared = encode_partitions(&tables, options, EncodeMeans { crew, memory });
+            let shared = encode_partitions(&tables, &options, EncodeMeans { crew, memory });
             assert_eq!(shared, alone, "{hands} hands, {memory} bytes");
         }
     }

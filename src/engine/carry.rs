@@ -1,21 +1,24 @@
 //! Carries rows over from present outputs: those of members that cannot, or must not, be read again.
 //!
-//! Where such rows stand is known from the record, so their output has to be the recorded one. The rows of one that
+//! Where such rows stand is known from the record, and from the footer where they are sorted, so their output has to be
+//! the recorded one. The rows of one that
 //! is missing or has other bytes are lost, and nobody but the user can give them up (`reset --lost`).
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
 use super::aside;
+use super::interleaved::{Picker, stretches};
 use super::order::{Carry, Slice, WorkOrder};
 use super::recover::is_whole;
 use crate::decode::{self, Admission, DecodeError, recognise};
+use crate::encode::{FooterError, RowOrder, read_order};
 use crate::model::{Column, OutputPath, ReadAt, Shape, SourcePath};
 use crate::schema::Contract;
 use crate::sink::{Sink, SinkError};
@@ -39,6 +42,18 @@ pub(super) enum CarryError {
         output: OutputPath,
         #[source]
         source: DecodeError,
+    },
+    #[error("cannot tell whose the rows of output {output} are")]
+    Footer {
+        output: OutputPath,
+        #[source]
+        source: FooterError,
+    },
+    #[error("cannot tell whose the rows of output {output} are")]
+    Order {
+        output: OutputPath,
+        #[source]
+        source: io::Error,
     },
     #[error("cannot put back the partition columns")]
     Restore(#[from] TransformError),
@@ -72,8 +87,8 @@ pub(super) struct Carrier<'a> {
     sink: &'a dyn Sink,
     /// The columns that are declared, where some are and rows stand in outputs as they come in.
     contract: Option<Contract>,
-    /// Outputs whose bytes are the recorded ones.
-    proven: RefCell<BTreeSet<OutputPath>>,
+    /// Outputs whose bytes are the recorded ones, with what they say of whose their rows are.
+    proven: RefCell<BTreeMap<OutputPath, Option<Arc<RowOrder>>>>,
 }
 
 impl<'a> Carrier<'a> {
@@ -120,19 +135,12 @@ impl<'a> Carrier<'a> {
         let target = aside::shape();
         let mut slices = carry.aside.iter();
         slices.try_for_each(|slice| {
-            let file = self.open(&slice.output)?;
+            let (file, _) = self.open(&slice.output)?;
             let range = slice.start..slice.start + slice.rows;
-            let mut failure = None;
-            let read = decode::read_rows(file, range, &mut |rows| match decode::cast_batch(
-                &rows, &target,
-            ) {
-                Ok(rows) => emit(rows),
-                Err(error) => {
-                    failure = Some(CarryError::Cast(error));
-                    ControlFlow::Break(())
-                }
-            });
-            ended(&slice.output, failure, read)
+            read_range(slice, file, range, &mut |rows| {
+                let rows = decode::cast_batch(&rows, &target).map_err(CarryError::Cast)?;
+                Ok(emit(rows))
+            })
         })
     }
 
@@ -143,23 +151,51 @@ impl<'a> Carrier<'a> {
         (shape, target): (&Shape, &Shape),
         emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
     ) -> Result<(), CarryError> {
-        let file = self.open(&slice.output)?;
-        let mut failure = None;
-        let range = slice.start..slice.start + slice.rows;
-        let read = decode::read_rows(file, range, &mut |batch| {
-            let ready = restore(&batch, &slice.partition, shape)
-                .map_err(CarryError::from)
-                .and_then(|batch| self.admitted(path, batch))
-                .and_then(|batch| decode::cast_batch(&batch, target).map_err(CarryError::Cast));
-            match ready {
-                Ok(batch) => emit(batch),
-                Err(error) => {
-                    failure = Some(error);
-                    ControlFlow::Break(())
+        let (file, order) = self.open(&slice.output)?;
+        let Some(order) = order else {
+            let range = slice.start..slice.start + slice.rows;
+            return read_range(slice, file, range, &mut |batch| {
+                let ready = self.ready(path, &batch, slice, (shape, target))?;
+                Ok(emit(ready))
+            });
+        };
+        let failed = |source| CarryError::Order {
+            output: slice.output.clone(),
+            source,
+        };
+        let (stretches, rows) = stretches(&order, slice.member).map_err(failed)?;
+        if rows != slice.rows {
+            return Err(failed(io::ErrorKind::InvalidData.into()));
+        }
+        let mut picker = Picker::new(&order, slice.member).map_err(failed)?;
+        let mut flow = ControlFlow::Continue(());
+        for stretch in stretches {
+            let mut at = stretch.start;
+            read_range(slice, Arc::clone(&file), stretch, &mut |batch| {
+                let own = picker.pick(at, &batch).map_err(CarryError::Cast)?;
+                at += batch.num_rows() as u64;
+                if own.num_rows() > 0 {
+                    flow = emit(self.ready(path, &own, slice, (shape, target))?);
                 }
+                Ok(flow)
+            })?;
+            if flow.is_break() {
+                break;
             }
-        });
-        ended(&slice.output, failure, read)
+        }
+        Ok(())
+    }
+
+    /// Gives rows of an output the columns and types of the unit.
+    fn ready(
+        &self,
+        path: &SourcePath,
+        batch: &RecordBatch,
+        slice: &Slice,
+        (shape, target): (&Shape, &Shape),
+    ) -> Result<RecordBatch, CarryError> {
+        let batch = self.admitted(path, restore(batch, &slice.partition, shape)?)?;
+        decode::cast_batch(&batch, target).map_err(CarryError::Cast)
     }
 
     /// Rows may have been written before the columns were declared as they are.
@@ -183,7 +219,7 @@ impl<'a> Carrier<'a> {
 
     /// Opens an output and makes sure that it is the recorded one: the publication of another state may have begun
     /// and been rolled back.
-    fn open(&self, output: &OutputPath) -> Result<Arc<dyn ReadAt>, CarryError> {
+    fn open(&self, output: &OutputPath) -> Result<Opened, CarryError> {
         let name = || output.clone();
         let failed = |source: SinkError| match source.source.kind() {
             io::ErrorKind::NotFound => CarryError::Missing { output: name() },
@@ -193,17 +229,51 @@ impl<'a> Carrier<'a> {
             },
         };
         let file = self.sink.open(output).map_err(failed)?;
-        if self.proven.borrow_mut().insert(name()) {
-            let mut standing = self.order.standing.iter();
-            let record = standing.find(|record| record.path == *output);
-            let is_recorded = record.map_or(Ok(false), |record| {
-                is_whole(Ok(Arc::clone(&file)), record.size, record.hash)
-            });
-            if !is_recorded.map_err(failed)? {
-                return Err(CarryError::Other { output: name() });
-            }
+        if let Some(order) = self.proven.borrow().get(output) {
+            return Ok((file, order.clone()));
         }
-        Ok(file)
+        let mut standing = self.order.standing.iter();
+        let record = standing.find(|record| record.path == *output);
+        let is_recorded = record.map_or(Ok(false), |record| {
+            is_whole(Ok(Arc::clone(&file)), record.size, record.hash)
+        });
+        if !is_recorded.map_err(failed)? {
+            return Err(CarryError::Other { output: name() });
+        }
+        let order = read_order(&*file).map_err(|source| CarryError::Footer {
+            output: name(),
+            source,
+        })?;
+        let order = order.map(Arc::new);
+        self.proven.borrow_mut().insert(name(), order.clone());
+        Ok((file, order))
+    }
+}
+
+/// An output, and what it says of whose its rows are.
+type Opened = (Arc<dyn ReadAt>, Option<Arc<RowOrder>>);
+
+/// Hands stretches of rows of the slice's output to `take`, as they stand there.
+fn read_range(
+    slice: &Slice,
+    file: Arc<dyn ReadAt>,
+    range: Range<u64>,
+    take: &mut dyn FnMut(RecordBatch) -> Result<ControlFlow<()>, CarryError>,
+) -> Result<(), CarryError> {
+    let mut failure = None;
+    let read = decode::read_rows(file, range, &mut |batch| {
+        take(batch).unwrap_or_else(|error| {
+            failure = Some(error);
+            ControlFlow::Break(())
+        })
+    });
+    match (failure, read) {
+        (Some(failure), _) => Err(failure),
+        (None, Ok(()) | Err(DecodeError::Stopped)) => Ok(()),
+        (None, Err(source)) => Err(CarryError::Read {
+            output: slice.output.clone(),
+            source,
+        }),
     }
 }
 

@@ -36,6 +36,7 @@ mod forecast;
 mod forget;
 mod growth;
 mod hands;
+mod interleaved;
 mod member;
 mod open;
 mod order;

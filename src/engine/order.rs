@@ -103,12 +103,15 @@ pub(super) struct Carry {
     pub(super) shape: Arc<Shape>,
 }
 
-/// A stretch of rows in one output.
+/// The rows of a member in one output.
 #[derive(Debug, Clone)]
 pub(super) struct Slice {
     pub(super) output: OutputPath,
     /// The values of the partition columns that are not in the path partition.
     pub(super) partition: PartitionValues,
+    /// The member's place among those whose rows the output holds.
+    pub(super) member: usize,
+    /// Where its rows begin, unless the output says otherwise: those of a sorted one lie among the others'.
     pub(super) start: u64,
     pub(super) rows: u64,
 }
@@ -322,18 +325,35 @@ enum Where {
     Aside,
 }
 
+/// Returns outputs in the order in which they were written, which differs from that of their paths: of one directory,
+/// `u1.parquet` comes first, and `u1-2.parquet` before `u1-10.parquet`. Else rows that are carried over would change
+/// places with every rebuild.
+fn in_writing_order(outputs: &[OutputRecord]) -> Vec<&OutputRecord> {
+    let mut outputs: Vec<&OutputRecord> = outputs.iter().collect();
+    outputs.sort_by_key(|output| {
+        let path: &str = &output.path;
+        let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+        (directory, name.len(), name)
+    });
+    outputs
+}
+
 /// Returns where the rows of each member stand, from the row counts of the outputs.
 fn slices_by_member(record: &UnitRecord, which: Where) -> Vec<Vec<Slice>> {
     let mut slices = vec![Vec::new(); record.members.len()];
     let from_path = partition_values(&record.partition).len();
     let is_meant = |output: &&OutputRecord| output.path.is_aside() == (which == Where::Aside);
-    for output in record.outputs.iter().filter(is_meant) {
+    for output in in_writing_order(&record.outputs)
+        .into_iter()
+        .filter(is_meant)
+    {
         let mut start = 0;
         for (member, rows) in output.member_rows.iter().copied().enumerate() {
             if let Some(own) = slices.get_mut(member).filter(|_| rows > 0) {
                 own.push(Slice {
                     output: output.path.clone(),
                     partition: output.partition.iter().skip(from_path).cloned().collect(),
+                    member,
                     start,
                     rows,
                 });
@@ -342,4 +362,33 @@ fn slices_by_member(record: &UnitRecord, which: Where) -> Vec<Vec<Slice>> {
         }
     }
     slices
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_carried_over_in_the_order_in_which_files_were_written() {
+        let names = [
+            "d=1/u1.parquet",
+            "d=1/u1-1.parquet",
+            "d=1/u1-2.parquet",
+            "d=1/u1-10.parquet",
+        ];
+        let mut outputs: Vec<OutputRecord> = names
+            .iter()
+            .map(|name| OutputRecord {
+                path: OutputPath::new((*name).to_owned()),
+                size: 0,
+                hash: ContentHash([0; 32]),
+                partition: Vec::new(),
+                member_rows: vec![1],
+            })
+            .collect();
+        outputs.sort_by(|a, b| a.path.cmp(&b.path));
+        let ordered = in_writing_order(&outputs).into_iter();
+        let ordered: Vec<_> = ordered.map(|output| output.path.to_string()).collect();
+        assert_eq!(ordered, names);
+    }
 }

@@ -134,38 +134,50 @@ pub(super) fn verified(
     report.bytes.read += changes.bytes_read;
 }
 
-/// Tells of columns that are to name partitions and that neither a file nor a path has: a misspelt one would go
-/// unnoticed, since rows without it are well placed.
+/// Tells of columns that settings name and that neither a file nor a path has: a misspelt one would go unnoticed, since
+/// rows without it are well placed, sorted and filtered.
 ///
 /// Behind SQL only columns that come with the star can be missing: all others are written, and what they are made of is
 /// told by [`unknown_columns`].
 pub(super) fn missing_columns(
     view: &View,
-    partition_by: &[String],
+    definition: &Definition,
     transform: Option<&RowTransform>,
 ) -> Result<Vec<ReportedError>, LedgerError> {
     let shape = view
         .schema()?
         .map(|schema| schema.shape)
         .unwrap_or_default();
-    let mut missing: Vec<&String> = partition_by.iter().collect();
-    missing.retain(|column| shape.type_of(column).is_none());
-    missing.retain(|column| transform.is_none_or(|transform| transform.only_takes_along(column)));
+    let mut missing = named_columns(definition);
+    missing.retain(|(column, _)| shape.type_of(column).is_none());
+    missing.retain(|(column, _)| transform.is_none_or(|sql| sql.only_takes_along(column)));
     if missing.is_empty() || shape.columns.is_empty() {
         return Ok(Vec::new());
     }
     for unit in view.units()? {
         let from_path = partition_values(&unit?.1.partition);
-        missing.retain(|column| from_path.iter().all(|(name, _)| name != *column));
+        missing.retain(|(column, _)| from_path.iter().all(|(name, _)| name != column));
     }
-    let told = missing.into_iter().map(|column| ReportedError {
-        path: column.clone(),
+    let told = missing.into_iter().map(|(column, what)| ReportedError {
+        path: column.to_owned(),
         kind: ErrorKind::NoSuchColumn,
-        message: format!(
-            "no file has the column {column}, which is to name partitions: it is null in all rows"
-        ),
+        message: format!("no file has the column {column}, which is to {what}"),
     });
     Ok(told.collect())
+}
+
+/// Returns the columns that settings about outputs name, with what each of them is to do, and what comes of it where it
+/// is not there.
+fn named_columns(definition: &Definition) -> Vec<(&str, &'static str)> {
+    let writing = &definition.writing;
+    let partition = definition.partition_by.iter().map(String::as_str);
+    let sorted = writing.sort_by.iter().map(|key| key.column.as_str());
+    let filtered = writing.bloom_filter.iter().map(String::as_str);
+    partition
+        .map(|column| (column, "name partitions: it is null in all rows"))
+        .chain(sorted.map(|column| (column, "sort rows: it sorts nothing")))
+        .chain(filtered.map(|column| (column, "have a bloom filter: none is written")))
+        .collect()
 }
 
 /// Decides how the run ended, and lists its errors.

@@ -1,4 +1,5 @@
-//! Where a unit's rows go: through the shuffle where columns name partitions, and into staged Parquet files.
+//! Where a unit's rows go: through the shuffle where columns name partitions, through the sorter where they are to be
+//! sorted, and into staged Parquet files.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
@@ -21,7 +22,7 @@ use crate::model::{
 };
 use crate::sink::{Discard, Sink, SinkError, StageName, Staging};
 use crate::transform::{
-    PartitionRows, Shuffle, SpillFile, SpillStore, TransformError, is_routable, route,
+    PartitionRows, Shuffle, Sorter, SpillFile, SpillStore, TransformError, is_routable, route,
 };
 
 /// Takes rows of a member, by its place among those that are in.
@@ -75,8 +76,8 @@ impl<'a> UnitFiles<'a> {
         Ok((name, file))
     }
 
-    fn spill_name(&self, number: usize) -> StageName {
-        StageName(format!("{}-spill-{number}", self.unit))
+    fn spill_name(&self, what: &str, number: usize) -> StageName {
+        StageName(format!("{}-{what}-{number}", self.unit))
     }
 }
 
@@ -125,6 +126,33 @@ impl Outputs<'_> {
     fn partition(&self, values: &PartitionValues) -> PartitionValues {
         let in_path = self.order.partition_values.iter();
         in_path.chain(values).cloned().collect()
+    }
+
+    /// Hands the rows of a partition to the encoder, sorted where they are to be; false where the feed says that something
+    /// was not as assumed.
+    fn encode(
+        &self,
+        encoder: &mut Encoder<'_>,
+        schema: &SchemaRef,
+        memory: usize,
+        feed: &mut Feed<'_>,
+    ) -> Result<bool, WorkError> {
+        let columns = self.order.definition.writing.sort_within(schema);
+        if columns.is_empty() {
+            return feed(&mut |place, batch| Ok(encoder.push(place, batch)?));
+        }
+        let spill = Spill {
+            files: self.files,
+            what: "sort",
+        };
+        let mut sorter = Sorter::new(schema, &columns, memory, &spill)?;
+        if !feed(&mut |place, batch| Ok(sorter.push(place, batch)?))? {
+            return Ok(false);
+        }
+        sorter.finish(&mut |batch, runs| -> Result<(), WorkError> {
+            Ok(encoder.push_runs(runs, batch)?)
+        })?;
+        Ok(true)
     }
 
     fn footer(&self, partition: &PartitionValues, number: usize, rows: &[u64]) -> Footer {
@@ -193,6 +221,7 @@ impl<'a> Placed<'a> {
     fn encoder<'e>(&'e mut self, means: EncodeMeans<'e>) -> Encoder<'e> {
         let options = EncodeOptions {
             target_file_size: self.outputs.order.definition.target_file_size.0,
+            writing: self.outputs.order.definition.writing.clone(),
         };
         let members = self.outputs.inside.len();
         Encoder::new(options, means, members, self)
@@ -221,9 +250,10 @@ impl<'a> Placed<'a> {
         means: EncodeMeans<'_>,
         feed: &mut Feed<'_>,
     ) -> Result<Option<Vec<EncodedFile>>, WorkError> {
+        let outputs = self.outputs;
         let mut encoder = self.encoder(means);
         encoder.begin(schema)?;
-        if !feed(&mut |place, batch| Ok(encoder.push(place, batch)?))? {
+        if !outputs.encode(&mut encoder, schema, means.memory, feed)? {
             return Ok(None);
         }
         Ok(Some(encoder.finish()?))
@@ -237,8 +267,15 @@ impl<'a> Placed<'a> {
         means: EncodeMeans<'_>,
         feed: &mut Feed<'_>,
     ) -> Result<Option<Vec<EncodedFile>>, WorkError> {
-        let spill = Spill(self.outputs.files);
-        let mut shuffle = Shuffle::new(means.memory, &spill);
+        let outputs = self.outputs;
+        let spill = Spill {
+            files: outputs.files,
+            what: "spill",
+        };
+        // What waits to be encoded, or is sorted, while rows are handed out takes its own half.
+        let memory = means.memory / 2;
+        let means = EncodeMeans { memory, ..means };
+        let mut shuffle = Shuffle::new(memory, &spill);
         let mut routing = Routing::new(columns, means.crew);
         let complete = feed(&mut |place, batch| routing.push(place, batch, &mut shuffle))?;
         if !complete {
@@ -255,10 +292,14 @@ impl<'a> Placed<'a> {
                                  rows: &mut PartitionRows<'_>|
          -> Result<(), WorkError> {
             encoder.begin(&schema)?;
-            for part in &mut *rows {
-                let (place, batch) = part?;
-                encoder.push(place, &batch)?;
-            }
+            let mut feed = |push: &mut Push<'_>| -> Result<bool, WorkError> {
+                for part in &mut *rows {
+                    let (place, batch) = part?;
+                    push(place, &batch)?;
+                }
+                Ok(true)
+            };
+            outputs.encode(&mut encoder, &schema, memory, &mut feed)?;
             Ok(())
         })?;
         Ok(Some(encoder.finish()?))
@@ -458,23 +499,32 @@ impl SpillFile for Staged {
 }
 
 /// Spilled rows lie where staged outputs do, and are swept with them.
-struct Spill<'a>(&'a UnitFiles<'a>);
+struct Spill<'a> {
+    files: &'a UnitFiles<'a>,
+    /// What they are spilled for, as part of their names.
+    what: &'static str,
+}
+
+impl Spill<'_> {
+    fn name(&self, number: usize) -> StageName {
+        self.files.spill_name(self.what, number)
+    }
+}
 
 impl SpillStore for Spill<'_> {
     fn create(&self, number: usize) -> io::Result<Box<dyn SpillFile>> {
-        let name = self.0.spill_name(number);
-        Ok(Box::new(Staged(self.0.sink.stage(&name).map_err(as_io)?)))
+        let staged = self.files.sink.stage(&self.name(number));
+        Ok(Box::new(Staged(staged.map_err(as_io)?)))
     }
 
     fn open(&self, number: usize) -> io::Result<Arc<dyn ReadAt>> {
-        self.0
-            .sink
-            .open_staged(&self.0.spill_name(number))
-            .map_err(as_io)
+        let sink = self.files.sink;
+        sink.open_staged(&self.name(number)).map_err(as_io)
     }
 
     fn remove(&self, number: usize) -> io::Result<()> {
-        let name = self.0.spill_name(number);
-        self.0.sink.discard(Discard::These(&[name])).map_err(as_io)
+        let names = [self.name(number)];
+        let discarded = self.files.sink.discard(Discard::These(&names));
+        discarded.map_err(as_io)
     }
 }

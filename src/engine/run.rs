@@ -433,9 +433,9 @@ impl<'a> Pass<'a> {
             report::unknown_columns(unknown, &mut self.errors);
         }
         if self.report.units.written > 0 {
-            let columns = &self.pipeline.definition.partition_by;
+            let definition = &self.pipeline.definition;
             self.errors
-                .extend(report::missing_columns(&view, columns, self.transform)?);
+                .extend(report::missing_columns(&view, definition, self.transform)?);
         }
         self.tell_who_is_away(&view, &built)?;
         self.report.files.quarantined = view.quarantine()?.len() as u64;

@@ -148,7 +148,7 @@ pub struct UnitRecord {
     pub definition: String,
     /// The columns and types that the outputs were written with (partition columns included).
     pub shape: Shape,
-    /// The members, in the order of their rows.
+    /// The members, in the order of their rows, unless those are sorted.
     pub members: Vec<Member>,
     /// The outputs, in byte order of their paths.
     pub outputs: Vec<OutputRecord>,

@@ -3,12 +3,13 @@
 //! [`RowTransform`] is the SQL that rows go through on their way, where there is any; see the module `sql`.
 //! [`conform()`] gives every batch of a unit the unit's columns, [`route()`] splits a batch by the values of the
 //! partition columns and [`restore`] puts those back for rows that are carried over from an output. [`Shuffle`]
-//! collects what was routed until all of a unit's rows are there, and hands it out partition by partition.
+//! collects what was routed until all of a unit's rows are there, and hands it out partition by partition. A [`Sorter`]
+//! sorts the rows of one partition, where they are to be sorted.
 //!
 //! # Invariants
 //! - No row is lost, doubled or moved past another row of its partition.
 //! - The text of a partition value is exact: [`restore`] gives back the value that [`route()`] took.
-//! - A [`Shuffle`] holds rows in memory up to its budget and at most one spilled file open, however many
+//! - A [`Shuffle`] or [`Sorter`] holds rows in memory up to its budget and at most one spilled file open, however many
 //!   partitions there are. What it hands out does not depend on the budget, but for the sizes of the batches.
 //!
 //! Encoding and publishing are left to others.
@@ -17,6 +18,7 @@ mod conform;
 mod error;
 mod route;
 mod shuffle;
+mod sort;
 mod sql;
 mod value;
 
@@ -24,6 +26,7 @@ pub use conform::conform;
 pub use error::TransformError;
 pub use route::{Routed, restore, route};
 pub use shuffle::{PartitionRows, Shuffle, Shuffled, SpillFile, SpillStore};
+pub use sort::{Sorter, TakeSorted};
 pub use sql::{
     Aside, Bound, Clause, Origin, Pieces, Place, RowError, RowTransform, SqlError, Transformed,
 };

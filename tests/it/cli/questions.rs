@@ -237,7 +237,13 @@ fn a_settings_file_is_written_read_and_shown() {
     [target]
     path = "out"                             # strandline.toml
     partition_by = []                        # default
+    sort_by = []                             # default
     target_file_size = "256MiB"              # default
+    row_group_rows = 1048576                 # default
+    page_size = "1MiB"                       # default
+    compression = "zstd"                     # default
+    encodings = "auto"                       # default
+    bloom_filter = []                        # default
     # state is not set                       # default
 
     [run]
@@ -325,14 +331,26 @@ fn a_settings_file_is_written_read_and_shown() {
     # Take only rows for which this is true, as behind WHERE; all rows when not set.
     #where = "amount > 0"
 
-    # Where the Parquet files go, and how they are cut.
+    # Where the Parquet files go, and how they are cut and written.
     [target]
     # The directory for the Parquet files; relative to this file.
     path = "out"
     # Columns whose values become directories, col=value/.
     #partition_by = []
+    # Sort the rows of a unit's partition by these columns, such as "day" or "amount DESC"; nulls come last.
+    #sort_by = []
     # Split an output that grows beyond this.
     #target_file_size = "256MiB"
+    # Rows of a row group at most; 1024 to 16777216. It also ends at about 32MiB of encoded rows.
+    #row_group_rows = 1048576
+    # A page ends at this size before compression, or at 20000 rows; 4KiB to 64MiB.
+    #page_size = "1MiB"
+    # How pages are compressed: zstd (level 3), zstd:LEVEL (1 to 19), snappy, lz4, gzip or none.
+    #compression = "zstd"
+    # How columns are encoded: auto (as is best for each), or plain (values and dictionaries, for old readers).
+    #encodings = "auto"
+    # Columns that get a bloom filter, which tells that a value is not there.
+    #bloom_filter = []
     # Keep the ledger here instead of in the target's _strandline/.
     #state = "./state"
 

@@ -313,6 +313,16 @@ fn a_partition_column_that_no_file_has_is_told() {
 }
 
 #[test]
+fn a_column_to_sort_by_or_to_filter_that_no_file_has_is_told() {
+    let told = say(&sandbox(), "run in out --sort-by nmae --bloom-filter di");
+    let (_, trouble) = told.split_once("trouble:").unwrap();
+    insta::assert_snapshot!(trouble, @"
+      no file has the column di, which is to have a bloom filter: none is written
+      no file has the column nmae, which is to sort rows: it sorts nothing
+    ");
+}
+
+#[test]
 fn a_partition_column_that_paths_give_is_not_missed() {
     insta::assert_snapshot!(say(&sandbox(), "run in out --partition-by day --json --quiet").contains("no_such_column"), @"false");
 }

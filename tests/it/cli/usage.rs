@@ -361,6 +361,34 @@ fn a_column_that_is_named_twice_is_told() {
 }
 
 #[test]
+fn what_outputs_cannot_be_written_with_is_told_with_what_they_can() {
+    insta::assert_snapshot!(refused("run in out --compression zstd:20"), @r#"
+    exit code 2
+    -- stderr
+    error: --compression is "zstd:20", which it cannot be
+      caused by: the level must be from 1 to 19
+    "#);
+    insta::assert_snapshot!(refused("run in out --compression lzo"), @r#"
+    exit code 2
+    -- stderr
+    error: --compression is "lzo", which it cannot be
+      caused by: it must be zstd, zstd:LEVEL, snappy, lz4, gzip or none
+    "#);
+    insta::assert_snapshot!(refused("run in out --row-group-rows 10"), @r#"
+    exit code 2
+    -- stderr
+    error: --row-group-rows is "10", which it cannot be
+      caused by: it must be from 1024 to 16777216
+    "#);
+    insta::assert_snapshot!(refused("run in out --page-size 1GiB"), @r#"
+    exit code 2
+    -- stderr
+    error: --page-size is "1GiB", which it cannot be
+      caused by: it must be from 4KiB to 64MiB
+    "#);
+}
+
+#[test]
 fn a_target_that_is_not_there_has_no_status() {
     insta::assert_snapshot!(refused("status out"), @"
     exit code 1

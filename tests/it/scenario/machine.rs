@@ -410,18 +410,32 @@ fn setup() -> impl Strategy<Value = Setup> {
             threads: sizes.3,
             portion_files: sizes.4,
             partition_by,
+            sort_by: &[],
         },
     )
 }
 
 #[test]
 fn no_history_of_a_source_breaks_the_promises() {
+    play_histories(150, setup());
+}
+
+#[test]
+fn no_history_breaks_the_promises_where_rows_are_sorted() {
+    let sorted = setup().prop_map(|setup| Setup {
+        sort_by: &["k DESC", "n"],
+        ..setup
+    });
+    play_histories(60, sorted);
+}
+
+fn play_histories(cases_on_a_push: u32, setups: impl Strategy<Value = Setup>) {
     let nightly = is_nightly();
     let cases = std::env::var("PROPTEST_CASES")
         .ok()
         .and_then(|text| text.parse().ok());
     let config = Config {
-        cases: cases.unwrap_or(if nightly { 5000 } else { 150 }),
+        cases: cases.unwrap_or(if nightly { 5000 } else { cases_on_a_push }),
         max_shrink_iters: 3000,
         failure_persistence: None,
         ..Config::default()
@@ -433,7 +447,7 @@ fn no_history_of_a_source_breaks_the_promises() {
     };
     let config = Config { rng_seed, ..config };
     let length = if nightly { 1..80 } else { 1..30 };
-    let histories = (setup(), proptest::collection::vec(operation(), length));
+    let histories = (setups, proptest::collection::vec(operation(), length));
     let mut runner = TestRunner::new(config);
     if let Err(error) = runner.run(&histories, |(setup, operations)| {
         play(setup, &operations);

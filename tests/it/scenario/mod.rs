@@ -15,6 +15,7 @@ mod read_back;
 mod regressions;
 mod rows;
 mod same_content;
+mod sorted;
 mod sql;
 mod stories;
 mod together;

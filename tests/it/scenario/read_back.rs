@@ -10,8 +10,9 @@ use arrow::util::display::array_value_to_string;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use strandline::durable::{Disk, MemoryDisk};
+use strandline::encode::read_order;
 use strandline::ledger;
-use strandline::model::OutputPath;
+use strandline::model::{OutputPath, OutputRecord};
 use strandline::sink::{DiskSink, Sink};
 
 use super::rows::{Row, Rows, normal, partitions};
@@ -72,13 +73,17 @@ pub(crate) fn read_back(disk: &MemoryDisk) -> Contents {
             } else {
                 &mut contents.by_file
             };
-            for (member, count) in unit.members.iter().zip(&output.member_rows) {
-                if is_aside && *count == 0 {
+            let mut counts = vec![0; unit.members.len()];
+            for (member, count) in runs(&sink, output) {
+                if is_aside && count == 0 {
                     continue;
                 }
-                let own = by_file.entry(member.path.to_string()).or_default();
-                own.extend(rows.by_ref().take(usize::try_from(*count).unwrap()));
+                counts[member] += count;
+                let path = unit.members[member].path.to_string();
+                let own = by_file.entry(path).or_default();
+                own.extend(rows.by_ref().take(usize::try_from(count).unwrap()));
             }
+            assert_eq!(counts, output.member_rows, "{}", output.path);
             assert_eq!(rows.count(), 0, "{} holds rows of nobody", output.path);
         }
     }
@@ -95,6 +100,18 @@ pub(crate) fn read_back(disk: &MemoryDisk) -> Contents {
     );
     contents.by_file.values_mut().for_each(|rows| rows.sort());
     contents
+}
+
+/// Whose the rows of an output are, one after the other: members by their place, with numbers of rows.
+fn runs(sink: &DiskSink, output: &OutputRecord) -> Vec<(usize, u64)> {
+    let file = sink.open(&output.path).expect("an output stands");
+    match read_order(&*file).unwrap() {
+        None => output.member_rows.iter().copied().enumerate().collect(),
+        Some(order) => {
+            let mut runs = order.runs().unwrap();
+            std::iter::from_fn(|| runs.next_run().unwrap()).collect()
+        }
+    }
 }
 
 fn read_output(

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use strandline::clock::{Clock, ManualClock};
-use strandline::config::{Definition, Limits, OnDelete, OnModify, Policies, SameContent};
+use strandline::config::{
+    Definition, Limits, OnDelete, OnModify, Policies, SameContent, SortColumn, Writing,
+};
 use strandline::durable::{Action, Disk, FaultyDisk, MemoryDisk, Survivors};
 use strandline::engine::{self, Control, Depth, Pipeline, RunError, Target};
 use strandline::ledger::{self, OpenError};
@@ -36,6 +38,8 @@ pub(crate) struct Setup {
     pub(crate) memory: u64,
     pub(crate) threads: usize,
     pub(crate) partition_by: bool,
+    /// What rows are sorted by, as in the settings.
+    pub(crate) sort_by: &'static [&'static str],
 }
 
 impl Default for Setup {
@@ -52,6 +56,7 @@ impl Default for Setup {
             memory: 4096,
             threads: 2,
             partition_by: false,
+            sort_by: &[],
         }
     }
 }
@@ -89,6 +94,7 @@ impl World {
         let disk = MemoryDisk::new();
         let definition = Definition {
             partition_by: partition_by(setup.partition_by),
+            writing: sorted_by(setup.sort_by),
             ..Definition::default()
         };
         Self {
@@ -420,6 +426,14 @@ fn is_complete(report: &RunReport) -> bool {
 
 pub(crate) fn partition_by(on: bool) -> Vec<String> {
     if on { vec!["k".to_owned()] } else { Vec::new() }
+}
+
+pub(crate) fn sorted_by(columns: &[&str]) -> Writing {
+    let sort_by = columns.iter().map(|text| SortColumn::parse(text));
+    Writing {
+        sort_by: sort_by.collect(),
+        ..Writing::default()
+    }
 }
 
 fn check_types(fresh: &Contents, own: &Contents) {

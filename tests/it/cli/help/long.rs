@@ -285,10 +285,51 @@ fn long_help_of_run() {
               They come after partitions that the paths of source files bring. Example: --partition-by
               country,day
 
+          --sort-by <COL[ DESC][,COL]>
+              Sort rows by these columns
+
+              The rows that a unit has in a partition are sorted as a whole, so that readers skip what
+              they do not want. Ties stay in the order of the files and their rows; nulls come last in
+              either direction. Lists, structs and maps order nothing. Default: rows stay in the order
+              of the files. Example: --sort-by 'day,amount DESC'
+
           --target-file-size <SIZE>
               Split an output that grows beyond SIZE
 
               Default: 256MiB. Example: --target-file-size 64MiB
+
+          --row-group-rows <N>
+              Put at most N rows into a row group
+
+              From 1024 to 16777216; a row group also ends at about 32MiB of encoded rows. Default:
+              1048576. Example: --row-group-rows 100000
+
+          --page-size <SIZE>
+              End a page at SIZE, before compression
+
+              From 4KiB to 64MiB; a page also ends at 20000 rows. Small pages let readers skip more.
+              Default: 1MiB. Example: --page-size 64KiB
+
+          --compression <CODEC>
+              Compress pages by this codec
+
+              zstd, zstd:LEVEL (1 to 19), snappy, lz4, gzip or none. Default: zstd, which is zstd:3.
+              Example: --compression zstd:9
+
+          --encodings <WHICH>
+              Choose how columns are encoded
+
+              Default: auto, which takes what is best for each column, deltas among them. plain leaves
+              it at values and dictionaries, which the oldest readers know.
+
+              [possible values: auto, plain]
+
+          --bloom-filter <COL[,COL]>
+              Write bloom filters for these columns
+
+              A reader that looks for a value learns from them which row groups do not have it. They pay
+              for values that are looked for one by one and hardly repeat. Default: none. Example:
+              --bloom-filter customer,session
 
     State:
           --state <DIR>

@@ -97,8 +97,14 @@ fn short_help_of_run() {
           --where <SQL>   Take only rows for which this is true
 
     Outputs:
-          --partition-by <COL[,COL]>  Make directories COL=value/ from the values of these columns
-          --target-file-size <SIZE>   Split an output that grows beyond SIZE
+          --partition-by <COL[,COL]>    Make directories COL=value/ from the values of these columns
+          --sort-by <COL[ DESC][,COL]>  Sort rows by these columns
+          --target-file-size <SIZE>     Split an output that grows beyond SIZE
+          --row-group-rows <N>          Put at most N rows into a row group
+          --page-size <SIZE>            End a page at SIZE, before compression
+          --compression <CODEC>         Compress pages by this codec
+          --encodings <WHICH>           Choose how columns are encoded [possible values: auto, plain]
+          --bloom-filter <COL[,COL]>    Write bloom filters for these columns
 
     State:
           --state <DIR>  Keep the ledger in DIR
