@@ -41,6 +41,9 @@ pub struct Definition {
     /// How outputs are written. The default is left out of the fingerprint, which is older than the choice.
     #[serde(default, skip_serializing_if = "Writing::is_default")]
     pub writing: Writing,
+    /// What tells a user's own step on the rows from others; none where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
 }
 
 /// How bytes become rows.
@@ -105,6 +108,7 @@ impl Default for Definition {
             sheet: None,
             sql: RowSql::default(),
             writing: Writing::default(),
+            step: None,
         }
     }
 }

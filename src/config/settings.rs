@@ -277,6 +277,7 @@ impl Reading<'_> {
                 .size(Key::TargetFileSize)?
                 .unwrap_or(Definition::default().target_file_size),
             writing: self.writing()?,
+            step: None,
         })
     }
 

@@ -224,6 +224,7 @@ fn workshop<'a>(
         source: &*pipeline.source,
         sink: &*pipeline.target.sink,
         control,
+        step: pipeline.step.as_deref(),
         transform,
         crew: hands,
         memory: memory / (2 * pipeline.limits.threads.max(1)),

@@ -2,6 +2,7 @@
 
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 
 use super::control::Control;
@@ -11,17 +12,19 @@ use super::pipeline::Pipeline;
 use super::run::run;
 use crate::config::{Expectation, Key, Layer, Layers, Origin, SettingError, Settings};
 use crate::model::RunReport;
+use crate::transform::Transform;
 
 /// Collects what a [`Pipeline`] is to be.
 ///
 /// A setting that nobody names has its default. Neither the environment nor a settings file is read.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "nothing is opened before `build`"]
 pub struct PipelineBuilder {
     source: PathBuf,
     target: PathBuf,
     state: Option<PathBuf>,
     layer: Layer,
+    step: Option<Arc<dyn Transform>>,
 }
 
 /// A pipeline that cannot be built.
@@ -30,6 +33,9 @@ pub enum BuildError {
     /// A setting means nothing.
     #[error(transparent)]
     Setting(#[from] SettingError),
+    /// Declared columns say what a file has to hold, and a step of the user's own makes something else of it.
+    #[error("columns cannot be declared where a transform makes them")]
+    Declared,
     /// A place or a pattern cannot be used.
     #[error(transparent)]
     Open(#[from] OpenPipelineError),
@@ -65,6 +71,7 @@ impl Pipeline {
             target: target.into(),
             state: None,
             layer: Layer::new(Origin::Program),
+            step: None,
         }
     }
 
@@ -107,6 +114,12 @@ impl PipelineBuilder {
         self.set(Key::Where, sql)
     }
 
+    /// Puts the rows of every file through a step of your own, before anything else.
+    pub fn transform(mut self, transform: impl Transform + 'static) -> Self {
+        self.step = Some(Arc::new(transform));
+        self
+    }
+
     /// Adds an expectation.
     pub fn expect(mut self, expectation: Expectation) -> Self {
         self.layer.expectations.push(expectation);
@@ -126,6 +139,12 @@ impl PipelineBuilder {
             state: self.state,
             ..Settings::resolve(&layers, processors)?
         };
-        Ok(Pipeline::open(&settings)?)
+        let mut pipeline = Pipeline::open(&settings)?;
+        if self.step.is_some() && !pipeline.definition.schema.columns.is_empty() {
+            return Err(BuildError::Declared);
+        }
+        pipeline.definition.step = self.step.as_ref().map(|step| step.identity());
+        pipeline.step = self.step;
+        Ok(pipeline)
     }
 }

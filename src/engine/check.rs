@@ -46,7 +46,8 @@ pub struct FileCheck {
     pub stale: Stale,
 }
 
-/// Finds out what would become of the file `path` of `source` under `definition`, given what `view` tells.
+/// Finds out what would become of the file `path` of `source` under `definition`, given what `view` tells, in a pipeline
+/// without a step of the user's own.
 ///
 /// # Errors
 /// Where the ledger, a pattern or the file cannot be read, or the file does not hold still. That it does not fit is an
@@ -89,6 +90,7 @@ pub fn check_file(
                 how,
                 definition,
                 contract: contract.as_ref(),
+                step: None,
                 crew: &Alone,
             };
             let trial = Checking {

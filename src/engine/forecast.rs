@@ -9,6 +9,7 @@ use super::growth::Growth;
 use super::member::{self, ToRead};
 use super::prepare::Prepared;
 use super::run::Pass;
+use super::step::made;
 use crate::crew::Alone;
 use crate::decode::{Kind, recognise};
 use crate::ledger::View;
@@ -118,6 +119,7 @@ pub(super) fn forecast(
             how,
             definition,
             contract: contract.as_ref(),
+            step: None,
             crew: &Alone,
         };
         forecast.looked_at += 1;
@@ -127,6 +129,10 @@ pub(super) fn forecast(
         let own = match &contract {
             Some(contract) if contract.stranger(&own).is_some() => continue,
             Some(contract) => contract.admitted(&own),
+            None => own,
+        };
+        let own = match &pipeline.step {
+            Some(step) => made(&**step, &own).unwrap_or_default(),
             None => own,
         };
         next = with_file(&next, &own, contract.as_ref());

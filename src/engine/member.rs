@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 
 use arrow::record_batch::RecordBatch;
 
+use super::step::{Step, Stepping, made};
 use crate::config::Definition;
 use crate::crew::Crew;
 use crate::decode::{self, Admission, Bytes, DecodeError, Decoded, Kind, Recognised, Terms, Unfit};
@@ -50,6 +51,8 @@ pub(super) struct ToRead<'a> {
     pub(super) definition: &'a Definition,
     /// The columns that are declared, where some are.
     pub(super) contract: Option<&'a Contract>,
+    /// The user's own step, where there is one: then the file is decoded under its own columns.
+    pub(super) step: Option<Step<'a>>,
     /// Who helps with a large file.
     pub(super) crew: &'a dyn Crew,
 }
@@ -148,7 +151,8 @@ fn try_read(
 struct Entrance<'a> {
     file: &'a ToRead<'a>,
     admission: Option<Admission<'a>>,
-    /// Why an archive, whose members are admitted each by its own format, must not come in.
+    /// Why an archive, whose members are admitted each by its own format, or a file that goes through a step must not
+    /// come in.
     refusal: Option<String>,
 }
 
@@ -175,6 +179,9 @@ impl<'a> Entrance<'a> {
             shape,
             crew: self.file.crew,
         };
+        if let Some(step) = self.file.step {
+            return self.decode_for(step, bytes, terms, emit);
+        }
         match (contract, &mut self.admission) {
             (Some(contract), _) if matches!(how.kind, Kind::Tar | Kind::Zip) => {
                 let admitted = decode::decode_admitted(bytes, how, contract, terms, emit)?;
@@ -187,6 +194,26 @@ impl<'a> Entrance<'a> {
             }
             (_, None) => decode::decode(bytes, how, terms, emit),
         }
+    }
+
+    fn decode_for(
+        &mut self,
+        step: Step<'_>,
+        bytes: Bytes<'_>,
+        terms: Terms<'_>,
+        emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
+    ) -> Result<Decoded, DecodeError> {
+        let mut stepping = Stepping::new(step, terms.shape);
+        let decoded = decode::decode(bytes, self.file.how, terms, &mut |batch| {
+            stepping.let_in(batch, emit)
+        })?;
+        let observed = decoded.observed;
+        if !stepping.is_fit || observed != *terms.shape {
+            return Err(DecodeError::Misfit { observed });
+        }
+        self.refusal = stepping.refusal;
+        let rows = stepping.rows;
+        Ok(Decoded { rows, observed })
     }
 
     /// Returns why the file, which has the columns `own`, must not come in.
@@ -215,12 +242,14 @@ impl<'a> Entrance<'a> {
     }
 
     fn admitted(&self, decoded: Decoded) -> Decoded {
-        match self.file.contract {
-            Some(contract) => Decoded {
-                observed: contract.admitted(&decoded.observed),
-                ..decoded
-            },
-            None => decoded,
+        let observed = match (self.file.contract, self.file.step) {
+            (Some(contract), _) => contract.admitted(&decoded.observed),
+            (None, Some(step)) => made(step.transform, &decoded.observed).unwrap_or_default(),
+            (None, None) => return decoded,
+        };
+        Decoded {
+            observed,
+            ..decoded
         }
     }
 }

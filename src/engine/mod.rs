@@ -54,6 +54,7 @@ mod run;
 mod same_content;
 mod session;
 mod sql;
+mod step;
 mod verify;
 mod work;
 mod work_error;

@@ -36,6 +36,7 @@ impl Pipeline {
             source: Arc::new(open_source(settings)?),
             target: Target::open(settings)?,
             definition: settings.definition.clone(),
+            step: None,
             policies: settings.policies,
             limits: settings.limits,
         })

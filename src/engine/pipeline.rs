@@ -8,6 +8,7 @@ use crate::config::{Definition, Limits, Policies};
 use crate::durable::Disk;
 use crate::sink::Sink;
 use crate::source::Source;
+use crate::transform::Transform;
 
 /// A target with its ledger.
 #[derive(Clone)]
@@ -33,6 +34,8 @@ pub struct Pipeline {
     pub target: Target,
     /// What the outputs are.
     pub definition: Definition,
+    /// A step of the user's own on the rows, whose [identity](Transform::identity) the definition has.
+    pub step: Option<Arc<dyn Transform>>,
     /// How the run behaves where more than one behaviour is right.
     pub policies: Policies,
     /// How much it may use.

@@ -23,6 +23,7 @@ use super::member::{self, Reading, ToRead, Trouble};
 use super::order::{OrderMember, OrderRead, Outcome, Receipt, StagedOutput, Way, WorkOrder};
 use super::rows::{self, Gates, Outputs, UnitFiles};
 use super::sql::UnitSql;
+use super::step::{Step, made};
 pub(super) use super::work_error::WorkError;
 use crate::crew::Crew;
 use crate::decode::raw_shape;
@@ -31,7 +32,7 @@ use crate::model::{Carried, Column, Shape};
 use crate::schema::{Contract, join_shapes, join_types, written_type};
 use crate::sink::Sink;
 use crate::source::Source;
-use crate::transform::{RowTransform, conform};
+use crate::transform::{RowTransform, Transform, conform};
 
 /// More attempts than a source that holds still can need.
 const ATTEMPTS: usize = 8;
@@ -41,6 +42,8 @@ pub(super) struct Workshop<'a> {
     pub(super) source: &'a dyn Source,
     pub(super) sink: &'a dyn Sink,
     pub(super) control: &'a Control,
+    /// The user's own step on the rows of each file.
+    pub(super) step: Option<&'a dyn Transform>,
     /// The SQL that rows go through.
     pub(super) transform: Option<&'a RowTransform>,
     /// Who helps where there is much to do.
@@ -84,7 +87,7 @@ pub(super) struct Knowledge {
     pub(super) version: Option<Carried>,
     /// The columns that come in, which under a contract are those that it admits.
     pub(super) observed: Option<Shape>,
-    /// Under a contract, the columns that its bytes have, as far as they are known.
+    /// Under a contract, or before a step, the columns that its bytes have, as far as they are known.
     own: Option<Shape>,
     pub(super) trouble: Option<Trouble>,
     /// Its bytes are not those whose rows are to be kept.
@@ -131,7 +134,7 @@ impl<'a> Building<'a> {
             let guess = match (&member.read, &member.carry) {
                 (Some(read), _) => {
                     let guess = member::sniff(shop.source, &building.to_read(member, read));
-                    if building.contract.is_some() {
+                    if building.contract.is_some() || shop.step.is_some() {
                         building.known[index].own.clone_from(&guess);
                     }
                     guess
@@ -149,9 +152,10 @@ impl<'a> Building<'a> {
 
     /// Returns the columns that come in of a member's own.
     fn admitted(&self, own: &Shape) -> Shape {
-        match &self.contract {
-            Some(contract) => contract.admitted(own),
-            None => own.clone(),
+        match (&self.contract, self.shop.step) {
+            (Some(contract), _) => contract.admitted(own),
+            (None, Some(step)) if !own.is_empty() => made(step, own).unwrap_or_default(),
+            (None, _) => own.clone(),
         }
     }
 
@@ -162,6 +166,10 @@ impl<'a> Building<'a> {
             how: read.how,
             definition: &self.order.definition,
             contract: self.contract.as_ref(),
+            step: self.shop.step.map(|transform| Step {
+                transform,
+                target: &self.shape,
+            }),
             crew: self.shop.crew,
         }
     }
@@ -395,10 +403,11 @@ impl<'a> Building<'a> {
         emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
     ) -> bool {
         let member = &self.order.members[index];
-        let raw = self.contract.as_ref().map(|contract| {
-            let own = self.known[index].own.clone().unwrap_or_default();
-            raw_shape(contract, read.how.kind, &own, &self.shape)
-        });
+        let own = || self.known[index].own.clone().unwrap_or_default();
+        let raw = match (&self.contract, self.shop.step) {
+            (Some(contract), _) => Some(raw_shape(contract, read.how.kind, &own(), &self.shape)),
+            (None, step) => step.map(|_| own()),
+        };
         let shape = raw.as_ref().unwrap_or(&self.shape);
         let file = self.to_read(member, read);
         let reading = member::read(self.shop.source, &file, shape, emit);

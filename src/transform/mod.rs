@@ -20,6 +20,7 @@ mod route;
 mod shuffle;
 mod sort;
 mod sql;
+mod step;
 mod value;
 
 pub use conform::conform;
@@ -30,4 +31,5 @@ pub use sort::{Sorter, TakeSorted};
 pub use sql::{
     Aside, Bound, Clause, Origin, Pieces, Place, RowError, RowTransform, SqlError, Transformed,
 };
+pub use step::{StepError, Transform};
 pub use value::is_routable;

@@ -161,6 +161,7 @@ impl World {
                 holder: "a test".to_owned(),
             },
             definition: self.definition.clone(),
+            step: None,
             policies: self.policies,
             limits: self.limits,
         }

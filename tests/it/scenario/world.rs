@@ -118,6 +118,7 @@ impl World {
             source: Arc::new(self.counting.clone()),
             target: self.target(),
             definition: self.definition.clone(),
+            step: None,
             policies: Policies {
                 on_delete: self.setup.on_delete,
                 on_modify: self.setup.on_modify,
