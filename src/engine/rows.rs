@@ -103,7 +103,7 @@ impl Outputs<'_> {
     ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
         let mut outputs = None;
         let name = |number| OutputPath::aside(&file_name(self.order.unit, number));
-        let partition = self.order.partition_values.clone();
+        let partition = &self.order.partition_values;
         let aside = self.encode(partition, &name, &aside::schema(), &mut |encoder| {
             let mut set_aside = |place: usize, rows: &RecordBatch| Ok(encoder.push(place, rows)?);
             outputs = self.write_rows(schema, memory, &mut |push| feed(push, &mut set_aside))?;
@@ -188,7 +188,7 @@ impl Outputs<'_> {
             .collect();
         let dir = format!("{}{}", self.order.partition, partition_dir(values));
         let name = |number| OutputPath::new(dir.clone() + &file_name(self.order.unit, number));
-        self.encode(partition, &name, schema, &mut |encoder| {
+        self.encode(&partition, &name, schema, &mut |encoder| {
             feed(&mut |place, batch| Ok(encoder.push(place, batch)?))
         })
     }
@@ -196,7 +196,7 @@ impl Outputs<'_> {
     /// Encodes what `feed` pushes into files with these names.
     fn encode(
         &self,
-        partition: PartitionValues,
+        partition: &PartitionValues,
         name: &dyn Fn(usize) -> OutputPath,
         schema: &SchemaRef,
         feed: &mut dyn FnMut(&mut PartitionEncoder<'_>) -> Result<bool, WorkError>,
@@ -207,7 +207,7 @@ impl Outputs<'_> {
             stages.borrow_mut().push(name);
             Ok(Box::new(Staged(file)))
         };
-        let footer = |number: usize, rows: &[u64]| self.footer(&partition, number, rows);
+        let footer = |number: usize, rows: &[u64]| self.footer(partition, number, rows);
         let options = EncodeOptions {
             target_file_size: self.order.definition.target_file_size.0,
         };
