@@ -284,15 +284,13 @@ impl Building<'_> {
                 fields: &order.partition_values,
             };
             for done in bound.pieces(batch, origin) {
-                let done = done.map_err(|error| match error {
-                    RowError::Forbidden { .. } => WorkError::Forbidden {
-                        path: path.clone(),
-                        error,
-                    },
-                    _ => {
-                        unmet = Some(error.clone());
-                        WorkError::Row(error)
+                let done = done.map_err(|error| {
+                    if let RowError::Forbidden { .. } = error {
+                        let path = path.clone();
+                        return WorkError::Forbidden { path, error };
                     }
+                    unmet = Some(error.clone());
+                    WorkError::Row(error)
                 })?;
                 counts.add(&done);
                 (gates.out)(&conform(&done.batch, schema)?)?;

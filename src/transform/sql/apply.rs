@@ -17,9 +17,10 @@ use arrow::datatypes::{DataType, Decimal128Type, Schema};
 use datafusion_physical_expr::PhysicalExpr;
 
 use super::Pseudo;
-use super::bind::{Bound, From, Seen, Written, words};
+use super::bind::{Bound, From, Seen, Written};
 use super::check::Aside;
 use super::guard::TOGETHER;
+use super::planner::words;
 use crate::model::{ContentHash, PartitionValues, Timestamp};
 use crate::schema::canonical;
 use crate::transform::conform::fit;
@@ -93,6 +94,7 @@ impl RowError {
 impl Bound {
     /// Returns what becomes of the rows of `batch`, in their order. It ends behind the first row that stops its file or
     /// the run.
+    #[must_use]
     pub fn pieces<'a>(&'a self, batch: &'a RecordBatch, origin: Origin<'a>) -> Pieces<'a> {
         let whole = Piece {
             rows: 0..batch.num_rows(),

@@ -95,10 +95,10 @@ impl ScalarUDFImpl for Checked {
     }
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
-        match arguments.first() {
-            Some(first) => Ok(first.clone()),
-            None => plan_err!("{} needs something to compute with", self.name()),
-        }
+        let Some(first) = arguments.first() else {
+            return plan_err!("{} needs something to compute with", self.name());
+        };
+        Ok(first.clone())
     }
 
     fn invoke_with_args(&self, called: ScalarFunctionArgs) -> Result<ColumnarValue> {

@@ -91,7 +91,7 @@ impl ScalarUDFImpl for Json {
             let array = argument.to_array(rows)?;
             texts.push(arrow::compute::cast(&array, &DataType::Utf8)?);
         }
-        let texts: Vec<&StringArray> = texts.iter().map(|text| text.as_string()).collect();
+        let texts: Vec<&StringArray> = texts.iter().map(AsArray::as_string).collect();
         let made: ArrayRef = match (self.function, texts.as_slice()) {
             (Function::Get, [text, path]) => Arc::new(get(text, path)?),
             (Function::List, [text, path]) => list(text, path)?,

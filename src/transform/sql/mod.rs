@@ -58,6 +58,7 @@ mod functions;
 mod guard;
 mod json;
 mod parse;
+mod planner;
 mod plans;
 mod refuse;
 mod unnest;
@@ -77,7 +78,7 @@ use crate::config::{Definition, OnFail, nearest};
 use crate::model::{PartitionValues, Shape};
 
 use self::error::Text;
-use self::functions::{Functions, functions};
+use self::functions::functions;
 use self::parse::Item;
 use self::plans::{Plans, Question};
 use self::refuse::Names;
@@ -417,9 +418,8 @@ impl RowTransform {
                 let columns = known.columns.iter().map(|column| column.name.as_str());
                 let names = columns.chain(others.iter().map(String::as_str));
                 let names = names.chain(Pseudo::ALL.into_iter().map(Pseudo::name));
-                if let Some(near) = near_name(name, names) {
-                    error.what.push_str(&format!("; did you mean {near}?"));
-                }
+                let near = near_name(name, names).map(|near| format!("; did you mean {near}?"));
+                error.what.push_str(&near.unwrap_or_default());
                 error.what.push_str(consequence);
                 error
             })

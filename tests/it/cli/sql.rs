@@ -126,15 +126,36 @@ fn rows_that_are_set_aside_are_told_in_the_summary_and_listed() {
          [[expect]]\nname = 'no bees'\nsql = \"name <> 'bee'\"\non_fail = 'quarantine_row'\n\
          [[expect]]\nname = 'no dogs'\nsql = \"name <> 'dog'\"\non_fail = 'quarantine_file'\n",
     );
-    insta::assert_snapshot!(seen(&sandbox.call(&["run"])), @"");
-    insta::assert_snapshot!(seen(&sandbox.call(&["quarantine", "list", "out"])), @"");
-    insta::assert_snapshot!(seen(&sandbox.call(&["explain", "day=1/b.csv", "out"])), @"");
+    insta::assert_snapshot!(seen(&sandbox.call(&["run"])), @r#"
+    exit code 3
+    -- stderr
+    done in [TIME], but not with all files; 1 quarantined
+      files    3 added
+      rows     4 read, 2 written
+      aside    1 row that did not meet "no bees"
+      aside    1 file that did not meet "no dogs"
+      bytes    62B read ([RATE]), 3.4KiB written
+      outputs  1 written
+    trouble:
+      cannot decode day=2/c.csv: row 1 does not meet the expectation "no dogs"
+    "#);
+    insta::assert_snapshot!(seen(&sandbox.call(&["quarantine", "list", "out"])), @r#"
+    exit code 0
+    -- stdout
+    day=2/c.csv (14B, set aside by r000000 at [INSTANT])
+      row 1 does not meet the expectation "no dogs"
+    day=1/a.csv (1 row set aside)
+      _strandline/quarantine/u000000.parquet
+    "#);
+    let explained = seen(&sandbox.call(&["explain", "day=1/a.csv", "out"]));
+    let aside = "  aside:    _strandline/quarantine/u000000.parquet (1 row of it)\n";
+    assert!(explained.contains(aside), "{explained}");
     let listed = sandbox.call(&["quarantine", "list", "out", "--json"]);
     let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
     assert_eq!(listed["rows"][0]["rows"], 1);
     assert_eq!(
         listed["rows"][0]["output"],
-        "_strandline/quarantine/u000001.parquet"
+        "_strandline/quarantine/u000000.parquet"
     );
 }
 

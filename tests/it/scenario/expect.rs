@@ -63,7 +63,7 @@ fn a_row_is_set_aside_with_the_reason_its_file_and_its_number() {
         aside(&pipeline, "a.csv"),
         texts(&[
             r#"path=a.csv reason=positive row=2 values={"n":-2,"s":"q\""}"#,
-            r#"path=a.csv reason=positive row=4 values={}"#,
+            "path=a.csv reason=positive row=4 values={}",
         ])
     );
     assert_eq!(aside(&pipeline, "b.csv"), texts(&[]));
@@ -158,7 +158,8 @@ fn a_rename_is_work_where_a_row_that_is_set_aside_tells_the_path() {
     pipeline.world.source.rename("b.csv", "d.csv");
     pipeline.later();
     let report = pipeline.run();
-    assert_eq!((report.files.renamed, report.units.written), (1, 1));
+    // One unit loses its only file, another gets it.
+    assert_eq!((report.files.renamed, report.units.written), (1, 2));
     assert_fresh(&pipeline);
 }
 

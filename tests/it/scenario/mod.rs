@@ -17,6 +17,7 @@ mod rows;
 mod same_content;
 mod sorted;
 mod sql;
+mod step;
 mod stories;
 mod together;
 mod unwritable;
