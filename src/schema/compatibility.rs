@@ -1,7 +1,8 @@
 //! Whether columns may be declared anew, by the rules of schema registries.
 //!
-//! Only declarations are compared. Inferred columns have no order in which they came, so a rule that compares with
-//! what was before would accept other files in a fresh run than it accepted one by one.
+//! Only what is declared is judged, by what was declared before or, where nothing was, inferred. Inferred columns have no
+//! order in which they came, so a rule that compares files with what was before would accept other files in a fresh run
+//! than it accepted one by one.
 
 use arrow_schema::DataType;
 use serde::{Deserialize, Serialize};

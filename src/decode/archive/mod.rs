@@ -16,6 +16,7 @@
 //! more than 16 MiB of names.
 
 mod admit;
+mod code_page;
 mod tar;
 mod zip;
 

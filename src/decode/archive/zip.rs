@@ -7,6 +7,7 @@
 use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 
+use super::code_page::name_of;
 use super::{Member, Members, corrupt, in_member};
 use crate::decode::compression::{Ceiling, Fault};
 use crate::decode::{DecodeError, Kind, Malformed};
@@ -109,25 +110,6 @@ pub(in crate::decode) fn look_into(
         }
     }
     Ok(())
-}
-
-/// What the bytes above ASCII are in a name that is not UTF-8: the letters of the first PC, as the format has it.
-const CODE_PAGE: &str = "\
-    ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐\
-    └┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
-
-/// Returns the name that these bytes are; different bytes are different names.
-fn name_of(bytes: &[u8]) -> String {
-    // Many writers have names in UTF-8 without the mark for it.
-    if let Ok(name) = std::str::from_utf8(bytes) {
-        return name.to_owned();
-    }
-    let upper: Vec<char> = CODE_PAGE.chars().collect();
-    let letter = |byte: &u8| match byte.checked_sub(0x80) {
-        None => Some(char::from(*byte)),
-        Some(at) => upper.get(usize::from(at)).copied(),
-    };
-    bytes.iter().filter_map(letter).collect()
 }
 
 /// Returns the entries of a directory; behind one that is none nothing makes sense.
