@@ -9,6 +9,8 @@
 
 #[path = "support/bare.rs"]
 mod bare;
+#[path = "support/best.rs"]
+mod best;
 #[path = "support/landing.rs"]
 mod landing;
 mod support;
@@ -16,8 +18,9 @@ mod support;
 use std::path::Path;
 use std::process::Command;
 
+use best::{keep_best, tell, tell_ratio};
 use landing::Landing;
-use support::{Measured, Scale, keep_best, measure, scale, tell, tell_ratio};
+use support::{Measured, Scale, measure, scale};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();

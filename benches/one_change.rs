@@ -10,6 +10,8 @@
     reason = "a bench talks to whoever started it, and stops where it cannot go on"
 )]
 
+#[path = "support/best.rs"]
+mod best;
 #[path = "support/landing.rs"]
 mod landing;
 mod support;
@@ -17,8 +19,9 @@ mod support;
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use best::{keep_best, tell, tell_ratio};
 use landing::{DIRECTORIES, Landing, content, name};
-use support::{Scale, keep_best, scale, tell, tell_ratio};
+use support::{Scale, scale};
 
 fn main() {
     let (sizes, rounds): (&[u64], u64) = match scale() {

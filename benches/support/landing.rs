@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use crate::support::{Measured, data, measure, noise, strandline, tell};
+use crate::best::tell;
+use crate::support::{Measured, data, measure, noise, strandline};
 
 /// A source of small files, and its target.
 pub(crate) struct Landing {

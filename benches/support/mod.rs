@@ -1,11 +1,7 @@
-//! What the benches of the whole program share: the program as a child process with its time and peak memory, where
-//! the made data lies, and the flags.
+//! What the benches of the whole program share: the program as a child process with its time, processor time and
+//! peak memory, where the made data lies, and the flags.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a bench talks to whoever started it, and stops where it cannot go on"
-)]
+#![expect(clippy::unwrap_used, reason = "a bench stops where it cannot go on")]
 
 use std::fs;
 use std::path::PathBuf;
@@ -55,6 +51,8 @@ pub(crate) fn strandline() -> Command {
 pub(crate) struct Measured {
     /// From before it was started until it was gone.
     pub(crate) wall: Duration,
+    /// What it and whatever it waited for kept processors busy, as user and as system, to the hundredth of a second.
+    pub(crate) cpu: Duration,
     /// The most memory it had at once.
     pub(crate) peak_bytes: u64,
     /// What it wrote to stdout.
@@ -64,6 +62,7 @@ pub(crate) struct Measured {
 /// Runs `command` to its end, which must be a good one.
 pub(crate) fn measure(command: &mut Command) -> Measured {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let busy = children_cpu();
     let begun = Instant::now();
     let child = command.spawn().unwrap();
     let (wall, peak_bytes, output) = watch(child, begun);
@@ -71,6 +70,7 @@ pub(crate) fn measure(command: &mut Command) -> Measured {
     assert!(output.status.success(), "{command:?}: {told}");
     Measured {
         wall,
+        cpu: children_cpu().saturating_sub(busy),
         peak_bytes,
         stdout: String::from_utf8(output.stdout).unwrap(),
     }
@@ -95,41 +95,22 @@ fn watch(child: Child, begun: Instant) -> (Duration, u64, std::process::Output) 
     })
 }
 
+/// What all children took that are gone by now; the fields `cutime` and `cstime` of `/proc/self/stat`.
+fn children_cpu() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    // The name of the process may hold anything; what follows its parenthesis begins with the third field.
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let ticks = fields.split_whitespace().skip(13).take(2);
+    let ticks: u64 = ticks.map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+    // Linux tells ticks of a hundredth of a second, whatever its own clock does.
+    Duration::from_millis(ticks * 10)
+}
+
 fn peak_of(status: &str) -> u64 {
     let text = fs::read_to_string(status).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
     kib.unwrap_or(0u64) << 10
-}
-
-/// Keeps the shortest time and the largest peak of several rounds.
-pub(crate) fn keep_best(kept: &mut Option<Measured>, new: Measured) {
-    let Some(best) = kept else {
-        *kept = Some(new);
-        return;
-    };
-    let peak_bytes = best.peak_bytes.max(new.peak_bytes);
-    if new.wall < best.wall {
-        *best = new;
-    }
-    best.peak_bytes = peak_bytes;
-}
-
-/// Prints one row of figures: `inputs` are files or rows, `bytes` what they hold.
-pub(crate) fn tell(what: &str, unit: &str, inputs: u64, bytes: u64, took: &Measured) {
-    let seconds = took.wall.as_secs_f64();
-    println!(
-        "  {what:<34} {seconds:>8.3} s {:>12.0} {unit}/s {:>8.1} MB/s  peak {:>5.0} MB",
-        figure(inputs) / seconds,
-        figure(bytes) / seconds / 1e6,
-        figure(took.peak_bytes) / 1e6,
-    );
-}
-
-/// Prints how many times longer `took` is than `than`.
-pub(crate) fn tell_ratio(what: &str, took: &Measured, than: &Measured) {
-    let ratio = took.wall.as_secs_f64() / than.wall.as_secs_f64();
-    println!("  {what:<34} {ratio:>8.2}");
 }
 
 /// A number as people calculate with it.
