@@ -107,7 +107,6 @@ impl Outputs<'_> {
         means: EncodeMeans<'_>,
         feed: &mut FeedBoth<'_>,
     ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
-<<<<<<< HEAD
         let mut rows = Placed::new(self, Kind::Rows);
         let mut aside = Placed::new(self, Kind::Aside);
         let mut beside = aside.encoder(means);
@@ -115,54 +114,6 @@ impl Outputs<'_> {
         let mut set_aside = |place: usize, rows: &RecordBatch| Ok(beside.push(place, rows)?);
         let files = rows.write(schema, means, &mut |push| feed(push, &mut set_aside))?;
         let Some(files) = files else {
-=======
-        let mut outputs = None;
-        let name = |number| OutputPath::aside(&file_name(self.order.unit, number));
-        let partition = &self.order.partition_values;
-        let aside = self.encode(partition, &name, &aside::schema(), &mut |encoder| {
-            let mut set_aside = |place: usize, rows: &RecordBatch| Ok(encoder.push(place, rows)?);
-            outputs = self.write_rows(schema, memory, &mut |push| feed(push, &mut set_aside))?;
-            Ok(outputs.is_some())
-        })?;
-        let outputs = outputs.zip(aside).map(|(mut outputs, aside)| {
-            outputs.extend(aside);
-            outputs
-        });
-        Ok(outputs.filter(|_| !self.incomplete.get()))
-    }
-
-    fn write_rows(
-        &self,
-        schema: &SchemaRef,
-        memory: usize,
-        feed: &mut Feed<'_>,
-    ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
-        let columns = data_columns(self.order);
-        if columns.is_empty() {
-            self.write_partition(&Vec::new(), schema, feed)
-        } else {
-            self.write_shuffled(&columns, schema, memory, feed)
-        }
-    }
-
-    fn write_shuffled(
-        &self,
-        columns: &[String],
-        schema: &SchemaRef,
-        memory: usize,
-        feed: &mut Feed<'_>,
-    ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
-        let spill = Spill(self.files);
-        let mut shuffle = Shuffle::new(memory, &spill);
-        let complete = feed(&mut |place, batch| {
-            for (values, part) in route(batch, columns)? {
-                check_lengths(&values)?;
-                shuffle.push(place, values, part)?;
-            }
-            Ok(())
-        })?;
-        if !complete {
->>>>>>> h-sql
             return Ok(None);
         };
         let files_aside = beside.finish()?;
@@ -171,38 +122,16 @@ impl Outputs<'_> {
         Ok((!self.incomplete.get()).then_some(outputs))
     }
 
-<<<<<<< HEAD
     /// Returns the values of a partition, those from the path first.
     fn partition(&self, values: &PartitionValues) -> PartitionValues {
         let in_path = self.order.partition_values.iter();
         in_path.chain(values).cloned().collect()
-=======
-    fn write_partition(
-        &self,
-        values: &PartitionValues,
-        schema: &SchemaRef,
-        feed: &mut Feed<'_>,
-    ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
-        let partition: PartitionValues = self
-            .order
-            .partition_values
-            .iter()
-            .chain(values)
-            .cloned()
-            .collect();
-        let dir = format!("{}{}", self.order.partition, partition_dir(values));
-        let name = |number| OutputPath::new(dir.clone() + &file_name(self.order.unit, number));
-        self.encode(&partition, &name, schema, &mut |encoder| {
-            feed(&mut |place, batch| Ok(encoder.push(place, batch)?))
-        })
->>>>>>> h-sql
     }
 
     /// Hands the rows of a partition to the encoder, sorted where they are to be; false where the feed says that something
     /// was not as assumed.
     fn encode(
         &self,
-<<<<<<< HEAD
         encoder: &mut Encoder<'_>,
         schema: &SchemaRef,
         memory: usize,
@@ -211,32 +140,6 @@ impl Outputs<'_> {
         let columns = self.order.definition.writing.sort_within(schema);
         if columns.is_empty() {
             return feed(&mut |place, batch| Ok(encoder.push(place, batch)?));
-=======
-        partition: &PartitionValues,
-        name: &dyn Fn(usize) -> OutputPath,
-        schema: &SchemaRef,
-        feed: &mut dyn FnMut(&mut PartitionEncoder<'_>) -> Result<bool, WorkError>,
-    ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
-        let stages: RefCell<Vec<StageName>> = RefCell::default();
-        let mut open = |_number: usize| -> io::Result<Box<dyn EncodeSink>> {
-            let (name, file) = self.files.stage().map_err(as_io)?;
-            stages.borrow_mut().push(name);
-            Ok(Box::new(Staged(file)))
-        };
-        let footer = |number: usize, rows: &[u64]| self.footer(partition, number, rows);
-        let options = EncodeOptions {
-            target_file_size: self.order.definition.target_file_size.0,
-        };
-        let mut encoder = PartitionEncoder::new(
-            options,
-            Arc::clone(schema),
-            self.inside.len(),
-            &mut open,
-            &footer,
-        );
-        if !feed(&mut encoder)? {
-            return Ok(None);
->>>>>>> h-sql
         }
         let spill = Spill {
             files: self.files,

@@ -35,8 +35,16 @@ impl Transform for Repeat {
     fn rows(&self, rows: RecordBatch) -> Result<RecordBatch, StepError> {
         if let Some(column) = rows.column_by_name("n") {
             let unlucky = match column.data_type() {
-                DataType::Int64 => column.as_primitive::<Int64Type>().iter().flatten().any(|n| n == 13),
-                DataType::Float64 => column.as_primitive::<Float64Type>().iter().flatten().any(|n| n == 13.0),
+                DataType::Int64 => column
+                    .as_primitive::<Int64Type>()
+                    .iter()
+                    .flatten()
+                    .any(|n| n == 13),
+                DataType::Float64 => column
+                    .as_primitive::<Float64Type>()
+                    .iter()
+                    .flatten()
+                    .any(|n| n == 13.0),
                 _ => false,
             };
             if unlucky {
@@ -112,17 +120,35 @@ fn a_step_comes_to_the_same_incrementally_and_at_once() {
     pipeline(home, "out", 2).run().unwrap();
     let found = same_as_a_full_reload(home, 2);
     assert_eq!(found.len(), 8);
-    assert!(found.iter().all(|row| row.contains("n:Float64=")), "{found:?}");
-    assert!(found.iter().any(|row| row.contains("n:Float64=1.5 ") && row.contains("width:Int64=2")), "{found:?}");
+    assert!(
+        found.iter().all(|row| row.contains("n:Float64=")),
+        "{found:?}"
+    );
+    assert!(
+        found
+            .iter()
+            .any(|row| row.contains("n:Float64=1.5 ") && row.contains("width:Int64=2")),
+        "{found:?}"
+    );
 
     // What a step refuses sets the file aside, and nothing else.
     write("d.csv", "n,secret\n1,s\n");
     write("e.csv", "n\n12\n13\n");
     let report = pipeline(home, "out", 2).run().unwrap();
     assert_eq!(report.files.quarantined, 2);
-    let reasons: Vec<&str> = report.errors.iter().map(|error| error.message.as_str()).collect();
-    assert!(reasons[0].contains("the transform refuses the columns: it has secrets"), "{reasons:?}");
-    assert!(reasons[1].contains("the transform refuses a row: 13 is unlucky"), "{reasons:?}");
+    let reasons: Vec<&str> = report
+        .errors
+        .iter()
+        .map(|error| error.message.as_str())
+        .collect();
+    assert!(
+        reasons[0].contains("the transform refuses the columns: it has secrets"),
+        "{reasons:?}"
+    );
+    assert!(
+        reasons[1].contains("the transform refuses a row: 13 is unlucky"),
+        "{reasons:?}"
+    );
     assert_eq!(same_as_a_full_reload(home, 2), found);
 
     // Nothing to do is free, and another version of the step is other rows.
