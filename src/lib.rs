@@ -90,3 +90,8 @@ pub mod schema;
 pub mod sink;
 pub mod source;
 pub mod transform;
+
+/// The Rust of the README, so that it is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
