@@ -7,8 +7,6 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, TimeUnit};
 
-use crate::model::days_of_date;
-
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
 
@@ -208,9 +206,26 @@ fn date(text: &[u8]) -> Option<i32> {
         return None;
     };
     let digits = eight_digits([*y1, *y2, *y3, *y4, *m1, *m2, *d1, *d2])?;
-    let digits = digits.cast_signed();
-    let days = days_of_date(digits / 10_000, digits / 100 % 100, digits % 100)?;
-    i32::try_from(days).ok()
+    let digits = u32::try_from(digits).ok()?;
+    days_of(digits / 10_000, digits / 100 % 100, digits % 100)
+}
+
+/// Counts the days from 1970-01-01 to a date of a year of four digits, without a branch that depends on the date.
+fn days_of(year: u32, month: u32, day: u32) -> Option<i32> {
+    const LENGTHS: [u32; 13] = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    const BEFORE: [u32; 13] = [0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
+    /// What the count below is for 1970-01-01.
+    const EPOCH: i32 = 865_624;
+    let at = usize::try_from(month).ok()?;
+    let leap_day = u32::from((year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0)));
+    let length = LENGTHS.get(at)? + (leap_day & u32::from(month == 2));
+    if day.wrapping_sub(1) >= length {
+        return None;
+    }
+    let past = year + 399;
+    let leap_days = past / 4 - past / 100 + past / 400 + (leap_day & u32::from(month > 2));
+    let days = (year + 400) * 365 + leap_days + BEFORE.get(at)? + day - 1;
+    Some(days.cast_signed() - EPOCH)
 }
 
 /// Returns the seconds of hours, minutes and seconds of two digits each.
@@ -295,4 +310,57 @@ fn micros(digits: &[u8]) -> Option<i64> {
 fn without_digits(text: &[u8]) -> &[u8] {
     let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     &text[count..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::days_of_date;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_date_is_counted_as_the_calendar_does() {
+        for year in (0..10_000_u32).filter(|year| year % 7 == 0 || year % 100 == 0 || *year == 1970)
+        {
+            for (month, day) in (0..=13).flat_map(|month| (0..=32).map(move |day| (month, day))) {
+                let expected = days_of_date(year.into(), month.into(), day.into());
+                let found = days_of(year, month, day).map(i64::from);
+                assert_eq!(found, expected, "{year}-{month}-{day}");
+            }
+        }
+    }
+
+    #[test]
+    fn eight_digits_are_digits_and_nothing_beside_them() {
+        assert_eq!(eight_digits(*b"12345678"), Some(12_345_678));
+        assert_eq!(eight_digits(*b"00000009"), Some(9));
+        for at in 0..8 {
+            for byte in 0..=u8::MAX {
+                let mut digits = *b"99999999";
+                digits[at] = byte;
+                let number = std::str::from_utf8(&digits).ok();
+                let number = number.filter(|_| byte.is_ascii_digit());
+                let expected = number.and_then(|number| number.parse().ok());
+                assert_eq!(eight_digits(digits), expected, "{digits:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+
+        #[test]
+        fn numbers_are_what_the_standard_library_reads(
+            text in "-?(0|[1-9][0-9]{0,19})(\\.[0-9]{0,20})?([eE][+-]?[0-9]{1,3})?",
+        ) {
+            let is_whole = text.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit());
+            let whole = text.parse::<i64>().ok().filter(|_| is_whole && text != "-0");
+            prop_assert_eq!(parse_int(&text), whole);
+            let float = text.parse::<f64>().ok().filter(|number| number.is_finite());
+            let is_held = !text.ends_with('.') && !text.contains(".e") && !text.contains(".E");
+            let is_held = is_held && (!is_whole || whole.is_some() || text == "-0");
+            let expected = float.filter(|_| is_held).map(f64::to_bits);
+            prop_assert_eq!(parse_float(&text).map(f64::to_bits), expected);
+        }
+    }
 }

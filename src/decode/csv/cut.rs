@@ -16,7 +16,12 @@ pub(super) enum Ends {
     /// By quotes alone.
     Quotes(Quotes),
     /// Byte by byte.
-    Walk(Box<Walk>),
+    Walk {
+        /// What each byte means.
+        walk: Box<Walk>,
+        /// Nothing stands before the next byte, so that nothing ends there.
+        at_front: bool,
+    },
 }
 
 impl Ends {
@@ -28,7 +33,10 @@ impl Ends {
                 comment: None,
                 ..
             } => Self::Quotes(Quotes::new(marks)),
-            _ => Self::Walk(Box::new(Walk::new(marks))),
+            _ => Self::Walk {
+                walk: Box::new(Walk::new(marks)),
+                at_front: true,
+            },
         }
     }
 }
@@ -37,12 +45,13 @@ impl Cut for Ends {
     fn last_end(&mut self, bytes: &[u8]) -> Option<usize> {
         match self {
             Self::Quotes(quotes) => quotes.last_end(bytes),
-            Self::Walk(walk) => {
+            Self::Walk { walk, at_front } => {
                 let mut last = None;
                 for (at, byte) in bytes.iter().enumerate() {
-                    if walk.step(*byte) {
+                    if walk.step(*byte) && !*at_front {
                         last = Some(at);
                     }
+                    *at_front = false;
                 }
                 last
             }

@@ -1,8 +1,30 @@
 //! CSV and TSV in any [`Dialect`]: records -> typed columns.
 //!
-//! Bytes become UTF-8 ([`encoding`]), a delimiter is found where none is given ([`detect`]), text becomes records
-//! ([`records`]), and values become columns here. What a dialect does not use costs nothing for a value: null tokens
-//! and decimal commas have a way of their own.
+//! Bytes become UTF-8 ([`encoding`]), what stands in front of the first record is passed and a delimiter is found where
+//! none is given ([`front`], [`detect`]), the text is cut into blocks ([`cut`]), and each block is a job of its own
+//! ([`reading`]): the places of its marks are found ([`structure`]), they make fields and rows ([`records`]), and values
+//! become columns ([`table`]). What quotes, escapes and line ends mean is said byte by byte in [`splitter`] and [`walk`];
+//! the fast ways have to agree with them, and tests compare the whole with csv-core.
+//!
+//! # Where the time goes
+//!
+//! For rows of a number, an instant, a number, two letters, an amount and a note (84 bytes, every seventh note quoted),
+//! in CPU time of one thread, where csv-core takes 1 to split the rows and copy their fields, and does nothing else:
+//!
+//! | step | time |
+//! |---|---|
+//! | reading blocks and finding where to cut them | 0.15 (0.04 without quotes, 0.4 with every note quoted) |
+//! | is it UTF-8? | 0.02 |
+//! | the places of all marks | 0.1 |
+//! | rows of fields, with the places | 0.3 |
+//! | instants / whole numbers / amounts | 0.25 / 0.1 each / 0.13 |
+//! | texts | 0.1 a column |
+//! | all, to finished batches | 1.5 |
+//!
+//! So splitting is a fifth, and the limit is what it takes to read values and put them into columns; it falls with the
+//! number of hands, since only reading and cutting are done by one. Tried and left: parsing amounts by the standard
+//! library alone takes up to twice as long as the short way of [`parse_float`](crate::schema::parse_float).
+//! Comments and escapes are walked through byte by byte to find where to cut, which takes longer than csv-core does.
 
 mod cut;
 mod decimal;

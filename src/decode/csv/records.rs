@@ -251,10 +251,7 @@ impl<'b> Records<'b> {
                 let Some(span) = self.spans.get_mut(at.count) else {
                     break Pause::Full;
                 };
-                *span = match at.form {
-                    Form::Bare => Span::new(at.field, place),
-                    _ => close(&mut at, place, self.raw, &mut self.texts, marks),
-                };
+                *span = close(&mut at, place, self.raw, &mut self.texts, marks);
                 at.form = Form::Bare;
                 at.count += 1;
                 at.field = place + 1;
@@ -272,14 +269,14 @@ impl<'b> Records<'b> {
                 let Some(span) = self.spans.get_mut(at.count) else {
                     break Pause::Full;
                 };
-                *span = match at.form {
-                    Form::Bare => Span::new(at.field, place),
-                    _ => close(&mut at, place, self.raw, &mut self.texts, marks),
-                };
+                *span = close(&mut at, place, self.raw, &mut self.texts, marks);
                 at.count += 1;
-                if at.count - at.first != goal.expected || place - at.record >= most_bytes {
-                    if let Err(fault) = self.settle(&mut at, place, goal.width) {
-                        break Pause::Fault(fault);
+                let is_odd =
+                    at.count - at.first != goal.expected || place - at.record >= most_bytes;
+                if is_odd {
+                    match self.settle(at, place, goal.width) {
+                        Ok(count) => at.count = count,
+                        Err(fault) => break Pause::Fault(fault),
                     }
                 }
                 end_record(&mut at, place, block, marks);
@@ -312,15 +309,15 @@ impl<'b> Records<'b> {
         }
         self.spans[at.count] = close(&mut at, end, self.raw, &mut self.texts, self.marks);
         at.count += 1;
-        self.settle(&mut at, end, goal.width)?;
+        at.count = self.settle(at, end, goal.width)?;
         end_record(&mut at, end - 1, self.raw, self.marks);
         self.at = at;
         Ok(())
     }
 
-    /// Looks closer at a record that ends at `end`.
+    /// Looks closer at a record that ends at `end`, and returns where its fields end.
     #[cold]
-    fn settle(&self, at: &mut At, end: usize, width: Width) -> Result<(), Fault> {
+    fn settle(&self, at: At, end: usize, width: Width) -> Result<usize, Fault> {
         let spans = &self.spans[at.first..at.count];
         let found = spans.len();
         if end - at.record >= RECORD_BYTES {
@@ -345,14 +342,13 @@ impl<'b> Records<'b> {
             }
             let last = spans.last().map(|span| self.texts.get(*span));
             if found > expected && may_be_behind && last == Some("") {
-                at.count -= 1;
-                return Ok(());
+                return Ok(at.count - 1);
             }
         }
         if found != expected {
             return Err(Fault::Width { found, expected });
         }
-        Ok(())
+        Ok(at.count)
     }
 
     fn says_no_text(&self, spans: &[Span]) -> bool {
@@ -402,16 +398,29 @@ fn step_aside<const ESCAPES: bool>(at: &mut At, place: usize, block: &[u8], mark
 }
 
 /// Returns where a field is that ends at `end`.
+#[inline]
 fn close(at: &mut At, end: usize, raw: &[u8], texts: &mut Texts<'_>, marks: Marks) -> Span {
     match at.form {
         Form::Bare => Span::new(at.field, end),
         Form::Enclosed => Span::new(at.field + 1, end - 1),
         Form::Marked => {
-            let rewritten = texts.rewrite(&raw[at.field..end], marks);
+            let rewritten = rewrite(at.field, end, raw, texts, marks);
             at.is_broken |= rewritten.is_none();
             rewritten.unwrap_or_default()
         }
     }
+}
+
+/// Rewrites a field; apart, so that what most fields need stays small.
+#[inline(never)]
+fn rewrite(
+    start: usize,
+    end: usize,
+    raw: &[u8],
+    texts: &mut Texts<'_>,
+    marks: Marks,
+) -> Option<Span> {
+    texts.rewrite(&raw[start..end], marks)
 }
 
 #[inline]

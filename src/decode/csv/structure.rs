@@ -9,6 +9,7 @@ use super::splitter::Marks;
 /// Bytes looked at for one window.
 const WINDOW_BYTES: usize = 16 << 10;
 const WORD_BYTES: usize = 64;
+const WORD_STEP: u32 = 64;
 /// Places that are written at once, of which those that are too many are overwritten.
 const STRIDE: usize = 8;
 
@@ -71,7 +72,7 @@ impl Structure {
         let mut found = 0;
         for word in words {
             found = write(&mut self.places, found, base, marks_in(word, &needles));
-            base += WORD_BYTES as u32;
+            base += WORD_STEP;
         }
         if !tail.is_empty() {
             let mut word = [0; WORD_BYTES];
@@ -140,7 +141,8 @@ mod tests {
             escape: Some(0),
             comment: Some(b'#'),
         };
-        let mut text: Vec<u8> = (0..40_000_u32).map(|n| (n * n % 251) as u8).collect();
+        let byte = |n: u32| u8::try_from(n * n % 251).unwrap();
+        let mut text: Vec<u8> = (0..40_000).map(byte).collect();
         text[100..300].fill(b';');
         text[20_000..39_000].fill(b'x');
         for marks in [

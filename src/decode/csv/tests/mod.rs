@@ -1,6 +1,7 @@
 //! Tests: the default dialect here, the others beside.
 
 mod dialects;
+mod reference;
 mod spectrum;
 
 use arrow::datatypes::{DataType, TimeUnit};
