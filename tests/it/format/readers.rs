@@ -60,6 +60,33 @@ fn other_readers_find_the_same_flights_partitioned_by_columns() {
 
 #[test]
 #[ignore = "needs pyarrow and duckdb; .ci/run installs them"]
+fn other_readers_find_the_same_flights_however_they_are_written() {
+    for how in [
+        &["--encodings", "plain", "--compression", "snappy"][..],
+        &["--compression", "lz4", "--page-size", "4KiB"],
+        &["--compression", "gzip", "--row-group-rows", "1024"],
+        &["--compression", "none", "--bloom-filter", "tailnum,flight"],
+        &[
+            "--sort-by",
+            "carrier,distance DESC",
+            "--bloom-filter",
+            "tailnum",
+        ],
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.copy_fixtures("flights");
+        sandbox.succeed(&[&["run", "fixtures/flights", "out"][..], how].concat());
+        read(&sandbox, "footers", &["out"]);
+        assert_eq!(
+            read(&sandbox, "csv", &["fixtures/flights", "out"]),
+            "duckdb 3614\npyarrow 3614\n",
+            "{how:?}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs pyarrow and duckdb; .ci/run installs them"]
 fn other_readers_find_the_weather_as_it_was() {
     let sandbox = Sandbox::new();
     sandbox.copy_fixtures("weather");
