@@ -9,7 +9,7 @@ use arrow::array::{ArrayRef, BooleanBufferBuilder, ListArray, StructArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, FieldRef, Fields as ArrowFields};
 
-use super::seen::Fields;
+use super::fields::Fields;
 use super::tape::{Token, Value};
 use crate::decode::leaf::{Leaf, Unfit};
 use crate::schema::canonical;
@@ -66,7 +66,9 @@ impl Builder {
         if value.token() == Token::Null {
             return Ok(());
         }
-        self.pad(row);
+        if self.len < row {
+            self.pad(row);
+        }
         match &mut self.inner {
             Inner::Leaf(leaf) => put_leaf(leaf, value)?,
             Inner::List {
@@ -92,8 +94,8 @@ impl Builder {
                 if value.token() != Token::Object {
                     return Err(Unfit);
                 }
-                for (count, (key, member)) in value.members().enumerate() {
-                    let at = children.find(key, count).ok_or(Unfit)?;
+                for (key, member) in value.members() {
+                    let at = children.find(key).ok_or(Unfit)?;
                     children.item(at).put(row, member)?;
                 }
                 valid.append(true);
@@ -105,7 +107,9 @@ impl Builder {
 
     /// Returns the column with `rows` rows and starts the next.
     pub(super) fn finish(&mut self, rows: usize) -> ArrayRef {
-        self.pad(rows);
+        if self.len < rows {
+            self.pad(rows);
+        }
         self.len = 0;
         match &mut self.inner {
             Inner::Leaf(leaf) => leaf.finish(),
@@ -158,19 +162,23 @@ fn put_leaf(leaf: &mut Leaf, value: Value<'_>) -> Result<(), Unfit> {
     match (leaf, value.token()) {
         (Leaf::Text(builder), Token::String | Token::Escaped) => {
             builder.append_value(value.content());
-            Ok(())
         }
+        (Leaf::Int64(builder), Token::Int) => builder.append_value(value.int().ok_or(Unfit)?),
+        (Leaf::Float64(builder), Token::Float | Token::Int) => {
+            builder.append_value(value.float().ok_or(Unfit)?);
+        }
+        (Leaf::Boolean(builder), Token::True) => builder.append_value(true),
+        (Leaf::Boolean(builder), Token::False) => builder.append_value(false),
         (Leaf::Text(builder), Token::Array | Token::Object) => {
             let mut text = String::new();
             value.write_compact(&mut text);
             builder.append_value(text);
-            Ok(())
         }
-        (leaf @ Leaf::Text(_), _)
-        | (leaf @ Leaf::Boolean(_), Token::True | Token::False)
-        | (leaf @ (Leaf::Int64(_) | Leaf::Float64(_)), Token::Number) => leaf.append(value.raw()),
-        _ => Err(Unfit),
+        (Leaf::Text(builder), _) => builder.append_value(value.raw()),
+        (leaf @ (Leaf::Int64(_) | Leaf::Float64(_)), Token::Number) => leaf.append(value.raw())?,
+        _ => return Err(Unfit),
     }
+    Ok(())
 }
 
 fn offset(offsets: &[i32]) -> usize {

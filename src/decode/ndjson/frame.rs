@@ -1,4 +1,4 @@
-//! Cuts a JSON text into rows.
+//! Cuts a JSON text of values into rows.
 //!
 //! Behind each other, or in an array, rows end where brackets are closed, so their bytes are looked at once for
 //! brackets and quotes before they are parsed. What the brackets enclose is left to the parser: whatever is cut out
@@ -11,7 +11,8 @@ use crate::decode::{DecodeError, JsonFault, Malformed, RECORD_BYTES};
 use crate::model::ByteSize;
 
 const BUFFER_BYTES: usize = 128 << 10;
-const BOM: &[u8] = b"\xef\xbb\xbf";
+/// What a text may begin with.
+pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// The text of one row.
 pub(super) struct Frame<'f> {
@@ -20,8 +21,9 @@ pub(super) struct Frame<'f> {
     /// The line on which it begins.
     pub(super) line: u64,
     /// The bytes before it on that line.
-    column: usize,
-    framing: Framing,
+    pub(super) column: usize,
+    /// Where it ends.
+    pub(super) framing: Framing,
 }
 
 impl Frame<'_> {
@@ -56,13 +58,12 @@ enum Place {
     Closed,
 }
 
-/// Reads rows.
+/// Reads the rows of a text of values.
 pub(super) struct Frames<'r> {
     input: BufReader<&'r mut dyn Read>,
-    framing: Framing,
     place: Place,
     row: Vec<u8>,
-    /// The line that is being read, from 1; before the first line of NDJSON, 0.
+    /// The line that is being read, from 1.
     line: u64,
     /// The bytes of it that have been read.
     column: usize,
@@ -70,27 +71,22 @@ pub(super) struct Frames<'r> {
 
 impl<'r> Frames<'r> {
     /// Reads the rows of `input`.
-    pub(super) fn new(input: &'r mut dyn Read, framing: Framing) -> Self {
+    pub(super) fn new(input: &'r mut dyn Read) -> Self {
         Self {
             input: BufReader::with_capacity(BUFFER_BYTES, input),
-            framing,
             place: Place::Front,
             row: Vec::new(),
-            line: u64::from(framing == Framing::Values),
+            line: 1,
             column: 0,
         }
     }
 
     /// Returns the next row.
     pub(super) fn next(&mut self) -> Result<Option<Frame<'_>>, DecodeError> {
-        let found = match self.framing {
-            Framing::Lines => self.next_line()?,
-            Framing::Values => self.next_value()?,
-        };
-        let Some((line, column)) = found else {
+        let Some((line, column)) = self.next_value()? else {
             return Ok(None);
         };
-        let framing = self.framing;
+        let framing = Framing::Values;
         let text = std::str::from_utf8(&self.row).map_err(|_| Malformed::NotUtf8 { line })?;
         let text = text.trim_end_matches(['\n', '\r', ' ', '\t']);
         Ok(Some(Frame {
@@ -99,30 +95,6 @@ impl<'r> Frames<'r> {
             column,
             framing,
         }))
-    }
-
-    /// Reads the next line that is not blank.
-    fn next_line(&mut self) -> Result<Option<(u64, usize)>, DecodeError> {
-        loop {
-            self.line += 1;
-            self.row.clear();
-            let limit = RECORD_BYTES as u64 + 1;
-            let count = (&mut self.input)
-                .take(limit)
-                .read_until(b'\n', &mut self.row)
-                .map_err(DecodeError::Read)?;
-            if count == 0 {
-                return Ok(None);
-            }
-            self.check_size(self.line)?;
-            if self.line == 1 && self.row.starts_with(BOM) {
-                self.row.drain(..BOM.len());
-            }
-            let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-            if !self.row.iter().all(is_space) {
-                return Ok(Some((self.line, 0)));
-            }
-        }
     }
 
     /// Reads the next object, wherever it ends.

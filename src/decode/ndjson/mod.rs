@@ -4,26 +4,32 @@
 //! are closed. [`Framing`] says which, and from there on a row is a row.
 
 mod build;
+mod columns;
+mod escape;
+mod fields;
 mod frame;
+mod keys;
+mod parse;
+mod part;
+mod rows;
+mod scan;
 mod seen;
+mod spread;
+mod table;
 mod tape;
 
-use std::collections::HashMap;
 use std::io::Read;
 use std::ops::ControlFlow;
 
-use arrow::datatypes::DataType;
-
-use super::batch::Gauge;
-use super::leaf::Unfit;
-use super::{DecodeError, Decoded, Emit, MAX_COLUMNS, Malformed};
+use super::blocks::{Blocks, Lines};
+use super::{DecodeError, Decoded, Emit};
 use crate::crew::Crew;
-use crate::model::{Column, Shape};
+use crate::model::Shape;
 
-use build::Builder;
-use frame::Frames;
-use seen::{Fields, NameBudget, Seen};
-use tape::{Tape, Value};
+use columns::expected;
+use frame::{BOM, Frames};
+use rows::Rows;
+use table::Table;
 
 /// Where a row ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,12 +48,18 @@ pub(super) fn sniff(head: &[u8], framing: Framing, whole: bool) -> Shape {
         Some(end) => end,
         None => 0,
     };
+    let head = &head[..end];
     let mut table = Table::new(None);
+    let mut ignore = |_| ControlFlow::Continue(());
     // What is wrong is found again when the file is decoded.
-    let _guess = table.read(&mut &head[..end], framing, &mut |_| {
-        ControlFlow::Continue(())
-    });
-    table.observed()
+    let _guess = match framing {
+        Framing::Lines => {
+            let text = head.strip_prefix(BOM).unwrap_or(head);
+            table.take_all(&mut Rows::new(text, 0), &mut ignore)
+        }
+        Framing::Values => take_values(&mut table, &mut &*head, &mut ignore),
+    };
+    table.columns.observed()
 }
 
 /// Decodes a text under `shape`.
@@ -55,19 +67,18 @@ pub(super) fn decode(
     input: &mut dyn Read,
     framing: Framing,
     shape: &Shape,
-    _crew: &dyn Crew,
+    crew: &dyn Crew,
     emit: &mut Emit<'_>,
 ) -> Result<Decoded, DecodeError> {
-    let mut table = Table::new(Some(shape));
-    table.read(input, framing, emit)?;
-    let observed = table.observed();
-    if table.expected.is_none() {
-        return Err(DecodeError::Misfit { observed });
+    let expected = expected(shape);
+    match framing {
+        Framing::Lines => spread::decode(&mut blocks(input), &expected, crew, emit),
+        Framing::Values => {
+            let mut table = Table::new(Some(&expected));
+            take_values(&mut table, input, emit)?;
+            table.finish(0, emit)
+        }
     }
-    Ok(Decoded {
-        rows: table.gauge.emitted(),
-        observed,
-    })
 }
 
 /// Returns the line in which the row begins, counted from 0, if there are so many.
@@ -76,137 +87,67 @@ pub(super) fn line_of(
     framing: Framing,
     row: u64,
 ) -> Result<Option<u64>, DecodeError> {
-    let mut frames = Frames::new(input, framing);
-    for _ in 0..row {
-        if frames.next()?.is_none() {
-            return Ok(None);
-        }
-    }
-    Ok(frames.next()?.map(|frame| frame.line))
-}
-
-struct JsonColumn {
-    seen: Seen,
-    builder: Builder,
-}
-
-struct Table<'s> {
-    /// The types to build; `None` where rows are only looked at.
-    expected: Option<HashMap<&'s str, &'s DataType>>,
-    columns: Fields<JsonColumn>,
-    budget: NameBudget,
-    gauge: Gauge,
-}
-
-impl<'s> Table<'s> {
-    fn new(shape: Option<&'s Shape>) -> Self {
-        let types = |shape: &'s Shape| {
-            let columns = shape.columns.iter();
-            columns
-                .map(|column| (column.name.as_str(), &column.data_type))
-                .collect()
-        };
-        Self {
-            expected: shape.map(types),
-            columns: Fields::default(),
-            budget: NameBudget(MAX_COLUMNS),
-            gauge: Gauge::default(),
-        }
-    }
-
-    fn read(
-        &mut self,
-        input: &mut dyn Read,
-        framing: Framing,
-        emit: &mut Emit<'_>,
-    ) -> Result<(), DecodeError> {
-        let mut frames = Frames::new(input, framing);
-        let mut tape = Tape::default();
-        while let Some(frame) = frames.next()? {
-            let object = tape
-                .parse(frame.text)
-                .map_err(|(at, fault)| frame.malformed(at, fault))?;
-            self.take_row(object, frame.line)?;
-            let complete = self.gauge.add_row(frame.text.len(), self.columns.len());
-            if complete && self.expected.is_some() {
-                self.flush(emit)?;
+    let mut behind = 0;
+    let mut is_here = || {
+        behind += 1;
+        behind > row
+    };
+    match framing {
+        Framing::Lines => {
+            let (mut blocks, mut lines) = (blocks(input), 0);
+            while let Some(block) = blocks()? {
+                let mut rows = Rows::new(&block, lines);
+                while let Some(frame) = rows.next()? {
+                    if is_here() {
+                        return Ok(Some(frame.line));
+                    }
+                }
+                lines = rows.place().lines;
             }
         }
-        if self.expected.is_some() {
-            self.flush(emit)?;
-        }
-        Ok(())
-    }
-
-    fn take_row(&mut self, object: Value<'_>, line: u64) -> Result<(), DecodeError> {
-        let row = self.gauge.rows();
-        let too_many = |_| Malformed::TooManyColumns {
-            line,
-            limit: MAX_COLUMNS,
-        };
-        for (count, (key, value)) in object.members().enumerate() {
-            let at = if let Some(at) = self.columns.find(key, count) {
-                at
-            } else {
-                self.budget.take().map_err(too_many)?;
-                self.add_column(key)
-            };
-            let column = self.columns.item(at);
-            column
-                .seen
-                .observe(value, &mut self.budget)
-                .map_err(too_many)?;
-            if self.expected.is_some() && column.builder.put(row, value) == Err(Unfit) {
-                self.stop_building();
+        Framing::Values => {
+            let mut frames = Frames::new(input);
+            while let Some(frame) = frames.next()? {
+                if is_here() {
+                    return Ok(Some(frame.line));
+                }
             }
         }
-        Ok(())
     }
+    Ok(None)
+}
 
-    fn add_column(&mut self, name: &str) -> usize {
-        let types = self.expected.as_ref();
-        let expected = types.and_then(|types| types.get(name).copied());
-        if expected.is_none() {
-            self.stop_building();
+/// Cuts lines into blocks, without a byte order mark in front of them.
+fn blocks(input: &mut dyn Read) -> impl FnMut() -> Result<Option<Vec<u8>>, DecodeError> {
+    let mut blocks = Blocks::new(input, Lines);
+    let mut is_front = true;
+    move || {
+        let mut block = blocks.next()?;
+        if let Some(text) = block
+            .as_mut()
+            .filter(|text| is_front && text.starts_with(BOM))
+        {
+            text.drain(..BOM.len());
         }
-        let builder = Builder::new(expected.unwrap_or(&DataType::Null));
-        let seen = Seen::nothing();
-        self.columns.add(name, JsonColumn { seen, builder })
-    }
-
-    fn stop_building(&mut self) {
-        // Once is enough: with a walk over all columns for each new one, a file of ever new keys takes for ever.
-        if self.expected.take().is_none() {
-            return;
-        }
-        for (_, column) in self.columns.iter_mut() {
-            column.builder = Builder::new(&DataType::Null);
-        }
-    }
-
-    fn flush(&mut self, emit: &mut Emit<'_>) -> Result<(), DecodeError> {
-        let rows = self.gauge.rows();
-        let columns = self
-            .columns
-            .iter_mut()
-            .map(|(name, column)| (name, column.builder.finish(rows)));
-        self.gauge.flush(columns, emit)
-    }
-
-    fn observed(&self) -> Shape {
-        Shape {
-            columns: self
-                .columns
-                .iter()
-                .map(|(name, column)| Column {
-                    name: name.to_owned(),
-                    data_type: column.seen.data_type(),
-                })
-                .collect(),
-        }
+        is_front = false;
+        Ok(block)
     }
 }
 
+fn take_values(
+    table: &mut Table<'_>,
+    input: &mut dyn Read,
+    emit: &mut Emit<'_>,
+) -> Result<(), DecodeError> {
+    let mut frames = Frames::new(input);
+    while let Some(frame) = frames.next()? {
+        table.take(&frame, emit)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod spread_tests;
 #[cfg(test)]
 mod suite;
 #[cfg(test)]

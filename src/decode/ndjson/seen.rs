@@ -1,69 +1,17 @@
 //! What the values of a JSON column have in common so far.
+//!
+//! The blocks of a file are looked at apart and then [joined](Seen::join), in order. That gives what one look at the
+//! whole would have given, down to the names that it would have taken from its [`NameBudget`]: names below something
+//! that has become text are not counted any more, and those before are not given back, so that
+//! [`Mixed`](Seen::Mixed) remembers what it was.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
 
+use super::fields::Fields;
 use super::tape::{Token, Value};
 use crate::schema::TextType;
-
-/// The names of a table or struct, in order of first appearance, each with something.
-pub(super) struct Fields<T> {
-    names: Vec<Arc<str>>,
-    index: HashMap<Arc<str>, usize>,
-    items: Vec<T>,
-}
-
-impl<T> Default for Fields<T> {
-    fn default() -> Self {
-        Self {
-            names: Vec::new(),
-            index: HashMap::new(),
-            items: Vec::new(),
-        }
-    }
-}
-
-impl<T> Fields<T> {
-    /// Returns the place of `name`. Records mostly have the same keys in the same order, so `expected` is tried
-    /// first.
-    pub(super) fn find(&self, name: &str, expected: usize) -> Option<usize> {
-        match self.names.get(expected) {
-            Some(there) if **there == *name => Some(expected),
-            _ => self.index.get(name).copied(),
-        }
-    }
-
-    /// Adds a name that is not there yet and returns its place.
-    pub(super) fn add(&mut self, name: &str, item: T) -> usize {
-        let name: Arc<str> = name.into();
-        self.index.insert(Arc::clone(&name), self.names.len());
-        self.names.push(name);
-        self.items.push(item);
-        self.names.len() - 1
-    }
-
-    /// Returns what is at a place.
-    pub(super) fn item(&mut self, at: usize) -> &mut T {
-        &mut self.items[at]
-    }
-
-    /// Returns names and items in order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
-        self.names.iter().map(AsRef::as_ref).zip(&self.items)
-    }
-
-    /// Returns names and items in order.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut T)> {
-        self.names.iter().map(AsRef::as_ref).zip(&mut self.items)
-    }
-
-    /// Returns the number of names.
-    pub(super) fn len(&self) -> usize {
-        self.names.len()
-    }
-}
 
 /// How many more names a file may bring.
 pub(super) struct NameBudget(pub(super) usize);
@@ -73,9 +21,9 @@ pub(super) struct NameBudget(pub(super) usize);
 pub(super) struct TooManyNames;
 
 impl NameBudget {
-    /// Takes one.
-    pub(super) fn take(&mut self) -> Result<(), TooManyNames> {
-        self.0 = self.0.checked_sub(1).ok_or(TooManyNames)?;
+    /// Takes some.
+    pub(super) fn take(&mut self, count: usize) -> Result<(), TooManyNames> {
+        self.0 = self.0.checked_sub(count).ok_or(TooManyNames)?;
         Ok(())
     }
 }
@@ -88,6 +36,8 @@ pub(super) enum Seen {
     List(Box<Seen>),
     /// Objects.
     Struct(Fields<Seen>),
+    /// Text since other values came to the arrays or objects that it was.
+    Mixed(Box<Seen>),
 }
 
 impl Seen {
@@ -102,7 +52,7 @@ impl Seen {
         value: Value<'_>,
         budget: &mut NameBudget,
     ) -> Result<(), TooManyNames> {
-        if matches!(self, Self::Scalar(TextType::Text)) {
+        if matches!(self, Self::Scalar(TextType::Text) | Self::Mixed(_)) {
             return Ok(());
         }
         let scalar = match value.token() {
@@ -110,13 +60,15 @@ impl Seen {
             Token::Array => return self.observe_array(value, budget),
             Token::Object => return self.observe_object(value, budget),
             Token::True | Token::False => TextType::Boolean,
+            Token::Int => TextType::Int64,
+            Token::Float => TextType::Float64,
             Token::Number => TextType::of_number(value.raw()).unwrap_or(TextType::Text),
             Token::String | Token::Escaped => TextType::Text,
         };
-        *self = match self {
-            Self::Scalar(seen) => Self::Scalar(seen.join(scalar)),
-            Self::List(_) | Self::Struct(_) => Self::Scalar(TextType::Text),
-        };
+        match self {
+            Self::Scalar(seen) => *seen = seen.join(scalar),
+            _ => self.mix(),
+        }
         Ok(())
     }
 
@@ -129,7 +81,7 @@ impl Seen {
             *self = Self::List(Box::new(Self::nothing()));
         }
         let Self::List(item) = self else {
-            *self = Self::Scalar(TextType::Text);
+            self.mix();
             return Ok(());
         };
         value
@@ -146,25 +98,85 @@ impl Seen {
             *self = Self::Struct(Fields::default());
         }
         let Self::Struct(fields) = self else {
-            *self = Self::Scalar(TextType::Text);
+            self.mix();
             return Ok(());
         };
-        for (count, (key, member)) in value.members().enumerate() {
-            let at = if let Some(at) = fields.find(key, count) {
+        for (key, member) in value.members() {
+            let at = if let Some(at) = fields.find(key) {
                 at
             } else {
-                budget.take()?;
-                fields.add(key, Self::nothing())
+                budget.take(1)?;
+                fields.add(key.content(), Self::nothing())
             };
             fields.item(at).observe(member, budget)?;
         }
         Ok(())
     }
 
+    /// Becomes text.
+    fn mix(&mut self) {
+        *self = match std::mem::replace(self, Self::nothing()) {
+            Self::Scalar(_) => Self::Scalar(TextType::Text),
+            Self::Mixed(was) => Self::Mixed(was),
+            was => Self::Mixed(Box::new(was)),
+        };
+    }
+
+    /// Returns how many names the values that `later` has seen would have taken, had they been seen here.
+    pub(super) fn names_in(&self, later: &Self) -> usize {
+        match (self, later) {
+            (_, Self::Mixed(was)) => self.names_in(was),
+            (Self::List(item), Self::List(later)) => item.names_in(later),
+            (Self::Scalar(TextType::Null), Self::List(later)) => Self::nothing().names_in(later),
+            (Self::Struct(fields), Self::Struct(later)) => {
+                let names = later.iter().map(|(name, later)| match fields.of(name) {
+                    Some(seen) => seen.names_in(later),
+                    None => 1 + Self::nothing().names_in(later),
+                });
+                names.sum()
+            }
+            (Self::Scalar(TextType::Null), Self::Struct(later)) => {
+                let names = later.iter();
+                names
+                    .map(|(_, later)| 1 + Self::nothing().names_in(later))
+                    .sum()
+            }
+            _ => 0,
+        }
+    }
+
+    /// Joins what was seen later. Nothing of it is moved here, for it knows the keys of another tape.
+    pub(super) fn join(&mut self, later: &Self) {
+        match (&mut *self, later) {
+            (_, Self::Scalar(TextType::Null)) | (Self::Mixed(_), _) => {}
+            (Self::Scalar(seen), Self::Scalar(later)) => *seen = seen.join(*later),
+            (Self::List(item), Self::List(later)) => item.join(later),
+            (Self::Struct(fields), Self::Struct(later)) => {
+                for (name, later) in later.iter() {
+                    let at = match fields.place_of(name) {
+                        Some(at) => at,
+                        None => fields.add(name, Self::nothing()),
+                    };
+                    fields.item(at).join(later);
+                }
+            }
+            (Self::Scalar(TextType::Null), Self::List(_)) => {
+                *self = Self::List(Box::new(Self::nothing()));
+                self.join(later);
+            }
+            (Self::Scalar(TextType::Null), Self::Struct(_)) => {
+                *self = Self::Struct(Fields::default());
+                self.join(later);
+            }
+            (_, _) => *self = Self::Scalar(TextType::Text),
+        }
+    }
+
     /// Returns the same in Arrow's terms, with the fields of structs sorted.
     pub(super) fn data_type(&self) -> DataType {
         match self {
             Self::Scalar(scalar) => scalar.data_type(),
+            Self::Mixed(_) => DataType::Utf8,
             Self::List(item) => {
                 DataType::List(Arc::new(Field::new_list_field(item.data_type(), true)))
             }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use arrow::datatypes::{DataType, Field};
 
-use super::tape::Tape;
+use super::parse::Parser;
 use crate::decode::testing::{Drip, grid, guess, observe, plain, run, terms};
 use crate::decode::{Bytes, DecodeError, JsonFault, Kind, Malformed, decode};
 use crate::model::{MAX_NESTING, Shape};
@@ -295,7 +295,7 @@ fn the_same_json_is_accepted_as_by_serde_json() {
     ];
     for value in values {
         let line = format!("{{\"k\": {value}}}");
-        let ours = Tape::default().parse(&line).is_ok();
+        let ours = Parser::default().parse(&line).is_ok();
         let theirs = serde_json::from_str::<serde_json::Value>(&line).is_ok();
         assert_eq!(ours, theirs, "{value}");
     }

@@ -1,0 +1,208 @@
+//! Columns under construction: what their values have in common, and what is built of them.
+
+use std::collections::HashMap;
+
+use arrow::datatypes::DataType;
+
+use super::build::Builder;
+use super::fields::Fields;
+use super::seen::{NameBudget, Seen, TooManyNames};
+use super::tape::Value;
+use crate::decode::batch::Gauge;
+use crate::decode::leaf::Unfit;
+use crate::decode::{DecodeError, Emit, MAX_COLUMNS};
+use crate::model::{Column, Shape};
+use crate::schema::canonical;
+
+/// Rows after which it is first asked whether columns have settled.
+const SETTLING_ROWS: u64 = 16;
+
+/// The types to build, by column.
+pub(super) type Expected = HashMap<String, DataType>;
+
+/// Returns the types of a shape, by column.
+pub(super) fn expected(shape: &Shape) -> Expected {
+    let columns = shape.columns.iter();
+    columns
+        .map(|column| (column.name.clone(), canonical(&column.data_type)))
+        .collect()
+}
+
+struct JsonColumn {
+    seen: Seen,
+    builder: Builder,
+    /// Whether what is seen is what is built: then a value that the builder takes is no news.
+    is_settled: bool,
+}
+
+/// The columns of a table.
+pub(super) struct Columns<'s> {
+    /// The types to build; `None` where rows are only looked at.
+    expected: Option<&'s Expected>,
+    fields: Fields<JsonColumn>,
+    budget: NameBudget,
+    gauge: Gauge,
+    rows: u64,
+    /// The columns that a row takes at least.
+    least: usize,
+}
+
+impl<'s> Columns<'s> {
+    /// Begins without any, where batches are going to have so many at the least.
+    pub(super) fn new(expected: Option<&'s Expected>, least: usize) -> Self {
+        Self {
+            expected,
+            fields: Fields::default(),
+            budget: NameBudget(MAX_COLUMNS),
+            gauge: Gauge::default(),
+            rows: 0,
+            least,
+        }
+    }
+
+    /// Returns the types that are built, unless a value did not fit one.
+    pub(super) fn expected(&self) -> Option<&'s Expected> {
+        self.expected
+    }
+
+    /// Takes a row. Whoever is told that it has too many names must not go on.
+    pub(super) fn take(&mut self, object: Value<'_>) -> Result<(), TooManyNames> {
+        for (key, value) in object.members() {
+            let at = if let Some(at) = self.fields.find(key) {
+                at
+            } else {
+                self.budget.take(1)?;
+                self.add(key.content())
+            };
+            self.put(at, value)?;
+        }
+        self.rows += 1;
+        if self.rows >= SETTLING_ROWS && self.rows.is_power_of_two() {
+            self.settle();
+        }
+        Ok(())
+    }
+
+    /// Counts the row that was taken, as one of `bytes`, and emits a batch where it is complete.
+    pub(super) fn complete(
+        &mut self,
+        bytes: usize,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), DecodeError> {
+        let columns = self.fields.len().max(self.least);
+        let is_complete = self.gauge.add_row(bytes, columns);
+        if is_complete {
+            self.flush(emit)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Emits what is left.
+    pub(super) fn flush(&mut self, emit: &mut Emit<'_>) -> Result<(), DecodeError> {
+        let rows = self.gauge.rows();
+        if self.expected.is_none() {
+            return Ok(());
+        }
+        let columns = self
+            .fields
+            .iter_mut()
+            .map(|(name, column)| (name, column.builder.finish(rows)));
+        self.gauge.flush(columns, emit)
+    }
+
+    /// Returns the rows that were emitted.
+    pub(super) fn emitted(&self) -> u64 {
+        self.gauge.emitted()
+    }
+
+    /// Returns what the values have in common.
+    pub(super) fn observed(&self) -> Shape {
+        let columns = self.fields.iter().map(|(name, column)| Column {
+            name: name.to_owned(),
+            data_type: column.seen.data_type(),
+        });
+        Shape {
+            columns: columns.collect(),
+        }
+    }
+
+    /// Returns the names, in order.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|(name, _)| name)
+    }
+
+    /// Joins what was seen in the rows behind those that were taken so far, if the names are not too many for that;
+    /// then nothing is changed.
+    pub(super) fn join(&mut self, later: &Columns<'_>) -> Result<(), TooManyNames> {
+        let nothing = Seen::nothing();
+        let names = later
+            .fields
+            .iter()
+            .map(|(name, later)| match self.fields.of(name) {
+                Some(column) => column.seen.names_in(&later.seen),
+                None => 1 + nothing.names_in(&later.seen),
+            });
+        self.budget.take(names.sum())?;
+        for (name, later) in later.fields.iter() {
+            let at = match self.fields.place_of(name) {
+                Some(at) => at,
+                None => self.add(name),
+            };
+            let column = self.fields.item(at);
+            column.seen.join(&later.seen);
+        }
+        if later.expected.is_none() {
+            self.stop_building();
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, at: usize, value: Value<'_>) -> Result<(), TooManyNames> {
+        let row = self.gauge.rows();
+        let column = self.fields.item(at);
+        let was_settled = column.is_settled;
+        if was_settled && column.builder.put(row, value).is_ok() {
+            return Ok(());
+        }
+        column.seen.observe(value, &mut self.budget)?;
+        let is_built = self.expected.is_some();
+        if is_built && (was_settled || column.builder.put(row, value) == Err(Unfit)) {
+            self.stop_building();
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, name: &str) -> usize {
+        let expected = self.expected.and_then(|types| types.get(name));
+        if expected.is_none() {
+            self.stop_building();
+        }
+        let column = JsonColumn {
+            seen: Seen::nothing(),
+            builder: Builder::new(expected.unwrap_or(&DataType::Null)),
+            is_settled: false,
+        };
+        self.fields.add(name, column)
+    }
+
+    /// Finds the columns in which any value that fits is no news from now on.
+    #[cold]
+    fn settle(&mut self) {
+        let Some(types) = self.expected else { return };
+        for (name, column) in self.fields.iter_mut() {
+            column.is_settled = types.get(name) == Some(&column.seen.data_type());
+        }
+    }
+
+    fn stop_building(&mut self) {
+        // Once is enough: with a walk over all columns for each new one, a file of ever new keys takes for ever.
+        if self.expected.take().is_none() {
+            return;
+        }
+        for (_, column) in self.fields.iter_mut() {
+            column.builder = Builder::new(&DataType::Null);
+            column.is_settled = false;
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The keys of a text, by number, and which of them is most likely next.
+//!
+//! Objects mostly have the keys of those before them, in the same order. The key that followed last time is therefore
+//! compared where the next one begins, with its quotes and colon: where it stands, it is neither searched for its end
+//! nor looked up.
+//!
+//! # Invariants
+//! - A guess changes how long a text takes, and nothing else.
+//! - Keys beyond [`MOST_KEYS`] are known by their names only, so that a text of ever new keys takes no more memory.
+
+use std::collections::HashMap;
+
+/// Keys that get a number, at most.
+const MOST_KEYS: u16 = 1024;
+/// Bytes that are compared at once.
+const WORD: usize = 16;
+
+/// The number of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct KeyId(u16);
+
+impl KeyId {
+    /// What has no number: the rows themselves, and keys that are known by their names only.
+    pub(super) const NONE: Self = Self(0);
+
+    /// Returns it for use in a table.
+    pub(super) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// Where a key can stand.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Spot {
+    /// In front, in an object that is the value of this key.
+    Within(KeyId),
+    /// Behind this key.
+    Behind(KeyId),
+}
+
+/// Whether a key has been marked before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// It has not.
+    New,
+    /// It has.
+    Known,
+}
+
+/// The keys so far.
+pub(super) struct Keys {
+    keys: Vec<Key>,
+    ids: HashMap<Box<str>, KeyId>,
+    /// Which marks count.
+    marking: u64,
+}
+
+struct Key {
+    /// As it is written most often: `"name":`.
+    written: Box<[u8]>,
+    /// The same for one comparison, where it is short enough; else a word that no text equals.
+    word: u128,
+    mask: u128,
+    /// The first key in its objects, the last time.
+    within: KeyId,
+    /// The key behind it, the last time.
+    behind: KeyId,
+    /// When it was marked.
+    marked: u64,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self {
+            keys: vec![Key::never()],
+            ids: HashMap::new(),
+            marking: 0,
+        }
+    }
+}
+
+impl Keys {
+    /// Returns the key that stands at the front of `text`, and the length of it with its colon, if it can be guessed.
+    #[inline]
+    pub(super) fn guess(&self, spot: Spot, text: &[u8]) -> Option<(KeyId, usize)> {
+        let first = self.next(spot);
+        if let Some(length) = self.key(first).length_in(text) {
+            return Some((first, length));
+        }
+        // The one that is expected may be missing.
+        let second = self.key(first).behind;
+        let length = self.key(second).length_in(text)?;
+        Some((second, length))
+    }
+
+    /// Returns the number of the key that was found at a spot, where no guess was right.
+    pub(super) fn learn(&mut self, spot: Spot, name: &str) -> KeyId {
+        let id = match self.ids.get(name) {
+            Some(id) => *id,
+            None => self.add(name),
+        };
+        if id != KeyId::NONE {
+            match spot {
+                Spot::Within(key) => self.keys[key.index()].within = id,
+                Spot::Behind(key) => self.keys[key.index()].behind = id,
+            }
+        }
+        id
+    }
+
+    /// Takes all marks away.
+    pub(super) fn forget_marks(&mut self) {
+        self.marking += 1;
+    }
+
+    /// Marks a key.
+    pub(super) fn mark(&mut self, id: KeyId) -> Mark {
+        let before = std::mem::replace(&mut self.keys[id.index()].marked, self.marking);
+        if before == self.marking {
+            Mark::Known
+        } else {
+            Mark::New
+        }
+    }
+
+    fn add(&mut self, name: &str) -> KeyId {
+        let is_plain = |byte: u8| !matches!(byte, b'"' | b'\\' | 0..0x20);
+        let number = u16::try_from(self.keys.len()).unwrap_or(MOST_KEYS);
+        // Written with escapes, it could not be compared.
+        if number >= MOST_KEYS || !name.bytes().all(is_plain) {
+            return KeyId::NONE;
+        }
+        self.keys.push(Key::written(format!("\"{name}\":")));
+        self.ids.insert(name.into(), KeyId(number));
+        KeyId(number)
+    }
+
+    #[inline]
+    fn next(&self, spot: Spot) -> KeyId {
+        match spot {
+            Spot::Within(key) => self.key(key).within,
+            Spot::Behind(key) => self.key(key).behind,
+        }
+    }
+
+    #[inline]
+    fn key(&self, id: KeyId) -> &Key {
+        &self.keys[id.index()]
+    }
+}
+
+impl Key {
+    /// What stands nowhere.
+    fn never() -> Self {
+        Self {
+            written: [].into(),
+            word: 1,
+            mask: 0,
+            within: KeyId::NONE,
+            behind: KeyId::NONE,
+            marked: 0,
+        }
+    }
+
+    fn written(text: String) -> Self {
+        let mut key = Self::never();
+        if text.len() <= WORD {
+            let mut word = [0; WORD];
+            word[..text.len()].copy_from_slice(text.as_bytes());
+            key.word = u128::from_le_bytes(word);
+            key.mask = u128::MAX >> (8 * (WORD - text.len()));
+        }
+        key.written = text.into_bytes().into();
+        key
+    }
+
+    #[inline]
+    fn length_in(&self, text: &[u8]) -> Option<usize> {
+        let length = self.written.len();
+        let is_there = match text.first_chunk() {
+            Some(word) if length <= WORD => u128::from_le_bytes(*word) & self.mask == self.word,
+            _ => length > 0 && text.starts_with(&self.written),
+        };
+        is_there.then_some(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_that_followed_last_time_is_guessed_and_so_is_the_one_behind_it() {
+        let mut keys = Keys::default();
+        let front = Spot::Within(KeyId::NONE);
+        let long = "a name of more than sixteen bytes";
+        let text = format!("\"{long}\":1, and more of it");
+        assert_eq!(keys.guess(front, b"\"a\":1"), None);
+        let a = keys.learn(front, "a");
+        let b = keys.learn(Spot::Behind(a), "b");
+        let c = keys.learn(Spot::Behind(b), long);
+        for padding in ["", "                "] {
+            let guess = |spot, text: &str| {
+                let text = format!("{text}{padding}");
+                keys.guess(spot, text.as_bytes())
+            };
+            assert_eq!(guess(front, "\"a\":1"), Some((a, 4)));
+            assert_eq!(guess(front, "\"b\":1"), Some((b, 4)));
+            assert_eq!(guess(front, &text), None);
+            assert_eq!(guess(Spot::Behind(a), "\"b\":1"), Some((b, 4)));
+            assert_eq!(guess(Spot::Behind(a), &text), Some((c, long.len() + 3)));
+            assert_eq!(guess(Spot::Behind(a), "\"b\" :1"), None);
+            assert_eq!(guess(Spot::Behind(c), "\"b\":1"), None);
+            assert_eq!(guess(Spot::Within(a), "\"b\":1"), None);
+            assert_eq!(guess(Spot::Within(a), ""), None);
+        }
+    }
+
+    #[test]
+    fn keys_without_end_and_keys_with_escapes_get_no_number() {
+        let mut keys = Keys::default();
+        let front = Spot::Within(KeyId::NONE);
+        assert_eq!(keys.learn(front, "a\"b"), KeyId::NONE);
+        for number in 1..MOST_KEYS {
+            assert_eq!(keys.learn(front, &number.to_string()), KeyId(number));
+        }
+        assert_eq!(keys.learn(front, "one more"), KeyId::NONE);
+        assert_eq!(keys.learn(front, "7"), KeyId(7));
+    }
+}

@@ -1,0 +1,163 @@
+//! Decodes the blocks of a text side by side and puts together what comes of them.
+//!
+//! # Invariants
+//! - Rows, their order, what is observed and the first error are those of one pair of hands, however many there are.
+//! - What is held is a few blocks for each hand, and of each what a [`Part`] may hold.
+
+use std::collections::HashMap;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, Field, Schema};
+
+use super::build::Builder;
+use super::columns::{Columns, Expected};
+use super::part::Part;
+use super::rows::Rows;
+use super::table::Table;
+use crate::crew::{self, Crew};
+use crate::decode::{BATCH_BYTES, DecodeError, Decoded, Emit};
+
+/// Blocks for each hand at a time, so that one that is slow holds up the others less.
+const BLOCKS_A_HAND: usize = 2;
+
+/// Where blocks come from.
+pub(super) type NextBlock<'b> = dyn FnMut() -> Result<Option<Vec<u8>>, DecodeError> + 'b;
+
+/// Decodes all blocks of a text.
+pub(super) fn decode(
+    next: &mut NextBlock<'_>,
+    expected: &Expected,
+    crew: &dyn Crew,
+    emit: &mut Emit<'_>,
+) -> Result<Decoded, DecodeError> {
+    let mut file = File {
+        table: Table::new(Some(expected)),
+        lines: 0,
+        rows: 0,
+    };
+    let count = match crew.hands() {
+        0 | 1 => 1,
+        hands => hands * BLOCKS_A_HAND,
+    };
+    loop {
+        let (blocks, error) = some(next, count);
+        if let [block] = &blocks[..] {
+            file.take_rows(block, emit)?;
+        } else {
+            let columns = &file.table.columns;
+            let (expected, least) = (columns.expected(), columns.names().count());
+            let parts = crew::map(crew, blocks.iter().collect(), |block: &Vec<u8>| {
+                Part::of(block, Columns::new(expected, least))
+            });
+            for (block, part) in blocks.iter().zip(parts) {
+                file.take_part(block, part, emit)?;
+            }
+        }
+        if let Some(error) = error {
+            return Err(error);
+        }
+        if blocks.len() < count {
+            return file.table.finish(file.rows, emit);
+        }
+    }
+}
+
+/// Returns the next blocks, and what comes in the place of one.
+fn some(next: &mut NextBlock<'_>, count: usize) -> (Vec<Vec<u8>>, Option<DecodeError>) {
+    let mut blocks = Vec::with_capacity(count);
+    while blocks.len() < count {
+        match next() {
+            Ok(Some(block)) => blocks.push(block),
+            Ok(None) => break,
+            Err(error) => return (blocks, Some(error)),
+        }
+    }
+    (blocks, None)
+}
+
+/// The front of the text, in order.
+struct File<'s> {
+    table: Table<'s>,
+    lines: u64,
+    /// The rows that parts have emitted.
+    rows: u64,
+}
+
+impl File<'_> {
+    /// Takes the rows of a block, or of the rest of one, one after the other.
+    fn take_rows(&mut self, block: &[u8], emit: &mut Emit<'_>) -> Result<(), DecodeError> {
+        let mut rows = Rows::new(block, self.lines);
+        self.table.take_all(&mut rows, emit)?;
+        self.lines = rows.place().lines;
+        Ok(())
+    }
+
+    /// Takes what has been made of a block, and what has not been.
+    fn take_part(
+        &mut self,
+        block: &[u8],
+        part: Option<Part<'_>>,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), DecodeError> {
+        let columns = &mut self.table.columns;
+        columns.flush(emit)?;
+        let part = part.filter(|part| columns.join(&part.columns).is_ok());
+        let Some(part) = part else {
+            return self.take_rows(block, emit);
+        };
+        if let Some(expected) = columns.expected() {
+            let names: Vec<&str> = columns.names().collect();
+            for batch in part.batches {
+                self.rows += batch.num_rows() as u64;
+                align(batch, &names, expected, emit)?;
+            }
+        }
+        self.lines += part.end.lines;
+        self.take_rows(&block[part.end.bytes..], emit)
+    }
+}
+
+/// Emits a batch with the columns of the file in the order of the file.
+fn align(
+    batch: RecordBatch,
+    names: &[&str],
+    expected: &Expected,
+    emit: &mut Emit<'_>,
+) -> Result<(), DecodeError> {
+    let schema = batch.schema();
+    let there = schema.fields().iter().map(|field| field.name().as_str());
+    if there.clone().eq(names.iter().copied()) {
+        return send(batch, emit);
+    }
+    let there: HashMap<&str, &ArrayRef> = there.zip(batch.columns()).collect();
+    // As in the gauge of batches: a column that is not there costs eight bytes a row.
+    let most = (BATCH_BYTES / (8 * names.len().max(1))).max(1);
+    for start in (0..batch.num_rows()).step_by(most) {
+        let rows = most.min(batch.num_rows() - start);
+        let columns = names.iter().map(|name| match there.get(name) {
+            Some(column) => column.slice(start, rows),
+            None => Builder::new(expected.get(*name).unwrap_or(&DataType::Null)).finish(rows),
+        });
+        send(batch_of(names, columns.collect(), rows), emit)?;
+    }
+    Ok(())
+}
+
+fn batch_of(names: &[&str], columns: Vec<ArrayRef>, rows: usize) -> RecordBatch {
+    let fields = names.iter().zip(&columns);
+    let fields = fields.map(|(name, column)| Field::new(*name, column.data_type().clone(), true));
+    let schema = Schema::new(fields.collect::<Vec<_>>()).into();
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    #[expect(
+        clippy::expect_used,
+        reason = "slices and nulls are of the length that was asked for"
+    )]
+    RecordBatch::try_new_with_options(schema, columns, &options).expect("columns of equal length")
+}
+
+fn send(batch: RecordBatch, emit: &mut Emit<'_>) -> Result<(), DecodeError> {
+    if emit(batch).is_break() {
+        return Err(DecodeError::Stopped);
+    }
+    Ok(())
+}

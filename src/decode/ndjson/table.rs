@@ -1,0 +1,70 @@
+//! Rows, one after the other, -> columns.
+
+use super::columns::{Columns, Expected};
+use super::frame::Frame;
+use super::parse::Parser;
+use super::rows::Rows;
+use super::seen::TooManyNames;
+use crate::decode::{DecodeError, Decoded, Emit, MAX_COLUMNS, Malformed};
+
+/// Takes rows in order.
+pub(super) struct Table<'s> {
+    /// What has become of them.
+    pub(super) columns: Columns<'s>,
+    parser: Parser,
+}
+
+impl<'s> Table<'s> {
+    /// Begins a table; without types, rows are only looked at.
+    pub(super) fn new(expected: Option<&'s Expected>) -> Self {
+        Self::of(Columns::new(expected, 0))
+    }
+
+    /// Begins a table with columns that have no rows.
+    pub(super) fn of(columns: Columns<'s>) -> Self {
+        Self {
+            columns,
+            parser: Parser::default(),
+        }
+    }
+
+    /// Takes a row.
+    pub(super) fn take(
+        &mut self,
+        frame: &Frame<'_>,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), DecodeError> {
+        let object = self
+            .parser
+            .parse(frame.text)
+            .map_err(|(at, fault)| frame.malformed(at, fault))?;
+        self.columns.take(object).map_err(|TooManyNames| {
+            let (line, limit) = (frame.line, MAX_COLUMNS);
+            Malformed::TooManyColumns { line, limit }
+        })?;
+        self.columns.complete(frame.text.len(), emit)
+    }
+
+    /// Takes the rows of a block.
+    pub(super) fn take_all(
+        &mut self,
+        rows: &mut Rows<'_>,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), DecodeError> {
+        while let Some(frame) = rows.next()? {
+            self.take(&frame, emit)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the table, behind `rows` that others have emitted.
+    pub(super) fn finish(mut self, rows: u64, emit: &mut Emit<'_>) -> Result<Decoded, DecodeError> {
+        self.columns.flush(emit)?;
+        let observed = self.columns.observed();
+        if self.columns.expected().is_none() {
+            return Err(DecodeError::Misfit { observed });
+        }
+        let rows = rows + self.columns.emitted();
+        Ok(Decoded { rows, observed })
+    }
+}
