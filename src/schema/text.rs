@@ -210,14 +210,15 @@ fn date(text: &[u8]) -> Option<i32> {
     days_of(digits / 10_000, digits / 100 % 100, digits % 100)
 }
 
-/// Counts the days from 1970-01-01 to a date of a year of four digits, without a branch that depends on the date.
+/// Counts the days from 1970-01-01 to a date of a year of four digits, without a branch that depends on month or day.
 fn days_of(year: u32, month: u32, day: u32) -> Option<i32> {
     const LENGTHS: [u32; 13] = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     const BEFORE: [u32; 13] = [0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
     /// What the count below is for 1970-01-01.
     const EPOCH: i32 = 865_624;
     let at = usize::try_from(month).ok()?;
-    let leap_day = u32::from((year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0)));
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let leap_day = u32::from(is_leap);
     let length = LENGTHS.get(at)? + (leap_day & u32::from(month == 2));
     if day.wrapping_sub(1) >= length {
         return None;

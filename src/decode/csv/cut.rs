@@ -88,9 +88,7 @@ impl Quotes {
     }
 
     fn last_end(&mut self, bytes: &[u8]) -> Option<usize> {
-        let Some(last) = bytes.last() else {
-            return None;
-        };
+        let last = bytes.last()?;
         self.open.clear();
         match self.marks.quote {
             Some(quote) => self.find_open(bytes, quote),
@@ -156,15 +154,13 @@ impl Quotes {
             end -= behind.take_while(|byte| is_line_end(**byte)).count();
         }
         let found = memchr::memrchr2(b'\n', b'\r', &bytes[open.start..end]);
-        match found {
-            Some(at) => Some(open.start + at + 1).filter(|begin| *begin < bytes.len()),
-            None => {
-                let first = bytes.first().filter(|byte| !is_line_end(**byte));
-                let is_first = open.start == 0 && first.is_some();
-                let follows = self.previous.is_some_and(is_line_end);
-                (is_first && follows).then_some(0)
-            }
+        if let Some(at) = found {
+            return Some(open.start + at + 1).filter(|begin| *begin < bytes.len());
         }
+        let first = bytes.first().filter(|byte| !is_line_end(**byte));
+        let is_first = open.start == 0 && first.is_some();
+        let follows = self.previous.is_some_and(is_line_end);
+        (is_first && follows).then_some(0)
     }
 }
 

@@ -13,7 +13,7 @@ use arrow::array::RecordBatch;
 use super::cut::Ends;
 use super::fault::{Fault, Faulty};
 use super::front::Front;
-use super::records::{Records, Width, text_of};
+use super::records::{BlockText, Records, Width};
 use super::splitter::Marks;
 use super::table::{Table, column_names};
 use super::walk;
@@ -127,8 +127,8 @@ impl<'r, 'd> Reading<'r, 'd> {
         let mut text = front.into_text();
         let mut blocks = Blocks::new(&mut text, Ends::new(marks));
         while let Some(block) = blocks.next()? {
-            let text = text_of(&block, marks);
-            let mut records = Records::new(&block, &text, 0, marks);
+            let text = BlockText::new(&block, marks);
+            let mut records = Records::new(&text, 0, marks);
             loop {
                 let read = records.read(Width::Any, 1);
                 read.map_err(|faulty| progress.malformed(&block, faulty))?;
@@ -180,8 +180,8 @@ fn fill(
 impl<'d> Progress<'d> {
     /// Takes the first record, and with it the columns.
     fn begin(&mut self, bytes: Vec<u8>, shape: Option<&Shape>) -> Result<Block, DecodeError> {
-        let text = text_of(&bytes, self.marks);
-        let mut records = Records::new(&bytes, &text, 0, self.marks);
+        let text = BlockText::new(&bytes, self.marks);
+        let mut records = Records::new(&text, 0, self.marks);
         let read = records.read(Width::Any, 1);
         read.map_err(|faulty| self.malformed(&bytes, faulty))?;
         let rows = records.rows();
@@ -230,8 +230,8 @@ impl<'d> Progress<'d> {
             TrailingDelimiter::Separates => Width::Exactly(table.width()),
             TrailingDelimiter::Ends => Width::OrEmptyBehind(table.width()),
         };
-        let text = text_of(bytes, marks);
-        let mut records = Records::new(bytes, &text, *start, marks);
+        let text = BlockText::new(bytes, marks);
+        let mut records = Records::new(&text, *start, marks);
         let mut batches = Vec::new();
         let lines = loop {
             let before = records.position();

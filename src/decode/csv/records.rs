@@ -21,11 +21,24 @@ const ROWS_BYTES: usize = 256 << 10;
 /// Fields of one record that are counted.
 const MOST_FIELDS: usize = 2 * MAX_COLUMNS;
 
-/// Reads a block as text. What is none is replaced by a byte that means nothing, so that every mark stays in its place.
-pub(super) fn text_of(block: &[u8], marks: Marks) -> Cow<'_, str> {
-    if let Ok(text) = std::str::from_utf8(block) {
-        return Cow::Borrowed(text);
+/// A block as text. What is none is replaced by a byte that means nothing, so that every mark stays in its place.
+pub(super) struct BlockText<'b> {
+    raw: &'b [u8],
+    text: Cow<'b, str>,
+}
+
+impl<'b> BlockText<'b> {
+    /// Reads a block of a text with these marks.
+    pub(super) fn new(raw: &'b [u8], marks: Marks) -> Self {
+        let text = match std::str::from_utf8(raw) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => Cow::Owned(filled(raw, marks)),
+        };
+        Self { raw, text }
     }
+}
+
+fn filled(block: &[u8], marks: Marks) -> String {
     let taken = |byte: &char| {
         let marks = [
             Some(marks.delimiter),
@@ -44,7 +57,7 @@ pub(super) fn text_of(block: &[u8], marks: Marks) -> Cow<'_, str> {
         text.push_str(chunk.valid());
         text.extend(chunk.invalid().iter().map(|_| filler));
     }
-    Cow::Owned(text)
+    text
 }
 
 /// How wide records have to be.
@@ -132,8 +145,9 @@ enum Pause {
 }
 
 impl<'b> Records<'b> {
-    /// Begins at `start` of a block, of which `text` is the [text](text_of).
-    pub(super) fn new(raw: &'b [u8], text: &'b Cow<'_, str>, start: usize, marks: Marks) -> Self {
+    /// Begins at `start` of a block.
+    pub(super) fn new(block: &'b BlockText<'b>, start: usize, marks: Marks) -> Self {
+        let BlockText { raw, text } = block;
         let mut records = Self {
             raw: raw.get(start..).unwrap_or_default(),
             is_flawed: matches!(text, Cow::Owned(_)),

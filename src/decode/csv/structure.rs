@@ -113,10 +113,7 @@ fn marks_in<const NEEDLES: usize>(word: &[u8; WORD_BYTES], needles: &[u8x16; NEE
 fn write(places: &mut [u32], found: usize, base: u32, mut bits: u64) -> usize {
     let all = found + bits.count_ones() as usize;
     let mut at = found;
-    loop {
-        let Some(stride) = places[at..].first_chunk_mut::<STRIDE>() else {
-            break;
-        };
+    while let Some(stride) = places[at..].first_chunk_mut::<STRIDE>() {
         for place in stride {
             *place = base + bits.trailing_zeros();
             bits &= bits.wrapping_sub(1);

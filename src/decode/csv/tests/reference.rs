@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use crate::config::{Dialect, Header, Mark, TrailingDelimiter};
 use crate::crew::{Alone, Crew};
-use crate::decode::csv::decode_in_blocks;
 use crate::decode::csv::splitter::{Action, Marks, Splitter};
+use crate::decode::csv::{decode_in_blocks, line_of};
 use crate::decode::testing::{Drip, cells};
 use crate::decode::{DecodeError, Malformed};
 use crate::model::{Column, Shape};
@@ -93,8 +93,11 @@ fn split_escaped(text: &[u8], marks: Marks, escape: u8) -> Option<(usize, u64, V
     None
 }
 
+/// The line in which a record begins, and its fields.
+type Record = (u64, Vec<Vec<u8>>);
+
 /// The records of a text with the lines in which they begin, and the line of the one that never ends.
-fn records(text: &[u8], marks: Marks) -> (Vec<(u64, Vec<Vec<u8>>)>, Option<u64>) {
+fn records(text: &[u8], marks: Marks) -> (Vec<Record>, Option<u64>) {
     let mut records = Vec::new();
     let (mut position, mut line, mut after_cr, mut in_comment) = (0, 1, false, false);
     let mut last: Vec<u8> = Vec::new();
@@ -134,20 +137,23 @@ fn records(text: &[u8], marks: Marks) -> (Vec<(u64, Vec<Vec<u8>>)>, Option<u64>)
     (records, None)
 }
 
+type Rows = Vec<Vec<Option<String>>>;
+
 /// What a text holds: its shape and its values, or what is wrong with it.
-type Held = Result<(Shape, Vec<Vec<Option<String>>>), Malformed>;
+type Held = Result<(Shape, Rows), Malformed>;
+
+fn marks(dialect: &Dialect) -> Marks {
+    let byte = |mark: Option<Mark>| mark.map(Mark::byte);
+    Marks {
+        delimiter: byte(dialect.delimiter).unwrap(),
+        quote: byte(dialect.quote),
+        escape: byte(dialect.escape),
+        comment: byte(dialect.comment),
+    }
+}
 
 fn held(text: &[u8], dialect: &Dialect) -> Held {
-    let byte = |mark: Option<Mark>| mark.map(Mark::byte);
-    let (records, unclosed) = records(
-        text,
-        Marks {
-            delimiter: byte(dialect.delimiter).unwrap(),
-            quote: byte(dialect.quote),
-            escape: byte(dialect.escape),
-            comment: byte(dialect.comment),
-        },
-    );
+    let (records, unclosed) = records(text, marks(dialect));
     let mut columns: Vec<(String, TextType)> = Vec::new();
     let mut rows = Vec::new();
     for (number, (line, mut fields)) in records.into_iter().enumerate() {
@@ -230,7 +236,7 @@ fn decoded(
     shape: &Shape,
     block_bytes: usize,
     crew: &dyn Crew,
-) -> Result<(Shape, Option<Vec<Vec<Option<String>>>>), Malformed> {
+) -> Result<(Shape, Option<Rows>), Malformed> {
     let mut batches = Vec::new();
     let mut input = Drip {
         bytes: text,
@@ -257,6 +263,15 @@ fn decoded(
 
 fn check(text: &[u8], dialect: &Dialect, block_bytes: usize) {
     let held = held(text, dialect);
+    if held.is_ok() {
+        let header = usize::from(dialect.header == Header::Present);
+        let lines = records(text, marks(dialect)).0.into_iter().skip(header);
+        let lines = lines.map(|(line, _)| Some(line)).chain([None]);
+        for (row, line) in lines.enumerate() {
+            let found = line_of(&mut &*text, dialect, row as u64);
+            assert_eq!(found.unwrap(), line, "{:?}", String::from_utf8_lossy(text));
+        }
+    }
     let crews: [&dyn Crew; 3] = [
         &Alone,
         &Backwards { threads: false },
@@ -370,7 +385,7 @@ fn table() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1500) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
 
     #[test]
     fn any_text_is_read_as_by_the_reference(
