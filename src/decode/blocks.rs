@@ -86,18 +86,6 @@ impl<'r, C: Cut> Blocks<'r, C> {
         Ok((!text.is_empty()).then_some(text))
     }
 
-    /// Returns the next blocks, `count` at the most; fewer only at the end.
-    pub(super) fn some(&mut self, count: usize) -> Result<Vec<Vec<u8>>, DecodeError> {
-        let mut blocks = Vec::with_capacity(count);
-        while blocks.len() < count {
-            match self.next()? {
-                Some(block) => blocks.push(block),
-                None => break,
-            }
-        }
-        Ok(blocks)
-    }
-
     /// Reads until `text` has this length, or all is read.
     fn fill(&mut self, text: &mut Vec<u8>, length: usize) -> Result<(), DecodeError> {
         let wanted = length - text.len();

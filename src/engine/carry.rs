@@ -276,19 +276,3 @@ fn read_range(
         }),
     }
 }
-
-/// Returns how reading an output ended: the receiver's failure comes first.
-fn ended(
-    output: &OutputPath,
-    failure: Option<CarryError>,
-    read: Result<(), DecodeError>,
-) -> Result<(), CarryError> {
-    match (failure, read) {
-        (Some(failure), _) => Err(failure),
-        (None, Ok(()) | Err(DecodeError::Stopped)) => Ok(()),
-        (None, Err(source)) => Err(CarryError::Read {
-            output: output.clone(),
-            source,
-        }),
-    }
-}

@@ -10,23 +10,10 @@ use proptest::prelude::*;
 use super::columns::expected;
 use super::parse::Parser;
 use super::spread;
-use crate::crew::{Alone, Crew};
+use crate::crew::{Alone, Backwards, Crew};
 use crate::decode::testing::cells;
 use crate::decode::{DecodeError, Decoded, JsonFault, Malformed};
 use crate::model::Shape;
-
-/// Does the last job first.
-struct Backwards(usize);
-
-impl Crew for Backwards {
-    fn hands(&self) -> usize {
-        self.0
-    }
-
-    fn each(&self, count: usize, job: &(dyn Fn(usize) + Sync)) {
-        (0..count).rev().for_each(job);
-    }
-}
 
 /// Blocks that end with the first line that makes them this long.
 fn blocks(text: &[u8], bytes: usize) -> Vec<Vec<u8>> {

@@ -7,7 +7,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use proptest::prelude::*;
 
 use crate::config::{Dialect, Header, Mark, TrailingDelimiter};
-use crate::crew::{Alone, Crew};
+use crate::crew::{Alone, Backwards, Crew};
 use crate::decode::csv::splitter::{Action, Marks, Splitter};
 use crate::decode::csv::{decode_in_blocks, line_of};
 use crate::decode::testing::{Drip, cells};
@@ -15,26 +15,32 @@ use crate::decode::{DecodeError, Malformed};
 use crate::model::{Column, Shape};
 use crate::schema::TextType;
 
-/// Three hands that begin with the last job, and are threads if asked.
-struct Backwards {
-    threads: bool,
-}
+/// Three hands that are threads.
+struct Threads;
 
-impl Crew for Backwards {
+impl Crew for Threads {
     fn hands(&self) -> usize {
         3
     }
 
     fn each(&self, count: usize, job: &(dyn Fn(usize) + Sync)) {
-        if self.threads {
-            std::thread::scope(|scope| {
-                for number in (0..count).rev() {
-                    scope.spawn(move || job(number));
-                }
-            });
-        } else {
-            (0..count).rev().for_each(job);
-        }
+        std::thread::scope(|scope| {
+            for number in (0..count).rev() {
+                scope.spawn(move || job(number));
+            }
+        });
+    }
+}
+
+fn each(&self, count: usize, job: &(dyn Fn(usize) + Sync)) {
+    if self.threads {
+        std::thread::scope(|scope| {
+            for number in (0..count).rev() {
+                scope.spawn(move || job(number));
+            }
+        });
+    } else {
+        (0..count).rev().for_each(job);
     }
 }
 
@@ -272,11 +278,7 @@ fn check(text: &[u8], dialect: &Dialect, block_bytes: usize) {
             assert_eq!(found.unwrap(), line, "{:?}", String::from_utf8_lossy(text));
         }
     }
-    let crews: [&dyn Crew; 3] = [
-        &Alone,
-        &Backwards { threads: false },
-        &Backwards { threads: true },
-    ];
+    let crews: [&dyn Crew; 3] = [&Alone, &Backwards(3), &Threads];
     let shown = || format!("{:?}", String::from_utf8_lossy(text));
     for crew in crews {
         let under = |shape: &Shape| decoded(text, dialect, shape, block_bytes, crew);
