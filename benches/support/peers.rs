@@ -11,7 +11,7 @@ use crate::cases::{Case, Layout};
 use crate::inputs::{Format, Inputs};
 use crate::support::{Measured, data, measure};
 
-/// What is installed from PyPI.
+/// What pip installs.
 const PACKAGES: [&str; 2] = ["duckdb==2.0.1", "polars==2.1.0"];
 
 /// Who strandline is paired with.
@@ -69,7 +69,7 @@ impl Peer {
             Format::Parquet => "read_parquet",
         };
         format!(
-            "import duckdb\nduckdb.sql(\"SET preserve_insertion_order = {order}; \
+            "import duckdb\nduckdb.execute(\"SET preserve_insertion_order = {order}; \
              COPY (SELECT * FROM {read}('{}')) TO '{}{}' \
              (FORMAT parquet, COMPRESSION zstd{version}{})\")",
             pattern(inputs),
@@ -171,7 +171,7 @@ impl Python {
     pub(crate) fn totals(&self, target: &Path) -> String {
         let program = format!(
             "import duckdb\nprint(duckdb.sql(\"SELECT count(*), sum(id), \
-             sum(CAST(round(amount * 100) AS BIGINT)) FROM read_parquet('{}/**/*.parquet')\").fetchone())",
+             sum(CAST(round(amount * 100) AS BIGINT)) FROM read_parquet('{}/**/*.parquet')\").fetchall())",
             target.display(),
         );
         measure(Command::new(&self.0).arg("-c").arg(program)).stdout
