@@ -16,7 +16,7 @@
 //! listing, hashing, inference, the ledger and waiting for the disk (fsync); for the others, who do none but inference,
 //! the start of Python. Everybody compresses with zstd at level 3. Medians count: wall time, processor time (user and
 //! system), peak memory, and what was written, each by itself. In a first round, which is not counted, each peer tries
-//! its settings (rows in order or not, a file per thread) and goes on with the fastest. Ratios say how many times more
+//! its settings (rows in order or not, a file per thread, files of any size) and goes on with the fastest. Ratios say how many times more
 //! a peer takes than strandline: above 1 is good for us. Whoever wrote other rows than strandline stops the bench.
 //!
 //! Texts that look like times are read as times in CSV by all three, and in NDJSON by DuckDB alone: each does what it
