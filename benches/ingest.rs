@@ -6,7 +6,7 @@
 //! - `cargo bench --bench ingest` takes every case with 20 MB and with 2 GB of text, strandline alone; `-- --quick`
 //!   once with 2 MB, `-- --megabytes N` with another size.
 //! - `-- --peers` runs DuckDB 2.0.1 (with `PARQUET_VERSION V2`, and as it is) and Polars 2.1.0 in turn with strandline
-//!   at the largest size. They are installed from PyPI, beside the made data, by the first bench that needs them.
+//!   at the largest size. They are installed by pip, beside the made data, by the first bench that needs them.
 //! - `-- --rounds N` takes another number of rounds than five.
 //! - A word picks cases: `-- csv-200-flat`, `-- ndjson`, `-- by-day`.
 //!
@@ -16,7 +16,7 @@
 //! listing, hashing, inference, the ledger and waiting for the disk (fsync); for the others, who do none but inference,
 //! the start of Python. Everybody compresses with zstd at level 3. Medians count: wall time, processor time (user and
 //! system), peak memory, and what was written, each by itself. In a first round, which is not counted, each peer tries
-//! its settings (rows in order or not, a file per thread) and goes on with the fastest. Ratios say how many times more
+//! its settings (rows in order or not, a file per thread, files of any size) and goes on with the fastest. Ratios say how many times more
 //! a peer takes than strandline: above 1 is good for us. Whoever wrote other rows than strandline stops the bench.
 //!
 //! Texts that look like times are read as times in CSV by all three, and in NDJSON by DuckDB alone: each does what it
@@ -97,10 +97,10 @@ impl Job {
         let mut ours = Rounds::default();
         for _ in 0..rounds {
             ours.add(&self.bring_in(), Written::below(&self.target));
-            for contender in &mut contenders {
-                let took = python.map(|python| self.let_bring_in(python, &contender.way));
-                let written = Written::below(&self.target);
-                took.inspect(|took| contender.rounds.add(took, written));
+            for Contender { way, rounds, .. } in &mut contenders {
+                let Some(python) = python else { continue };
+                let took = self.let_bring_in(python, way);
+                rounds.add(&took, Written::below(&self.target));
             }
         }
         self.tell(&ours, &contenders);

@@ -26,12 +26,13 @@ impl Written {
             let Ok(found) = entry.metadata() else {
                 continue;
             };
-            let found = match found.is_dir() {
-                true => Self::below(&entry.path()),
-                false => Self {
+            let found = if found.is_dir() {
+                Self::below(&entry.path())
+            } else {
+                Self {
                     bytes: found.len(),
                     files: 1,
-                },
+                }
             };
             all.bytes += found.bytes;
             all.files += found.files;

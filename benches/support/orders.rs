@@ -106,9 +106,10 @@ fn note(seed: u64) -> String {
 pub(crate) fn csv(ids: Range<u64>) -> String {
     let mut text = String::new();
     for order in ids.map(Order::new) {
-        let note = match order.note.contains('"') {
-            true => format!("\"{}\"", order.note.replace('"', "\"\"")),
-            false => order.note.clone(),
+        let note = if order.note.contains('"') {
+            format!("\"{}\"", order.note.replace('"', "\"\""))
+        } else {
+            order.note.clone()
         };
         writeln!(
             text,

@@ -11,7 +11,7 @@ use crate::cases::{Case, Layout};
 use crate::inputs::{Format, Inputs};
 use crate::support::{Measured, data, measure};
 
-/// What is installed from PyPI.
+/// What pip installs.
 const PACKAGES: [&str; 2] = ["duckdb==2.0.1", "polars==2.1.0"];
 
 /// Who strandline is paired with.
@@ -43,9 +43,18 @@ impl Peer {
         let way = |setting, program| Way { setting, program };
         let duckdb =
             |setting, order, layout| way(setting, self.duckdb(inputs, target, order, layout));
-        let polars = |setting, order| way(setting, polars(case, inputs, target, order));
+        let polars =
+            |setting, order, size| way(setting, polars(case.layout, inputs, target, order, size));
         match (self, case.layout) {
-            (Self::Polars, _) => vec![polars("in order", "True"), polars("in any order", "False")],
+            (Self::Polars, Layout::Flat) => vec![
+                polars("in order", "True", "'auto'"),
+                polars("in any order", "False", "'auto'"),
+            ],
+            (Self::Polars, Layout::ByDay) => vec![
+                polars("in order", "True", "'auto'"),
+                polars("in any order", "False", "'auto'"),
+                polars("files of any size", "False", "None"),
+            ],
             (_, Layout::Flat) => vec![
                 duckdb("in order", "true", ONE_FILE),
                 duckdb("in any order", "false", ONE_FILE),
@@ -69,7 +78,7 @@ impl Peer {
             Format::Parquet => "read_parquet",
         };
         format!(
-            "import duckdb\nduckdb.sql(\"SET preserve_insertion_order = {order}; \
+            "import duckdb\nduckdb.execute(\"SET preserve_insertion_order = {order}; \
              COPY (SELECT * FROM {read}('{}')) TO '{}{}' \
              (FORMAT parquet, COMPRESSION zstd{version}{})\")",
             pattern(inputs),
@@ -100,7 +109,7 @@ const BY_DAY: Shape = Shape {
     options: ", PARTITION_BY (day), OVERWRITE_OR_IGNORE",
 };
 
-fn polars(case: Case, inputs: &Inputs, target: &Path, order: &str) -> String {
+fn polars(layout: Layout, inputs: &Inputs, target: &Path, order: &str, size: &str) -> String {
     let files = pattern(inputs);
     let scan = match inputs.format {
         Format::Csv | Format::CsvGzip => format!("scan_csv('{files}', try_parse_dates=True)"),
@@ -108,11 +117,10 @@ fn polars(case: Case, inputs: &Inputs, target: &Path, order: &str) -> String {
         Format::Parquet => format!("scan_parquet('{files}')"),
     };
     let target = target.display();
-    let target = match case.layout {
+    let target = match layout {
         Layout::Flat => format!("'{target}/all.parquet'"),
-        // One file a day, as DuckDB and strandline do it; faster than the sizes that it takes by itself.
         Layout::ByDay => {
-            format!("pl.PartitionBy('{target}', key='day', approximate_bytes_per_file=None)")
+            format!("pl.PartitionBy('{target}', key='day', approximate_bytes_per_file={size})")
         }
     };
     format!(
@@ -171,7 +179,7 @@ impl Python {
     pub(crate) fn totals(&self, target: &Path) -> String {
         let program = format!(
             "import duckdb\nprint(duckdb.sql(\"SELECT count(*), sum(id), \
-             sum(CAST(round(amount * 100) AS BIGINT)) FROM read_parquet('{}/**/*.parquet')\").fetchone())",
+             sum(CAST(round(amount * 100) AS BIGINT)) FROM read_parquet('{}/**/*.parquet')\").fetchall())",
             target.display(),
         );
         measure(Command::new(&self.0).arg("-c").arg(program)).stdout
