@@ -26,6 +26,8 @@
 //! library alone takes up to twice as long as the short way of [`parse_float`](crate::schema::parse_float).
 //! Comments and escapes are walked through byte by byte to find where to cut, which takes longer than csv-core does.
 
+mod at;
+mod block_text;
 mod cut;
 mod decimal;
 mod detect;

@@ -10,10 +10,11 @@ use std::io::Read;
 
 use arrow::array::RecordBatch;
 
+use super::block_text::BlockText;
 use super::cut::Ends;
 use super::fault::{Fault, Faulty};
 use super::front::Front;
-use super::records::{BlockText, Records, Width};
+use super::records::{Records, Width};
 use super::splitter::Marks;
 use super::table::{Table, column_names};
 use super::walk;

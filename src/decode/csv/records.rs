@@ -6,8 +6,8 @@
 //! Line ends are LF, CRLF and lone CR, also mixed; the end of the block ends a record as well. A block begins with a
 //! record, a comment or a line end.
 
-use std::borrow::Cow;
-
+use super::at::{At, Form, State};
+use super::block_text::BlockText;
 use super::fault::{Fault, Faulty};
 use super::rows::{Rows, Span, Texts};
 use super::splitter::Marks;
@@ -20,45 +20,6 @@ const FIELDS: usize = 4 << 10;
 const ROWS_BYTES: usize = 256 << 10;
 /// Fields of one record that are counted.
 const MOST_FIELDS: usize = 2 * MAX_COLUMNS;
-
-/// A block as text. What is none is replaced by a byte that means nothing, so that every mark stays in its place.
-pub(super) struct BlockText<'b> {
-    raw: &'b [u8],
-    text: Cow<'b, str>,
-}
-
-impl<'b> BlockText<'b> {
-    /// Reads a block of a text with these marks.
-    pub(super) fn new(raw: &'b [u8], marks: Marks) -> Self {
-        let text = match std::str::from_utf8(raw) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => Cow::Owned(filled(raw, marks)),
-        };
-        Self { raw, text }
-    }
-}
-
-fn filled(block: &[u8], marks: Marks) -> String {
-    let taken = |byte: &char| {
-        let marks = [
-            Some(marks.delimiter),
-            marks.quote,
-            marks.escape,
-            marks.comment,
-        ];
-        marks
-            .iter()
-            .flatten()
-            .any(|mark| char::from(*mark) == *byte)
-    };
-    let filler = ('!'..='~').find(|byte| !taken(byte)).unwrap_or('?');
-    let mut text = String::with_capacity(block.len());
-    for chunk in block.utf8_chunks() {
-        text.push_str(chunk.valid());
-        text.extend(chunk.invalid().iter().map(|_| filler));
-    }
-    text
-}
 
 /// How wide records have to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,45 +42,6 @@ pub(super) struct Records<'b> {
     structure: Structure,
     spans: Vec<Span>,
     at: At,
-}
-
-/// Where reading stands.
-#[derive(Clone, Copy)]
-struct At {
-    state: State,
-    /// The next of the window's places.
-    next: usize,
-    /// Where the field begins, the record, and the last one that is complete.
-    field: usize,
-    record: usize,
-    last: usize,
-    /// The record's first field, and the next, among the spans.
-    first: usize,
-    count: usize,
-    rows: usize,
-    /// A mark that means nothing, because of what stands before it.
-    plain: usize,
-    form: Form,
-    /// A field of the record says no text.
-    is_broken: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Text,
-    Quoted,
-    Comment,
-}
-
-/// How the field so far is written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
-    /// As it is.
-    Bare,
-    /// Between quotes.
-    Enclosed,
-    /// Otherwise.
-    Marked,
 }
 
 /// What is asked for.
@@ -147,29 +69,16 @@ enum Pause {
 impl<'b> Records<'b> {
     /// Begins at `start` of a block.
     pub(super) fn new(block: &'b BlockText<'b>, start: usize, marks: Marks) -> Self {
-        let BlockText { raw, text } = block;
         let mut records = Self {
-            raw: raw.get(start..).unwrap_or_default(),
-            is_flawed: matches!(text, Cow::Owned(_)),
+            raw: block.raw().get(start..).unwrap_or_default(),
+            is_flawed: block.is_flawed(),
             marks,
-            texts: Texts::new(text.get(start..).unwrap_or_default()),
+            texts: Texts::new(block.text().get(start..).unwrap_or_default()),
             structure: Structure::new(marks),
             spans: Vec::new(),
-            at: At {
-                state: State::Text,
-                next: 0,
-                field: 0,
-                record: 0,
-                last: 0,
-                first: 0,
-                count: 0,
-                rows: 0,
-                plain: usize::MAX,
-                form: Form::Bare,
-                is_broken: false,
-            },
+            at: At::default(),
         };
-        begin_record(&mut records.at, 0, records.raw, marks);
+        records.at.begin_record(0, records.raw, marks);
         records
     }
 
@@ -258,7 +167,7 @@ impl<'b> Records<'b> {
             };
             if at.state != State::Text || (ESCAPES && place == at.plain) {
                 at.next += 1;
-                step_aside::<ESCAPES>(&mut at, place, block, marks);
+                at.step_aside::<ESCAPES>(place, block, marks);
                 continue;
             }
             if byte == marks.delimiter {
@@ -278,7 +187,7 @@ impl<'b> Records<'b> {
                     at.form = Form::Enclosed;
                 }
             } else if place == at.record {
-                begin_record(&mut at, place + 1, block, marks);
+                at.begin_record(place + 1, block, marks);
             } else {
                 let Some(span) = self.spans.get_mut(at.count) else {
                     break Pause::Full;
@@ -293,7 +202,7 @@ impl<'b> Records<'b> {
                         Err(fault) => break Pause::Fault(fault),
                     }
                 }
-                end_record(&mut at, place, block, marks);
+                at.end_record(place, block, marks);
                 if at.rows == goal.rows || place >= goal.end {
                     at.next += 1;
                     break Pause::Enough;
@@ -324,7 +233,7 @@ impl<'b> Records<'b> {
         self.spans[at.count] = close(&mut at, end, self.raw, &mut self.texts, self.marks);
         at.count += 1;
         at.count = self.settle(at, end, goal.width)?;
-        end_record(&mut at, end - 1, self.raw, self.marks);
+        at.end_record(end - 1, self.raw, self.marks);
         self.at = at;
         Ok(())
     }
@@ -380,37 +289,6 @@ impl<'b> Records<'b> {
     }
 }
 
-/// Takes a mark that neither ends a field nor opens one.
-#[inline]
-fn step_aside<const ESCAPES: bool>(at: &mut At, place: usize, block: &[u8], marks: Marks) {
-    if place == at.plain {
-        return;
-    }
-    let byte = block.get(place).copied();
-    if at.state == State::Comment {
-        if matches!(byte, Some(b'\n' | b'\r')) {
-            begin_record(at, place + 1, block, marks);
-        }
-    } else if ESCAPES && byte == marks.escape {
-        at.form = Form::Marked;
-        at.plain = place + 1;
-    } else if byte == marks.quote {
-        match block.get(place + 1).copied() {
-            next if next == marks.quote => {
-                at.form = Form::Marked;
-                at.plain = place + 1;
-            }
-            None | Some(b'\n' | b'\r') => at.state = State::Text,
-            Some(next) => {
-                at.state = State::Text;
-                if next != marks.delimiter {
-                    at.form = Form::Marked;
-                }
-            }
-        }
-    }
-}
-
 /// Returns where a field is that ends at `end`.
 #[inline]
 fn close(at: &mut At, end: usize, raw: &[u8], texts: &mut Texts<'_>, marks: Marks) -> Span {
@@ -435,24 +313,4 @@ fn rewrite(
     marks: Marks,
 ) -> Option<Span> {
     texts.rewrite(&raw[start..end], marks)
-}
-
-#[inline]
-fn end_record(at: &mut At, line_end: usize, block: &[u8], marks: Marks) {
-    at.last = at.record;
-    at.rows += 1;
-    at.first = at.count;
-    begin_record(at, line_end + 1, block, marks);
-}
-
-#[inline]
-fn begin_record(at: &mut At, start: usize, block: &[u8], marks: Marks) {
-    at.field = start;
-    at.record = start;
-    at.form = Form::Bare;
-    at.is_broken = false;
-    at.state = State::Text;
-    if marks.comment.is_some() && block.get(start).copied() == marks.comment {
-        at.state = State::Comment;
-    }
 }
