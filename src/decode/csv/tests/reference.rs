@@ -32,18 +32,6 @@ impl Crew for Threads {
     }
 }
 
-fn each(&self, count: usize, job: &(dyn Fn(usize) + Sync)) {
-    if self.threads {
-        std::thread::scope(|scope| {
-            for number in (0..count).rev() {
-                scope.spawn(move || job(number));
-            }
-        });
-    } else {
-        (0..count).rev().for_each(job);
-    }
-}
-
 /// Splits one record into fields and returns how many bytes and LFs it took; `None` where it does not end.
 fn split(text: &[u8], marks: Marks) -> Option<(usize, u64, Vec<Vec<u8>>)> {
     match marks.escape {
