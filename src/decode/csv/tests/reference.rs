@@ -15,10 +15,8 @@ use crate::decode::{DecodeError, Malformed};
 use crate::model::{Column, Shape};
 use crate::schema::TextType;
 
-/// Three hands that begin with the last job, and are threads if asked.
-struct Backwards {
-    threads: bool,
-}
+/// Three hands that begin with the last job.
+struct Backwards;
 
 impl Crew for Backwards {
     fn hands(&self) -> usize {
@@ -26,15 +24,7 @@ impl Crew for Backwards {
     }
 
     fn each(&self, count: usize, job: &(dyn Fn(usize) + Sync)) {
-        if self.threads {
-            std::thread::scope(|scope| {
-                for number in (0..count).rev() {
-                    scope.spawn(move || job(number));
-                }
-            });
-        } else {
-            (0..count).rev().for_each(job);
-        }
+        (0..count).rev().for_each(job);
     }
 }
 
@@ -272,11 +262,7 @@ fn check(text: &[u8], dialect: &Dialect, block_bytes: usize) {
             assert_eq!(found.unwrap(), line, "{:?}", String::from_utf8_lossy(text));
         }
     }
-    let crews: [&dyn Crew; 3] = [
-        &Alone,
-        &Backwards { threads: false },
-        &Backwards { threads: true },
-    ];
+    let crews: [&dyn Crew; 2] = [&Alone, &Backwards];
     let shown = || format!("{:?}", String::from_utf8_lossy(text));
     for crew in crews {
         let under = |shape: &Shape| decoded(text, dialect, shape, block_bytes, crew);
