@@ -22,7 +22,8 @@ use crate::model::{
 };
 use crate::sink::{Discard, Sink, SinkError, StageName, Staging};
 use crate::transform::{
-    PartitionRows, Shuffle, Sorter, SpillFile, SpillStore, TransformError, is_routable, route,
+    PartitionRows, Routed, Shuffle, Sorter, SpillFile, SpillStore, TransformError, is_routable,
+    route,
 };
 
 /// Takes rows of a member, by its place among those that are in.
@@ -381,10 +382,11 @@ impl<'a> Routing<'a> {
             (place, route(&batch, self.columns))
         });
         for (place, routed) in routed {
-            let routed = routed?;
-            for (values, _) in routed.parts() {
-                check_lengths(values)?;
-            }
+            let routed = routed.map_err(WorkError::from).and_then(checked);
+            let routed = routed.map_err(|error| WorkError::Misplaced {
+                place,
+                source: Box::new(error),
+            })?;
             shuffle.push(place, &routed)?;
         }
         Ok(())
@@ -411,9 +413,7 @@ pub(super) fn check_partitions(
     if columns.is_empty() {
         return Ok(());
     }
-    let routed = route(batch, &columns)?;
-    let mut parts = routed.parts().iter();
-    parts.try_for_each(|(values, _)| check_lengths(values))
+    checked(route(batch, &columns)?).map(drop)
 }
 
 /// Returns why the rows of a file with these columns cannot be written, where they cannot.
@@ -441,6 +441,13 @@ pub(super) fn misfit(
     let is_in_path = |column: &String| in_path.iter().any(|(name, _)| name == column);
     let is_stored = |name: &String| !by_rows.contains(name) && !is_in_path(name);
     (!names.any(is_stored)).then(|| EncodeError::NoColumns.to_string())
+}
+
+/// Returns rows whose partitions can be named.
+fn checked(routed: Routed) -> Result<Routed, WorkError> {
+    let mut parts = routed.parts().iter();
+    parts.try_for_each(|(values, _)| check_lengths(values))?;
+    Ok(routed)
 }
 
 /// What a directory's name may be long on every file system that matters.

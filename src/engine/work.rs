@@ -264,7 +264,7 @@ impl<'a> Building<'a> {
             crew: self.shop.crew,
             memory: self.shop.memory,
         };
-        outputs.write(&schema, means, &mut |push, set_aside| {
+        let written = outputs.write(&schema, means, &mut |push, set_aside| {
             for (place, index) in inside.iter().copied().enumerate() {
                 let mut gates = Gates {
                     out: &mut |batch| push(place, batch),
@@ -277,7 +277,17 @@ impl<'a> Building<'a> {
                 totals.borrow_mut()[place] = self.known[index].rows;
             }
             Ok(self.typed(&self.observed()) == self.shape)
-        })
+        });
+        match written {
+            Err(WorkError::Misplaced { place, source })
+                if source.is_of_the_rows() && matches!(self.way(inside[place]), Way::Read(_)) =>
+            {
+                self.known[inside[place]].fault = Some(super::report::chain(&*source));
+                Ok(None)
+            }
+            Err(WorkError::Misplaced { source, .. }) => Err(*source),
+            written => written,
+        }
     }
 
     /// Hands the member's rows on in the unit's columns; false where something was not as assumed.

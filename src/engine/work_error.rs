@@ -25,6 +25,14 @@ pub(super) enum WorkError {
     },
     #[error("a value of partition column {column} is too long to name a directory")]
     TooLong { column: String },
+    /// Found out only when rows of other members had come in.
+    #[error("cannot bring the rows of a member to their partition")]
+    Misplaced {
+        /// Its place among those that are in.
+        place: usize,
+        #[source]
+        source: Box<WorkError>,
+    },
     #[error("the source kept changing while it was read")]
     Restless,
     #[error("the SQL does not go with the columns: {}", .0.line())]

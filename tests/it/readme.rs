@@ -58,10 +58,11 @@ fn the_commands_for_a_fresh_clone_are_those_of_the_gate_or_run_as_they_stand() {
 
 #[test]
 fn every_block_of_the_readme_is_of_a_kind_that_is_checked() {
-    // A unit file of systemd has nothing that could be run here, and the SQL is run by a test of `format`.
+    // A unit file of systemd has nothing that could be run here, the SQL is run by a test of `format`, and Rust as the
+    // crate's documentation is.
     for block in blocks() {
         assert!(
-            ["console", "sh", "sql", "ini", "toml"].contains(&block.language.as_str()),
+            ["console", "sh", "sql", "ini", "toml", "rust"].contains(&block.language.as_str()),
             "a block of {:?}",
             block.language
         );

@@ -78,7 +78,7 @@ fn the_report_of_a_run_has_every_key_that_is_promised() {
       "version": 1,
       "run_id": 0,
       "status": "quarantined",
-      "pipeline": "bfbb271d27274d90c3d429c418a332c0",
+      "pipeline": "267c634013abebc8c8ed70a433c7043a",
       "source": "in",
       "target": "out",
       "started_at": "[INSTANT]",

@@ -15,23 +15,6 @@ use crate::decode::{DecodeError, Malformed};
 use crate::model::{Column, Shape};
 use crate::schema::TextType;
 
-/// Three hands that are threads.
-struct Threads;
-
-impl Crew for Threads {
-    fn hands(&self) -> usize {
-        3
-    }
-
-    fn each(&self, count: usize, job: &(dyn Fn(usize) + Sync)) {
-        std::thread::scope(|scope| {
-            for number in (0..count).rev() {
-                scope.spawn(move || job(number));
-            }
-        });
-    }
-}
-
 /// Splits one record into fields and returns how many bytes and LFs it took; `None` where it does not end.
 fn split(text: &[u8], marks: Marks) -> Option<(usize, u64, Vec<Vec<u8>>)> {
     match marks.escape {
@@ -266,7 +249,7 @@ fn check(text: &[u8], dialect: &Dialect, block_bytes: usize) {
             assert_eq!(found.unwrap(), line, "{:?}", String::from_utf8_lossy(text));
         }
     }
-    let crews: [&dyn Crew; 3] = [&Alone, &Backwards(3), &Threads];
+    let crews: [&dyn Crew; 2] = [&Alone, &Backwards(3)];
     let shown = || format!("{:?}", String::from_utf8_lossy(text));
     for crew in crews {
         let under = |shape: &Shape| decoded(text, dialect, shape, block_bytes, crew);
