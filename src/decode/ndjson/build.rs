@@ -62,6 +62,7 @@ impl Builder {
     }
 
     /// Puts `value` at `row`, after nulls for the rows that had none.
+    #[inline]
     pub(super) fn put(&mut self, row: usize, value: Value<'_>) -> Result<(), Unfit> {
         if value.token() == Token::Null {
             return Ok(());
@@ -71,35 +72,7 @@ impl Builder {
         }
         match &mut self.inner {
             Inner::Leaf(leaf) => put_leaf(leaf, value)?,
-            Inner::List {
-                offsets,
-                valid,
-                child,
-                ..
-            } => {
-                if value.token() != Token::Array {
-                    return Err(Unfit);
-                }
-                let mut end = offset(offsets);
-                for element in value.elements() {
-                    child.put(end, element)?;
-                    end += 1;
-                }
-                offsets.push(as_offset(end));
-                valid.append(true);
-            }
-            Inner::Struct {
-                valid, children, ..
-            } => {
-                if value.token() != Token::Object {
-                    return Err(Unfit);
-                }
-                for (key, member) in value.members() {
-                    let at = children.find(key).ok_or(Unfit)?;
-                    children.item(at).put(row, member)?;
-                }
-                valid.append(true);
-            }
+            nested => nested.put(row, value)?,
         }
         self.len = row + 1;
         Ok(())
@@ -143,6 +116,7 @@ impl Builder {
         }
     }
 
+    #[cold]
     fn pad(&mut self, rows: usize) {
         let missing = rows - self.len;
         match &mut self.inner {
@@ -158,6 +132,47 @@ impl Builder {
     }
 }
 
+impl Inner {
+    /// Puts a value that is not null and no leaf behind those for the rows before `row`.
+    fn put(&mut self, row: usize, value: Value<'_>) -> Result<(), Unfit> {
+        match (self, value.token()) {
+            (
+                Self::List {
+                    offsets,
+                    valid,
+                    child,
+                    ..
+                },
+                Token::Array,
+            ) => {
+                let mut end = offset(offsets);
+                for element in value.elements() {
+                    child.put(end, element)?;
+                    end += 1;
+                }
+                offsets.push(as_offset(end));
+                valid.append(true);
+                Ok(())
+            }
+            (
+                Self::Struct {
+                    valid, children, ..
+                },
+                Token::Object,
+            ) => {
+                for (key, member) in value.members() {
+                    let at = children.find(key).ok_or(Unfit)?;
+                    children.item(at).put(row, member)?;
+                }
+                valid.append(true);
+                Ok(())
+            }
+            _ => Err(Unfit),
+        }
+    }
+}
+
+#[inline]
 fn put_leaf(leaf: &mut Leaf, value: Value<'_>) -> Result<(), Unfit> {
     match (leaf, value.token()) {
         (Leaf::Text(builder), Token::String | Token::Escaped) => {

@@ -158,6 +158,7 @@ impl<'s> Columns<'s> {
         Ok(())
     }
 
+    #[inline]
     fn put(&mut self, at: usize, value: Value<'_>) -> Result<(), TooManyNames> {
         let row = self.gauge.rows();
         let column = self.fields.item(at);

@@ -7,6 +7,7 @@
 use std::io::{BufRead, BufReader, Read};
 
 use super::Framing;
+use super::parse::Fault;
 use crate::decode::{DecodeError, JsonFault, Malformed, RECORD_BYTES};
 use crate::model::ByteSize;
 
@@ -27,8 +28,9 @@ pub(super) struct Frame<'f> {
 }
 
 impl Frame<'_> {
-    /// Says what is wrong at a byte of the text.
-    pub(super) fn malformed(&self, at: usize, fault: JsonFault) -> Malformed {
+    /// Says what is wrong with the text.
+    pub(super) fn malformed(&self, fault: Fault) -> Malformed {
+        let (at, fault) = fault.parts();
         let before = self.text.as_bytes().get(..at).unwrap_or_default();
         let byte = match before.iter().rposition(|byte| *byte == b'\n') {
             Some(end) => at - end,

@@ -1,6 +1,7 @@
 //! The keys of a text, by number, and which of them is most likely next.
 //!
-//! Objects mostly have the keys of those before them, in the same order. The key that followed last time is therefore
+//! A key is known by its name and by the key in whose objects it stands, so that the same name at two places does not
+//! make a guess about one of them wrong. Objects mostly have the keys of those before them, in the same order. The key that followed last time is therefore
 //! compared where the next one begins, with its quotes and colon: where it stands, it is neither searched for its end
 //! nor looked up.
 //!
@@ -31,11 +32,11 @@ impl KeyId {
 
 /// Where a key can stand.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Spot {
-    /// In front, in an object that is the value of this key.
-    Within(KeyId),
-    /// Behind this key.
-    Behind(KeyId),
+pub(super) struct Spot {
+    /// The key whose value the object is, or an array with the object.
+    pub(super) within: KeyId,
+    /// The key before it in the object, if there is one.
+    pub(super) behind: KeyId,
 }
 
 /// Whether a key has been marked before.
@@ -49,8 +50,9 @@ pub(super) enum Mark {
 
 /// The keys so far.
 pub(super) struct Keys {
-    keys: Vec<Key>,
-    ids: HashMap<Box<str>, KeyId>,
+    known: Vec<Key>,
+    /// For each key, those in its objects by name.
+    within: Vec<HashMap<Box<str>, KeyId>>,
     /// Which marks count.
     marking: u64,
 }
@@ -72,37 +74,45 @@ struct Key {
 impl Default for Keys {
     fn default() -> Self {
         Self {
-            keys: vec![Key::never()],
-            ids: HashMap::new(),
+            known: vec![Key::never()],
+            within: vec![HashMap::new()],
             marking: 0,
         }
     }
 }
 
 impl Keys {
-    /// Returns the key that stands at the front of `text`, and the length of it with its colon, if it can be guessed.
+    /// Returns the key that stood at a spot the last time.
     #[inline]
-    pub(super) fn guess(&self, spot: Spot, text: &[u8]) -> Option<(KeyId, usize)> {
-        let first = self.next(spot);
-        if let Some(length) = self.key(first).length_in(text) {
-            return Some((first, length));
+    pub(super) fn likely(&self, spot: Spot) -> KeyId {
+        match spot.behind {
+            KeyId::NONE => self.key(spot.within).within,
+            key => self.key(key).behind,
         }
-        // The one that is expected may be missing.
-        let second = self.key(first).behind;
-        let length = self.key(second).length_in(text)?;
-        Some((second, length))
+    }
+
+    /// Returns the key that stands at the front of `text`, and the length of it with its colon, if it is the one that is
+    /// likely, or the one behind that where it is missing.
+    #[inline]
+    pub(super) fn guess(&self, likely: KeyId, text: &[u8]) -> Option<(KeyId, usize)> {
+        let key = self.key(likely);
+        if let Some(length) = key.length_in(text) {
+            return Some((likely, length));
+        }
+        let length = self.key(key.behind).length_in(text)?;
+        Some((key.behind, length))
     }
 
     /// Returns the number of the key that was found at a spot, where no guess was right.
     pub(super) fn learn(&mut self, spot: Spot, name: &str) -> KeyId {
-        let id = match self.ids.get(name) {
+        let id = match self.within[spot.within.index()].get(name) {
             Some(id) => *id,
-            None => self.add(name),
+            None => self.add(spot.within, name),
         };
         if id != KeyId::NONE {
-            match spot {
-                Spot::Within(key) => self.keys[key.index()].within = id,
-                Spot::Behind(key) => self.keys[key.index()].behind = id,
+            match spot.behind {
+                KeyId::NONE => self.known[spot.within.index()].within = id,
+                key => self.known[key.index()].behind = id,
             }
         }
         id
@@ -115,7 +125,7 @@ impl Keys {
 
     /// Marks a key.
     pub(super) fn mark(&mut self, id: KeyId) -> Mark {
-        let before = std::mem::replace(&mut self.keys[id.index()].marked, self.marking);
+        let before = std::mem::replace(&mut self.known[id.index()].marked, self.marking);
         if before == self.marking {
             Mark::Known
         } else {
@@ -123,29 +133,22 @@ impl Keys {
         }
     }
 
-    fn add(&mut self, name: &str) -> KeyId {
+    fn add(&mut self, within: KeyId, name: &str) -> KeyId {
         let is_plain = |byte: u8| !matches!(byte, b'"' | b'\\' | 0..0x20);
-        let number = u16::try_from(self.keys.len()).unwrap_or(MOST_KEYS);
+        let number = u16::try_from(self.known.len()).unwrap_or(MOST_KEYS);
         // Written with escapes, it could not be compared.
         if number >= MOST_KEYS || !name.bytes().all(is_plain) {
             return KeyId::NONE;
         }
-        self.keys.push(Key::written(format!("\"{name}\":")));
-        self.ids.insert(name.into(), KeyId(number));
+        self.known.push(Key::written(format!("\"{name}\":")));
+        self.within.push(HashMap::new());
+        self.within[within.index()].insert(name.into(), KeyId(number));
         KeyId(number)
     }
 
     #[inline]
-    fn next(&self, spot: Spot) -> KeyId {
-        match spot {
-            Spot::Within(key) => self.key(key).within,
-            Spot::Behind(key) => self.key(key).behind,
-        }
-    }
-
-    #[inline]
     fn key(&self, id: KeyId) -> &Key {
-        &self.keys[id.index()]
+        &self.known[id.index()]
     }
 }
 
@@ -189,42 +192,58 @@ impl Key {
 mod tests {
     use super::*;
 
+    fn at(within: KeyId, behind: KeyId) -> Spot {
+        Spot { within, behind }
+    }
+
     #[test]
     fn the_key_that_followed_last_time_is_guessed_and_so_is_the_one_behind_it() {
         let mut keys = Keys::default();
-        let front = Spot::Within(KeyId::NONE);
+        let front = at(KeyId::NONE, KeyId::NONE);
         let long = "a name of more than sixteen bytes";
         let text = format!("\"{long}\":1, and more of it");
-        assert_eq!(keys.guess(front, b"\"a\":1"), None);
+        assert_eq!(keys.guess(keys.likely(front), b"\"a\":1"), None);
         let a = keys.learn(front, "a");
-        let b = keys.learn(Spot::Behind(a), "b");
-        let c = keys.learn(Spot::Behind(b), long);
+        let b = keys.learn(at(KeyId::NONE, a), "b");
+        let c = keys.learn(at(KeyId::NONE, b), long);
         for padding in ["", "                "] {
             let guess = |spot, text: &str| {
                 let text = format!("{text}{padding}");
-                keys.guess(spot, text.as_bytes())
+                keys.guess(keys.likely(spot), text.as_bytes())
             };
             assert_eq!(guess(front, "\"a\":1"), Some((a, 4)));
             assert_eq!(guess(front, "\"b\":1"), Some((b, 4)));
             assert_eq!(guess(front, &text), None);
-            assert_eq!(guess(Spot::Behind(a), "\"b\":1"), Some((b, 4)));
-            assert_eq!(guess(Spot::Behind(a), &text), Some((c, long.len() + 3)));
-            assert_eq!(guess(Spot::Behind(a), "\"b\" :1"), None);
-            assert_eq!(guess(Spot::Behind(c), "\"b\":1"), None);
-            assert_eq!(guess(Spot::Within(a), "\"b\":1"), None);
-            assert_eq!(guess(Spot::Within(a), ""), None);
+            assert_eq!(guess(at(KeyId::NONE, a), "\"b\":1"), Some((b, 4)));
+            assert_eq!(guess(at(KeyId::NONE, a), &text), Some((c, long.len() + 3)));
+            assert_eq!(guess(at(KeyId::NONE, a), "\"b\" :1"), None);
+            assert_eq!(guess(at(KeyId::NONE, c), "\"b\":1"), None);
+            assert_eq!(guess(at(a, KeyId::NONE), "\"b\":1"), None);
+            assert_eq!(guess(at(a, KeyId::NONE), ""), None);
         }
     }
 
     #[test]
     fn keys_without_end_and_keys_with_escapes_get_no_number() {
         let mut keys = Keys::default();
-        let front = Spot::Within(KeyId::NONE);
+        let front = at(KeyId::NONE, KeyId::NONE);
         assert_eq!(keys.learn(front, "a\"b"), KeyId::NONE);
         for number in 1..MOST_KEYS {
             assert_eq!(keys.learn(front, &number.to_string()), KeyId(number));
         }
         assert_eq!(keys.learn(front, "one more"), KeyId::NONE);
         assert_eq!(keys.learn(front, "7"), KeyId(7));
+    }
+
+    #[test]
+    fn a_name_at_two_places_is_two_keys() {
+        let mut keys = Keys::default();
+        let a = keys.learn(at(KeyId::NONE, KeyId::NONE), "a");
+        let b = keys.learn(at(KeyId::NONE, a), "b");
+        let inner = keys.learn(at(b, KeyId::NONE), "a");
+        keys.learn(at(b, inner), "c");
+        assert_ne!(a, inner);
+        let likely = keys.likely(at(KeyId::NONE, a));
+        assert_eq!(keys.guess(likely, b"\"b\":1"), Some((b, 4)));
     }
 }

@@ -2,6 +2,29 @@
 //!
 //! The two differ only in where a row ends: in NDJSON at the end of the line, in JSON where the object's brackets
 //! are closed. [`Framing`] says which, and from there on a row is a row.
+//!
+//! # The way of a row
+//! - A text of lines is cut into blocks, which all hands decode side by side; [`spread`] puts together what comes of
+//!   them. A text of values has to be read from front to back to know where a row begins: [`frame`] does.
+//! - [`parse`] checks a row and lays its values out on a [`tape`], with the help of the [`keys`] that came before.
+//! - [`columns`] join what is [`seen`] and [`build`] the arrays.
+//!
+//! # Where the time goes
+//! Rows of six short values take about two fifths of it in the parser, as much in the builders (of which a quarter
+//! is copying the bytes of texts), and the rest in finding line ends, checking UTF-8 and taking batches apart. No step
+//! stands out, and each of them runs at the pace at which a core takes instructions, not at that of memory: what is
+//! left to gain are instructions, about three thousand for such a row.
+//!
+//! Measured on one core beside `serde_json` parsing the same lines to its `Value`, which builds no columns: flat rows of
+//! 150 bytes take a third of its time, nested ones of 215 bytes three tenths. Where rows are only looked at because
+//! something did not fit, it is a quarter. What helps, in the order of what it gave:
+//! - a key is compared with the one that followed last time, in place, and its number finds its column;
+//! - a column in which what is seen is what is built is not observed any more;
+//! - numbers are read while their end is looked for, and strings are passed by many bytes at a time;
+//! - UTF-8 is checked once for a block, and rows are not copied.
+//!
+//! What costs: keys beyond the [limit](keys) of those that get a number, escapes, and numbers of more digits than a word
+//! holds or with exponents, which are read again where they are built.
 
 mod build;
 mod columns;

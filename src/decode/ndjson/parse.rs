@@ -5,15 +5,23 @@ use std::collections::HashSet;
 use super::escape::unescape;
 use super::keys::{KeyId, Keys, Mark, Spot};
 use super::scan::{Number, number, string_stop};
-use super::tape::{More, Node, Tape, Token, Value};
+use super::tape::{More, Node, Parsed, Tape, Token, Value};
 use crate::decode::JsonFault;
 use crate::model::MAX_NESTING;
 
 /// Containers within one another, at most: the row itself, and what a column may hold. The walk over a tape recurses.
 const MAX_DEPTH: usize = MAX_NESTING + 1;
 
-/// What is wrong with a row, and at which byte of it.
-pub(super) type Fault = (usize, JsonFault);
+/// What is wrong with a row, and at which byte of it. Boxed, so that what is right is told in a register.
+#[derive(Debug)]
+pub(super) struct Fault(Box<(usize, JsonFault)>);
+
+impl Fault {
+    /// Returns the byte, and what is wrong there.
+    pub(super) fn parts(self) -> (usize, JsonFault) {
+        *self.0
+    }
+}
 
 /// Parses the rows of a text one after the other.
 #[derive(Default)]
@@ -24,7 +32,7 @@ pub(super) struct Parser {
 
 impl Parser {
     /// Parses a row that holds one object; it has fewer than 2³² bytes.
-    pub(super) fn parse<'t>(&'t mut self, text: &'t str) -> Result<Value<'t>, Fault> {
+    pub(super) fn parse<'t>(&'t mut self, text: &'t str) -> Result<Parsed<'t>, Fault> {
         self.tape.nodes.clear();
         self.tape.texts.clear();
         let mut row = Row {
@@ -35,14 +43,14 @@ impl Parser {
         };
         row.skip_spaces();
         if row.peek() != Some(b'{') {
-            return Err((row.at, JsonFault::NotAnObject));
+            return Err(fault(row.at, JsonFault::NotAnObject));
         }
         row.object(KeyId::NONE, MAX_DEPTH)?;
         row.skip_spaces();
         if row.at < text.len() {
-            return Err((row.at, JsonFault::TrailingText));
+            return Err(fault(row.at, JsonFault::TrailingText));
         }
-        Ok(Value::new(text, &self.tape, 0))
+        Ok(Parsed::new(text, &self.tape))
     }
 }
 
@@ -64,22 +72,22 @@ impl Row<'_> {
             Some(b't') => self.literal("true", Token::True),
             Some(b'f') => self.literal("false", Token::False),
             Some(b'n') => self.literal("null", Token::Null),
-            Some(_) => Err((self.at, JsonFault::ExpectedValue)),
-            None => Err((self.at, JsonFault::UnexpectedEnd)),
+            Some(_) => Err(fault(self.at, JsonFault::ExpectedValue)),
+            None => Err(fault(self.at, JsonFault::UnexpectedEnd)),
         }
     }
 
-    fn object(&mut self, key: KeyId, depth: usize) -> Result<(), Fault> {
+    fn object(&mut self, within: KeyId, depth: usize) -> Result<(), Fault> {
         let (node, depth) = self.open(Token::Object, depth)?;
-        let mut spot = Spot::Within(key);
         let mut last = KeyId::NONE;
         let mut is_ascending = true;
         if !self.closes(b'}') {
             loop {
-                let id = self.key(spot)?;
+                let behind = last;
+                let id = self.key(Spot { within, behind })?;
                 // Numbers that only grow do not come twice.
                 is_ascending &= id > last;
-                (last, spot) = (id, Spot::Behind(id));
+                last = id;
                 self.skip_spaces();
                 self.value(id, depth)?;
                 if self.ends(b'}')? {
@@ -112,7 +120,7 @@ impl Row<'_> {
     fn open(&mut self, token: Token, depth: usize) -> Result<(usize, usize), Fault> {
         let Some(depth) = depth.checked_sub(1) else {
             let limit = MAX_NESTING;
-            return Err((self.at, JsonFault::TooDeep { limit }));
+            return Err(fault(self.at, JsonFault::TooDeep { limit }));
         };
         let node = self.tape.nodes.len();
         self.push(token, self.at, More::Nothing);
@@ -129,6 +137,7 @@ impl Row<'_> {
     }
 
     /// Goes behind the comma or the bracket that follows a value, and tells whether it is the bracket.
+    #[inline]
     fn ends(&mut self, closing: u8) -> Result<bool, Fault> {
         self.skip_spaces();
         match self.peek() {
@@ -141,8 +150,8 @@ impl Row<'_> {
                 self.at += 1;
                 Ok(true)
             }
-            Some(_) => Err((self.at, JsonFault::ExpectedComma)),
-            None => Err((self.at, JsonFault::UnexpectedEnd)),
+            Some(_) => Err(fault(self.at, JsonFault::ExpectedComma)),
+            None => Err(fault(self.at, JsonFault::UnexpectedEnd)),
         }
     }
 
@@ -154,25 +163,34 @@ impl Row<'_> {
     }
 
     /// Parses a key and its colon.
+    #[inline]
     fn key(&mut self, spot: Spot) -> Result<KeyId, Fault> {
         let start = self.at;
-        if let Some((id, length)) = self.keys.guess(spot, &self.text.as_bytes()[start..]) {
+        if let Some((id, length)) = self
+            .keys
+            .guess(self.keys.likely(spot), &self.text.as_bytes()[start..])
+        {
             // The node ends before the colon.
             self.at += length - 1;
             self.push(Token::String, start, More::Key(id));
             self.at += 1;
             return Ok(id);
         }
+        self.unlikely_key(spot)
+    }
+
+    #[inline(never)]
+    fn unlikely_key(&mut self, spot: Spot) -> Result<KeyId, Fault> {
         match self.peek() {
             Some(b'"') => self.string()?,
-            Some(_) => return Err((self.at, JsonFault::ExpectedKey)),
-            None => return Err((self.at, JsonFault::UnexpectedEnd)),
+            Some(_) => return Err(fault(self.at, JsonFault::ExpectedKey)),
+            None => return Err(fault(self.at, JsonFault::UnexpectedEnd)),
         }
         self.skip_spaces();
         match self.peek() {
             Some(b':') => self.at += 1,
-            Some(_) => return Err((self.at, JsonFault::ExpectedColon)),
-            None => return Err((self.at, JsonFault::UnexpectedEnd)),
+            Some(_) => return Err(fault(self.at, JsonFault::ExpectedColon)),
+            None => return Err(fault(self.at, JsonFault::UnexpectedEnd)),
         }
         Ok(self.learn_key(spot))
     }
@@ -194,16 +212,17 @@ impl Row<'_> {
         let start = self.at;
         let bytes = self.text.as_bytes();
         let mut is_escaped = false;
-        let mut at = string_stop(bytes, start + 1);
+        let mut at = start + 1;
         loop {
+            at = string_stop(bytes, at);
             match bytes.get(at) {
                 Some(b'"') => break,
                 Some(b'\\') => {
                     is_escaped = true;
-                    at = string_stop(bytes, at + 2);
+                    at += 2;
                 }
-                Some(_) => return Err((at, JsonFault::BadString)),
-                None => return Err((bytes.len(), JsonFault::UnexpectedEnd)),
+                Some(_) => return Err(fault(at, JsonFault::BadString)),
+                None => return Err(fault(bytes.len(), JsonFault::UnexpectedEnd)),
             }
         }
         self.at = at + 1;
@@ -219,7 +238,7 @@ impl Row<'_> {
         // A backslash in front of a character of several bytes escapes nothing.
         let text = self.text.get(start + 1..self.at - 1);
         let content = text.and_then(|text| unescape(text, &mut self.tape.texts));
-        content.ok_or((start, JsonFault::BadString))?;
+        content.ok_or_else(|| fault(start, JsonFault::BadString))?;
         let content = More::Text(short(from), short(self.tape.texts.len()));
         self.push(Token::Escaped, start, content);
         Ok(())
@@ -228,7 +247,7 @@ impl Row<'_> {
     fn number(&mut self) -> Result<(), Fault> {
         let start = self.at;
         let rest = &self.text.as_bytes()[start..];
-        let (length, number) = number(rest).ok_or((start, JsonFault::BadNumber))?;
+        let (length, number) = number(rest).ok_or_else(|| fault(start, JsonFault::BadNumber))?;
         self.at += length;
         match number {
             Number::Int(value) => self.push(Token::Int, start, More::Int(value)),
@@ -241,7 +260,7 @@ impl Row<'_> {
     fn literal(&mut self, word: &str, token: Token) -> Result<(), Fault> {
         let start = self.at;
         if !self.text.as_bytes()[start..].starts_with(word.as_bytes()) {
-            return Err((start, JsonFault::ExpectedValue));
+            return Err(fault(start, JsonFault::ExpectedValue));
         }
         self.at += word.len();
         self.push(token, start, More::Nothing);
@@ -251,7 +270,8 @@ impl Row<'_> {
     /// Looks for a key that stands twice in an object, by their numbers.
     fn check_keys(&mut self, node: usize) -> Result<(), Fault> {
         self.keys.forget_marks();
-        for (key, value) in Value::new(self.text, self.tape, node).members() {
+        let row = Parsed::new(self.text, self.tape);
+        for (key, value) in row.value(node).members() {
             let id = key.key_id();
             if id == KeyId::NONE {
                 return self.check_names(node);
@@ -266,14 +286,15 @@ impl Row<'_> {
     /// Looks for a key that stands twice in an object, where some have no number.
     fn check_names(&self, node: usize) -> Result<(), Fault> {
         let mut names = HashSet::new();
-        let object = Value::new(self.text, self.tape, node);
-        let mut members = object.members();
+        let row = Parsed::new(self.text, self.tape);
+        let mut members = row.value(node).members();
         match members.find(|(key, _)| !names.insert(key.content())) {
             Some((key, value)) => Err(duplicate(key, value)),
             None => Ok(()),
         }
     }
 
+    #[inline]
     fn push(&mut self, token: Token, start: usize, more: More) {
         self.tape.nodes.push(Node {
             token,
@@ -287,6 +308,7 @@ impl Row<'_> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline]
     fn skip_spaces(&mut self) {
         while let Some(b' ' | b'\t' | b'\r' | b'\n') = self.peek() {
             self.at += 1;
@@ -294,9 +316,14 @@ impl Row<'_> {
     }
 }
 
+#[cold]
+fn fault(at: usize, fault: JsonFault) -> Fault {
+    Fault(Box::new((at, fault)))
+}
+
 fn duplicate(key: Value<'_>, value: Value<'_>) -> Fault {
     let key = key.content().to_owned();
-    (value.start(), JsonFault::DuplicateKey { key })
+    fault(value.start(), JsonFault::DuplicateKey { key })
 }
 
 #[expect(

@@ -8,7 +8,7 @@ use arrow::array::RecordBatch;
 use proptest::prelude::*;
 
 use super::columns::expected;
-use super::parse::Parser;
+use super::parse::{Fault, Parser};
 use super::spread;
 use crate::crew::{Alone, Backwards, Crew};
 use crate::decode::testing::cells;
@@ -207,7 +207,7 @@ proptest! {
         let text = String::from_utf8_lossy(&text);
         let mut parser = Parser::default();
         for line in text.lines() {
-            let ours = parser.parse(line).map(|_| ());
+            let ours = parser.parse(line).map(|_| ()).map_err(Fault::parts);
             let theirs = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(line);
             match (ours, theirs) {
                 // Theirs takes the last of the two.

@@ -34,11 +34,11 @@ impl<'s> Table<'s> {
         frame: &Frame<'_>,
         emit: &mut Emit<'_>,
     ) -> Result<(), DecodeError> {
-        let object = self
+        let row = self
             .parser
             .parse(frame.text)
-            .map_err(|(at, fault)| frame.malformed(at, fault))?;
-        self.columns.take(object).map_err(|TooManyNames| {
+            .map_err(|fault| frame.malformed(fault))?;
+        self.columns.take(row.value(0)).map_err(|TooManyNames| {
             let (line, limit) = (frame.line, MAX_COLUMNS);
             Malformed::TooManyColumns { line, limit }
         })?;

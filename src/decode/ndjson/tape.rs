@@ -51,27 +51,40 @@ pub(super) enum More {
     Float(f64),
 }
 
-/// One parsed row.
+/// The values of a row.
 #[derive(Default)]
 pub(super) struct Tape {
     pub(super) nodes: Vec<Node>,
     pub(super) texts: String,
 }
 
+/// A row and its values.
+#[derive(Clone, Copy)]
+pub(super) struct Parsed<'t> {
+    text: &'t str,
+    tape: &'t Tape,
+}
+
+impl<'t> Parsed<'t> {
+    /// Puts the two together.
+    pub(super) fn new(text: &'t str, tape: &'t Tape) -> Self {
+        Self { text, tape }
+    }
+
+    /// Returns the value at a node; the first is the row.
+    pub(super) fn value(&'t self, at: usize) -> Value<'t> {
+        Value { row: self, at }
+    }
+}
+
 /// A value of a parsed row.
 #[derive(Clone, Copy)]
 pub(super) struct Value<'t> {
-    text: &'t str,
-    tape: &'t Tape,
+    row: &'t Parsed<'t>,
     at: usize,
 }
 
 impl<'t> Value<'t> {
-    /// Returns the value at a node.
-    pub(super) fn new(text: &'t str, tape: &'t Tape, at: usize) -> Self {
-        Self { text, tape, at }
-    }
-
     /// Returns what it is.
     pub(super) fn token(self) -> Token {
         self.node().token
@@ -85,7 +98,7 @@ impl<'t> Value<'t> {
     /// Returns its text as it stands in the row.
     pub(super) fn raw(self) -> &'t str {
         let node = self.node();
-        &self.text[node.start as usize..node.end as usize]
+        &self.row.text[node.start as usize..node.end as usize]
     }
 
     /// Returns a whole number that is read.
@@ -121,9 +134,9 @@ impl<'t> Value<'t> {
     pub(super) fn content(self) -> &'t str {
         let node = self.node();
         if let More::Text(start, end) = node.more {
-            return &self.tape.texts[start as usize..end as usize];
+            return &self.row.tape.texts[start as usize..end as usize];
         }
-        &self.text[node.start as usize + 1..node.end as usize - 1]
+        &self.row.text[node.start as usize + 1..node.end as usize - 1]
     }
 
     /// Returns an array's elements.
@@ -178,8 +191,8 @@ impl<'t> Value<'t> {
         }
     }
 
-    fn node(self) -> Node {
-        self.tape.nodes[self.at]
+    fn node(self) -> &'t Node {
+        &self.row.tape.nodes[self.at]
     }
 
     fn next(self) -> usize {
