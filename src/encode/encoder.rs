@@ -1,5 +1,6 @@
 //! Writes the rows of one unit, partition by partition.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use arrow::datatypes::SchemaRef;
 use super::chunks::{CHUNK_ROWS, Chunk, Chunks};
 use super::form::Form;
 use super::output::OpenedFile;
-use super::row_group::{Limits, ROW_GROUP_BYTES, RowGroup};
+use super::row_group::{EncodedRowGroup, Limits, ROW_GROUP_BYTES, RowGroup};
 use super::{EncodeError, Footer};
 use crate::config::Writing;
 use crate::crew::{self, Crew};
@@ -45,7 +46,20 @@ pub trait EncodeSink: Write + Send {
     fn finish(self: Box<Self>) -> io::Result<()>;
 }
 
-/// The files of a unit. One is open at a time.
+/// When a file is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// Before all rows of the unit have been pushed, or as if it were.
+    Early,
+    /// When all rows have been pushed.
+    AtEnd,
+}
+
+/// Files that take no more rows are kept open until so many more have been begun, because most that is told in a footer
+/// is known at the end.
+const KEPT_OPEN: usize = 16;
+
+/// The files of a unit.
 pub trait EncodeFiles {
     /// Begins the file `number` of the partition that was begun as the `partition`th, both from zero.
     ///
@@ -54,8 +68,8 @@ pub trait EncodeFiles {
     fn open(&mut self, partition: usize, number: usize) -> io::Result<Box<dyn EncodeSink>>;
 
     /// Returns the footer of the same file, which holds the given rows of each member. It is asked for when the file is
-    /// closed: that of the last one, and it alone for certain, in [`Encoder::finish`], when all rows have been pushed.
-    fn footer(&self, partition: usize, number: usize, member_rows: &[u64]) -> Footer;
+    /// closed, and `when` says what may be told there: it depends on the rows alone, and not on who encodes them.
+    fn footer(&self, partition: usize, number: usize, member_rows: &[u64], when: Closed) -> Footer;
 }
 
 /// A whole Parquet file.
@@ -86,7 +100,8 @@ pub struct Encoder<'a> {
     current: Option<Collecting>,
     queue: Vec<RowGroup>,
     queued: usize,
-    open: Option<OpenedFile>,
+    /// The last takes rows, those before it no more.
+    open: VecDeque<OpenedFile>,
     done: Vec<EncodedFile>,
 }
 
@@ -117,7 +132,7 @@ impl<'a> Encoder<'a> {
             current: None,
             queue: Vec::new(),
             queued: 0,
-            open: None,
+            open: VecDeque::new(),
             done: Vec::new(),
         }
     }
@@ -177,7 +192,9 @@ impl<'a> Encoder<'a> {
     pub fn finish(mut self) -> Result<Vec<EncodedFile>, EncodeError> {
         self.end_partition()?;
         self.encode_queue()?;
-        self.close_file()?;
+        while !self.open.is_empty() {
+            self.close_file(Closed::AtEnd)?;
+        }
         Ok(self.done)
     }
 
@@ -196,6 +213,7 @@ impl<'a> Encoder<'a> {
     fn collect_chunks(&mut self) -> Result<(), EncodeError> {
         let limits = Limits {
             rows: row_group_rows(&self.options),
+            chunk_rows: chunk_rows(&self.options),
             bytes: row_group_bytes(&self.options),
         };
         while let Some(current) = &mut self.current {
@@ -206,7 +224,7 @@ impl<'a> Encoder<'a> {
             if group.is_full(limits) {
                 let full = current.group.take();
                 full.map_or(Ok(()), |full| self.enqueue(full))?;
-            } else if self.means.crew.hands() == 1 {
+            } else if self.means.crew.hands() == 1 || group.weight > self.means.memory {
                 // Encoded rows take less memory than rows that wait.
                 group.catch_up()?;
             }
@@ -229,25 +247,30 @@ impl<'a> Encoder<'a> {
         self.queued = 0;
         let queue = std::mem::take(&mut self.queue);
         for group in crew::map(self.means.crew, queue, RowGroup::encode) {
-            let group = group?;
-            // A full file is closed only when there are more rows, so that the last one is closed in `finish`.
-            let is_of_another = self.open.as_ref().is_some_and(|file| {
-                file.partition != group.partition || file.is_full(self.options.target_file_size)
-            });
-            if is_of_another {
-                self.close_file()?;
-            }
-            let file = match self.open.take() {
-                Some(file) => file,
-                None => self.open_file(group.partition, &group.form)?,
-            };
-            self.open.insert(file).append(group)?;
+            self.put(group?)?;
         }
         Ok(())
     }
 
+    /// Puts a row group into its file.
+    fn put(&mut self, group: EncodedRowGroup) -> Result<(), EncodeError> {
+        if let Some(last) = self.open.back_mut()
+            && last.partition == group.partition
+            && !last.is_full(self.options.target_file_size)
+        {
+            return last.append(group);
+        }
+        if self.open.len() > KEPT_OPEN {
+            self.close_file(Closed::Early)?;
+        }
+        let mut file = self.open_file(group.partition, &group.form)?;
+        file.append(group)?;
+        self.open.push_back(file);
+        Ok(())
+    }
+
     fn open_file(&mut self, partition: usize, form: &Arc<Form>) -> Result<OpenedFile, EncodeError> {
-        let number = match self.done.last() {
+        let number = match self.open.back() {
             Some(last) if last.partition == partition => last.number + 1,
             _ => 0,
         };
@@ -260,11 +283,12 @@ impl<'a> Encoder<'a> {
         OpenedFile::new(partition, number, self.members, form, sink)
     }
 
-    fn close_file(&mut self) -> Result<(), EncodeError> {
-        if let Some(file) = self.open.take() {
-            let footer = self
-                .files
-                .footer(file.partition, file.number, &file.member_rows);
+    /// Closes the file that was begun first.
+    fn close_file(&mut self, when: Closed) -> Result<(), EncodeError> {
+        if let Some(file) = self.open.pop_front() {
+            let (partition, number) = (file.partition, file.number);
+            let rows = &file.member_rows;
+            let footer = self.files.footer(partition, number, rows, when);
             self.done.push(file.close(&footer)?);
         }
         Ok(())

@@ -8,8 +8,8 @@
 //!   into chunks anew before Parquet sees them, so the sizes of the incoming batches leave no trace; no clock, no
 //!   random number and no order of a hash table enters a file.
 //! - A file without rows is never begun.
-//! - Memory is bounded by one chunk and, for each pair of hands that helps, one row group with its bloom filters, whatever
-//!   the number of rows; where rows are sorted, what is to say whose they are counts towards the size of the file.
+//! - Memory is bounded, whatever the number of rows: by one row group with its bloom filters, and where others help by
+//!   those that wait for them, up to what [`EncodeMeans`] says; where rows are sorted, what is to say whose they are counts towards the size of the file.
 //!
 //! # The format
 //! Parquet 1.0 data pages, under zstd unless told otherwise, with statistics and page index. Integers, dates and timestamps are delta-encoded. A look at the first rows
@@ -33,7 +33,9 @@ mod properties;
 mod row_group;
 mod weight;
 
-pub use encoder::{EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder};
+pub use encoder::{
+    Closed, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder,
+};
 pub use error::{EncodeError, FooterError};
 pub use footer::{Footer, FooterInput, read_footer, read_order};
 pub use order::{RowOrder, RowRuns};

@@ -21,6 +21,8 @@ pub(super) const ROW_GROUP_BYTES: usize = 64 << 20;
 pub(super) struct Limits {
     /// It has at most this many rows.
     pub(super) rows: usize,
+    /// And a chunk this many.
+    pub(super) chunk_rows: usize,
     /// It ends with the chunk that brings it to this weight.
     pub(super) bytes: usize,
 }
@@ -34,8 +36,6 @@ pub(super) struct RowGroup {
     pub(super) members: Vec<(usize, usize)>,
     pub(super) weight: usize,
     rows: usize,
-    /// Rows of the largest chunk.
-    most_rows: usize,
     waiting: Vec<Chunk>,
     columns: Vec<ArrowColumnWriter>,
 }
@@ -56,7 +56,6 @@ impl RowGroup {
             members: Vec::new(),
             weight: 0,
             rows: 0,
-            most_rows: 0,
             waiting: Vec::new(),
             columns: Vec::new(),
         }
@@ -65,15 +64,14 @@ impl RowGroup {
     /// Appends rows, which wait to be encoded.
     pub(super) fn push(&mut self, mut chunk: Chunk) {
         self.rows += chunk.rows();
-        self.most_rows = self.most_rows.max(chunk.rows());
         self.weight += chunk.weight;
         self.members.append(&mut chunk.members);
         self.waiting.push(chunk);
     }
 
-    /// Tells whether it takes no more rows: those of another chunk as large as the last might be too many.
+    /// Tells whether it takes no more rows: those of another chunk might be too many.
     pub(super) fn is_full(&self, limits: Limits) -> bool {
-        self.rows + self.most_rows > limits.rows || self.weight >= limits.bytes
+        self.rows + limits.chunk_rows > limits.rows || self.weight >= limits.bytes
     }
 
     /// Encodes the rows that wait.

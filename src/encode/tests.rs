@@ -62,8 +62,18 @@ impl EncodeFiles for InMemory<'_> {
         }))
     }
 
-    fn footer(&self, _partition: usize, number: usize, member_rows: &[u64]) -> Footer {
-        (self.footer)(number, member_rows)
+    fn footer(
+        &self,
+        _partition: usize,
+        number: usize,
+        member_rows: &[u64],
+        when: Closed,
+    ) -> Footer {
+        let mut footer = (self.footer)(number, member_rows);
+        if when == Closed::Early {
+            footer.inputs.iter_mut().for_each(|input| input.rows = None);
+        }
+        footer
     }
 }
 
@@ -75,7 +85,14 @@ impl EncodeFiles for Full {
         Err(io::ErrorKind::StorageFull.into())
     }
 
-    fn footer(&self, _partition: usize, number: usize, member_rows: &[u64]) -> Footer {
+    fn footer(
+        &self,
+        _partition: usize,
+        number: usize,
+        member_rows: &[u64],
+        when: Closed,
+    ) -> Footer {
+        let _ = when;
         footer(number, member_rows)
     }
 }
@@ -506,9 +523,14 @@ fn encode_partitions(
 fn the_bytes_do_not_depend_on_the_crew_nor_on_how_much_may_wait() {
     let tables = [table(40_000, 1), table(0, 2), table(9, 3), table(20_000, 4)];
     for target_file_size in [1, 1 << 20, u64::MAX] {
+        // Where files are smallest, there are more than are kept open.
+        let row_group_rows = if target_file_size == 1 { 1024 } else { 1 << 20 };
         let options = EncodeOptions {
             target_file_size,
-            writing: Writing::default(),
+            writing: Writing {
+                row_group_rows,
+                ..Writing::default()
+            },
         };
         let alone = encode_partitions(&tables, &options, ALONE);
         let places: Vec<_> = alone

@@ -12,10 +12,10 @@ use super::aside;
 use super::order::{StagedOutput, WorkOrder};
 use super::work::WorkError;
 use crate::config::{Definition, FORMAT_VERSION};
-use crate::crew::{self, Crew};
+use crate::crew;
 use crate::encode::{
-    EncodeError, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder, Footer,
-    FooterInput,
+    Closed, EncodeError, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder,
+    Footer, FooterInput,
 };
 use crate::model::{
     Carried, ContentHash, OutputPath, PartitionValues, ReadAt, Shape, UnitId, partition_dir,
@@ -110,7 +110,11 @@ impl Outputs<'_> {
     ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
         let mut rows = Placed::new(self, Kind::Rows);
         let mut aside = Placed::new(self, Kind::Aside);
-        let mut beside = aside.encoder(means);
+        // Rows are set aside now and then.
+        let mut beside = aside.encoder(EncodeMeans {
+            memory: means.memory / 8,
+            ..means
+        });
         beside.begin(&aside::schema())?;
         let mut set_aside = |place: usize, rows: &RecordBatch| Ok(beside.push(place, rows)?);
         let files = rows.write(schema, means, &mut |push| feed(push, &mut set_aside))?;
@@ -156,7 +160,13 @@ impl Outputs<'_> {
         Ok(true)
     }
 
-    fn footer(&self, partition: &PartitionValues, number: usize, rows: &[u64]) -> Footer {
+    fn footer(
+        &self,
+        partition: &PartitionValues,
+        number: usize,
+        rows: &[u64],
+        when: Closed,
+    ) -> Footer {
         let versions = self.versions.borrow();
         let totals = self.totals.borrow();
         let unknown = Carried {
@@ -172,7 +182,7 @@ impl Outputs<'_> {
                 path: self.order.members[*index].path.clone(),
                 size: version.size,
                 hash: version.hash,
-                rows: totals[place],
+                rows: totals[place].filter(|_| when == Closed::AtEnd),
                 rows_here: rows.get(place).copied().unwrap_or_default(),
             }
         });
@@ -252,6 +262,13 @@ impl<'a> Placed<'a> {
         feed: &mut Feed<'_>,
     ) -> Result<Option<Vec<EncodedFile>>, WorkError> {
         let outputs = self.outputs;
+        let is_sorted = !outputs.order.definition.writing.sort_by.is_empty();
+        let memory = if is_sorted {
+            means.memory / 2
+        } else {
+            means.memory
+        };
+        let means = EncodeMeans { memory, ..means };
         let mut encoder = self.encoder(means);
         encoder.begin(schema)?;
         if !outputs.encode(&mut encoder, schema, means.memory, feed)? {
@@ -277,7 +294,7 @@ impl<'a> Placed<'a> {
         let memory = means.memory / 2;
         let means = EncodeMeans { memory, ..means };
         let mut shuffle = Shuffle::new(memory, &spill);
-        let mut routing = Routing::new(columns, means.crew);
+        let mut routing = Routing::new(columns, means);
         let complete = feed(&mut |place, batch| routing.push(place, batch, &mut shuffle))?;
         if !complete {
             return Ok(None);
@@ -339,26 +356,28 @@ impl EncodeFiles for Placed<'_> {
         Ok(Box::new(Staged(file)))
     }
 
-    fn footer(&self, partition: usize, number: usize, member_rows: &[u64]) -> Footer {
+    fn footer(&self, partition: usize, number: usize, member_rows: &[u64], when: Closed) -> Footer {
         let values = &self.partitions[partition];
         let partition = self.outputs.partition(values);
-        self.outputs.footer(&partition, number, member_rows)
+        self.outputs.footer(&partition, number, member_rows, when)
     }
 }
 
 /// Brings rows to the shuffle, which takes them in order: the crew splits a few batches at a time by their values.
 struct Routing<'a> {
     columns: &'a [String],
-    crew: &'a dyn Crew,
+    means: EncodeMeans<'a>,
     waiting: Vec<(usize, RecordBatch)>,
+    waiting_bytes: usize,
 }
 
 impl<'a> Routing<'a> {
-    fn new(columns: &'a [String], crew: &'a dyn Crew) -> Self {
+    fn new(columns: &'a [String], means: EncodeMeans<'a>) -> Self {
         Self {
             columns,
-            crew,
+            means,
             waiting: Vec::new(),
+            waiting_bytes: 0,
         }
     }
 
@@ -368,17 +387,21 @@ impl<'a> Routing<'a> {
         batch: &RecordBatch,
         shuffle: &mut Shuffle<'_>,
     ) -> Result<(), WorkError> {
-        let hands = self.crew.hands();
+        let hands = self.means.crew.hands();
         self.waiting.push((place, batch.clone()));
-        if hands == 1 || self.waiting.len() >= BATCHES_EACH * hands {
+        self.waiting_bytes += batch.get_array_memory_size();
+        let is_enough = self.waiting.len() >= BATCHES_EACH * hands
+            || self.waiting_bytes >= self.means.memory / 4;
+        if hands == 1 || is_enough {
             self.finish(shuffle)?;
         }
         Ok(())
     }
 
     fn finish(&mut self, shuffle: &mut Shuffle<'_>) -> Result<(), WorkError> {
+        self.waiting_bytes = 0;
         let waiting = std::mem::take(&mut self.waiting);
-        let routed = crew::map(self.crew, waiting, |(place, batch)| {
+        let routed = crew::map(self.means.crew, waiting, |(place, batch)| {
             (place, route(&batch, self.columns))
         });
         for (place, routed) in routed {

@@ -3,9 +3,14 @@
 //! A file is decoded under its own columns, not under the pipeline's: what the step sees, and with it what comes out,
 //! depends on that file alone.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use arrow::record_batch::RecordBatch;
+use arrow::array::new_null_array;
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use crate::decode::cast_batch;
 use crate::model::{Column, Shape};
@@ -25,20 +30,28 @@ pub(super) struct Step<'a> {
 /// # Errors
 /// The step's own words.
 pub(super) fn made(transform: &dyn Transform, own: &Shape) -> Result<Shape, String> {
+    if own.is_empty() {
+        // A file without anything has nothing that a step could be asked about.
+        return Ok(Shape::default());
+    }
     let made = transform.columns(&own.to_arrow());
     let made = made.map_err(|error| format!("the transform refuses the columns: {error}"))?;
     let columns = made.fields().iter().map(|field| Column {
         name: field.name().clone(),
         data_type: canonical(field.data_type()),
     });
-    Ok(Shape {
-        columns: columns.collect(),
-    })
+    let columns: Vec<Column> = columns.collect();
+    let mut names = HashSet::new();
+    match columns.iter().find(|column| !names.insert(&column.name)) {
+        Some(twice) => Err(format!("the transform tells column {} twice", twice.name)),
+        None => Ok(Shape { columns }),
+    }
 }
 
 /// The rows of one file on their way through a step.
 pub(super) struct Stepping<'a> {
     step: Step<'a>,
+    own: SchemaRef,
     made: Shape,
     /// Whether what is made fits where it is to go.
     pub(super) is_fit: bool,
@@ -62,6 +75,7 @@ impl<'a> Stepping<'a> {
         });
         Self {
             step,
+            own: own.to_arrow(),
             made,
             is_fit,
             rows: 0,
@@ -92,6 +106,7 @@ impl<'a> Stepping<'a> {
     }
 
     fn make(&self, rows: RecordBatch) -> Result<RecordBatch, String> {
+        let rows = with_all_columns(&rows, &self.own).map_err(|error| error.to_string())?;
         let made = self.step.transform.rows(rows);
         let made = made.map_err(|error| format!("the transform refuses a row: {error}"))?;
         let found = Shape::of_schema(made.schema_ref());
@@ -105,4 +120,14 @@ impl<'a> Stepping<'a> {
         }
         cast_batch(&made, self.step.target).map_err(|error| error.to_string())
     }
+}
+
+/// Gives rows all columns of their file: a batch has those alone that came up by then.
+fn with_all_columns(rows: &RecordBatch, own: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let columns = own.fields().iter().map(|field| {
+        let column = rows.column_by_name(field.name()).map(Arc::clone);
+        column.unwrap_or_else(|| new_null_array(field.data_type(), rows.num_rows()))
+    });
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(own), columns.collect(), &options)
 }

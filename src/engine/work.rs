@@ -137,13 +137,15 @@ impl<'a> Building<'a> {
                     if building.contract.is_some() || shop.step.is_some() {
                         building.known[index].own.clone_from(&guess);
                     }
-                    guess
+                    guess.map(|guess| building.admitted(&guess))
                 }
-                (None, Some(carry)) if shop.transform.is_none() => Some((*carry.shape).clone()),
+                (None, Some(carry)) if shop.transform.is_none() => {
+                    Some(building.carried(&carry.shape))
+                }
                 (None, _) => None,
             };
             if let Some(guess) = guess {
-                joined = join_shapes(&joined, &building.admitted(&guess));
+                joined = join_shapes(&joined, &guess);
             }
         }
         building.shape = building.typed(&joined);
@@ -154,9 +156,15 @@ impl<'a> Building<'a> {
     fn admitted(&self, own: &Shape) -> Shape {
         match (&self.contract, self.shop.step) {
             (Some(contract), _) => contract.admitted(own),
-            (None, Some(step)) if !own.is_empty() => made(step, own).unwrap_or_default(),
-            (None, _) => own.clone(),
+            (None, Some(step)) => made(step, own).unwrap_or_default(),
+            (None, None) => own.clone(),
         }
+    }
+
+    /// Returns the columns that come in of rows that outputs hold: those are behind the user's step.
+    fn carried(&self, held: &Shape) -> Shape {
+        let contract = self.contract.as_ref();
+        contract.map_or_else(|| held.clone(), |contract| contract.admitted(held))
     }
 
     fn to_read<'m>(&'m self, member: &'m OrderMember, read: &'m OrderRead) -> ToRead<'m> {
@@ -215,7 +223,7 @@ impl<'a> Building<'a> {
                     }
                 }
                 Way::Carry(carry) if self.sql.is_none() => {
-                    all = join_shapes(&all, &self.admitted(&carry.shape));
+                    all = join_shapes(&all, &self.carried(&carry.shape));
                 }
                 Way::Carry(_) | Way::Out => {}
             }
@@ -262,7 +270,8 @@ impl<'a> Building<'a> {
         };
         let means = EncodeMeans {
             crew: self.shop.crew,
-            memory: self.shop.memory,
+            // Units that are not built leave their share to those that are.
+            memory: self.shop.memory.saturating_mul(self.shop.crew.hands()),
         };
         let written = outputs.write(&schema, means, &mut |push, set_aside| {
             for (place, index) in inside.iter().copied().enumerate() {
@@ -466,6 +475,9 @@ impl<'a> Building<'a> {
     /// Reads every member that is to be read, without writing, and learns what the next attempt must assume.
     fn survey(&mut self) {
         for index in 0..self.known.len() {
+            if self.shop.control.is_interrupted() {
+                return;
+            }
             if let Way::Read(read) = self.way(index)
                 && self.known[index].observed.is_none()
             {

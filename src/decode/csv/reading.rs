@@ -20,7 +20,7 @@ use super::table::{Table, column_names};
 use super::walk;
 use crate::config::{Dialect, Header, TrailingDelimiter};
 use crate::crew::{self, Crew};
-use crate::decode::blocks::Blocks;
+use crate::decode::blocks::{BLOCK_BYTES, Blocks};
 use crate::decode::{Charset, DecodeError, Decoded, Emit};
 use crate::model::Shape;
 
@@ -169,7 +169,9 @@ fn fill(
     most: usize,
     blocks: &mut Blocks<'_, Ends>,
 ) -> Result<(), DecodeError> {
-    while round.len() < most {
+    // A block with a very long record counts for as many as it is long.
+    let bytes = |round: &Vec<Block>| -> usize { round.iter().map(|block| block.bytes.len()).sum() };
+    while round.len() < most && bytes(round) < most * BLOCK_BYTES {
         match blocks.next()? {
             Some(bytes) => round.push(Block { bytes, start: 0 }),
             None => break,

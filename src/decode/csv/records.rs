@@ -218,6 +218,9 @@ impl<'b> Records<'b> {
     fn end(&mut self, goal: Goal) -> Result<(), Fault> {
         let end = self.raw.len();
         let mut at = self.at;
+        if at.state == State::Comment && end - at.record >= RECORD_BYTES {
+            return Err(Fault::TooLarge);
+        }
         if at.state == State::Comment || at.record == end {
             return Ok(());
         }

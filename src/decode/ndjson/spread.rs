@@ -15,6 +15,7 @@ use super::part::Part;
 use super::rows::Rows;
 use super::table::Table;
 use crate::crew::{self, Crew};
+use crate::decode::blocks::BLOCK_BYTES;
 use crate::decode::{BATCH_BYTES, DecodeError, Decoded, Emit};
 
 /// Blocks for each hand at a time, so that one that is slow holds up the others less.
@@ -40,7 +41,7 @@ pub(super) fn decode(
         hands => hands * BLOCKS_A_HAND,
     };
     loop {
-        let (blocks, error) = some(next, count);
+        let (blocks, end) = some(next, count);
         if let [block] = &blocks[..] {
             file.take_rows(block, emit)?;
         } else {
@@ -53,23 +54,33 @@ pub(super) fn decode(
                 file.take_part(block, part, emit)?;
             }
         }
-        if let Some(error) = error {
-            return Err(error);
-        }
-        if blocks.len() < count {
-            return file.table.finish(file.rows, emit);
+        match end {
+            Some(End::Failed(error)) => return Err(error),
+            Some(End::OfText) => return file.table.finish(file.rows, emit),
+            None => {}
         }
     }
 }
 
-/// Returns the next blocks, and what comes in the place of one.
-fn some(next: &mut NextBlock<'_>, count: usize) -> (Vec<Vec<u8>>, Option<DecodeError>) {
+/// Why there are no more blocks.
+enum End {
+    OfText,
+    Failed(DecodeError),
+}
+
+/// Returns the next blocks, and what comes in the place of one. A block with a very long row counts for as many as it is
+/// long.
+fn some(next: &mut NextBlock<'_>, count: usize) -> (Vec<Vec<u8>>, Option<End>) {
     let mut blocks = Vec::with_capacity(count);
-    while blocks.len() < count {
+    let mut bytes = 0;
+    while blocks.len() < count && bytes < count * BLOCK_BYTES {
         match next() {
-            Ok(Some(block)) => blocks.push(block),
-            Ok(None) => break,
-            Err(error) => return (blocks, Some(error)),
+            Ok(Some(block)) => {
+                bytes += block.len();
+                blocks.push(block);
+            }
+            Ok(None) => return (blocks, Some(End::OfText)),
+            Err(error) => return (blocks, Some(End::Failed(error))),
         }
     }
     (blocks, None)

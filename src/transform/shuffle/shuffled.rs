@@ -28,12 +28,6 @@ impl<'a> Shuffled<'a> {
         }
     }
 
-    /// Returns the number of partitions.
-    #[must_use]
-    pub fn partitions(&self) -> usize {
-        self.partitions.len()
-    }
-
     /// Returns the values of the partitions, in the order in which they are visited.
     pub fn values(&self) -> impl Iterator<Item = &PartitionValues> {
         self.partitions.iter().map(|(_, values)| values)

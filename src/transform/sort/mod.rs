@@ -17,9 +17,11 @@ mod held;
 mod merge;
 mod run;
 
-use arrow::array::RecordBatch;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::compute::SortOptions;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Float32Type, Float64Type, SchemaRef};
 use arrow::row::{RowConverter, Rows, SortField};
 
 use self::held::Held;
@@ -174,10 +176,25 @@ impl Keys {
     }
 
     fn of(&self, batch: &RecordBatch) -> Result<Rows, TransformError> {
-        let columns = self.columns.iter().map(|at| batch.column(*at).clone());
+        let columns = self.columns.iter().map(|at| one_nan(batch.column(*at)));
         self.converter
             .convert_columns(&columns.collect::<Vec<_>>())
             .map_err(TransformError::arrow("compare rows"))
+    }
+}
+
+/// Returns the column with one bit pattern for all that is not a number, which is then larger than any number.
+fn one_nan(column: &ArrayRef) -> ArrayRef {
+    match column.data_type() {
+        DataType::Float64 => {
+            let numbers = column.as_primitive::<Float64Type>();
+            Arc::new(numbers.unary::<_, Float64Type>(|n| if n.is_nan() { f64::NAN } else { n }))
+        }
+        DataType::Float32 => {
+            let numbers = column.as_primitive::<Float32Type>();
+            Arc::new(numbers.unary::<_, Float32Type>(|n| if n.is_nan() { f32::NAN } else { n }))
+        }
+        _ => Arc::clone(column),
     }
 }
 

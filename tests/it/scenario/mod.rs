@@ -2,6 +2,7 @@
 
 mod declared;
 mod expect;
+mod hands;
 mod inference;
 mod lost_rows;
 mod machine;

@@ -183,3 +183,100 @@ fn a_builder_refuses_what_the_command_line_does() {
         .unwrap();
     assert_eq!(error.to_string(), "threads is \"none\", which it cannot be");
 }
+
+/// Calls every column by another name, and has no use for files without a column `a`.
+struct Rename;
+
+impl Transform for Rename {
+    fn identity(&self) -> String {
+        "rename".to_owned()
+    }
+
+    fn columns(&self, own: &SchemaRef) -> Result<SchemaRef, StepError> {
+        own.index_of("a")?;
+        let renamed = |field: &Arc<Field>| {
+            Arc::new(
+                field
+                    .as_ref()
+                    .clone()
+                    .with_name(format!("{}_x", field.name())),
+            )
+        };
+        Ok(Arc::new(Schema::new(
+            own.fields().iter().map(renamed).collect::<Vec<_>>(),
+        )))
+    }
+
+    fn rows(&self, rows: RecordBatch) -> Result<RecordBatch, StepError> {
+        let schema = self.columns(&rows.schema())?;
+        Ok(RecordBatch::try_new(schema, rows.columns().to_vec())?)
+    }
+}
+
+#[test]
+fn rows_that_only_outputs_hold_have_been_through_the_step_already() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    fs::create_dir(home.join("in")).unwrap();
+    let write = |name: &str, text: &str| fs::write(home.join("in").join(name), text).unwrap();
+    let run = || {
+        let pipeline = Pipeline::builder(home.join("in"), home.join("out"))
+            .transform(Rename)
+            .set(Key::Settle, "0s")
+            .set(Key::OnDelete, "retain")
+            .build();
+        pipeline.unwrap().run().unwrap()
+    };
+    write("a.csv", "a,b\n1,x\n");
+    write("b.csv", "a\n2\n");
+    run();
+    let before = rows(&home.join("out"));
+    fs::remove_file(home.join("in/a.csv")).unwrap();
+    write("b.csv", "a\n3\n");
+    run();
+    let expected: Vec<String> = before
+        .iter()
+        .map(|row| row.replace("a_x:Int64=2", "a_x:Int64=3"))
+        .collect();
+    assert_eq!(rows(&home.join("out")), expected);
+    assert!(
+        expected
+            .iter()
+            .any(|row| row.contains("a_x:Int64=1") && row.contains("b_x:Utf8=x")),
+        "{expected:?}"
+    );
+}
+
+#[test]
+fn a_step_sees_all_columns_of_a_file_in_every_batch_and_is_not_asked_about_empty_files() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    fs::create_dir(home.join("in")).unwrap();
+    let line = |n: usize| match n {
+        0..15_000 => format!("{{\"a\":{n}}}\n"),
+        _ => format!("{{\"a\":{n},\"late\":true}}\n"),
+    };
+    let text: String = (0..20_000).map(line).collect();
+    fs::write(home.join("in/a.ndjson"), text).unwrap();
+    fs::write(home.join("in/empty.csv"), "").unwrap();
+    fs::write(home.join("in/blank.ndjson"), "\n\n").unwrap();
+    for (target, threads) in [("out-1", "1"), ("out-4", "4")] {
+        let pipeline = Pipeline::builder(home.join("in"), home.join(target))
+            .transform(Repeat { times: 1 })
+            .set(Key::Settle, "0s")
+            .set(Key::Threads, threads)
+            .build();
+        let report = pipeline.unwrap().run().unwrap();
+        assert_eq!(
+            (report.rows.written, report.files.quarantined),
+            (20_000, 0),
+            "{:?}",
+            report.errors
+        );
+        assert!(
+            rows(&home.join(target))
+                .iter()
+                .all(|row| row.contains("width:Int64=2"))
+        );
+    }
+}
