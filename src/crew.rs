@@ -13,9 +13,9 @@ pub trait Crew: Sync {
     /// Returns how many jobs are done at the same time, at least one.
     fn hands(&self) -> usize;
 
-    /// Does the jobs with the numbers below `count`, in any order. A job must not wait for another, nor hand jobs to
-    /// the crew.
-    fn each(&self, count: usize, job: &(dyn Fn(usize) + Sync));
+    /// Does the jobs with the numbers below `count`, in any order, and `meanwhile` once, on the thread that asks. A job
+    /// must not wait for another, nor hand jobs to the crew.
+    fn each(&self, count: usize, job: &(dyn Fn(usize) + Sync), meanwhile: &mut dyn FnMut());
 }
 
 /// One pair of hands: whoever asks does the jobs, one after the other.
@@ -27,8 +27,9 @@ impl Crew for Alone {
         1
     }
 
-    fn each(&self, count: usize, job: &(dyn Fn(usize) + Sync)) {
+    fn each(&self, count: usize, job: &(dyn Fn(usize) + Sync), meanwhile: &mut dyn FnMut()) {
         (0..count).for_each(job);
+        meanwhile();
     }
 }
 
@@ -38,25 +39,38 @@ pub fn map<I: Send, O: Send>(
     items: Vec<I>,
     job: impl Fn(I) -> O + Sync,
 ) -> Vec<O> {
+    map_while(crew, items, job, &mut || {})
+}
+
+/// As [`map`], with something to do on this thread meanwhile.
+pub fn map_while<I: Send, O: Send>(
+    crew: &dyn Crew,
+    items: Vec<I>,
+    job: impl Fn(I) -> O + Sync,
+    meanwhile: &mut dyn FnMut(),
+) -> Vec<O> {
     enum Slot<I, O> {
         Item(I),
         Taken,
         Done(O),
     }
     if items.len() < 2 {
-        return items.into_iter().map(job).collect();
+        let done = items.into_iter().map(job).collect();
+        meanwhile();
+        return done;
     }
     let slots: Vec<Mutex<Slot<I, O>>> = items
         .into_iter()
         .map(|item| Mutex::new(Slot::Item(item)))
         .collect();
-    crew.each(slots.len(), &|number| {
+    let take = |number: usize| {
         // Nobody else has this slot: the lock only says so to the compiler.
         let mut slot = slots[number].lock().unwrap_or_else(PoisonError::into_inner);
         if let Slot::Item(item) = std::mem::replace(&mut *slot, Slot::Taken) {
             *slot = Slot::Done(job(item));
         }
-    });
+    };
+    crew.each(slots.len(), &take, meanwhile);
     let done = slots.into_iter().filter_map(|slot| {
         match slot.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Slot::Done(done) => Some(done),
@@ -76,7 +90,8 @@ impl Crew for Backwards {
         self.0
     }
 
-    fn each(&self, count: usize, job: &(dyn Fn(usize) + Sync)) {
+    fn each(&self, count: usize, job: &(dyn Fn(usize) + Sync), meanwhile: &mut dyn FnMut()) {
+        meanwhile();
         (0..count).rev().for_each(job);
     }
 }
@@ -93,6 +108,11 @@ mod tests {
             let doubled = map(crew, items.clone(), |item| item * 2);
             let expected: Vec<u32> = items.iter().map(|item| item * 2).collect();
             assert_eq!(doubled, expected);
+            for count in 0..3 {
+                let mut times = 0;
+                let done = map_while(crew, vec![1; count], |item| item, &mut || times += 1);
+                assert_eq!((done.len(), times), (count, 1));
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ pub(super) fn hint(error: &anyhow::Error) -> Option<String> {
         .chain()
         .find_map(|cause| {
             let usage = cause.downcast_ref().and_then(of_usage);
-            let places = || cause.downcast_ref().and_then(of_places);
+            let places = || cause.downcast_ref().map(of_places);
             let setting = || cause.downcast_ref().and_then(of_setting);
             let file = || cause.downcast_ref().and_then(of_file);
             let open = || cause.downcast_ref().and_then(of_open);
@@ -46,8 +46,8 @@ fn of_usage(error: &UsageError) -> Option<&'static str> {
     })
 }
 
-fn of_places(error: &PlacesError) -> Option<&'static str> {
-    Some(match error {
+fn of_places(error: &PlacesError) -> &'static str {
+    match error {
         PlacesError::NoSource => {
             "name it (`strandline run SOURCE TARGET`), or set path in [source] of strandline.toml (`strandline init` writes one)"
         }
@@ -61,7 +61,7 @@ fn of_places(error: &PlacesError) -> Option<&'static str> {
             ..
         } => "name another directory with --state, or leave it out",
         PlacesError::Overlap { .. } => "keep SOURCE and TARGET apart, for example ./in and ./out",
-    })
+    }
 }
 
 fn of_setting(error: &SettingError) -> Option<&'static str> {

@@ -298,12 +298,11 @@ impl<'a> Encoder<'a> {
 impl Collecting {
     /// Takes a chunk and returns the row group that it is in.
     fn take(&mut self, chunk: Chunk, writing: &Writing) -> Result<&mut RowGroup, EncodeError> {
-        let form = match &self.form {
-            Some(form) => Arc::clone(form),
-            None => {
-                let first = chunk.batch(&self.schema).map_err(EncodeError::Rechunk)?;
-                Arc::new(Form::new(&first, writing).map_err(EncodeError::Rows)?)
-            }
+        let form = if let Some(form) = &self.form {
+            Arc::clone(form)
+        } else {
+            let first = chunk.batch(&self.schema).map_err(EncodeError::Rechunk)?;
+            Arc::new(Form::new(&first, writing).map_err(EncodeError::Rows)?)
         };
         self.form = Some(Arc::clone(&form));
         let partition = self.partition;

@@ -175,6 +175,8 @@ fn start<'scope>(
             });
         }
     }
+    // What is left of it would keep the receiver waiting.
+    drop(sender);
     Ok(())
 }
 

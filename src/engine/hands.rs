@@ -9,7 +9,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::ThreadPool;
-use rayon::prelude::*;
 
 use super::error::RunError;
 use super::pipeline::Pipeline;
@@ -58,12 +57,15 @@ impl Crew for Hands<'_> {
         self.pool.current_num_threads().div_ceil(foremen)
     }
 
-    fn each(&self, count: usize, job: &(dyn Fn(usize) + Sync)) {
+    fn each(&self, count: usize, job: &(dyn Fn(usize) + Sync), meanwhile: &mut dyn FnMut()) {
         if count < 2 || self.hands() == 1 {
-            return (0..count).for_each(job);
+            (0..count).for_each(job);
+            return meanwhile();
         }
-        let jobs = (0..count).into_par_iter().with_max_len(1);
-        self.pool.install(|| jobs.for_each(job));
+        self.pool.in_place_scope(|scope| {
+            (0..count).for_each(|number| scope.spawn(move |_| job(number)));
+            meanwhile();
+        });
     }
 }
 

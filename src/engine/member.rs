@@ -205,7 +205,7 @@ impl<'a> Entrance<'a> {
     ) -> Result<Decoded, DecodeError> {
         let mut stepping = Stepping::new(step, terms.shape);
         let decoded = decode::decode(bytes, self.file.how, terms, &mut |batch| {
-            stepping.let_in(batch, emit)
+            stepping.let_in(&batch, emit)
         })?;
         let observed = decoded.observed;
         if !stepping.is_fit || observed != *terms.shape {

@@ -87,7 +87,7 @@ impl<'a> Stepping<'a> {
     /// it known that it is no worse.
     pub(super) fn let_in(
         &mut self,
-        rows: RecordBatch,
+        rows: &RecordBatch,
         emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         if !self.is_fit || self.refusal.is_some() {
@@ -105,8 +105,8 @@ impl<'a> Stepping<'a> {
         }
     }
 
-    fn make(&self, rows: RecordBatch) -> Result<RecordBatch, String> {
-        let rows = with_all_columns(&rows, &self.own).map_err(|error| error.to_string())?;
+    fn make(&self, rows: &RecordBatch) -> Result<RecordBatch, String> {
+        let rows = with_all_columns(rows, &self.own).map_err(|error| error.to_string())?;
         let made = self.step.transform.rows(rows);
         let made = made.map_err(|error| format!("the transform refuses a row: {error}"))?;
         let found = Shape::of_schema(made.schema_ref());

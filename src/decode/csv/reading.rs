@@ -99,21 +99,29 @@ impl<'r, 'd> Reading<'r, 'd> {
             Some(block) => round.push(progress.begin(block, shape)?),
             None => progress.table.take_nothing(),
         }
+        let most = || match crew.hands() {
+            1 => 1,
+            hands => hands * BLOCKS_A_HAND,
+        };
+        let mut filled = fill(&mut round, most(), &mut blocks);
         loop {
-            let most = match crew.hands() {
-                1 => 1,
-                hands => hands * BLOCKS_A_HAND,
-            };
-            let filled = fill(&mut round, most, &mut blocks);
             if round.is_empty() {
                 return filled;
             }
             let jobs = std::mem::take(&mut round);
-            let portions = crew::map(crew, jobs, |block| progress.portion(&block));
+            // The next blocks are read while these are decoded.
+            let mut next = Ok(());
+            let mut read_on = || next = fill(&mut round, most(), &mut blocks);
+            let mut rest = || {};
+            let meanwhile: &mut dyn FnMut() = match filled {
+                Ok(()) => &mut read_on,
+                Err(_) => &mut rest,
+            };
+            let portions = crew::map_while(crew, jobs, |block| progress.portion(&block), meanwhile);
             for portion in portions {
                 progress.take(portion, emit)?;
             }
-            filled?;
+            std::mem::replace(&mut filled, next)?;
         }
     }
 

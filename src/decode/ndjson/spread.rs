@@ -40,16 +40,19 @@ pub(super) fn decode(
         0 | 1 => 1,
         hands => hands * BLOCKS_A_HAND,
     };
+    let (mut blocks, mut end) = some(next, count);
     loop {
-        let (blocks, end) = some(next, count);
+        let mut ahead = None;
+        // The next blocks are read while these are decoded.
+        let mut read_on = || ahead = end.is_none().then(|| some(next, count));
         if let [block] = &blocks[..] {
             file.take_rows(block, emit)?;
+            read_on();
         } else {
             let columns = &file.table.columns;
             let (expected, least) = (columns.expected(), columns.names().count());
-            let parts = crew::map(crew, blocks.iter().collect(), |block: &Vec<u8>| {
-                Part::of(block, Columns::new(expected, least))
-            });
+            let job = |block: &Vec<u8>| Part::of(block, Columns::new(expected, least));
+            let parts = crew::map_while(crew, blocks.iter().collect(), job, &mut read_on);
             for (block, part) in blocks.iter().zip(parts) {
                 file.take_part(block, part, emit)?;
             }
@@ -57,7 +60,7 @@ pub(super) fn decode(
         match end {
             Some(End::Failed(error)) => return Err(error),
             Some(End::OfText) => return file.table.finish(file.rows, emit),
-            None => {}
+            None => (blocks, end) = ahead.unwrap_or_default(),
         }
     }
 }

@@ -131,7 +131,7 @@ fn the_common_readers_find_the_same_values_under_every_encoding() {
             number % 977,
             number % 100,
             ["DE", "FR", ""][usize::try_from(number % 3).unwrap()],
-            number % 2 == 0,
+            number.is_multiple_of(2),
             number.wrapping_mul(0xD6E8_FEB8_6659_FD93),
         )
     };

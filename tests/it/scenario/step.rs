@@ -44,7 +44,7 @@ impl Transform for Repeat {
                     .as_primitive::<Float64Type>()
                     .iter()
                     .flatten()
-                    .any(|n| n == 13.0),
+                    .any(|n| n.to_bits() == 13.0_f64.to_bits()),
                 _ => false,
             };
             if unlucky {
