@@ -55,6 +55,12 @@
 //!   Any number of members, frames or streams; something else behind the last of them is an error. A file that
 //!   expands to more than 1000 times its size, with all that is in it, is refused once 64 MiB have come out of it.
 //!
+//! # Where the time goes
+//! A large text is cut into blocks that end with a record (`blocks`), which a crew decodes side by side while the next
+//! are read, hashed and cut. `csv` and `ndjson` say what the steps within a block take: in both, finding where values
+//! begin and end is the smaller part, and reading them into columns the larger. What one thread has to do alone (reading,
+//! hashing, cutting, decompressing) is the limit of one file; several files have no such limit.
+//!
 //! # Invariants
 //! - Batches have the file's columns in the file's order, with the types of the shape.
 //! - `observed` is the smallest shape that holds the file's own values; the shape decoded under never shows in
