@@ -14,7 +14,7 @@ use super::batch::Gauge;
 use super::cast::cast_array;
 use super::typed::targets;
 use super::{Charset, DecodeError, Decoded, Emit, Malformed, RECORD_BYTES};
-use crate::model::{ByteSize, Column, Shape};
+use crate::model::{ByteSize, Shape};
 
 const BUFFER_BYTES: usize = 128 << 10;
 const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -23,16 +23,7 @@ const NUMBER: &str = "line_number";
 
 /// Returns the columns, which are the same for every file.
 pub(super) fn shape() -> Shape {
-    let column = |name: &str, data_type| Column {
-        name: name.to_owned(),
-        data_type,
-    };
-    Shape {
-        columns: vec![
-            column(LINE, DataType::Utf8),
-            column(NUMBER, DataType::Int64),
-        ],
-    }
+    Shape::of(&[(LINE, DataType::Utf8), (NUMBER, DataType::Int64)])
 }
 
 /// Decodes a text under `under`.

@@ -61,14 +61,14 @@ const KEPT_OPEN: usize = 16;
 
 /// The files of a unit.
 pub trait EncodeFiles {
-    /// Begins the file `number` of the partition that was begun as the `partition`th, both from zero.
+    /// Begins the next file: of one partition after the other, and of a partition one number after the other.
     ///
     /// # Errors
     /// What the place reports.
-    fn open(&mut self, partition: usize, number: usize) -> io::Result<Box<dyn EncodeSink>>;
+    fn open(&mut self) -> io::Result<Box<dyn EncodeSink>>;
 
-    /// Returns the footer of the same file, which holds the given rows of each member. It is asked for when the file is
-    /// closed, and `when` says what may be told there: it depends on the rows alone, and not on who encodes them.
+    /// Returns the footer of the file `number` of the partition that was begun as the `partition`th, both from zero, which
+    /// holds the given rows of each member. It is asked for when the file is closed, and `when` says what may be told there: it depends on the rows alone, and not on who encodes them.
     fn footer(&self, partition: usize, number: usize, member_rows: &[u64], when: Closed) -> Footer;
 }
 
@@ -93,13 +93,13 @@ pub struct EncodedFile {
 /// after the other.
 pub struct Encoder<'a> {
     options: EncodeOptions,
+    limits: Limits,
     means: EncodeMeans<'a>,
     members: usize,
     files: &'a mut dyn EncodeFiles,
     begun: usize,
     current: Option<Collecting>,
     queue: Vec<RowGroup>,
-    queued: usize,
     /// The last takes rows, those before it no more.
     open: VecDeque<OpenedFile>,
     done: Vec<EncodedFile>,
@@ -124,6 +124,7 @@ impl<'a> Encoder<'a> {
         files: &'a mut dyn EncodeFiles,
     ) -> Self {
         Self {
+            limits: limits(&options),
             options,
             means,
             members,
@@ -131,7 +132,6 @@ impl<'a> Encoder<'a> {
             begun: 0,
             current: None,
             queue: Vec::new(),
-            queued: 0,
             open: VecDeque::new(),
             done: Vec::new(),
         }
@@ -146,7 +146,7 @@ impl<'a> Encoder<'a> {
         let schema = stored_schema(schema);
         self.current = Some(Collecting {
             partition: self.begun,
-            chunks: Chunks::new(chunk_rows(&self.options)),
+            chunks: Chunks::new(self.limits.chunk_rows),
             schema,
             form: None,
             group: None,
@@ -211,17 +211,12 @@ impl<'a> Encoder<'a> {
 
     /// Puts whole chunks into row groups.
     fn collect_chunks(&mut self) -> Result<(), EncodeError> {
-        let limits = Limits {
-            rows: row_group_rows(&self.options),
-            chunk_rows: chunk_rows(&self.options),
-            bytes: row_group_bytes(&self.options),
-        };
         while let Some(current) = &mut self.current {
             let Some(chunk) = current.chunks.next_whole() else {
                 break;
             };
             let group = current.take(chunk, &self.options.writing)?;
-            if group.is_full(limits) {
+            if group.is_full(self.limits) {
                 let full = current.group.take();
                 full.map_or(Ok(()), |full| self.enqueue(full))?;
             } else if self.means.crew.hands() == 1 || group.weight > self.means.memory {
@@ -233,18 +228,17 @@ impl<'a> Encoder<'a> {
     }
 
     fn enqueue(&mut self, group: RowGroup) -> Result<(), EncodeError> {
-        self.queued += group.weight;
         self.queue.push(group);
         let hands = self.means.crew.hands();
-        let most = (hands * row_group_bytes(&self.options)).min(self.means.memory);
-        if hands == 1 || self.queued >= most || self.queue.len() >= WAITING * hands {
+        let most = (hands * self.limits.bytes).min(self.means.memory);
+        let queued: usize = self.queue.iter().map(|group| group.weight).sum();
+        if hands == 1 || queued >= most || self.queue.len() >= WAITING * hands {
             self.encode_queue()?;
         }
         Ok(())
     }
 
     fn encode_queue(&mut self) -> Result<(), EncodeError> {
-        self.queued = 0;
         let queue = std::mem::take(&mut self.queue);
         for group in crew::map(self.means.crew, queue, RowGroup::encode) {
             self.put(group?)?;
@@ -274,7 +268,7 @@ impl<'a> Encoder<'a> {
             Some(last) if last.partition == partition => last.number + 1,
             _ => 0,
         };
-        let sink = self.files.open(partition, number);
+        let sink = self.files.open();
         let sink = sink.map_err(|source| EncodeError::Sink {
             action: "begin",
             number,
@@ -314,20 +308,17 @@ impl Collecting {
     }
 }
 
-/// Small files have small row groups, for a file ends with one.
-fn row_group_bytes(options: &EncodeOptions) -> usize {
-    usize::try_from(options.target_file_size)
-        .map_or(ROW_GROUP_BYTES, |size| size.min(ROW_GROUP_BYTES))
-}
-
-fn row_group_rows(options: &EncodeOptions) -> usize {
-    usize::try_from(options.writing.row_group_rows).unwrap_or(usize::MAX)
-}
-
-/// Returns the rows of a chunk, such that whole chunks make a row group of nearly as many rows as it may have.
-fn chunk_rows(options: &EncodeOptions) -> usize {
-    let rows = row_group_rows(options).max(1);
-    rows / rows.div_ceil(CHUNK_ROWS)
+/// Returns where row groups end, and chunks, of which whole ones make a row group of nearly as many rows as it may have.
+fn limits(options: &EncodeOptions) -> Limits {
+    let rows = usize::try_from(options.writing.row_group_rows).unwrap_or(usize::MAX);
+    let rows = rows.max(1);
+    // Small files have small row groups, for a file ends with one.
+    let file_bytes = usize::try_from(options.target_file_size).unwrap_or(usize::MAX);
+    Limits {
+        rows,
+        chunk_rows: rows / rows.div_ceil(CHUNK_ROWS),
+        bytes: file_bytes.min(ROW_GROUP_BYTES),
+    }
 }
 
 fn check(

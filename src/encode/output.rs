@@ -21,7 +21,6 @@ pub(super) struct OpenedFile {
     pub(super) partition: usize,
     pub(super) number: usize,
     pub(super) member_rows: Vec<u64>,
-    row_groups: usize,
     order: OrderLog,
     writer: SerializedFileWriter<HashedSink>,
 }
@@ -39,7 +38,6 @@ impl OpenedFile {
             partition,
             number,
             member_rows: vec![0; members],
-            row_groups: 0,
             order: OrderLog::default(),
             writer: writer.map_err(|source| EncodeError::Encode { number, source })?,
         })
@@ -48,7 +46,7 @@ impl OpenedFile {
     /// Tells whether it takes no more rows, where it is to have about `target` bytes.
     pub(super) fn is_full(&self, target: u64) -> bool {
         let bytes = self.writer.bytes_written() + self.order.len();
-        bytes as u64 >= target || self.row_groups >= MOST_ROW_GROUPS
+        bytes as u64 >= target || self.writer.flushed_row_groups().len() >= MOST_ROW_GROUPS
     }
 
     pub(super) fn append(&mut self, group: EncodedRowGroup) -> Result<(), EncodeError> {
@@ -58,7 +56,6 @@ impl OpenedFile {
             let noted = self.order.note(*member, *rows);
             noted.map_err(|source| order_failed(number, source))?;
         }
-        self.row_groups += 1;
         self.append_columns(group)
             .map_err(|source| EncodeError::Encode { number, source })
     }

@@ -55,7 +55,7 @@ pub(super) struct InMemory<'a> {
 }
 
 impl EncodeFiles for InMemory<'_> {
-    fn open(&mut self, _partition: usize, _number: usize) -> io::Result<Box<dyn EncodeSink>> {
+    fn open(&mut self) -> io::Result<Box<dyn EncodeSink>> {
         Ok(Box::new(MemorySink {
             bytes: Vec::new(),
             files: Arc::clone(&self.files),
@@ -81,7 +81,7 @@ impl EncodeFiles for InMemory<'_> {
 struct Full;
 
 impl EncodeFiles for Full {
-    fn open(&mut self, _partition: usize, _number: usize) -> io::Result<Box<dyn EncodeSink>> {
+    fn open(&mut self) -> io::Result<Box<dyn EncodeSink>> {
         Err(io::ErrorKind::StorageFull.into())
     }
 

@@ -21,7 +21,7 @@ use arrow::error::ArrowError;
 
 use crate::decode::rows_as_json;
 use crate::ledger::{LedgerError, View};
-use crate::model::{Column, Shape, SourcePath};
+use crate::model::{Shape, SourcePath};
 use crate::transform::{Aside, RowTransform};
 
 /// Tells of which files rows are set aside: such a row tells its file's path, so the file cannot be renamed without
@@ -69,18 +69,12 @@ fn owners(view: &View) -> Result<HashSet<SourcePath>, LedgerError> {
 
 /// Returns the columns.
 pub(super) fn shape() -> Shape {
-    let column = |name: &str, data_type| Column {
-        name: name.to_owned(),
-        data_type,
-    };
-    Shape {
-        columns: vec![
-            column("reason", DataType::Utf8),
-            column("path", DataType::Utf8),
-            column("row", DataType::Int64),
-            column("values", DataType::Utf8),
-        ],
-    }
+    Shape::of(&[
+        ("reason", DataType::Utf8),
+        ("path", DataType::Utf8),
+        ("row", DataType::Int64),
+        ("values", DataType::Utf8),
+    ])
 }
 
 /// Returns the columns as batches have them.

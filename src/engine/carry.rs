@@ -1,8 +1,8 @@
 //! Carries rows over from present outputs: those of members that cannot, or must not, be read again.
 //!
 //! Where such rows stand is known from the record, and from the footer where they are sorted, so their output has to be
-//! the recorded one. The rows of one that
-//! is missing or has other bytes are lost, and nobody but the user can give them up (`reset --lost`).
+//! the recorded one. The rows of one that is missing or has other bytes are lost, and nobody but the user can give them
+//! up (`reset --lost`).
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use super::order::{Carry, Slice, WorkOrder};
 use super::recover::is_whole;
 use crate::decode::{self, Admission, DecodeError, recognise};
 use crate::encode::{FooterError, RowOrder, read_order};
-use crate::model::{Column, OutputPath, ReadAt, Shape, SourcePath};
+use crate::model::{OutputPath, ReadAt, Shape, SourcePath};
 use crate::schema::Contract;
 use crate::sink::{Sink, SinkError};
 use crate::transform::{TransformError, restore};
@@ -111,15 +111,7 @@ impl<'a> Carrier<'a> {
         schema: &SchemaRef,
         emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
     ) -> Result<(), CarryError> {
-        let fields = schema.fields().iter();
-        let target = Shape {
-            columns: fields
-                .map(|field| Column {
-                    name: field.name().clone(),
-                    data_type: field.data_type().clone(),
-                })
-                .collect(),
-        };
+        let target = Shape::of_schema(schema);
         carry
             .slices
             .iter()

@@ -350,7 +350,7 @@ impl<'a> Placed<'a> {
 }
 
 impl EncodeFiles for Placed<'_> {
-    fn open(&mut self, _partition: usize, _number: usize) -> io::Result<Box<dyn EncodeSink>> {
+    fn open(&mut self) -> io::Result<Box<dyn EncodeSink>> {
         let (name, file) = self.outputs.files.stage().map_err(as_io)?;
         self.stages.push(name);
         Ok(Box::new(Staged(file)))
