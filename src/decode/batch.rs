@@ -46,10 +46,8 @@ impl Gauge {
         columns: impl Iterator<Item = (&'n str, ArrayRef)>,
         emit: &mut Emit<'_>,
     ) -> Result<(), DecodeError> {
-        match self.batch(columns).map(emit) {
-            Some(ControlFlow::Break(())) => Err(DecodeError::Stopped),
-            Some(ControlFlow::Continue(())) | None => Ok(()),
-        }
+        let batch = self.batch(columns);
+        batch.map_or(Ok(()), |batch| send(batch, emit))
     }
 
     /// Returns what has been gathered, if anything, as columns with these names.
@@ -62,18 +60,32 @@ impl Gauge {
         if rows == 0 {
             return None;
         }
-        let (fields, arrays): (Vec<_>, Vec<_>) = columns
-            .map(|(name, array)| (Field::new(name, array.data_type().clone(), true), array))
-            .unzip();
-        let schema = Arc::new(Schema::new(fields));
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        #[expect(
-            clippy::expect_used,
-            reason = "builders yield one value a row, of their own type"
-        )]
-        let batch = RecordBatch::try_new_with_options(schema, arrays, &options)
-            .expect("columns of equal length");
         self.emitted += rows as u64;
-        Some(batch)
+        Some(batch_of(columns, rows))
+    }
+}
+
+/// Returns a batch of columns with these names, all of which have so many values.
+pub(super) fn batch_of<'n>(
+    columns: impl Iterator<Item = (&'n str, ArrayRef)>,
+    rows: usize,
+) -> RecordBatch {
+    let (fields, arrays): (Vec<_>, Vec<_>) = columns
+        .map(|(name, array)| (Field::new(name, array.data_type().clone(), true), array))
+        .unzip();
+    let schema = Arc::new(Schema::new(fields));
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    #[expect(
+        clippy::expect_used,
+        reason = "builders, slices and nulls have one value a row, of the type that they tell"
+    )]
+    RecordBatch::try_new_with_options(schema, arrays, &options).expect("columns of equal length")
+}
+
+/// Hands a batch out.
+pub(super) fn send(batch: RecordBatch, emit: &mut Emit<'_>) -> Result<(), DecodeError> {
+    match emit(batch) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(DecodeError::Stopped),
     }
 }

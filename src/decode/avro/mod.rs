@@ -33,6 +33,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 
 use super::batch::Gauge;
+use super::batch::send;
 use super::typed::{cast_columns, caught, parts, schema_of, shape_of, targets, types};
 use super::{Ceiling, DecodeError, Decoded, Emit, Kind, Malformed};
 use crate::model::Shape;
@@ -144,9 +145,7 @@ impl Table<'_> {
         for part in parts(batch) {
             self.rows += part.num_rows() as u64;
             let cast = caught(|| cast_columns(&part, schema)).map_err(corrupt)?;
-            if emit(cast).is_break() {
-                return Err(DecodeError::Stopped);
-            }
+            send(cast, emit)?;
         }
         Ok(())
     }

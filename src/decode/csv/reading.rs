@@ -20,6 +20,7 @@ use super::table::{Table, column_names};
 use super::walk;
 use crate::config::{Dialect, Header, TrailingDelimiter};
 use crate::crew::{self, Crew};
+use crate::decode::batch::send;
 use crate::decode::blocks::{BLOCK_BYTES, Blocks};
 use crate::decode::{Charset, DecodeError, Decoded, Emit};
 use crate::model::Shape;
@@ -273,9 +274,7 @@ impl<'d> Progress<'d> {
         if self.table.is_building() {
             for batch in portion.batches {
                 self.rows += batch.num_rows() as u64;
-                if emit(batch).is_break() {
-                    return Err(DecodeError::Stopped);
-                }
+                send(batch, emit)?;
             }
         }
         match portion.lines {

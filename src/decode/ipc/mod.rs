@@ -20,6 +20,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema};
 use arrow::error::ArrowError;
 
+use super::batch::send;
 use super::typed::{as_views, cast_columns, caught, parts, schema_of, shape_of, targets, types};
 use super::{BATCH_ROWS, DecodeError, Decoded, Emit, Kind, Malformed};
 use crate::model::Shape;
@@ -68,9 +69,7 @@ fn read(
             for part in parts(viewed) {
                 rows += part.num_rows() as u64;
                 let cast = caught(|| cast_columns(&part, &schema)).map_err(corrupt)?;
-                if emit(cast).is_break() {
-                    return Err(DecodeError::Stopped);
-                }
+                send(cast, emit)?;
             }
         }
     }

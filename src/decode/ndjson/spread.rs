@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::DataType;
 
 use super::build::Builder;
 use super::columns::{Columns, Expected};
@@ -15,6 +15,7 @@ use super::part::Part;
 use super::rows::Rows;
 use super::table::Table;
 use crate::crew::{self, Crew};
+use crate::decode::batch::{batch_of, send};
 use crate::decode::blocks::BLOCK_BYTES;
 use crate::decode::{BATCH_BYTES, DecodeError, Decoded, Emit};
 
@@ -148,30 +149,14 @@ fn align(
     let most = (BATCH_BYTES / (8 * names.len().max(1))).max(1);
     for start in (0..batch.num_rows()).step_by(most) {
         let rows = most.min(batch.num_rows() - start);
-        let columns = names.iter().map(|name| match there.get(name) {
-            Some(column) => column.slice(start, rows),
-            None => Builder::new(expected.get(*name).unwrap_or(&DataType::Null)).finish(rows),
+        let columns = names.iter().map(|name| {
+            let column = match there.get(name) {
+                Some(column) => column.slice(start, rows),
+                None => Builder::new(expected.get(*name).unwrap_or(&DataType::Null)).finish(rows),
+            };
+            (*name, column)
         });
-        send(batch_of(names, columns.collect(), rows), emit)?;
-    }
-    Ok(())
-}
-
-fn batch_of(names: &[&str], columns: Vec<ArrayRef>, rows: usize) -> RecordBatch {
-    let fields = names.iter().zip(&columns);
-    let fields = fields.map(|(name, column)| Field::new(*name, column.data_type().clone(), true));
-    let schema = Schema::new(fields.collect::<Vec<_>>()).into();
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    #[expect(
-        clippy::expect_used,
-        reason = "slices and nulls are of the length that was asked for"
-    )]
-    RecordBatch::try_new_with_options(schema, columns, &options).expect("columns of equal length")
-}
-
-fn send(batch: RecordBatch, emit: &mut Emit<'_>) -> Result<(), DecodeError> {
-    if emit(batch).is_break() {
-        return Err(DecodeError::Stopped);
+        send(batch_of(columns, rows), emit)?;
     }
     Ok(())
 }

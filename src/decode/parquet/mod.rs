@@ -15,6 +15,7 @@ use parquet::arrow::arrow_reader::{
     ParquetRecordBatchReaderBuilder,
 };
 
+use super::batch::send;
 use super::typed::{as_views, cast_columns, caught, parts, schema_of, shape_of, targets, types};
 use super::{BATCH_BYTES, BATCH_ROWS, DecodeError, Decoded, Emit, Kind, Malformed};
 use crate::model::{ReadAt, Shape};
@@ -112,9 +113,7 @@ impl Opened {
             for part in parts(batch) {
                 rows += part.num_rows() as u64;
                 let cast = guarded(&file, || cast_columns(&part, &schema))?;
-                if emit(cast).is_break() {
-                    return Err(DecodeError::Stopped);
-                }
+                send(cast, emit)?;
             }
         }
         Ok(rows)
