@@ -14,12 +14,13 @@ use super::growth::Growth;
 use super::member::{self, Reading, ToRead, Trouble};
 use super::report::chain;
 use super::rows;
+use super::step;
 use crate::config::Definition;
 use crate::crew::Alone;
 use crate::decode::{Decoded, raw_shape, recognise};
 use crate::ledger::View;
 use crate::model::{PartitionValues, Shape, SourcePath, partition_dir, partition_values};
-use crate::schema::{Change, SchemaRules, changes, join_types};
+use crate::schema::{Change, SchemaRules, changes, typed};
 use crate::source::Source;
 use crate::transform::{Bound, Origin, RowTransform};
 
@@ -166,18 +167,8 @@ impl Checking<'_> {
 
     /// Returns the columns that come in of a file's own, with the pipeline's types.
     fn typed(&self, file: &ToRead<'_>, own: &Shape) -> Shape {
-        let mut unit = match file.contract {
-            Some(contract) => contract.admitted(own),
-            None => own.clone(),
-        };
-        for column in &mut unit.columns {
-            let is_settled = file.contract.is_some_and(|c| c.settles(&column.name));
-            let known = self.known.type_of(&column.name);
-            if let Some(known) = known.filter(|_| !is_settled) {
-                column.data_type = join_types(&column.data_type, known);
-            }
-        }
-        unit
+        let admitted = step::admitted(file.contract, None, own);
+        typed(&admitted, self.known, file.contract)
     }
 
     fn judge(

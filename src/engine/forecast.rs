@@ -9,7 +9,7 @@ use super::growth::Growth;
 use super::member::{self, ToRead};
 use super::prepare::Prepared;
 use super::run::Pass;
-use super::step::made;
+use super::step;
 use crate::crew::Alone;
 use crate::decode::{Kind, recognise};
 use crate::ledger::View;
@@ -126,16 +126,12 @@ pub(super) fn forecast(
         let Some(own) = member::sniff(&*pipeline.source, &file) else {
             continue;
         };
-        let own = match &contract {
-            Some(contract) if contract.stranger(&own).is_some() => continue,
-            Some(contract) => contract.admitted(&own),
-            None => own,
-        };
-        let own = match &pipeline.step {
-            Some(step) => made(&**step, &own).unwrap_or_default(),
-            None => own,
-        };
-        next = with_file(&next, &own, contract.as_ref());
+        let contract = contract.as_ref();
+        if contract.is_some_and(|contract| contract.stranger(&own).is_some()) {
+            continue;
+        }
+        let own = step::admitted(contract, pipeline.step.as_deref(), &own);
+        next = with_file(&next, &own, contract);
     }
     forecast.changes = changes(&recorded, &next);
     let absorbed = plan.units.values().flat_map(|unit| &unit.absorbs);

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 
 use arrow::record_batch::RecordBatch;
 
-use super::step::{Step, Stepping, made};
+use super::step::{self, Step, Stepping};
 use crate::config::Definition;
 use crate::crew::Crew;
 use crate::decode::{self, Admission, Bytes, DecodeError, Decoded, Kind, Recognised, Terms, Unfit};
@@ -129,7 +129,10 @@ fn try_read(
             Some(reason) => Reading::Trouble(Trouble::Bad { version, reason }),
             None => Reading::Rows {
                 version,
-                decoded: entrance.admitted(decoded),
+                decoded: Decoded {
+                    observed: entrance.admitted(&decoded.observed),
+                    rows: decoded.rows,
+                },
             },
         },
         Err(DecodeError::Misfit { observed }) => match entrance.stranger(&observed) {
@@ -241,16 +244,9 @@ impl<'a> Entrance<'a> {
         decode::place_of(bytes, self.file.how, self.file.definition, unfit.row?).ok()
     }
 
-    fn admitted(&self, decoded: Decoded) -> Decoded {
-        let observed = match (self.file.contract, self.file.step) {
-            (Some(contract), _) => contract.admitted(&decoded.observed),
-            (None, Some(step)) => made(step.transform, &decoded.observed).unwrap_or_default(),
-            (None, None) => return decoded,
-        };
-        Decoded {
-            observed,
-            ..decoded
-        }
+    fn admitted(&self, own: &Shape) -> Shape {
+        let step = self.file.step.map(|step| step.transform);
+        step::admitted(self.file.contract, step, own)
     }
 }
 

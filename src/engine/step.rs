@@ -14,7 +14,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use crate::decode::cast_batch;
 use crate::model::{Column, Shape};
-use crate::schema::{canonical, fits};
+use crate::schema::{Contract, canonical, fits};
 use crate::transform::Transform;
 
 /// A step, and where its rows go.
@@ -25,11 +25,25 @@ pub(super) struct Step<'a> {
     pub(super) target: &'a Shape,
 }
 
+/// Returns the columns that come in of a file's own: those that its contract admits, or that the step makes of them. What
+/// a step refuses has none, and is refused when it is read.
+pub(super) fn admitted(
+    contract: Option<&Contract>,
+    step: Option<&dyn Transform>,
+    own: &Shape,
+) -> Shape {
+    match (contract, step) {
+        (Some(contract), _) => contract.admitted(own),
+        (None, Some(step)) => made(step, own).unwrap_or_default(),
+        (None, None) => own.clone(),
+    }
+}
+
 /// Returns the columns that a step makes of a file's own.
 ///
 /// # Errors
 /// The step's own words.
-pub(super) fn made(transform: &dyn Transform, own: &Shape) -> Result<Shape, String> {
+fn made(transform: &dyn Transform, own: &Shape) -> Result<Shape, String> {
     if own.is_empty() {
         // A file without anything has nothing that a step could be asked about.
         return Ok(Shape::default());

@@ -23,13 +23,13 @@ use super::member::{self, Reading, ToRead, Trouble};
 use super::order::{OrderMember, OrderRead, Outcome, Receipt, StagedOutput, Way, WorkOrder};
 use super::rows::{self, Gates, Outputs, UnitFiles};
 use super::sql::UnitSql;
-use super::step::{Step, made};
+use super::step::{self, Step};
 pub(super) use super::work_error::WorkError;
 use crate::crew::Crew;
 use crate::decode::raw_shape;
 use crate::encode::EncodeMeans;
 use crate::model::{Carried, Column, Shape};
-use crate::schema::{Contract, join_shapes, join_types, written_type};
+use crate::schema::{Contract, join_shapes, typed, written_type};
 use crate::sink::Sink;
 use crate::source::Source;
 use crate::transform::{RowTransform, Transform, conform};
@@ -154,17 +154,12 @@ impl<'a> Building<'a> {
 
     /// Returns the columns that come in of a member's own.
     fn admitted(&self, own: &Shape) -> Shape {
-        match (&self.contract, self.shop.step) {
-            (Some(contract), _) => contract.admitted(own),
-            (None, Some(step)) => made(step, own).unwrap_or_default(),
-            (None, None) => own.clone(),
-        }
+        step::admitted(self.contract.as_ref(), self.shop.step, own)
     }
 
     /// Returns the columns that come in of rows that outputs hold: those are behind the user's step.
     fn carried(&self, held: &Shape) -> Shape {
-        let contract = self.contract.as_ref();
-        contract.map_or_else(|| held.clone(), |contract| contract.admitted(held))
+        step::admitted(self.contract.as_ref(), None, held)
     }
 
     fn to_read<'m>(&'m self, member: &'m OrderMember, read: &'m OrderRead) -> ToRead<'m> {
@@ -184,17 +179,7 @@ impl<'a> Building<'a> {
 
     /// Returns the columns with the pipeline's types, which may be wider than what the members hold, unless declared.
     pub(super) fn typed(&self, observed: &Shape) -> Shape {
-        let is_settled = |name: &str| self.contract.as_ref().is_some_and(|c| c.settles(name));
-        let columns = observed.columns.iter().map(|column| Column {
-            name: column.name.clone(),
-            data_type: match self.order.known.type_of(&column.name) {
-                Some(known) if !is_settled(&column.name) => join_types(&column.data_type, known),
-                _ => column.data_type.clone(),
-            },
-        });
-        Shape {
-            columns: columns.collect(),
-        }
+        typed(observed, &self.order.known, self.contract.as_ref())
     }
 
     /// Returns how the member's rows come in, if they do.
@@ -288,15 +273,21 @@ impl<'a> Building<'a> {
             Ok(self.typed(&self.observed()) == self.shape)
         });
         match written {
-            Err(WorkError::Misplaced { place, source })
-                if source.is_of_the_rows() && matches!(self.way(inside[place]), Way::Read(_)) =>
-            {
-                self.known[inside[place]].fault = Some(super::report::chain(&*source));
+            Err(WorkError::Misplaced { place, source }) => {
+                self.convict(inside[place], *source)?;
                 Ok(None)
             }
-            Err(WorkError::Misplaced { source, .. }) => Err(*source),
             written => written,
         }
+    }
+
+    /// Takes down that a member's rows are at fault; an error that is not theirs stops the unit.
+    fn convict(&mut self, index: usize, error: WorkError) -> Result<(), WorkError> {
+        if !error.is_of_the_rows() || !matches!(self.way(index), Way::Read(_)) {
+            return Err(error);
+        }
+        self.known[index].fault = Some(super::report::chain(&error));
+        Ok(())
     }
 
     /// Hands the member's rows on in the unit's columns; false where something was not as assumed.
@@ -328,15 +319,8 @@ impl<'a> Building<'a> {
             return Ok(());
         };
         let mut failure = None;
-        let carried = self
-            .carrier
-            .carry_aside(carry, &mut |rows| match push(&rows) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failure = Some(error);
-                    ControlFlow::Break(())
-                }
-            });
+        let mut emit = |rows: RecordBatch| go_on(push(&rows), &mut failure);
+        let carried = self.carrier.carry_aside(carry, &mut emit);
         let member = self.order.members[index].path.clone();
         carried.map_err(|source| WorkError::Carry { member, source })?;
         failure.map_or(Ok(()), Err)
@@ -357,22 +341,12 @@ impl<'a> Building<'a> {
             } else {
                 push(&batch)
             };
-            match pushed {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failure = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
+            go_on(pushed, &mut failure)
         };
         let done = self.bring_in(index, schema, &mut emit)?;
         match failure {
             None => Ok(done),
-            Some(error) if error.is_of_the_rows() && matches!(self.way(index), Way::Read(_)) => {
-                self.known[index].fault = Some(super::report::chain(&error));
-                Ok(false)
-            }
-            Some(error) => Err(error),
+            Some(error) => self.convict(index, error).map(|()| false),
         }
     }
 
@@ -541,6 +515,17 @@ impl<'a> Building<'a> {
             unmet,
             rows_read: self.rows_read,
             bytes_read: self.bytes_read,
+        }
+    }
+}
+
+/// Breaks off where handing rows on has failed, and keeps why.
+fn go_on(pushed: Result<(), WorkError>, failure: &mut Option<WorkError>) -> ControlFlow<()> {
+    match pushed {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            *failure = Some(error);
+            ControlFlow::Break(())
         }
     }
 }

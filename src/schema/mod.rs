@@ -39,7 +39,7 @@ pub use compatibility::{Breach, Compatibility, as_declared, breaches};
 pub use declared::{DECLARABLE, DeclareError, Declared, declarable, parse_type, type_text};
 pub use lattice::{canonical, fits, join_shapes, join_types, written_type};
 pub use reading::{Reading, read_boolean, read_decimal, read_double, read_single, read_whole};
-pub use rules::{Contract, RESCUED, SchemaPolicy, SchemaRules};
+pub use rules::{Contract, RESCUED, SchemaPolicy, SchemaRules, typed};
 pub use text::{
     TextType, classify, parse_boolean, parse_date, parse_float, parse_instant, parse_int,
 };

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::declared::Declared;
+use super::join_types;
 use crate::model::{Column, Shape};
 
 /// The column that takes what does not fit the declared ones.
@@ -133,6 +134,23 @@ impl Contract {
             SchemaPolicy::Rescue => columns.push(rescued()),
         }
         Shape { columns }
+    }
+}
+
+/// Returns the columns with the types that the pipeline knows, which may be wider than their own, unless `contract` settles
+/// them.
+#[must_use]
+pub fn typed(own: &Shape, known: &Shape, contract: Option<&Contract>) -> Shape {
+    let is_settled = |name: &str| contract.is_some_and(|contract| contract.settles(name));
+    let columns = own.columns.iter().map(|column| Column {
+        name: column.name.clone(),
+        data_type: match known.type_of(&column.name) {
+            Some(known) if !is_settled(&column.name) => join_types(&column.data_type, known),
+            _ => column.data_type.clone(),
+        },
+    });
+    Shape {
+        columns: columns.collect(),
     }
 }
 
