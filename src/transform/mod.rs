@@ -19,6 +19,7 @@ mod error;
 mod route;
 mod shuffle;
 mod sort;
+mod spill;
 mod sql;
 mod step;
 mod value;
@@ -26,8 +27,9 @@ mod value;
 pub use conform::conform;
 pub use error::TransformError;
 pub use route::{Routed, restore, route};
-pub use shuffle::{PartitionRows, Shuffle, Shuffled, SpillFile, SpillStore};
+pub use shuffle::{PartitionRows, Shuffle, Shuffled};
 pub use sort::{Sorter, TakeSorted};
+pub use spill::{SpillFile, SpillStore};
 pub use sql::{
     Aside, Bound, Clause, Origin, Pieces, Place, RowError, RowTransform, SqlError, Transformed,
 };

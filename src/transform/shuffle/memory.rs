@@ -7,15 +7,12 @@ use arrow::compute::{concat_batches, interleave};
 use arrow::datatypes::SchemaRef;
 
 use super::TransformError;
+use crate::transform::spill::{ARRAY_BYTES, CHUNK_ROWS, own_bytes};
 
-/// Rows of a batch that is handed on, at most.
-pub(super) const CHUNK_ROWS: usize = 8192;
 /// Small parts are put together when there are so many of them; until then each has arrays of its own.
 const STAGE_PARTS: usize = 1024;
 /// Rows of a batch that is handed on, or of a block that is made of small parts, weigh about this much at most.
 pub(super) const CHUNK_BYTES: usize = 8 << 20;
-/// What an array costs beside its buffers.
-const ARRAY_BYTES: usize = 160;
 
 /// Consecutive rows of one block that belong to one partition and one member.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +57,7 @@ impl Memory {
         parts: impl Iterator<Item = (usize, usize)>,
     ) -> Result<(), TransformError> {
         let rows = batch.num_rows();
-        let (own_bytes, held_bytes) = (slice_bytes(&batch), batch.get_array_memory_size());
+        let (own_bytes, held_bytes) = (own_bytes(&batch), batch.get_array_memory_size());
         // A part of a larger batch keeps all of that alive: it is copied out, unless it is most of it.
         let stands_alone = rows * 4 >= CHUNK_ROWS && own_bytes * 2 >= held_bytes;
         let fits = |stage: &[RecordBatch]| stage.first().is_none_or(|first| same(first, &batch));
@@ -131,18 +128,6 @@ impl Memory {
 /// Tells whether two batches have the same columns.
 pub(super) fn same(a: &RecordBatch, b: &RecordBatch) -> bool {
     Arc::ptr_eq(a.schema_ref(), b.schema_ref()) || a.schema_ref() == b.schema_ref()
-}
-
-/// Returns the bytes of the batch's own rows; all that its arrays hold where that cannot be told.
-fn slice_bytes(batch: &RecordBatch) -> usize {
-    batch
-        .columns()
-        .iter()
-        .map(|column| {
-            let own = column.to_data().get_slice_memory_size();
-            own.unwrap_or_else(|_| column.get_array_memory_size())
-        })
-        .sum()
 }
 
 /// Puts pieces of blocks with the same columns together.

@@ -6,9 +6,7 @@
 //! read once from front to back, one chunk at a time, side by side with the others and with what is still in
 //! memory.
 //!
-//! # The spilled file
-//! Chunks back to back, each a complete Arrow IPC stream (schema, one batch). Where a chunk begins and which
-//! partition's rows it holds is known in memory only: a run means nothing to another process.
+//! How a spilled file is laid out is said in `spill`; which partition's rows a chunk holds is known in memory only.
 
 mod memory;
 mod partitions;
@@ -16,45 +14,11 @@ mod run;
 mod shuffled;
 mod writer;
 
-use std::io::{self, Write};
-use std::sync::Arc;
-
 use self::memory::Memory;
 use self::partitions::Partitions;
 use self::run::Runs;
 pub use self::shuffled::{PartitionRows, Shuffled};
-use super::{Routed, TransformError};
-use crate::model::ReadAt;
-
-/// Where rows go that do not fit into memory. Files are numbered from zero within one [`Shuffle`].
-pub trait SpillStore {
-    /// Begins the file `number`.
-    ///
-    /// # Errors
-    /// What the store reports.
-    fn create(&self, number: usize) -> io::Result<Box<dyn SpillFile>>;
-
-    /// Opens the finished file `number`; called once for each chunk, so that few files are open at a time.
-    ///
-    /// # Errors
-    /// What the store reports.
-    fn open(&self, number: usize) -> io::Result<Arc<dyn ReadAt>>;
-
-    /// Removes the file `number`.
-    ///
-    /// # Errors
-    /// What the store reports.
-    fn remove(&self, number: usize) -> io::Result<()>;
-}
-
-/// A spilled file being written.
-pub trait SpillFile: Write {
-    /// Makes what was written readable; it need not be durable.
-    ///
-    /// # Errors
-    /// What the store reports.
-    fn finish(self: Box<Self>) -> io::Result<()>;
-}
+use super::{Routed, SpillStore, TransformError};
 
 /// Collects routed rows in the order they are pushed.
 pub struct Shuffle<'a> {

@@ -1,15 +1,14 @@
 //! Spilled runs: written in the order of the partitions, read once from front to back.
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{self, Cursor};
+use std::io;
 
 use arrow::array::RecordBatch;
-use arrow::error::ArrowError;
-use arrow::ipc::reader::StreamReader;
 
 use super::memory::{Memory, SortedRows};
-use super::writer::{Chunk, RunWriter, Segment, Written};
+use super::writer::{RunWriter, Segment, Written};
 use super::{SpillStore, TransformError};
+use crate::transform::spill::{Chunk, Spilling, failed};
 
 /// More runs than this are merged into one, since each costs a chunk of memory while it is read.
 const MOST_RUNS: usize = 32;
@@ -63,11 +62,8 @@ impl<'a> Runs<'a> {
         let number = self.next_number;
         self.next_number += 1;
         self.live.push(number);
-        let file = self
-            .spill
-            .create(number)
-            .map_err(failed("create", number))?;
-        Ok(RunWriter::new(file, number, self.chunk_bytes))
+        let file = Spilling::begin(self.spill, number)?;
+        Ok(RunWriter::new(file, self.chunk_bytes))
     }
 
     fn adopt(&mut self, written: Written) {
@@ -139,18 +135,6 @@ impl<'a> Runs<'a> {
     }
 }
 
-/// Returns what turns the store's error into one that names the run.
-pub(super) fn failed(
-    action: &'static str,
-    number: usize,
-) -> impl FnOnce(io::Error) -> TransformError {
-    move |source| TransformError::Spill {
-        action,
-        number,
-        source,
-    }
-}
-
 impl Drop for Runs<'_> {
     fn drop(&mut self) {
         for number in &self.live {
@@ -161,22 +145,10 @@ impl Drop for Runs<'_> {
 }
 
 impl Stream {
-    /// Reads the next chunk; the file is open for no longer than that.
+    /// Reads the next chunk.
     fn load(&mut self, spill: &dyn SpillStore) -> Result<RecordBatch, TransformError> {
-        let ends = || io::Error::from(io::ErrorKind::UnexpectedEof);
-        let mut read = || {
-            let chunk = self.chunks.pop_front().ok_or_else(ends)?;
-            let mut bytes = vec![0; chunk.length];
-            spill
-                .open(self.number)?
-                .read_exact_at(chunk.offset, &mut bytes)?;
-            let damaged = |source: ArrowError| io::Error::other(source);
-            StreamReader::try_new(Cursor::new(bytes), None)
-                .map_err(damaged)?
-                .next()
-                .ok_or_else(ends)?
-                .map_err(damaged)
-        };
-        read().map_err(failed("read", self.number))
+        let ends = || failed("read", self.number)(io::ErrorKind::UnexpectedEof.into());
+        let chunk = self.chunks.pop_front().ok_or_else(ends)?;
+        chunk.read(spill, self.number)
     }
 }

@@ -3,11 +3,12 @@
 use arrow::array::RecordBatch;
 
 use super::TransformError;
-use super::memory::{CHUNK_BYTES, CHUNK_ROWS, Piece, SortedRows, gather, same};
+use super::memory::{CHUNK_BYTES, Piece, SortedRows, gather, same};
 use super::partitions::Partitions;
 use super::run::Runs;
 use super::writer::Segment;
 use crate::model::PartitionValues;
+use crate::transform::spill::CHUNK_ROWS;
 
 /// The rows of one partition as a visitor gets them: each batch with the member that its rows are of.
 pub type PartitionRows<'a> = dyn Iterator<Item = Result<(usize, RecordBatch), TransformError>> + 'a;

@@ -1,15 +1,11 @@
 //! Writes one spilled run.
 
-use std::io::Write;
-
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
-use arrow::ipc::writer::StreamWriter;
 
-use super::memory::{CHUNK_ROWS, Piece, SortedRows, gather};
-use super::run::failed;
-use super::{SpillFile, TransformError};
+use super::TransformError;
+use super::memory::{Piece, SortedRows, gather};
+use crate::transform::spill::{CHUNK_ROWS, Chunk, Spilling};
 
 /// A stretch of consecutive rows of one stream that belong to one partition and one member.
 #[derive(Debug, Clone, Copy)]
@@ -17,13 +13,6 @@ pub(super) struct Segment {
     pub(super) stream: usize,
     pub(super) member: usize,
     pub(super) rows: usize,
-}
-
-/// Where in the file a batch stands.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Chunk {
-    pub(super) offset: u64,
-    pub(super) length: usize,
 }
 
 /// A run that is whole: the chunks of each of its streams, and whose rows they hold, in order.
@@ -35,9 +24,7 @@ pub(super) struct Written {
 
 /// Writes one run. Rows with the same columns form a *stream* of chunks within it.
 pub(super) struct RunWriter {
-    file: Box<dyn SpillFile>,
-    number: usize,
-    offset: u64,
+    file: Spilling,
     chunk_bytes: usize,
     streams: Vec<Stream>,
     segments: Vec<(usize, Segment)>,
@@ -52,11 +39,9 @@ struct Stream {
 }
 
 impl RunWriter {
-    pub(super) fn new(file: Box<dyn SpillFile>, number: usize, chunk_bytes: usize) -> Self {
+    pub(super) fn new(file: Spilling, chunk_bytes: usize) -> Self {
         Self {
             file,
-            number,
-            offset: 0,
             chunk_bytes,
             streams: Vec::new(),
             segments: Vec::new(),
@@ -83,9 +68,10 @@ impl RunWriter {
 
     /// Ends the run.
     pub(super) fn finish(self) -> Result<Written, TransformError> {
-        self.file.finish().map_err(failed("write", self.number))?;
+        let number = self.file.number();
+        self.file.finish()?;
         Ok(Written {
-            number: self.number,
+            number,
             streams: self
                 .streams
                 .into_iter()
@@ -170,24 +156,8 @@ impl RunWriter {
         let batch = gather(blocks, &stream.pending)?;
         stream.pending.clear();
         (stream.pending_rows, stream.pending_bytes) = (0, 0);
-        let bytes = to_ipc(&batch).map_err(|source| TransformError::Arrow {
-            action: "encode rows for spilling",
-            source,
-        })?;
-        self.file
-            .write_all(&bytes)
-            .map_err(failed("write", self.number))?;
-        stream.chunks.push(Chunk {
-            offset: self.offset,
-            length: bytes.len(),
-        });
-        self.offset += bytes.len() as u64;
+        let chunk = self.file.append(&batch)?;
+        stream.chunks.push(chunk);
         Ok(())
     }
-}
-
-fn to_ipc(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
-    let mut writer = StreamWriter::try_new(Vec::new(), batch.schema_ref())?;
-    writer.write(batch)?;
-    writer.into_inner()
 }

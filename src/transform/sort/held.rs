@@ -1,16 +1,12 @@
 //! Rows in memory, and batches that are gathered from them.
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::RecordBatch;
 use arrow::compute::interleave_record_batch;
 use arrow::row::Rows;
 
 use super::TakeSorted;
 use crate::transform::TransformError;
-
-/// Rows of a batch that is handed on, at most.
-const CHUNK_ROWS: usize = 8192;
-/// What an array costs beside its buffers.
-const ARRAY_BYTES: usize = 160;
+use crate::transform::spill::{ARRAY_BYTES, CHUNK_ROWS, own_bytes};
 
 /// Rows that are being collected, in the order they came.
 #[derive(Default)]
@@ -89,11 +85,7 @@ pub(super) fn add_row(runs: &mut Vec<(usize, usize)>, member: usize) {
     }
 }
 
-/// Returns the bytes of the batch's own rows; all that its arrays hold where that cannot be told.
+/// Returns what a batch takes that is alone with its rows.
 pub(super) fn batch_bytes(batch: &RecordBatch) -> usize {
-    let columns = batch.columns().iter().map(|column| {
-        let own = column.to_data().get_slice_memory_size();
-        ARRAY_BYTES + own.unwrap_or_else(|_| column.get_array_memory_size())
-    });
-    columns.sum()
+    own_bytes(batch) + batch.num_columns() * ARRAY_BYTES
 }

@@ -1,7 +1,3 @@
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::io::{self, Write};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
@@ -9,60 +5,7 @@ use arrow::datatypes::Int64Type;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::ReadAt;
-use crate::transform::SpillFile;
-
-/// A spill store in memory that knows how many files there were, and are.
-#[derive(Default)]
-struct Store {
-    files: Rc<RefCell<BTreeMap<usize, Vec<u8>>>>,
-    created: RefCell<usize>,
-}
-
-struct File {
-    number: usize,
-    bytes: Vec<u8>,
-    files: Rc<RefCell<BTreeMap<usize, Vec<u8>>>>,
-}
-
-impl Write for File {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.bytes.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl SpillFile for File {
-    fn finish(self: Box<Self>) -> io::Result<()> {
-        self.files.borrow_mut().insert(self.number, self.bytes);
-        Ok(())
-    }
-}
-
-impl SpillStore for Store {
-    fn create(&self, number: usize) -> io::Result<Box<dyn SpillFile>> {
-        *self.created.borrow_mut() += 1;
-        Ok(Box::new(File {
-            number,
-            bytes: Vec::new(),
-            files: Rc::clone(&self.files),
-        }))
-    }
-
-    fn open(&self, number: usize) -> io::Result<Arc<dyn ReadAt>> {
-        let files = self.files.borrow();
-        let bytes = files.get(&number).ok_or(io::ErrorKind::NotFound)?;
-        Ok(Arc::new(bytes.clone()))
-    }
-
-    fn remove(&self, number: usize) -> io::Result<()> {
-        self.files.borrow_mut().remove(&number);
-        Ok(())
-    }
-}
+use crate::transform::spill::testing::MemorySpill;
 
 fn number(at: usize) -> i64 {
     i64::try_from(at).unwrap()
@@ -86,7 +29,7 @@ fn sort(
     parts: &[(usize, RecordBatch)],
     direction: Direction,
     budget: usize,
-    store: &Store,
+    store: &MemorySpill,
 ) -> Vec<(Option<i64>, i64, usize)> {
     let schema = parts[0].1.schema();
     let mut sorter = Sorter::new(&schema, &[(0, direction)], budget, store).unwrap();
@@ -106,7 +49,10 @@ fn sort(
         Ok(())
     });
     taken.unwrap();
-    assert!(store.files.borrow().is_empty(), "a spilled run is left");
+    assert!(
+        store.files.lock().unwrap().is_empty(),
+        "a spilled run is left"
+    );
     sorted
 }
 
@@ -137,11 +83,15 @@ fn many_runs_are_merged_and_equal_rows_stay_in_order() {
         .collect();
     let parts = parts(&keys, 61);
     for (direction, back) in [(Direction::Ascending, false), (Direction::Descending, true)] {
-        let store = Store::default();
+        let store = MemorySpill::default();
         let sorted = sort(&parts, direction, 6_000, &store);
         assert!(sorted == expected(&keys, 61, back));
         // Runs of runs of runs.
-        assert!(*store.created.borrow() > 17 * 17, "{:?}", store.created);
+        assert!(
+            *store.created.lock().unwrap() > 17 * 17,
+            "{:?}",
+            store.created
+        );
     }
 }
 
@@ -171,7 +121,7 @@ fn floats_and_texts_have_one_order() {
             ("key", column, true),
             ("number", numbers, true),
         ]);
-        let (store, batch) = (Store::default(), batch.unwrap());
+        let (store, batch) = (MemorySpill::default(), batch.unwrap());
         let columns = [(0, Direction::Ascending)];
         let mut sorter = Sorter::new(&batch.schema(), &columns, 1 << 20, &store).unwrap();
         sorter.push(0, &batch).unwrap();
@@ -193,7 +143,7 @@ proptest! {
         back: bool,
     ) {
         let direction = if back { Direction::Descending } else { Direction::Ascending };
-        let sorted = sort(&parts(&keys, length), direction, budget, &Store::default());
+        let sorted = sort(&parts(&keys, length), direction, budget, &MemorySpill::default());
         prop_assert!(sorted == expected(&keys, length, back));
     }
 }
