@@ -13,7 +13,7 @@ use super::forecast::{Stale, with_file};
 use super::growth::Growth;
 use super::member::{self, Reading, ToRead, Trouble};
 use super::report::chain;
-use super::rows;
+use super::routing;
 use super::step;
 use crate::config::Definition;
 use crate::crew::Alone;
@@ -178,7 +178,7 @@ impl Checking<'_> {
         fault: Option<String>,
     ) -> Result<(u64, Shape), String> {
         let is_plain = self.transform.is_none() && decoded.rows > 0;
-        let misfit = || rows::misfit(file.definition, self.fields, &decoded.observed);
+        let misfit = || routing::misfit(file.definition, self.fields, &decoded.observed);
         match fault.or_else(|| is_plain.then(misfit).flatten()) {
             Some(reason) => Err(reason),
             None => Ok((decoded.rows, decoded.observed)),
@@ -243,6 +243,6 @@ fn misplaced(
     fields: &PartitionValues,
     rows: &RecordBatch,
 ) -> Option<String> {
-    let checked = rows::check_partitions(definition, fields, rows);
+    let checked = routing::check_partitions(definition, fields, rows);
     checked.err().map(|error| chain(&error))
 }

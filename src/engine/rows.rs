@@ -2,7 +2,7 @@
 //! sorted, and into staged Parquet files.
 
 use std::cell::{Cell, RefCell};
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -10,21 +10,19 @@ use arrow::record_batch::RecordBatch;
 
 use super::aside;
 use super::order::{StagedOutput, WorkOrder};
+use super::routing::{Routing, data_columns};
+use super::staged::{Spill, Staged, UnitFiles, as_io};
 use super::work::WorkError;
-use crate::config::{Definition, FORMAT_VERSION};
-use crate::crew;
+use crate::config::FORMAT_VERSION;
 use crate::encode::{
-    Closed, EncodeError, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder,
-    Footer, FooterInput,
+    Closed, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder, Footer,
+    FooterInput,
 };
 use crate::model::{
-    Carried, ContentHash, OutputPath, PartitionValues, ReadAt, Shape, UnitId, partition_dir,
+    Carried, ContentHash, OutputPath, PartitionValues, Shape, UnitId, partition_dir,
 };
-use crate::sink::{Discard, Sink, SinkError, StageName, Staging};
-use crate::transform::{
-    PartitionRows, Routed, Shuffle, Sorter, SpillFile, SpillStore, TransformError, is_routable,
-    route,
-};
+use crate::sink::StageName;
+use crate::transform::{PartitionRows, Shuffle, Sorter};
 
 /// Takes rows of a member, by its place among those that are in.
 pub(super) type Push<'a> = dyn FnMut(usize, &RecordBatch) -> Result<(), WorkError> + 'a;
@@ -42,44 +40,6 @@ pub(super) struct Gates<'a> {
     pub(super) out: &'a mut dyn FnMut(&RecordBatch) -> Result<(), WorkError>,
     /// Aside.
     pub(super) aside: &'a mut dyn FnMut(&RecordBatch) -> Result<(), WorkError>,
-}
-
-/// Batches that wait to be split, for each pair of hands.
-const BATCHES_EACH: usize = 4;
-
-/// The staged files of one attempt.
-pub(super) struct UnitFiles<'a> {
-    unit: UnitId,
-    sink: &'a dyn Sink,
-    staged: RefCell<Vec<StageName>>,
-}
-
-impl<'a> UnitFiles<'a> {
-    pub(super) fn new(unit: UnitId, sink: &'a dyn Sink) -> Self {
-        Self {
-            unit,
-            sink,
-            staged: RefCell::default(),
-        }
-    }
-
-    /// Removes everything that the attempt staged.
-    pub(super) fn discard(&self) -> Result<(), SinkError> {
-        self.sink.discard(Discard::These(&self.staged.take()))
-    }
-
-    fn stage(&self) -> Result<(StageName, Box<dyn Staging>), SinkError> {
-        let mut staged = self.staged.borrow_mut();
-        let name = StageName(format!("{}-{}", self.unit, staged.len()));
-        staged.push(name.clone());
-        drop(staged);
-        let file = self.sink.stage(&name)?;
-        Ok((name, file))
-    }
-
-    fn spill_name(&self, what: &str, number: usize) -> StageName {
-        StageName(format!("{}-{what}-{number}", self.unit))
-    }
 }
 
 /// What the outputs of one attempt have in common.
@@ -363,198 +323,10 @@ impl EncodeFiles for Placed<'_> {
     }
 }
 
-/// Brings rows to the shuffle, which takes them in order: the crew splits a few batches at a time by their values.
-struct Routing<'a> {
-    columns: &'a [String],
-    means: EncodeMeans<'a>,
-    waiting: Vec<(usize, RecordBatch)>,
-    waiting_bytes: usize,
-}
-
-impl<'a> Routing<'a> {
-    fn new(columns: &'a [String], means: EncodeMeans<'a>) -> Self {
-        Self {
-            columns,
-            means,
-            waiting: Vec::new(),
-            waiting_bytes: 0,
-        }
-    }
-
-    fn push(
-        &mut self,
-        place: usize,
-        batch: &RecordBatch,
-        shuffle: &mut Shuffle<'_>,
-    ) -> Result<(), WorkError> {
-        let hands = self.means.crew.hands();
-        self.waiting.push((place, batch.clone()));
-        self.waiting_bytes += batch.get_array_memory_size();
-        let is_enough = self.waiting.len() >= BATCHES_EACH * hands
-            || self.waiting_bytes >= self.means.memory / 4;
-        if hands == 1 || is_enough {
-            self.finish(shuffle)?;
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self, shuffle: &mut Shuffle<'_>) -> Result<(), WorkError> {
-        self.waiting_bytes = 0;
-        let waiting = std::mem::take(&mut self.waiting);
-        let routed = crew::map(self.means.crew, waiting, |(place, batch)| {
-            (place, route(&batch, self.columns))
-        });
-        for (place, routed) in routed {
-            let routed = routed.map_err(WorkError::from).and_then(checked);
-            let routed = routed.map_err(|error| WorkError::Misplaced {
-                place,
-                source: Box::new(error),
-            })?;
-            shuffle.push(place, &routed)?;
-        }
-        Ok(())
-    }
-}
-
-/// Returns the partition columns that the path does not give already.
-fn data_columns(definition: &Definition, in_path: &PartitionValues) -> Vec<String> {
-    let by_rows = |column: &&String| !in_path.iter().any(|(name, _)| name == *column);
-    let columns = definition.partition_by.iter();
-    columns.filter(by_rows).cloned().collect()
-}
-
-/// Makes sure that rows can be routed to partitions, and directories named after their values.
-///
-/// # Errors
-/// [`WorkError`] for the first row that cannot.
-pub(super) fn check_partitions(
-    definition: &Definition,
-    in_path: &PartitionValues,
-    batch: &RecordBatch,
-) -> Result<(), WorkError> {
-    let columns = data_columns(definition, in_path);
-    if columns.is_empty() {
-        return Ok(());
-    }
-    checked(route(batch, &columns)?).map(drop)
-}
-
-/// Returns why the rows of a file with these columns cannot be written, where they cannot.
-///
-/// Only the file's own columns count. Beside other members, or under the pipeline's types, they might well pass; but
-/// then the target's rows would depend on which files happen to share a unit.
-pub(super) fn misfit(
-    definition: &Definition,
-    in_path: &PartitionValues,
-    own: &Shape,
-) -> Option<String> {
-    let by_rows = data_columns(definition, in_path);
-    let unroutable = own
-        .columns
-        .iter()
-        .find(|column| by_rows.contains(&column.name) && !is_routable(&column.data_type));
-    if let Some(column) = unroutable {
-        let error = TransformError::Unroutable {
-            column: column.name.clone(),
-            data_type: column.data_type.clone(),
-        };
-        return Some(error.to_string());
-    }
-    let mut names = own.columns.iter().map(|column| &column.name);
-    let is_in_path = |column: &String| in_path.iter().any(|(name, _)| name == column);
-    let is_stored = |name: &String| !by_rows.contains(name) && !is_in_path(name);
-    (!names.any(is_stored)).then(|| EncodeError::NoColumns.to_string())
-}
-
-/// Returns rows whose partitions can be named.
-fn checked(routed: Routed) -> Result<Routed, WorkError> {
-    let mut parts = routed.parts().iter();
-    parts.try_for_each(|(values, _)| check_lengths(values))?;
-    Ok(routed)
-}
-
-/// What a directory's name may be long on every file system that matters.
-const NAME_BYTES: usize = 255;
-
-/// A value that no directory can be named after is the fault of the file that holds it. Found out only when the
-/// outputs are published, it would be too late: the intent is recorded by then.
-fn check_lengths(values: &PartitionValues) -> Result<(), WorkError> {
-    for value in values {
-        let segment = partition_dir(&vec![value.clone()]);
-        if segment.len() > NAME_BYTES + 1 {
-            return Err(WorkError::TooLong {
-                column: value.0.clone(),
-            });
-        }
-    }
-    Ok(())
-}
-
 /// Names depend on the unit and the place alone, so that building again overwrites.
 fn file_name(unit: UnitId, number: usize) -> String {
     match number {
         0 => format!("{unit}.parquet"),
         _ => format!("{unit}-{number}.parquet"),
-    }
-}
-
-/// Keeps the kind, and the whole error as the cause.
-fn as_io(error: SinkError) -> io::Error {
-    io::Error::new(error.source.kind(), error)
-}
-
-/// A staged output as the encoder sees it.
-struct Staged(Box<dyn Staging>);
-
-impl Write for Staged {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-impl EncodeSink for Staged {
-    fn finish(self: Box<Self>) -> io::Result<()> {
-        self.0.finish()
-    }
-}
-
-impl SpillFile for Staged {
-    fn finish(self: Box<Self>) -> io::Result<()> {
-        self.0.finish()
-    }
-}
-
-/// Spilled rows lie where staged outputs do, and are swept with them.
-struct Spill<'a> {
-    files: &'a UnitFiles<'a>,
-    /// What they are spilled for, as part of their names.
-    what: &'static str,
-}
-
-impl Spill<'_> {
-    fn name(&self, number: usize) -> StageName {
-        self.files.spill_name(self.what, number)
-    }
-}
-
-impl SpillStore for Spill<'_> {
-    fn create(&self, number: usize) -> io::Result<Box<dyn SpillFile>> {
-        let staged = self.files.sink.stage(&self.name(number));
-        Ok(Box::new(Staged(staged.map_err(as_io)?)))
-    }
-
-    fn open(&self, number: usize) -> io::Result<Arc<dyn ReadAt>> {
-        let sink = self.files.sink;
-        sink.open_staged(&self.name(number)).map_err(as_io)
-    }
-
-    fn remove(&self, number: usize) -> io::Result<()> {
-        let names = [self.name(number)];
-        let discarded = self.files.sink.discard(Discard::These(&names));
-        discarded.map_err(as_io)
     }
 }

@@ -21,8 +21,10 @@ use super::carry::Carrier;
 use super::control::{Control, Progress};
 use super::member::{self, Reading, ToRead, Trouble};
 use super::order::{OrderMember, OrderRead, Outcome, Receipt, StagedOutput, Way, WorkOrder};
-use super::rows::{self, Gates, Outputs, UnitFiles};
+use super::routing;
+use super::rows::{Gates, Outputs};
 use super::sql::UnitSql;
+use super::staged::UnitFiles;
 use super::step::{self, Step};
 pub(super) use super::work_error::WorkError;
 use crate::crew::Crew;
@@ -419,7 +421,7 @@ impl<'a> Building<'a> {
                     None => &decoded.observed,
                 };
                 let misfit =
-                    rows::misfit(&self.order.definition, &self.order.partition_values, filled);
+                    routing::misfit(&self.order.definition, &self.order.partition_values, filled);
                 if let Some(reason) = misfit.filter(|_| decoded.rows > 0) {
                     known.trouble = Some(Trouble::Bad { version, reason });
                     return false;

@@ -1,0 +1,140 @@
+//! Which partition a row belongs to, and whether it can have one at all.
+
+use arrow::record_batch::RecordBatch;
+
+use super::work::WorkError;
+use crate::config::Definition;
+use crate::crew;
+use crate::encode::{EncodeError, EncodeMeans};
+use crate::model::{PartitionValues, Shape, partition_dir};
+use crate::transform::{Routed, Shuffle, TransformError, is_routable, route};
+
+/// Batches that wait to be split, for each pair of hands.
+const BATCHES_EACH: usize = 4;
+
+/// Brings rows to the shuffle, which takes them in order: the crew splits a few batches at a time by their values.
+pub(super) struct Routing<'a> {
+    columns: &'a [String],
+    means: EncodeMeans<'a>,
+    waiting: Vec<(usize, RecordBatch)>,
+    waiting_bytes: usize,
+}
+
+impl<'a> Routing<'a> {
+    pub(super) fn new(columns: &'a [String], means: EncodeMeans<'a>) -> Self {
+        Self {
+            columns,
+            means,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+        }
+    }
+
+    pub(super) fn push(
+        &mut self,
+        place: usize,
+        batch: &RecordBatch,
+        shuffle: &mut Shuffle<'_>,
+    ) -> Result<(), WorkError> {
+        let hands = self.means.crew.hands();
+        self.waiting.push((place, batch.clone()));
+        self.waiting_bytes += batch.get_array_memory_size();
+        let is_enough = self.waiting.len() >= BATCHES_EACH * hands
+            || self.waiting_bytes >= self.means.memory / 4;
+        if hands == 1 || is_enough {
+            self.finish(shuffle)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(&mut self, shuffle: &mut Shuffle<'_>) -> Result<(), WorkError> {
+        self.waiting_bytes = 0;
+        let waiting = std::mem::take(&mut self.waiting);
+        let routed = crew::map(self.means.crew, waiting, |(place, batch)| {
+            (place, route(&batch, self.columns))
+        });
+        for (place, routed) in routed {
+            let routed = routed.map_err(WorkError::from).and_then(checked);
+            let routed = routed.map_err(|error| WorkError::Misplaced {
+                place,
+                source: Box::new(error),
+            })?;
+            shuffle.push(place, &routed)?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns the partition columns that the path does not give already.
+pub(super) fn data_columns(definition: &Definition, in_path: &PartitionValues) -> Vec<String> {
+    let by_rows = |column: &&String| !in_path.iter().any(|(name, _)| name == *column);
+    let columns = definition.partition_by.iter();
+    columns.filter(by_rows).cloned().collect()
+}
+
+/// Makes sure that rows can be routed to partitions, and directories named after their values.
+///
+/// # Errors
+/// [`WorkError`] for the first row that cannot.
+pub(super) fn check_partitions(
+    definition: &Definition,
+    in_path: &PartitionValues,
+    batch: &RecordBatch,
+) -> Result<(), WorkError> {
+    let columns = data_columns(definition, in_path);
+    if columns.is_empty() {
+        return Ok(());
+    }
+    checked(route(batch, &columns)?).map(drop)
+}
+
+/// Returns why the rows of a file with these columns cannot be written, where they cannot.
+///
+/// Only the file's own columns count. Beside other members, or under the pipeline's types, they might well pass; but
+/// then the target's rows would depend on which files happen to share a unit.
+pub(super) fn misfit(
+    definition: &Definition,
+    in_path: &PartitionValues,
+    own: &Shape,
+) -> Option<String> {
+    let by_rows = data_columns(definition, in_path);
+    let unroutable = own
+        .columns
+        .iter()
+        .find(|column| by_rows.contains(&column.name) && !is_routable(&column.data_type));
+    if let Some(column) = unroutable {
+        let error = TransformError::Unroutable {
+            column: column.name.clone(),
+            data_type: column.data_type.clone(),
+        };
+        return Some(error.to_string());
+    }
+    let mut names = own.columns.iter().map(|column| &column.name);
+    let is_in_path = |column: &String| in_path.iter().any(|(name, _)| name == column);
+    let is_stored = |name: &String| !by_rows.contains(name) && !is_in_path(name);
+    (!names.any(is_stored)).then(|| EncodeError::NoColumns.to_string())
+}
+
+/// Returns rows whose partitions can be named.
+fn checked(routed: Routed) -> Result<Routed, WorkError> {
+    let mut parts = routed.parts().iter();
+    parts.try_for_each(|(values, _)| check_lengths(values))?;
+    Ok(routed)
+}
+
+/// What a directory's name may be long on every file system that matters.
+const NAME_BYTES: usize = 255;
+
+/// A value that no directory can be named after is the fault of the file that holds it. Found out only when the
+/// outputs are published, it would be too late: the intent is recorded by then.
+fn check_lengths(values: &PartitionValues) -> Result<(), WorkError> {
+    for value in values {
+        let segment = partition_dir(&vec![value.clone()]);
+        if segment.len() > NAME_BYTES + 1 {
+            return Err(WorkError::TooLong {
+                column: value.0.clone(),
+            });
+        }
+    }
+    Ok(())
+}
