@@ -9,12 +9,16 @@
 //! - A block is no longer than [`BLOCK_BYTES`] and the record that does not end in it. One that would be longer than a
 //!   record may be is handed out unfinished: whoever decodes it finds the record too long.
 
-use std::io::{self, Read};
+use std::io::Read;
 
 use super::{DecodeError, RECORD_BYTES};
+use crate::crew::Crew;
 
 /// Bytes of a block. Large enough that handing it on costs nothing, small enough for a few to lie in a cache.
 pub(super) const BLOCK_BYTES: usize = 1 << 20;
+
+/// Blocks for each hand at a time: with more than one, hands that are done early have something left to do.
+const BLOCKS_A_HAND: usize = 2;
 
 /// Tells where records end.
 pub(super) trait Cut {
@@ -102,10 +106,42 @@ impl<'r, C: Cut> Blocks<'r, C> {
                 self.at_end = count < wanted;
                 Ok(())
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             Err(error) => Err(DecodeError::Read(error)),
         }
     }
+}
+
+/// Where blocks come from.
+pub(super) type NextBlock<'b> = dyn FnMut() -> Result<Option<Vec<u8>>, DecodeError> + 'b;
+
+/// Why there are no more blocks.
+pub(super) enum End {
+    /// That was the text.
+    OfText,
+    /// It cannot be read any further.
+    Failed(DecodeError),
+}
+
+/// Returns the next blocks, as many as a crew decodes at a time, and why there are no more. A block with a very long record
+/// counts for as many as it is long.
+pub(super) fn round(next: &mut NextBlock<'_>, crew: &dyn Crew) -> (Vec<Vec<u8>>, Option<End>) {
+    let most = match crew.hands() {
+        0 | 1 => 1,
+        hands => hands * BLOCKS_A_HAND,
+    };
+    let mut blocks = Vec::with_capacity(most);
+    let mut bytes = 0;
+    while blocks.len() < most && bytes < most * BLOCK_BYTES {
+        match next() {
+            Ok(Some(block)) => {
+                bytes += block.len();
+                blocks.push(block);
+            }
+            Ok(None) => return (blocks, Some(End::OfText)),
+            Err(error) => return (blocks, Some(End::Failed(error))),
+        }
+    }
+    (blocks, None)
 }
 
 #[cfg(test)]

@@ -21,12 +21,9 @@ use super::walk;
 use crate::config::{Dialect, Header, TrailingDelimiter};
 use crate::crew::{self, Crew};
 use crate::decode::batch::send;
-use crate::decode::blocks::{BLOCK_BYTES, Blocks};
+use crate::decode::blocks::{Blocks, End, round};
 use crate::decode::{Charset, DecodeError, Decoded, Emit};
 use crate::model::Shape;
-
-/// Blocks in a round for each hand: with more than one, hands that are done early have something left to do.
-const BLOCKS_A_HAND: usize = 2;
 
 /// A text that is being read.
 pub(super) struct Reading<'r, 'd> {
@@ -95,34 +92,29 @@ impl<'r, 'd> Reading<'r, 'd> {
         let progress = &mut self.progress;
         let mut text = front.into_text();
         let mut blocks = Blocks::new(&mut text, Ends::new(progress.marks)).of(block_bytes);
-        let mut round = Vec::new();
-        match blocks.next()? {
-            Some(block) => round.push(progress.begin(block, shape)?),
-            None => progress.table.take_nothing(),
-        }
-        let most = || match crew.hands() {
-            1 => 1,
-            hands => hands * BLOCKS_A_HAND,
+        let Some(first) = blocks.next()? else {
+            progress.table.take_nothing();
+            return Ok(());
         };
-        let mut filled = fill(&mut round, most(), &mut blocks);
+        let mut jobs = vec![progress.begin(first, shape)?];
+        let mut next = || blocks.next();
+        let (more, mut end) = round(&mut next, crew);
+        jobs.extend(more.into_iter().map(Block::whole));
         loop {
-            if round.is_empty() {
-                return filled;
-            }
-            let jobs = std::mem::take(&mut round);
+            let mut ahead = None;
             // The next blocks are read while these are decoded.
-            let mut next = Ok(());
-            let mut read_on = || next = fill(&mut round, most(), &mut blocks);
-            let mut rest = || {};
-            let meanwhile: &mut dyn FnMut() = match filled {
-                Ok(()) => &mut read_on,
-                Err(_) => &mut rest,
-            };
-            let portions = crew::map_while(crew, jobs, |block| progress.portion(&block), meanwhile);
-            for portion in portions {
+            let mut read_on = || ahead = end.is_none().then(|| round(&mut next, crew));
+            let job = |block: Block| progress.portion(&block);
+            for portion in crew::map_while(crew, jobs, job, &mut read_on) {
                 progress.take(portion, emit)?;
             }
-            std::mem::replace(&mut filled, next)?;
+            let more = match end {
+                Some(End::OfText) => return Ok(()),
+                Some(End::Failed(error)) => return Err(error),
+                None => ahead.unwrap_or_default(),
+            };
+            jobs = more.0.into_iter().map(Block::whole).collect();
+            end = more.1;
         }
     }
 
@@ -172,21 +164,10 @@ impl<'r, 'd> Reading<'r, 'd> {
     }
 }
 
-/// Adds blocks to a round, until there are `most` or no more are to be had.
-fn fill(
-    round: &mut Vec<Block>,
-    most: usize,
-    blocks: &mut Blocks<'_, Ends>,
-) -> Result<(), DecodeError> {
-    // A block with a very long record counts for as many as it is long.
-    let bytes = |round: &Vec<Block>| -> usize { round.iter().map(|block| block.bytes.len()).sum() };
-    while round.len() < most && bytes(round) < most * BLOCK_BYTES {
-        match blocks.next()? {
-            Some(bytes) => round.push(Block { bytes, start: 0 }),
-            None => break,
-        }
+impl Block {
+    fn whole(bytes: Vec<u8>) -> Self {
+        Self { bytes, start: 0 }
     }
-    Ok(())
 }
 
 impl<'d> Progress<'d> {

@@ -16,14 +16,8 @@ use super::rows::Rows;
 use super::table::Table;
 use crate::crew::{self, Crew};
 use crate::decode::batch::{batch_of, send};
-use crate::decode::blocks::BLOCK_BYTES;
+use crate::decode::blocks::{End, NextBlock, round};
 use crate::decode::{BATCH_BYTES, DecodeError, Decoded, Emit};
-
-/// Blocks for each hand at a time, so that one that is slow holds up the others less.
-const BLOCKS_A_HAND: usize = 2;
-
-/// Where blocks come from.
-pub(super) type NextBlock<'b> = dyn FnMut() -> Result<Option<Vec<u8>>, DecodeError> + 'b;
 
 /// Decodes all blocks of a text.
 pub(super) fn decode(
@@ -37,15 +31,11 @@ pub(super) fn decode(
         lines: 0,
         rows: 0,
     };
-    let count = match crew.hands() {
-        0 | 1 => 1,
-        hands => hands * BLOCKS_A_HAND,
-    };
-    let (mut blocks, mut end) = some(next, count);
+    let (mut blocks, mut end) = round(next, crew);
     loop {
         let mut ahead = None;
         // The next blocks are read while these are decoded.
-        let mut read_on = || ahead = end.is_none().then(|| some(next, count));
+        let mut read_on = || ahead = end.is_none().then(|| round(next, crew));
         if let [block] = &blocks[..] {
             file.take_rows(block, emit)?;
             read_on();
@@ -64,30 +54,6 @@ pub(super) fn decode(
             None => (blocks, end) = ahead.unwrap_or_default(),
         }
     }
-}
-
-/// Why there are no more blocks.
-enum End {
-    OfText,
-    Failed(DecodeError),
-}
-
-/// Returns the next blocks, and what comes in the place of one. A block with a very long row counts for as many as it is
-/// long.
-fn some(next: &mut NextBlock<'_>, count: usize) -> (Vec<Vec<u8>>, Option<End>) {
-    let mut blocks = Vec::with_capacity(count);
-    let mut bytes = 0;
-    while blocks.len() < count && bytes < count * BLOCK_BYTES {
-        match next() {
-            Ok(Some(block)) => {
-                bytes += block.len();
-                blocks.push(block);
-            }
-            Ok(None) => return (blocks, Some(End::OfText)),
-            Err(error) => return (blocks, Some(End::Failed(error))),
-        }
-    }
-    (blocks, None)
 }
 
 /// The front of the text, in order.
