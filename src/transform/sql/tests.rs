@@ -13,6 +13,14 @@ use super::*;
 use crate::config::RowSql;
 use crate::model::{Column, ContentHash, PartitionValues, Timestamp};
 
+fn expectation(name: &str, sql: &str, on_fail: OnFail) -> crate::config::Expectation {
+    crate::config::Expectation {
+        name: name.to_owned(),
+        sql: sql.to_owned(),
+        on_fail,
+    }
+}
+
 fn definition(select: &str) -> Definition {
     Definition {
         sql: RowSql {
@@ -296,11 +304,6 @@ fn a_row_is_at_fault_or_not_whatever_rows_are_beside_it() {
 
 #[test]
 fn the_first_row_that_is_at_fault_is_told_whichever_expectation_it_is() {
-    let expectation = |name: &str, sql: &str, on_fail| crate::config::Expectation {
-        name: name.to_owned(),
-        sql: sql.to_owned(),
-        on_fail,
-    };
     let definition = Definition {
         sql: RowSql {
             expect: vec![
@@ -414,11 +417,6 @@ fn a_list_of_many_items_beside_a_large_text_is_unnested_bit_by_bit() {
 
 #[test]
 fn rows_that_are_set_aside_are_the_same_however_many_are_taken_at_once() {
-    let expectation = |name: &str, sql: &str, on_fail| crate::config::Expectation {
-        name: name.to_owned(),
-        sql: sql.to_owned(),
-        on_fail,
-    };
     let definition = Definition {
         sql: RowSql {
             expect: vec![
