@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Float32Array, Float64Array, Int64Array, RecordBatch, StringArray,
+};
 use arrow::datatypes::Int64Type;
 use proptest::prelude::*;
 
@@ -115,22 +117,39 @@ fn floats_and_texts_have_one_order() {
         Some("ba"),
     ]);
     let texts: ArrayRef = Arc::new(texts);
-    for (column, order) in [(floats, [4, 3, 1, 5, 0, 2]), (texts, [4, 3, 1, 5, 0, 2])] {
-        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..6));
-        let batch = RecordBatch::try_from_iter_with_nullable([
-            ("key", column, true),
-            ("number", numbers, true),
-        ]);
-        let (store, batch) = (MemorySpill::default(), batch.unwrap());
-        let columns = [(0, Direction::Ascending)];
-        let mut sorter = Sorter::new(&batch.schema(), &columns, 1 << 20, &store).unwrap();
-        sorter.push(0, &batch).unwrap();
-        let taken: Result<(), TransformError> = sorter.finish(&mut |batch, _| {
-            assert_eq!(batch.column(1).as_primitive::<Int64Type>().values(), &order);
-            Ok(())
-        });
-        taken.unwrap();
+    for column in [floats, texts] {
+        assert_eq!(order_of(column), [4, 3, 1, 5, 0, 2]);
     }
+}
+
+#[test]
+fn what_is_no_number_comes_behind_all_numbers_whatever_its_sign() {
+    let doubles = [-f64::NAN, 1.0, f64::NAN, f64::NEG_INFINITY];
+    let singles = [-f32::NAN, 1.0, f32::NAN, f32::NEG_INFINITY];
+    let doubles: ArrayRef = Arc::new(Float64Array::from(doubles.to_vec()));
+    let singles: ArrayRef = Arc::new(Float32Array::from(singles.to_vec()));
+    for column in [doubles, singles] {
+        assert_eq!(order_of(column), [3, 1, 0, 2]);
+    }
+}
+
+/// Returns the numbers of the rows, sorted by a column.
+fn order_of(column: ArrayRef) -> Vec<i64> {
+    let numbers = Int64Array::from_iter_values((0..column.len()).map(number));
+    let columns = [("key", column), ("number", Arc::new(numbers) as ArrayRef)];
+    let columns = columns.map(|(name, column)| (name, column, true));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+    let store = MemorySpill::default();
+    let columns = [(0, Direction::Ascending)];
+    let mut sorter = Sorter::new(&batch.schema(), &columns, 1 << 20, &store).unwrap();
+    sorter.push(0, &batch).unwrap();
+    let mut order = Vec::new();
+    let taken: Result<(), TransformError> = sorter.finish(&mut |batch, _| {
+        order.extend(batch.column(1).as_primitive::<Int64Type>().values());
+        Ok(())
+    });
+    taken.unwrap();
+    order
 }
 
 proptest! {

@@ -68,10 +68,16 @@ fn the_outputs_do_not_depend_on_the_number_of_threads() {
     fs::write(source.join("large.csv"), csv(60_000)).unwrap();
     fs::write(source.join("lines.ndjson"), ndjson(50_000)).unwrap();
     fs::write(source.join("small.csv"), "id,day\n1,9\n2,\n").unwrap();
-    let ways: [&[(Key, &str)]; 4] = [
+    let ways: [&[(Key, &str)]; 5] = [
         &[(Key::TargetFileSize, "200KiB")],
         // More files than are kept open.
         &[(Key::TargetFileSize, "1KiB"), (Key::RowGroupRows, "2048")],
+        // The same, where the last of them wait for the crew until all rows have come.
+        &[
+            (Key::TargetFileSize, "64KiB"),
+            (Key::RowGroupRows, "1024"),
+            (Key::Compression, "none"),
+        ],
         &[(Key::PartitionBy, "day"), (Key::TargetFileSize, "64KiB")],
         &[
             (Key::SortBy, "day DESC,note"),

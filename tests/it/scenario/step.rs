@@ -280,3 +280,42 @@ fn a_step_sees_all_columns_of_a_file_in_every_batch_and_is_not_asked_about_empty
         );
     }
 }
+
+/// Tells a column twice.
+struct Twice;
+
+impl Transform for Twice {
+    fn identity(&self) -> String {
+        "twice".to_owned()
+    }
+
+    fn columns(&self, own: &SchemaRef) -> Result<SchemaRef, StepError> {
+        let fields = own.fields().iter().chain(own.fields()).cloned();
+        Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
+    }
+
+    fn rows(&self, rows: RecordBatch) -> Result<RecordBatch, StepError> {
+        let columns = rows.columns().iter().chain(rows.columns()).cloned();
+        let schema = self.columns(&rows.schema())?;
+        Ok(RecordBatch::try_new(schema, columns.collect())?)
+    }
+}
+
+#[test]
+fn a_column_that_a_step_tells_twice_is_not_lost_without_a_word() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    fs::create_dir(home.join("in")).unwrap();
+    fs::write(home.join("in/a.csv"), "a\n1\n").unwrap();
+    let pipeline = Pipeline::builder(home.join("in"), home.join("out"))
+        .transform(Twice)
+        .set(Key::Settle, "0s")
+        .build();
+    let report = pipeline.unwrap().run().unwrap();
+    assert_eq!(report.files.quarantined, 1);
+    let reason = &report.errors[0].message;
+    assert!(
+        reason.contains("the transform tells column a twice"),
+        "{reason}"
+    );
+}
