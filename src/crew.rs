@@ -1,21 +1,28 @@
-//! Port: does independent jobs, side by side where there are hands for them.
+//! Port: has jobs done, side by side where there are hands for them.
 //!
-//! A room that can split its work takes a [`Crew`] and leaves to the engine on how many threads the jobs are done.
+//! A room that can split its work takes a [`Crew`], [`begin`]s a job with it and waits for what comes of it when that is
+//! needed. On how many threads jobs are done is left to the engine.
 //!
 //! # Invariants
-//! - Every job is done exactly once, and [`Crew::each`] returns when all of them are.
-//! - What comes of the jobs must not depend on the crew: they share nothing, and results come in the order of the jobs.
+//! - Every job is done exactly once, whether anybody waits for it or not.
+//! - What comes of the jobs must not depend on the crew: a job holds all it needs, and whoever began several takes what
+//!   came of them in their order.
 
-use std::sync::{Mutex, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::thread;
+
+/// Something to do that holds all it needs.
+pub type Job = Box<dyn FnOnce() + Send>;
 
 /// Hands for jobs that do not depend on one another.
 pub trait Crew: Sync {
     /// Returns how many jobs are done at the same time, at least one.
     fn hands(&self) -> usize;
 
-    /// Does the jobs with the numbers below `count`, in any order, and `meanwhile` once, on the thread that asks. A job
-    /// must not wait for another, nor hand jobs to the crew.
-    fn each(&self, count: usize, job: &(dyn Fn(usize) + Sync), meanwhile: &mut dyn FnMut());
+    /// Sees to it that the job is done, at once or by another hand while the caller goes on. It must not wait for another
+    /// job, nor panic.
+    fn start(&self, job: Job);
 }
 
 /// One pair of hands: whoever asks does the jobs, one after the other.
@@ -27,72 +34,76 @@ impl Crew for Alone {
         1
     }
 
-    fn each(&self, count: usize, job: &(dyn Fn(usize) + Sync), meanwhile: &mut dyn FnMut()) {
-        (0..count).for_each(job);
-        meanwhile();
+    fn start(&self, job: Job) {
+        job();
     }
 }
 
-/// Does `job` with each item and returns what comes of it, in the order of the items.
-pub fn map<I: Send, O: Send>(
+/// What comes of a job that was begun.
+pub struct Begun<T> {
+    result: Receiver<thread::Result<T>>,
+    early: Option<thread::Result<T>>,
+}
+
+/// Has the crew do `job`, and returns at once where the crew has a hand for it.
+pub fn begin<T: Send + 'static>(
     crew: &dyn Crew,
-    items: Vec<I>,
-    job: impl Fn(I) -> O + Sync,
-) -> Vec<O> {
-    map_while(crew, items, job, &mut || {})
+    job: impl FnOnce() -> T + Send + 'static,
+) -> Begun<T> {
+    let (done, result) = sync_channel(1);
+    crew.start(Box::new(move || {
+        // A panic belongs to whoever asked. Where nobody waits any more, nobody misses the result.
+        done.send(catch_unwind(AssertUnwindSafe(job))).ok();
+    }));
+    Begun {
+        result,
+        early: None,
+    }
 }
 
-/// As [`map`], with something to do on this thread meanwhile.
-pub fn map_while<I: Send, O: Send>(
-    crew: &dyn Crew,
-    items: Vec<I>,
-    job: impl Fn(I) -> O + Sync,
-    meanwhile: &mut dyn FnMut(),
-) -> Vec<O> {
-    enum Slot<I, O> {
-        Item(I),
-        Taken,
-        Done(O),
-    }
-    if items.len() < 2 {
-        let done = items.into_iter().map(job).collect();
-        meanwhile();
-        return done;
-    }
-    let slots: Vec<Mutex<Slot<I, O>>> = items
-        .into_iter()
-        .map(|item| Mutex::new(Slot::Item(item)))
-        .collect();
-    let take = |number: usize| {
-        // Nobody else has this slot: the lock only says so to the compiler.
-        let mut slot = slots[number].lock().unwrap_or_else(PoisonError::into_inner);
-        if let Slot::Item(item) = std::mem::replace(&mut *slot, Slot::Taken) {
-            *slot = Slot::Done(job(item));
+impl<T> Begun<T> {
+    /// Tells whether the job is done.
+    pub fn is_done(&mut self) -> bool {
+        if self.early.is_none() {
+            match self.result.try_recv() {
+                Ok(result) => self.early = Some(result),
+                Err(TryRecvError::Disconnected) => return true,
+                Err(TryRecvError::Empty) => {}
+            }
         }
-    };
-    crew.each(slots.len(), &take, meanwhile);
-    let done = slots.into_iter().filter_map(|slot| {
-        match slot.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            Slot::Done(done) => Some(done),
-            Slot::Item(_) | Slot::Taken => None,
+        self.early.is_some()
+    }
+
+    /// Waits for the job and returns what came of it.
+    ///
+    /// # Panics
+    /// Where the job did.
+    #[must_use]
+    pub fn wait(self) -> T {
+        let result = self.early.or_else(|| self.result.recv().ok());
+        #[expect(
+            clippy::expect_used,
+            reason = "a crew does every job that it was given"
+        )]
+        match result.expect("every job is done") {
+            Ok(done) => done,
+            Err(panic) => resume_unwind(panic),
         }
-    });
-    done.collect()
+    }
 }
 
-/// Any number of hands that do the last job first.
+/// Any number of hands, none of which does a job at once, or in the order of the jobs.
 #[cfg(test)]
-pub(crate) struct Backwards(pub(crate) usize);
+pub(crate) struct Unordered(pub(crate) usize);
 
 #[cfg(test)]
-impl Crew for Backwards {
+impl Crew for Unordered {
     fn hands(&self) -> usize {
         self.0
     }
 
-    fn each(&self, count: usize, job: &(dyn Fn(usize) + Sync), meanwhile: &mut dyn FnMut()) {
-        meanwhile();
-        (0..count).rev().for_each(job);
+    fn start(&self, job: Job) {
+        thread::spawn(job);
     }
 }
 
@@ -101,18 +112,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_of_the_jobs_is_in_the_order_of_the_items() {
-        let items: Vec<u32> = (0..100).collect();
-        let crews: [&dyn Crew; 2] = [&Alone, &Backwards(3)];
+    fn what_comes_of_a_job_that_was_begun_can_be_waited_for() {
+        let crews: [&dyn Crew; 2] = [&Alone, &Unordered(3)];
         for crew in crews {
-            let doubled = map(crew, items.clone(), |item| item * 2);
-            let expected: Vec<u32> = items.iter().map(|item| item * 2).collect();
-            assert_eq!(doubled, expected);
-            for count in 0..3 {
-                let mut times = 0;
-                let done = map_while(crew, vec![1; count], |item| item, &mut || times += 1);
-                assert_eq!((done.len(), times), (count, 1));
+            let mut begun = begin(crew, || 1);
+            while !begun.is_done() {
+                thread::yield_now();
             }
+            assert!(begun.is_done());
+            assert_eq!(begun.wait() + begin(crew, || 2).wait(), 3);
+        }
+    }
+
+    #[test]
+    fn a_panic_comes_back_to_whoever_waits() {
+        let crews: [&dyn Crew; 2] = [&Alone, &Unordered(3)];
+        for crew in crews {
+            let begun = begin(crew, || -> u32 { panic!("on purpose") });
+            assert!(catch_unwind(AssertUnwindSafe(|| begun.wait())).is_err());
         }
     }
 }

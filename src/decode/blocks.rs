@@ -9,16 +9,17 @@
 //! - A block is no longer than [`BLOCK_BYTES`] and the record that does not end in it. One that would be longer than a
 //!   record may be is handed out unfinished: whoever decodes it finds the record too long.
 
+use std::collections::VecDeque;
 use std::io::Read;
 
-use super::{DecodeError, RECORD_BYTES};
-use crate::crew::Crew;
+use super::{DecodeError, Emit, RECORD_BYTES};
+use crate::crew::{self, Begun, Crew};
 
 /// Bytes of a block. Large enough that handing it on costs nothing, small enough for a few to lie in a cache.
 pub(super) const BLOCK_BYTES: usize = 1 << 20;
 
 /// Blocks for each hand at a time: with more than one, hands that are done early have something left to do.
-const BLOCKS_A_HAND: usize = 2;
+const BLOCKS_A_HAND: usize = 4;
 
 /// Tells where records end.
 pub(super) trait Cut {
@@ -111,37 +112,73 @@ impl<'r, C: Cut> Blocks<'r, C> {
     }
 }
 
+/// A text that is decoded in blocks: what is known of it so far.
+pub(super) trait InBlocks {
+    /// What it takes to decode a block.
+    type Terms: Send + 'static;
+    /// What comes of a block.
+    type Part: Send + 'static;
+
+    /// Returns what it takes for the next block, as far as it is known by now: what came of some blocks before has not been
+    /// taken yet.
+    fn terms(&mut self) -> Self::Terms;
+
+    /// Decodes a block, on any thread.
+    fn part(terms: Self::Terms, block: &[u8]) -> Self::Part;
+
+    /// Takes what came of the next block.
+    fn take(
+        &mut self,
+        block: &[u8],
+        part: Self::Part,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), DecodeError>;
+}
+
 /// Where blocks come from.
 pub(super) type NextBlock<'b> = dyn FnMut() -> Result<Option<Vec<u8>>, DecodeError> + 'b;
 
-/// Why there are no more blocks.
-pub(super) enum End {
-    /// That was the text.
-    OfText,
-    /// It cannot be read any further.
-    Failed(DecodeError),
-}
-
-/// Returns the next blocks, as many as a crew decodes at a time, and why there are no more. A block with a very long record
-/// counts for as many as it is long.
-pub(super) fn round(next: &mut NextBlock<'_>, crew: &dyn Crew) -> (Vec<Vec<u8>>, Option<End>) {
-    let most = match crew.hands() {
-        0 | 1 => 1,
-        hands => hands * BLOCKS_A_HAND,
-    };
-    let mut blocks = Vec::with_capacity(most);
-    let mut bytes = 0;
-    while blocks.len() < most && bytes < most * BLOCK_BYTES {
-        match next() {
-            Ok(Some(block)) => {
-                bytes += block.len();
-                blocks.push(block);
+/// Decodes the `first` block, where one has been read already, and all that follow. While the crew decodes some, what came
+/// of those before is taken, and the next are read.
+pub(super) fn decode<T: InBlocks>(
+    text: &mut T,
+    mut first: Option<Vec<u8>>,
+    next: &mut NextBlock<'_>,
+    crew: &dyn Crew,
+    emit: &mut Emit<'_>,
+) -> Result<(), DecodeError> {
+    let mut begun = VecDeque::new();
+    let mut begun_bytes = 0;
+    let mut end = None;
+    loop {
+        let most = match crew.hands() {
+            0 | 1 => 1,
+            hands => hands * BLOCKS_A_HAND,
+        };
+        // A very long record counts for as many blocks as it is long.
+        while end.is_none() && begun.len() < most && begun_bytes < most * BLOCK_BYTES {
+            match first
+                .take()
+                .map_or_else(&mut *next, |first| Ok(Some(first)))
+            {
+                Ok(Some(block)) => {
+                    let (terms, bytes) = (text.terms(), block.len());
+                    let part = crew::begin(crew, move || (T::part(terms, &block), block));
+                    begun_bytes += bytes;
+                    begun.push_back(part);
+                }
+                Ok(None) => end = Some(Ok(())),
+                Err(error) => end = Some(Err(error)),
             }
-            Ok(None) => return (blocks, Some(End::OfText)),
-            Err(error) => return (blocks, Some(End::Failed(error))),
+        }
+        match begun.pop_front().map(Begun::wait) {
+            Some((part, block)) => {
+                begun_bytes -= block.len();
+                text.take(&block, part, emit)?;
+            }
+            None => return end.unwrap_or(Ok(())),
         }
     }
-    (blocks, None)
 }
 
 #[cfg(test)]

@@ -30,6 +30,11 @@ impl Chunk {
         self.pieces.iter().map(RecordBatch::num_rows).sum()
     }
 
+    /// Returns the rows, in pieces as they came.
+    pub(super) fn pieces(&self) -> &[RecordBatch] {
+        &self.pieces
+    }
+
     /// Puts the rows together. The pieces have the columns of `schema`.
     pub(super) fn batch(&self, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
         concat_batches(schema, &self.pieces)

@@ -13,11 +13,11 @@ use super::output::OpenedFile;
 use super::row_group::{EncodedRowGroup, Limits, ROW_GROUP_BYTES, RowGroup};
 use super::{EncodeError, Footer};
 use crate::config::Writing;
-use crate::crew::{self, Crew};
+use crate::crew::Crew;
 use crate::model::{ContentHash, stored_schema};
 
-/// Row groups that wait for each pair of hands, at most.
-const WAITING: usize = 4;
+/// Row groups that are at work for each pair of hands, at most.
+const AT_WORK: usize = 4;
 
 /// What steers the encoding. All of it shows in the bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,8 +89,8 @@ pub struct EncodedFile {
 
 /// Writes the rows of one unit: rows in, whole Parquet files out.
 ///
-/// Rows are cut into row groups, which the crew encodes side by side; files are begun, written and closed here, one
-/// after the other.
+/// Rows are cut into row groups, which the crew encodes while more rows come; files are begun, written and closed here,
+/// one after the other.
 pub struct Encoder<'a> {
     options: EncodeOptions,
     limits: Limits,
@@ -99,7 +99,8 @@ pub struct Encoder<'a> {
     files: &'a mut dyn EncodeFiles,
     begun: usize,
     current: Option<Collecting>,
-    queue: Vec<RowGroup>,
+    /// In the order of their rows; the last may take more.
+    at_work: VecDeque<RowGroup>,
     /// The last takes rows, those before it no more.
     open: VecDeque<OpenedFile>,
     done: Vec<EncodedFile>,
@@ -111,7 +112,6 @@ struct Collecting {
     schema: SchemaRef,
     chunks: Chunks,
     form: Option<Arc<Form>>,
-    group: Option<RowGroup>,
 }
 
 impl<'a> Encoder<'a> {
@@ -131,7 +131,7 @@ impl<'a> Encoder<'a> {
             files,
             begun: 0,
             current: None,
-            queue: Vec::new(),
+            at_work: VecDeque::new(),
             open: VecDeque::new(),
             done: Vec::new(),
         }
@@ -149,7 +149,6 @@ impl<'a> Encoder<'a> {
             chunks: Chunks::new(self.limits.chunk_rows),
             schema,
             form: None,
-            group: None,
         });
         self.begun += 1;
         Ok(())
@@ -191,7 +190,7 @@ impl<'a> Encoder<'a> {
     /// [`EncodeError`]; the files are of no use then.
     pub fn finish(mut self) -> Result<Vec<EncodedFile>, EncodeError> {
         self.end_partition()?;
-        self.encode_queue()?;
+        self.leave_at_work(0)?;
         while !self.open.is_empty() {
             self.close_file(Closed::AtEnd)?;
         }
@@ -202,11 +201,12 @@ impl<'a> Encoder<'a> {
         if let Some(current) = &mut self.current {
             current.chunks.close();
             self.collect_chunks()?;
-            if let Some(group) = self.current.take().and_then(|current| current.group) {
-                self.enqueue(group)?;
-            }
         }
-        Ok(())
+        self.current = None;
+        if let Some(last) = self.at_work.back_mut() {
+            last.end();
+        }
+        self.move_on()
     }
 
     /// Puts whole chunks into row groups.
@@ -215,33 +215,52 @@ impl<'a> Encoder<'a> {
             let Some(chunk) = current.chunks.next_whole() else {
                 break;
             };
-            let group = current.take(chunk, &self.options.writing)?;
-            if group.is_full(self.limits) {
-                let full = current.group.take();
-                full.map_or(Ok(()), |full| self.enqueue(full))?;
-            } else if self.means.crew.hands() == 1 || group.weight > self.means.memory {
-                // Encoded rows take less memory than rows that wait.
-                group.catch_up()?;
+            if self.at_work.back().is_none_or(RowGroup::is_whole) {
+                let form = current.form(&chunk, &self.options.writing)?;
+                let group = RowGroup::new(current.partition, form)?;
+                self.at_work.push_back(group);
+            }
+            if let Some(group) = self.at_work.back_mut() {
+                group.push(chunk, self.limits);
+            }
+            self.move_on()?;
+        }
+        Ok(())
+    }
+
+    /// Has encoded what can be, and waits where too much is not.
+    fn move_on(&mut self) -> Result<(), EncodeError> {
+        let crew = self.means.crew;
+        let most = (crew.hands() * self.limits.bytes).min(self.means.memory);
+        loop {
+            for group in &mut self.at_work {
+                group.move_on(crew)?;
+            }
+            let held: usize = self.at_work.iter().map(RowGroup::held).sum();
+            if held <= most {
+                break;
+            }
+            let mut busy = self.at_work.iter_mut();
+            if let Some(first) = busy.find(|group| group.held() > 0) {
+                first.wait()?;
             }
         }
-        Ok(())
+        self.leave_at_work(AT_WORK * crew.hands())
     }
 
-    fn enqueue(&mut self, group: RowGroup) -> Result<(), EncodeError> {
-        self.queue.push(group);
-        let hands = self.means.crew.hands();
-        let most = (hands * self.limits.bytes).min(self.means.memory);
-        let queued: usize = self.queue.iter().map(|group| group.weight).sum();
-        if hands == 1 || queued >= most || self.queue.len() >= WAITING * hands {
-            self.encode_queue()?;
-        }
-        Ok(())
-    }
-
-    fn encode_queue(&mut self) -> Result<(), EncodeError> {
-        let queue = std::mem::take(&mut self.queue);
-        for group in crew::map(self.means.crew, queue, RowGroup::encode) {
-            self.put(group?)?;
+    /// Puts into files what is encoded, and waits for what is not until only so many row groups are left.
+    fn leave_at_work(&mut self, most: usize) -> Result<(), EncodeError> {
+        let crew = self.means.crew;
+        while let Some(mut first) = self.at_work.pop_front() {
+            while self.at_work.len() >= most && !first.is_encoded() {
+                first.wait()?;
+                first.move_on(crew)?;
+            }
+            if !first.is_encoded() {
+                self.at_work.push_front(first);
+                break;
+            }
+            self.put(first.into_encoded())?;
         }
         Ok(())
     }
@@ -290,21 +309,15 @@ impl<'a> Encoder<'a> {
 }
 
 impl Collecting {
-    /// Takes a chunk and returns the row group that it is in.
-    fn take(&mut self, chunk: Chunk, writing: &Writing) -> Result<&mut RowGroup, EncodeError> {
-        let form = if let Some(form) = &self.form {
-            Arc::clone(form)
-        } else {
-            let first = chunk.batch(&self.schema).map_err(EncodeError::Rechunk)?;
-            Arc::new(Form::new(&first, writing).map_err(EncodeError::Rows)?)
-        };
+    /// Returns how the partition's rows are written, of which `first` has the first.
+    fn form(&mut self, first: &Chunk, writing: &Writing) -> Result<Arc<Form>, EncodeError> {
+        if let Some(form) = &self.form {
+            return Ok(Arc::clone(form));
+        }
+        let first = first.batch(&self.schema).map_err(EncodeError::Rechunk)?;
+        let form = Arc::new(Form::new(&first, writing).map_err(EncodeError::Rows)?);
         self.form = Some(Arc::clone(&form));
-        let partition = self.partition;
-        let group = self
-            .group
-            .get_or_insert_with(|| RowGroup::new(partition, form));
-        group.push(chunk);
-        Ok(group)
+        Ok(form)
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::io;
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, new_empty_array};
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory};
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
@@ -18,6 +18,8 @@ pub(super) struct Form {
     schema: SchemaRef,
     properties: WriterProperties,
     columns: ArrowRowGroupWriterFactory,
+    /// How many leaves each column has.
+    leaves: Vec<usize>,
 }
 
 impl Form {
@@ -27,7 +29,12 @@ impl Form {
         let properties = properties(first, writing)?;
         // Column writers come from a file only, and row groups are encoded before theirs is begun.
         let nowhere = begin(io::sink(), &schema, &properties)?;
+        let leaves = schema.fields().iter().map(|field| {
+            let no_values = new_empty_array(field.data_type());
+            Ok(compute_leaves(field, &no_values)?.len())
+        });
         Ok(Self {
+            leaves: leaves.collect::<Result<_, ParquetError>>()?,
             schema,
             properties,
             columns: nowhere.1,
@@ -47,10 +54,14 @@ impl Form {
         Ok(begin(bytes, &self.schema, &self.properties)?.0)
     }
 
-    /// Begins a row group, of whatever file.
-    pub(super) fn row_group(&self) -> Result<Vec<ArrowColumnWriter>, ParquetError> {
+    /// Begins a row group, of whatever file: the leaves of each column.
+    pub(super) fn row_group(&self) -> Result<Vec<Vec<ArrowColumnWriter>>, ParquetError> {
         // The number counts where files are encrypted, which ours are not.
-        self.columns.create_column_writers(0)
+        let mut writers = self.columns.create_column_writers(0)?.into_iter();
+        let columns = self.leaves.iter();
+        Ok(columns
+            .map(|count| writers.by_ref().take(*count).collect())
+            .collect())
     }
 }
 

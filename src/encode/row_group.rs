@@ -1,17 +1,22 @@
-//! Rows that make one row group, and the same encoded: the piece of work that a crew shares.
+//! Rows that make one row group, which a crew encodes as they come.
 //!
-//! Where a row group ends is told by its rows alone, before any of them is encoded, so that several can be encoded side
-//! by side.
+//! Where a row group ends is told by its rows alone, before they are encoded, so that the next one can be begun while this
+//! one is at work. Within a row group each column is a job of its own: a column takes its rows in order, and nobody has to
+//! wait for the others, which helps where there is only one row group left to do.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayRef};
+use arrow::compute::concat;
+use arrow::datatypes::FieldRef;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
 use parquet::errors::ParquetError;
 
 use super::EncodeError;
 use super::chunks::Chunk;
 use super::form::Form;
+use crate::crew::{self, Begun, Crew};
 
 /// A row group ends with the chunk that brings it to this weight, for it is held in memory until then.
 pub(super) const ROW_GROUP_BYTES: usize = 64 << 20;
@@ -31,13 +36,17 @@ pub(super) struct Limits {
 pub(super) struct RowGroup {
     /// The number of the partition.
     pub(super) partition: usize,
-    pub(super) form: Arc<Form>,
+    form: Arc<Form>,
     /// Whose rows they are: members and numbers of consecutive rows.
-    pub(super) members: Vec<(usize, usize)>,
-    pub(super) weight: usize,
+    members: Vec<(usize, usize)>,
     rows: usize,
+    weight: usize,
+    is_whole: bool,
     waiting: Vec<Chunk>,
-    columns: Vec<ArrowColumnWriter>,
+    /// One for each column, in their order.
+    columns: Vec<Column>,
+    /// What the rows weigh that are being encoded.
+    away: usize,
 }
 
 /// A row group that only has to be put into a file.
@@ -48,67 +57,179 @@ pub(super) struct EncodedRowGroup {
     pub(super) columns: Vec<ArrowColumnChunk>,
 }
 
+/// A column with all its leaves.
+enum Column {
+    /// It takes rows.
+    Open(Vec<ArrowColumnWriter>),
+    /// Somebody is at it.
+    Away(Box<Begun<Result<Self, EncodeError>>>),
+    /// It has all rows of the row group.
+    Closed(Vec<ArrowColumnChunk>),
+}
+
 impl RowGroup {
-    pub(super) fn new(partition: usize, form: Arc<Form>) -> Self {
-        Self {
+    pub(super) fn new(partition: usize, form: Arc<Form>) -> Result<Self, EncodeError> {
+        let columns = form.row_group().map_err(EncodeError::Rows)?;
+        Ok(Self {
             partition,
+            columns: columns.into_iter().map(Column::Open).collect(),
             form,
             members: Vec::new(),
-            weight: 0,
             rows: 0,
+            weight: 0,
+            is_whole: false,
             waiting: Vec::new(),
-            columns: Vec::new(),
-        }
+            away: 0,
+        })
     }
 
     /// Appends rows, which wait to be encoded.
-    pub(super) fn push(&mut self, mut chunk: Chunk) {
+    pub(super) fn push(&mut self, mut chunk: Chunk, limits: Limits) {
         self.rows += chunk.rows();
         self.weight += chunk.weight;
         self.members.append(&mut chunk.members);
         self.waiting.push(chunk);
+        // Those of another chunk might be too many.
+        self.is_whole = self.rows + limits.chunk_rows > limits.rows || self.weight >= limits.bytes;
     }
 
-    /// Tells whether it takes no more rows: those of another chunk might be too many.
-    pub(super) fn is_full(&self, limits: Limits) -> bool {
-        self.rows + limits.chunk_rows > limits.rows || self.weight >= limits.bytes
+    /// Says that there are no more rows.
+    pub(super) fn end(&mut self) {
+        self.is_whole = true;
     }
 
-    /// Encodes the rows that wait.
-    pub(super) fn catch_up(&mut self) -> Result<(), EncodeError> {
-        if self.columns.is_empty() && !self.waiting.is_empty() {
-            self.columns = self.form.row_group().map_err(EncodeError::Rows)?;
+    /// Tells whether it takes no more rows.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
+    /// Returns what the rows weigh that are not encoded yet.
+    pub(super) fn held(&self) -> usize {
+        let waiting = self.waiting.iter().map(|chunk| chunk.weight);
+        self.away + waiting.sum::<usize>()
+    }
+
+    /// Has the rows encoded that wait, unless earlier ones still are.
+    pub(super) fn move_on(&mut self, crew: &dyn Crew) -> Result<(), EncodeError> {
+        self.take_back(Begun::is_done)?;
+        let is_idle = self.away == 0 && !self.is_encoded();
+        if !is_idle || (self.waiting.is_empty() && !self.is_whole) {
+            return Ok(());
         }
-        for chunk in self.waiting.drain(..) {
-            let rows = chunk.batch(self.form.schema());
-            let rows = rows.map_err(EncodeError::Rechunk)?;
-            write(&rows, &mut self.columns).map_err(EncodeError::Rows)?;
+        let rows = Arc::new(std::mem::take(&mut self.waiting));
+        self.away = rows.iter().map(|chunk| chunk.weight).sum();
+        let is_last = self.is_whole;
+        for at in heaviest_first(&rows, self.columns.len()) {
+            let Column::Open(leaves) = &mut self.columns[at] else {
+                continue;
+            };
+            let leaves = std::mem::take(leaves);
+            let (rows, form) = (Arc::clone(&rows), Arc::clone(&self.form));
+            let begun = crew::begin(crew, move || {
+                encode(leaves, &form.schema().fields()[at], at, &rows, is_last)
+            });
+            self.columns[at] = Column::Away(Box::new(begun));
         }
-        Ok(())
+        drop(rows);
+        self.take_back(Begun::is_done)
     }
 
-    /// Encodes what is left.
-    pub(super) fn encode(mut self) -> Result<EncodedRowGroup, EncodeError> {
-        self.catch_up()?;
-        let columns = self.columns.into_iter().map(ArrowColumnWriter::close);
-        Ok(EncodedRowGroup {
+    /// Waits until nobody is at it.
+    pub(super) fn wait(&mut self) -> Result<(), EncodeError> {
+        self.take_back(|_| true)
+    }
+
+    /// Tells whether all its rows are encoded.
+    pub(super) fn is_encoded(&self) -> bool {
+        let mut columns = self.columns.iter();
+        columns.all(|column| matches!(column, Column::Closed(_)))
+    }
+
+    /// Returns it as it is; what is not encoded is left out.
+    pub(super) fn into_encoded(self) -> EncodedRowGroup {
+        let closed = self.columns.into_iter().filter_map(|column| match column {
+            Column::Closed(leaves) => Some(leaves),
+            Column::Open(_) | Column::Away(_) => None,
+        });
+        EncodedRowGroup {
             partition: self.partition,
             form: self.form,
             members: self.members,
-            columns: columns
-                .collect::<Result<_, _>>()
-                .map_err(EncodeError::Rows)?,
-        })
+            columns: closed.flatten().collect(),
+        }
+    }
+
+    /// Takes back the columns that are to be had.
+    fn take_back(
+        &mut self,
+        is_wanted: impl Fn(&mut Begun<Result<Column, EncodeError>>) -> bool,
+    ) -> Result<(), EncodeError> {
+        let mut is_away = false;
+        for column in &mut self.columns {
+            let Column::Away(begun) = column else {
+                continue;
+            };
+            if !is_wanted(begun) {
+                is_away = true;
+                continue;
+            }
+            let Column::Away(begun) = std::mem::replace(column, Column::Open(Vec::new())) else {
+                continue;
+            };
+            *column = begun.wait()?;
+        }
+        if !is_away {
+            self.away = 0;
+        }
+        Ok(())
     }
 }
 
-fn write(rows: &RecordBatch, columns: &mut [ArrowColumnWriter]) -> Result<(), ParquetError> {
-    let mut writers = columns.iter_mut();
-    for (field, column) in rows.schema_ref().fields().iter().zip(rows.columns()) {
-        for leaf in compute_leaves(field, column)? {
-            let writer = writers.next().ok_or_else(too_many_leaves)?;
-            writer.write(&leaf)?;
-        }
+/// Returns the columns' numbers, those first that take longest.
+fn heaviest_first(rows: &[Chunk], columns: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..columns).collect();
+    let weight = |at: usize| {
+        let first = rows.first().and_then(|chunk| chunk.pieces().first());
+        first.map_or(0, |piece| piece.column(at).get_buffer_memory_size())
+    };
+    order.sort_by_cached_key(|at| Reverse(weight(*at)));
+    order
+}
+
+/// Encodes the rows of the column with the number `at`, which are the last or not.
+fn encode(
+    mut leaves: Vec<ArrowColumnWriter>,
+    field: &FieldRef,
+    at: usize,
+    rows: &[Chunk],
+    are_last: bool,
+) -> Result<Column, EncodeError> {
+    for chunk in rows {
+        let pieces: Vec<&dyn Array> = chunk
+            .pieces()
+            .iter()
+            .map(|piece| piece.column(at).as_ref())
+            .collect();
+        let values = concat(&pieces).map_err(EncodeError::Rechunk)?;
+        write(field, &values, &mut leaves).map_err(EncodeError::Rows)?;
+    }
+    if !are_last {
+        return Ok(Column::Open(leaves));
+    }
+    let closed = leaves.into_iter().map(ArrowColumnWriter::close);
+    let closed = closed.collect::<Result<_, _>>();
+    Ok(Column::Closed(closed.map_err(EncodeError::Rows)?))
+}
+
+fn write(
+    field: &FieldRef,
+    values: &ArrayRef,
+    leaves: &mut [ArrowColumnWriter],
+) -> Result<(), ParquetError> {
+    let mut leaves = leaves.iter_mut();
+    for values in compute_leaves(field, values)? {
+        let leaf = leaves.next().ok_or_else(too_many_leaves)?;
+        leaf.write(&values)?;
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::Writing;
-use crate::crew::{Alone, Backwards};
+use crate::crew::{Alone, Unordered};
 use crate::model::{ContentHash, ReadAt, Shape, SourcePath, UnitId, deepest};
 
 pub(super) type Files = Arc<Mutex<Vec<Vec<u8>>>>;
@@ -545,7 +545,7 @@ fn the_bytes_do_not_depend_on_the_crew_nor_on_how_much_may_wait() {
         );
         assert_eq!(target_file_size > 1, places.len() == 3, "{places:?}");
         for (hands, memory) in [(3, usize::MAX), (2, 1)] {
-            let crew = &Backwards(hands);
+            let crew = &Unordered(hands);
             let shared = encode_partitions(&tables, &options, EncodeMeans { crew, memory });
             assert_eq!(shared, alone, "{hands} hands, {memory} bytes");
         }

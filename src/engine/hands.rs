@@ -12,7 +12,7 @@ use rayon::ThreadPool;
 
 use super::error::RunError;
 use super::pipeline::Pipeline;
-use crate::crew::Crew;
+use crate::crew::{Crew, Job};
 
 /// Deep trees are walked and nested values are decoded recursively, so stacks are roomy.
 pub(super) const STACK_BYTES: usize = 16 << 20;
@@ -57,15 +57,12 @@ impl Crew for Hands<'_> {
         self.pool.current_num_threads().div_ceil(foremen)
     }
 
-    fn each(&self, count: usize, job: &(dyn Fn(usize) + Sync), meanwhile: &mut dyn FnMut()) {
-        if count < 2 || self.hands() == 1 {
-            (0..count).for_each(job);
-            return meanwhile();
+    fn start(&self, job: Job) {
+        if self.hands() == 1 {
+            job();
+        } else {
+            self.pool.spawn(job);
         }
-        self.pool.in_place_scope(|scope| {
-            (0..count).for_each(|number| scope.spawn(move |_| job(number)));
-            meanwhile();
-        });
     }
 }
 
@@ -81,7 +78,7 @@ impl Drop for Foreman<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crew;
+    use crate::crew::{self, Begun};
 
     #[test]
     fn hands_are_shared_by_the_foremen_and_every_job_is_done_once() {
@@ -95,9 +92,9 @@ mod tests {
         let others: Vec<Foreman<'_>> = (0..3).map(|_| hands.foreman()).collect();
         assert_eq!(hands.hands(), 1);
         for foremen in [others, Vec::new()] {
-            let items: Vec<usize> = (0..1000).collect();
-            let done = crew::map(&hands, items, |item| item + 1);
-            assert_eq!(done, (1..=1000).collect::<Vec<_>>());
+            let begun: Vec<_> = (0..1000).map(|n| crew::begin(&hands, move || n)).collect();
+            let done: Vec<usize> = begun.into_iter().map(Begun::wait).collect();
+            assert_eq!(done, (0..1000).collect::<Vec<_>>());
             drop(foremen);
         }
         drop(first);

@@ -1,32 +1,42 @@
 //! Which partition a row belongs to, and whether it can have one at all.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+
 use arrow::record_batch::RecordBatch;
 
 use super::work::WorkError;
 use crate::config::Definition;
-use crate::crew;
+use crate::crew::{self, Begun};
 use crate::encode::{EncodeError, EncodeMeans};
 use crate::model::{PartitionValues, Shape, partition_dir};
 use crate::transform::{Routed, Shuffle, TransformError, is_routable, route};
 
-/// Batches that wait to be split, for each pair of hands.
-const BATCHES_EACH: usize = 4;
+/// Batches that are being split, for each pair of hands.
+const BATCHES_EACH: usize = 8;
 
-/// Brings rows to the shuffle, which takes them in order: the crew splits a few batches at a time by their values.
+/// Brings rows to the shuffle, which takes them in order: the crew splits batches by their values.
 pub(super) struct Routing<'a> {
-    columns: &'a [String],
+    columns: Arc<[String]>,
     means: EncodeMeans<'a>,
-    waiting: Vec<(usize, RecordBatch)>,
-    waiting_bytes: usize,
+    begun: VecDeque<Splitting>,
+    begun_bytes: usize,
+}
+
+/// A batch that is being split.
+struct Splitting {
+    place: usize,
+    bytes: usize,
+    routed: Begun<Result<Routed, WorkError>>,
 }
 
 impl<'a> Routing<'a> {
-    pub(super) fn new(columns: &'a [String], means: EncodeMeans<'a>) -> Self {
+    pub(super) fn new(columns: &[String], means: EncodeMeans<'a>) -> Self {
         Self {
-            columns,
+            columns: columns.into(),
             means,
-            waiting: Vec::new(),
-            waiting_bytes: 0,
+            begun: VecDeque::new(),
+            begun_bytes: 0,
         }
     }
 
@@ -36,32 +46,44 @@ impl<'a> Routing<'a> {
         batch: &RecordBatch,
         shuffle: &mut Shuffle<'_>,
     ) -> Result<(), WorkError> {
-        let hands = self.means.crew.hands();
-        self.waiting.push((place, batch.clone()));
-        self.waiting_bytes += batch.get_array_memory_size();
-        let is_enough = self.waiting.len() >= BATCHES_EACH * hands
-            || self.waiting_bytes >= self.means.memory / 4;
-        if hands == 1 || is_enough {
-            self.finish(shuffle)?;
+        let bytes = batch.get_array_memory_size();
+        let (batch, columns) = (batch.clone(), Arc::clone(&self.columns));
+        let split = move || checked(route(&batch, &columns)?);
+        self.begun_bytes += bytes;
+        self.begun.push_back(Splitting {
+            place,
+            bytes,
+            routed: crew::begin(self.means.crew, split),
+        });
+        let most = match self.means.crew.hands() {
+            0 | 1 => 0,
+            hands => BATCHES_EACH * hands,
+        };
+        while self.begun.len() > most || self.begun_bytes > self.means.memory / 4 {
+            self.hand_on(shuffle)?;
         }
         Ok(())
     }
 
     pub(super) fn finish(&mut self, shuffle: &mut Shuffle<'_>) -> Result<(), WorkError> {
-        self.waiting_bytes = 0;
-        let waiting = std::mem::take(&mut self.waiting);
-        let routed = crew::map(self.means.crew, waiting, |(place, batch)| {
-            (place, route(&batch, self.columns))
-        });
-        for (place, routed) in routed {
-            let routed = routed.map_err(WorkError::from).and_then(checked);
-            let routed = routed.map_err(|error| WorkError::Misplaced {
-                place,
-                source: Box::new(error),
-            })?;
-            shuffle.push(place, &routed)?;
+        while !self.begun.is_empty() {
+            self.hand_on(shuffle)?;
         }
         Ok(())
+    }
+
+    /// Hands on the rows that were begun first.
+    fn hand_on(&mut self, shuffle: &mut Shuffle<'_>) -> Result<(), WorkError> {
+        let Some(first) = self.begun.pop_front() else {
+            return Ok(());
+        };
+        self.begun_bytes -= first.bytes;
+        let routed = first.routed.wait();
+        let routed = routed.map_err(|error| WorkError::Misplaced {
+            place: first.place,
+            source: Box::new(error),
+        })?;
+        Ok(shuffle.push(first.place, &routed)?)
     }
 }
 

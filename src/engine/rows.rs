@@ -253,7 +253,7 @@ impl<'a> Placed<'a> {
         // What waits to be encoded, or is sorted, while rows are handed out takes its own half.
         let memory = means.memory / 2;
         let means = EncodeMeans { memory, ..means };
-        let mut shuffle = Shuffle::new(memory, &spill);
+        let mut shuffle = Shuffle::new(memory, means.crew, &spill);
         let mut routing = Routing::new(columns, means);
         let complete = feed(&mut |place, batch| routing.push(place, batch, &mut shuffle))?;
         if !complete {

@@ -19,9 +19,9 @@ use super::splitter::Marks;
 use super::table::{Table, column_names};
 use super::walk;
 use crate::config::{Dialect, Header, TrailingDelimiter};
-use crate::crew::{self, Crew};
+use crate::crew::Crew;
 use crate::decode::batch::send;
-use crate::decode::blocks::{Blocks, End, round};
+use crate::decode::blocks::{self, Blocks, InBlocks};
 use crate::decode::{Charset, DecodeError, Decoded, Emit};
 use crate::model::Shape;
 
@@ -36,21 +36,25 @@ struct Progress<'d> {
     dialect: &'d Dialect,
     charset: Charset,
     marks: Marks,
-    table: Table<'d>,
+    table: Table,
+    /// Where in the next block there is something to decode.
+    start: usize,
     /// The line in which the next block begins.
     line: u64,
     rows: u64,
 }
 
-/// A block, and where in it there is something to decode.
-struct Block {
-    bytes: Vec<u8>,
+/// What it takes to decode a block.
+struct Terms {
+    trailing_delimiter: TrailingDelimiter,
+    marks: Marks,
+    table: Table,
     start: usize,
 }
 
 /// What came of a block.
-struct Portion<'d> {
-    table: Table<'d>,
+struct Portion {
+    table: Table,
     batches: Vec<RecordBatch>,
     /// How many lines it has, or in which of them the first record begins that is wrong.
     lines: Result<u64, (u64, Fault)>,
@@ -69,6 +73,7 @@ impl<'r, 'd> Reading<'r, 'd> {
             charset,
             marks: front.marks(),
             table: Table::new(dialect),
+            start: 0,
             line: front.line(),
             rows: 0,
         };
@@ -96,26 +101,8 @@ impl<'r, 'd> Reading<'r, 'd> {
             progress.table.take_nothing();
             return Ok(());
         };
-        let mut jobs = vec![progress.begin(first, shape)?];
-        let mut next = || blocks.next();
-        let (more, mut end) = round(&mut next, crew);
-        jobs.extend(more.into_iter().map(Block::whole));
-        loop {
-            let mut ahead = None;
-            // The next blocks are read while these are decoded.
-            let mut read_on = || ahead = end.is_none().then(|| round(&mut next, crew));
-            let job = |block: Block| progress.portion(&block);
-            for portion in crew::map_while(crew, jobs, job, &mut read_on) {
-                progress.take(portion, emit)?;
-            }
-            let more = match end {
-                Some(End::OfText) => return Ok(()),
-                Some(End::Failed(error)) => return Err(error),
-                None => ahead.unwrap_or_default(),
-            };
-            jobs = more.0.into_iter().map(Block::whole).collect();
-            end = more.1;
-        }
+        progress.begin(&first, shape)?;
+        blocks::decode(progress, Some(first), &mut || blocks.next(), crew, emit)
     }
 
     /// Returns the line in which the row begins, counted from 0, if there are so many.
@@ -164,24 +151,18 @@ impl<'r, 'd> Reading<'r, 'd> {
     }
 }
 
-impl Block {
-    fn whole(bytes: Vec<u8>) -> Self {
-        Self { bytes, start: 0 }
-    }
-}
-
-impl<'d> Progress<'d> {
-    /// Takes the first record, and with it the columns.
-    fn begin(&mut self, bytes: Vec<u8>, shape: Option<&Shape>) -> Result<Block, DecodeError> {
-        let text = BlockText::new(&bytes, self.marks);
+impl Progress<'_> {
+    /// Takes the columns from the first record.
+    fn begin(&mut self, bytes: &[u8], shape: Option<&Shape>) -> Result<(), DecodeError> {
+        let text = BlockText::new(bytes, self.marks);
         let mut records = Records::new(&text, 0, self.marks);
         let read = records.read(Width::Any, 1);
-        read.map_err(|faulty| self.malformed(&bytes, faulty))?;
+        read.map_err(|faulty| self.malformed(bytes, faulty))?;
         let rows = records.rows();
         let first = rows.spans.iter().map(|span| rows.texts.get(*span));
         let names = self.names(first.collect()).map_err(|fault| {
             let start = records.last();
-            self.malformed(&bytes, Faulty { start, fault })
+            self.malformed(bytes, Faulty { start, fault })
         })?;
         let start = match self.dialect.header {
             Header::Present => records.position(),
@@ -189,7 +170,8 @@ impl<'d> Progress<'d> {
         };
         drop(text);
         self.table.set_columns(names, shape);
-        Ok(Block { bytes, start })
+        self.start = start;
+        Ok(())
     }
 
     /// Returns the columns' names, of which there are as many as fields in the first record.
@@ -214,17 +196,34 @@ impl<'d> Progress<'d> {
         })
     }
 
-    /// Decodes a block.
-    fn portion(&self, block: &Block) -> Portion<'d> {
-        let Block { bytes, start } = block;
-        let marks = self.marks;
-        let mut table = self.table.successor();
-        let width = match self.dialect.trailing_delimiter {
+    #[cold]
+    fn malformed(&self, block: &[u8], faulty: Faulty) -> DecodeError {
+        let line = self.line + walk::line_at(block, faulty.start, self.marks);
+        faulty.fault.at(line, self.charset, self.dialect).into()
+    }
+}
+
+impl InBlocks for Progress<'_> {
+    type Terms = Terms;
+    type Part = Portion;
+
+    fn terms(&mut self) -> Terms {
+        Terms {
+            trailing_delimiter: self.dialect.trailing_delimiter,
+            marks: self.marks,
+            table: self.table.successor(),
+            start: std::mem::take(&mut self.start),
+        }
+    }
+
+    fn part(terms: Terms, block: &[u8]) -> Portion {
+        let (marks, mut table, start) = (terms.marks, terms.table, terms.start);
+        let width = match terms.trailing_delimiter {
             TrailingDelimiter::Separates => Width::Exactly(table.width()),
             TrailingDelimiter::Ends => Width::OrEmptyBehind(table.width()),
         };
-        let text = BlockText::new(bytes, marks);
-        let mut records = Records::new(&text, *start, marks);
+        let text = BlockText::new(block, marks);
+        let mut records = Records::new(&text, start, marks);
         let mut batches = Vec::new();
         let lines = loop {
             let before = records.position();
@@ -233,11 +232,11 @@ impl<'d> Progress<'d> {
             batches.extend(table.take_rows(&rows, records.position() - before));
             match read {
                 Err(Faulty { start: at, fault }) => {
-                    break Err((walk::line_at(bytes, start + at, marks), fault));
+                    break Err((walk::line_at(block, start + at, marks), fault));
                 }
                 Ok(()) if rows.len() == 0 => {
                     batches.extend(table.batch());
-                    break Ok(walk::lines_in(bytes, marks));
+                    break Ok(walk::lines_in(block, marks));
                 }
                 Ok(()) => {}
             }
@@ -249,8 +248,12 @@ impl<'d> Progress<'d> {
         }
     }
 
-    /// Takes what came of the next block.
-    fn take(&mut self, portion: Portion<'d>, emit: &mut Emit<'_>) -> Result<(), DecodeError> {
+    fn take(
+        &mut self,
+        _block: &[u8],
+        portion: Portion,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), DecodeError> {
         self.table.join(&portion.table);
         if self.table.is_building() {
             for batch in portion.batches {
@@ -268,11 +271,5 @@ impl<'d> Progress<'d> {
                 Err(fault.at(line, self.charset, self.dialect).into())
             }
         }
-    }
-
-    #[cold]
-    fn malformed(&self, block: &[u8], faulty: Faulty) -> DecodeError {
-        let line = self.line + walk::line_at(block, faulty.start, self.marks);
-        faulty.fault.at(line, self.charset, self.dialect).into()
     }
 }

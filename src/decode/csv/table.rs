@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
@@ -42,17 +43,17 @@ struct TextColumn {
 }
 
 /// Gathers rows of texts, and the types that they have.
-pub(in crate::decode) struct Table<'a> {
-    dialect: &'a Dialect,
+pub(in crate::decode) struct Table {
+    dialect: Arc<Dialect>,
     mode: Mode,
     columns: Vec<TextColumn>,
     gauge: Gauge,
 }
 
-impl<'a> Table<'a> {
-    pub(in crate::decode) fn new(dialect: &'a Dialect) -> Self {
+impl Table {
+    pub(in crate::decode) fn new(dialect: &Dialect) -> Self {
         Self {
-            dialect,
+            dialect: Arc::new(dialect.clone()),
             mode: Mode::default(),
             columns: Vec::new(),
             gauge: Gauge::default(),
@@ -72,7 +73,7 @@ impl<'a> Table<'a> {
             },
         });
         Self {
-            dialect: self.dialect,
+            dialect: Arc::clone(&self.dialect),
             mode: self.mode,
             columns: columns.collect(),
             gauge: Gauge::default(),

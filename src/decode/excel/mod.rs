@@ -87,7 +87,7 @@ enum Field {
 }
 
 struct Sheet<'d> {
-    table: Table<'d>,
+    table: Table,
     shape: Option<&'d Shape>,
     most_rows: u64,
     rows: u64,

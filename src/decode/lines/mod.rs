@@ -49,7 +49,7 @@ fn read(
     input: &mut dyn Read,
     cut: &Cut,
     dialect: &Dialect,
-    table: &mut Table<'_>,
+    table: &mut Table,
     emit: &mut Emit<'_>,
 ) -> Result<(), DecodeError> {
     let (charset, mut text) = encoding::open(input, dialect.encoding)?;

@@ -1,6 +1,7 @@
 //! Columns under construction: what their values have in common, and what is built of them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 
@@ -21,11 +22,10 @@ const SETTLING_ROWS: u64 = 16;
 pub(super) type Expected = HashMap<String, DataType>;
 
 /// Returns the types of a shape, by column.
-pub(super) fn expected(shape: &Shape) -> Expected {
+pub(super) fn expected(shape: &Shape) -> Arc<Expected> {
     let columns = shape.columns.iter();
-    columns
-        .map(|column| (column.name.clone(), canonical(&column.data_type)))
-        .collect()
+    let types = columns.map(|column| (column.name.clone(), canonical(&column.data_type)));
+    Arc::new(types.collect())
 }
 
 struct JsonColumn {
@@ -36,9 +36,9 @@ struct JsonColumn {
 }
 
 /// The columns of a table.
-pub(super) struct Columns<'s> {
+pub(super) struct Columns {
     /// The types to build; `None` where rows are only looked at.
-    expected: Option<&'s Expected>,
+    expected: Option<Arc<Expected>>,
     fields: Fields<JsonColumn>,
     budget: NameBudget,
     gauge: Gauge,
@@ -47,9 +47,9 @@ pub(super) struct Columns<'s> {
     least: usize,
 }
 
-impl<'s> Columns<'s> {
+impl Columns {
     /// Begins without any, where batches are going to have so many at the least.
-    pub(super) fn new(expected: Option<&'s Expected>, least: usize) -> Self {
+    pub(super) fn new(expected: Option<Arc<Expected>>, least: usize) -> Self {
         Self {
             expected,
             fields: Fields::default(),
@@ -61,8 +61,8 @@ impl<'s> Columns<'s> {
     }
 
     /// Returns the types that are built, unless a value did not fit one.
-    pub(super) fn expected(&self) -> Option<&'s Expected> {
-        self.expected
+    pub(super) fn expected(&self) -> Option<Arc<Expected>> {
+        self.expected.clone()
     }
 
     /// Takes a row. Whoever is told that it has too many names must not go on.
@@ -134,7 +134,7 @@ impl<'s> Columns<'s> {
 
     /// Joins what was seen in the rows behind those that were taken so far, if the names are not too many for that;
     /// then nothing is changed.
-    pub(super) fn join(&mut self, later: &Columns<'_>) -> Result<(), TooManyNames> {
+    pub(super) fn join(&mut self, later: &Columns) -> Result<(), TooManyNames> {
         let nothing = Seen::nothing();
         let names = later
             .fields
@@ -175,7 +175,8 @@ impl<'s> Columns<'s> {
     }
 
     fn add(&mut self, name: &str) -> usize {
-        let expected = self.expected.and_then(|types| types.get(name));
+        let types = self.expected.clone();
+        let expected = types.as_ref().and_then(|types| types.get(name));
         if expected.is_none() {
             self.stop_building();
         }
@@ -190,7 +191,7 @@ impl<'s> Columns<'s> {
     /// Finds the columns in which any value that fits is no news from now on.
     #[cold]
     fn settle(&mut self) {
-        let Some(types) = self.expected else { return };
+        let Some(types) = &self.expected else { return };
         for (name, column) in self.fields.iter_mut() {
             column.is_settled = types.get(name) == Some(&column.seen.data_type());
         }

@@ -95,9 +95,9 @@ pub(super) fn decode(
 ) -> Result<Decoded, DecodeError> {
     let expected = expected(shape);
     match framing {
-        Framing::Lines => spread::decode(&mut blocks(input), &expected, crew, emit),
+        Framing::Lines => spread::decode(&mut blocks(input), expected, crew, emit),
         Framing::Values => {
-            let mut table = Table::new(Some(&expected));
+            let mut table = Table::new(Some(expected));
             take_values(&mut table, input, emit)?;
             table.finish(0, emit)
         }
@@ -158,7 +158,7 @@ fn blocks(input: &mut dyn Read) -> impl FnMut() -> Result<Option<Vec<u8>>, Decod
 }
 
 fn take_values(
-    table: &mut Table<'_>,
+    table: &mut Table,
     input: &mut dyn Read,
     emit: &mut Emit<'_>,
 ) -> Result<(), DecodeError> {

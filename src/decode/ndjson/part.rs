@@ -16,18 +16,18 @@ use crate::decode::{BATCH_BYTES, DecodeError, Malformed};
 const HELD_BYTES: usize = 4 * BATCH_BYTES;
 
 /// The front of a block, decoded.
-pub(super) struct Part<'s> {
+pub(super) struct Part {
     /// What was seen.
-    pub(super) columns: Columns<'s>,
+    pub(super) columns: Columns,
     /// What was built; it counts where `columns` were built to the end.
     pub(super) batches: Vec<RecordBatch>,
     /// How far it goes.
     pub(super) end: Place,
 }
 
-impl<'s> Part<'s> {
+impl Part {
     /// Decodes a block as far as it goes by itself, into `columns` without rows; `None` if that is of no use.
-    pub(super) fn of(block: &[u8], columns: Columns<'s>) -> Option<Self> {
+    pub(super) fn of(block: &[u8], columns: Columns) -> Option<Self> {
         let mut batches = Vec::new();
         let mut held_bytes = 0;
         let mut emit = |batch: RecordBatch| {

@@ -5,6 +5,7 @@
 //! - What is held is a few blocks for each hand, and of each what a [`Part`] may hold.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::DataType;
@@ -14,15 +15,15 @@ use super::columns::{Columns, Expected};
 use super::part::Part;
 use super::rows::Rows;
 use super::table::Table;
-use crate::crew::{self, Crew};
+use crate::crew::Crew;
 use crate::decode::batch::{batch_of, send};
-use crate::decode::blocks::{End, NextBlock, round};
+use crate::decode::blocks::{self, InBlocks, NextBlock};
 use crate::decode::{BATCH_BYTES, DecodeError, Decoded, Emit};
 
 /// Decodes all blocks of a text.
 pub(super) fn decode(
     next: &mut NextBlock<'_>,
-    expected: &Expected,
+    expected: Arc<Expected>,
     crew: &dyn Crew,
     emit: &mut Emit<'_>,
 ) -> Result<Decoded, DecodeError> {
@@ -31,40 +32,19 @@ pub(super) fn decode(
         lines: 0,
         rows: 0,
     };
-    let (mut blocks, mut end) = round(next, crew);
-    loop {
-        let mut ahead = None;
-        // The next blocks are read while these are decoded.
-        let mut read_on = || ahead = end.is_none().then(|| round(next, crew));
-        if let [block] = &blocks[..] {
-            file.take_rows(block, emit)?;
-            read_on();
-        } else {
-            let columns = &file.table.columns;
-            let (expected, least) = (columns.expected(), columns.names().count());
-            let job = |block: &Vec<u8>| Part::of(block, Columns::new(expected, least));
-            let parts = crew::map_while(crew, blocks.iter().collect(), job, &mut read_on);
-            for (block, part) in blocks.iter().zip(parts) {
-                file.take_part(block, part, emit)?;
-            }
-        }
-        match end {
-            Some(End::Failed(error)) => return Err(error),
-            Some(End::OfText) => return file.table.finish(file.rows, emit),
-            None => (blocks, end) = ahead.unwrap_or_default(),
-        }
-    }
+    blocks::decode(&mut file, None, next, crew, emit)?;
+    file.table.finish(file.rows, emit)
 }
 
 /// The front of the text, in order.
-struct File<'s> {
-    table: Table<'s>,
+struct File {
+    table: Table,
     lines: u64,
     /// The rows that parts have emitted.
     rows: u64,
 }
 
-impl File<'_> {
+impl File {
     /// Takes the rows of a block, or of the rest of one, one after the other.
     fn take_rows(&mut self, block: &[u8], emit: &mut Emit<'_>) -> Result<(), DecodeError> {
         let mut rows = Rows::new(block, self.lines);
@@ -72,12 +52,28 @@ impl File<'_> {
         self.lines = rows.place().lines;
         Ok(())
     }
+}
 
-    /// Takes what has been made of a block, and what has not been.
-    fn take_part(
+/// The columns that are expected, and how many a row takes at least.
+type Terms = (Option<Arc<Expected>>, usize);
+
+impl InBlocks for File {
+    type Terms = Terms;
+    type Part = Option<Part>;
+
+    fn terms(&mut self) -> Terms {
+        let columns = &self.table.columns;
+        (columns.expected(), columns.names().count())
+    }
+
+    fn part((expected, least): Terms, block: &[u8]) -> Option<Part> {
+        Part::of(block, Columns::new(expected, least))
+    }
+
+    fn take(
         &mut self,
         block: &[u8],
-        part: Option<Part<'_>>,
+        part: Option<Part>,
         emit: &mut Emit<'_>,
     ) -> Result<(), DecodeError> {
         let columns = &mut self.table.columns;
@@ -90,7 +86,7 @@ impl File<'_> {
             let names: Vec<&str> = columns.names().collect();
             for batch in part.batches {
                 self.rows += batch.num_rows() as u64;
-                align(batch, &names, expected, emit)?;
+                align(batch, &names, &expected, emit)?;
             }
         }
         self.lines += part.end.lines;

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::columns::expected;
 use super::parse::{Fault, Parser};
 use super::spread;
-use crate::crew::{Alone, Backwards, Crew};
+use crate::crew::{Alone, Crew, Unordered};
 use crate::decode::testing::cells;
 use crate::decode::{DecodeError, Decoded, JsonFault, Malformed};
 use crate::model::Shape;
@@ -39,7 +39,7 @@ fn decode(
         take(batch);
         ControlFlow::Continue(())
     };
-    spread::decode(&mut || Ok(blocks.next()), &expected(shape), crew, &mut emit)
+    spread::decode(&mut || Ok(blocks.next()), expected(shape), crew, &mut emit)
 }
 
 /// Everything that must not depend on blocks and hands.
@@ -92,7 +92,7 @@ fn assert_alike(text: &[u8], shape: &Shape) -> Outcome {
     let whole = outcome(text, usize::MAX, &Alone, shape);
     for bytes in [1, 40, 300] {
         for hands in [1, 3] {
-            let apart = outcome(text, bytes, &Backwards(hands), shape);
+            let apart = outcome(text, bytes, &Unordered(hands), shape);
             assert_eq!(apart, whole, "blocks of {bytes} bytes, {hands} hands");
         }
     }
@@ -247,7 +247,7 @@ fn the_limit_of_names_holds_over_all_blocks() {
     });
     for bytes in [10_000, 400_000] {
         for hands in [1, 3] {
-            let found = outcome(text.as_bytes(), bytes, &Backwards(hands), &Shape::default());
+            let found = outcome(text.as_bytes(), bytes, &Unordered(hands), &Shape::default());
             assert_eq!(found, expected, "{bytes} {hands}");
         }
     }
@@ -262,7 +262,7 @@ fn names_in_one_block_that_no_file_may_have_are_fine_below_text() {
     let shape = Shape::of(&[("t", arrow::datatypes::DataType::Utf8)]);
     let whole = outcome(text.as_bytes(), usize::MAX, &Alone, &shape);
     assert!(matches!(&whole, Outcome::Rows(rows, _) if rows.len() == 4));
-    assert_eq!(outcome(text.as_bytes(), 8, &Backwards(3), &shape), whole);
+    assert_eq!(outcome(text.as_bytes(), 8, &Unordered(3), &shape), whole);
 }
 
 #[test]
@@ -287,7 +287,7 @@ fn a_few_bytes_that_are_rows_of_many_columns_are_not_gathered() {
                 .map(|column| column.len() - column.null_count())
                 .sum::<usize>();
         };
-        let decoded = decode(text.as_bytes(), bytes, &Backwards(hands), &shape, &mut take);
+        let decoded = decode(text.as_bytes(), bytes, &Unordered(hands), &shape, &mut take);
         assert_eq!(decoded.unwrap().rows, 5004);
         assert_eq!(values, 2 * COLUMNS);
         assert!(largest <= 5 << 20, "{largest}");

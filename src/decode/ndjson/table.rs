@@ -1,5 +1,7 @@
 //! Rows, one after the other, -> columns.
 
+use std::sync::Arc;
+
 use super::columns::{Columns, Expected};
 use super::frame::Frame;
 use super::parse::Parser;
@@ -8,20 +10,20 @@ use super::seen::TooManyNames;
 use crate::decode::{DecodeError, Decoded, Emit, MAX_COLUMNS, Malformed};
 
 /// Takes rows in order.
-pub(super) struct Table<'s> {
+pub(super) struct Table {
     /// What has become of them.
-    pub(super) columns: Columns<'s>,
+    pub(super) columns: Columns,
     parser: Parser,
 }
 
-impl<'s> Table<'s> {
+impl Table {
     /// Begins a table; without types, rows are only looked at.
-    pub(super) fn new(expected: Option<&'s Expected>) -> Self {
+    pub(super) fn new(expected: Option<Arc<Expected>>) -> Self {
         Self::of(Columns::new(expected, 0))
     }
 
     /// Begins a table with columns that have no rows.
-    pub(super) fn of(columns: Columns<'s>) -> Self {
+    pub(super) fn of(columns: Columns) -> Self {
         Self {
             columns,
             parser: Parser::default(),

@@ -37,7 +37,7 @@ pub(super) struct Memory {
 
 /// Rows in the order of their partitions, and within a partition in the order they came.
 pub(super) struct SortedRows {
-    pub(super) blocks: Vec<RecordBatch>,
+    pub(super) blocks: Arc<[RecordBatch]>,
     /// What a row of each block weighs on average.
     pub(super) row_bytes: Vec<usize>,
     pub(super) pieces: Vec<Piece>,
@@ -118,7 +118,7 @@ impl Memory {
             .map(|block| block.get_array_memory_size() / block.num_rows().max(1) + 1)
             .collect();
         Ok(SortedRows {
-            blocks,
+            blocks: blocks.into(),
             row_bytes,
             pieces: log,
         })

@@ -19,6 +19,7 @@ use self::partitions::Partitions;
 use self::run::Runs;
 pub use self::shuffled::{PartitionRows, Shuffled};
 use super::{Routed, SpillStore, TransformError};
+use crate::crew::Crew;
 
 /// Collects routed rows in the order they are pushed.
 pub struct Shuffle<'a> {
@@ -30,14 +31,14 @@ pub struct Shuffle<'a> {
 
 impl<'a> Shuffle<'a> {
     /// Begins without rows. About `budget_bytes` are held in memory, at least one batch; the index of partitions,
-    /// some hundred bytes for each, comes on top.
+    /// some hundred bytes for each, comes on top. The crew puts rows together that are spilled.
     #[must_use]
-    pub fn new(budget_bytes: usize, spill: &'a dyn SpillStore) -> Self {
+    pub fn new(budget_bytes: usize, crew: &'a dyn Crew, spill: &'a dyn SpillStore) -> Self {
         Self {
             budget_bytes,
             partitions: Partitions::default(),
             memory: Memory::default(),
-            runs: Runs::new(spill, budget_bytes),
+            runs: Runs::new(spill, crew, budget_bytes),
         }
     }
 

@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 use super::memory::{Memory, SortedRows};
 use super::writer::{RunWriter, Segment, Written};
 use super::{SpillStore, TransformError};
+use crate::crew::Crew;
 use crate::transform::spill::{Chunk, Spilling, failed};
 
 /// More runs than this are merged into one, since each costs a chunk of memory while it is read.
@@ -23,6 +24,7 @@ struct Stream {
 /// All that has been spilled; the files go when it is dropped.
 pub(super) struct Runs<'a> {
     spill: &'a dyn SpillStore,
+    crew: &'a dyn Crew,
     chunk_bytes: usize,
     live: Vec<usize>,
     next_number: usize,
@@ -31,9 +33,10 @@ pub(super) struct Runs<'a> {
 }
 
 impl<'a> Runs<'a> {
-    pub(super) fn new(spill: &'a dyn SpillStore, budget_bytes: usize) -> Self {
+    pub(super) fn new(spill: &'a dyn SpillStore, crew: &'a dyn Crew, budget_bytes: usize) -> Self {
         Self {
             spill,
+            crew,
             chunk_bytes: (budget_bytes / (2 * MOST_RUNS)).clamp(16 << 10, 1 << 20),
             live: Vec::new(),
             next_number: 0,
@@ -58,12 +61,12 @@ impl<'a> Runs<'a> {
         Ok(())
     }
 
-    fn begin(&mut self) -> Result<RunWriter, TransformError> {
+    fn begin(&mut self) -> Result<RunWriter<'a>, TransformError> {
         let number = self.next_number;
         self.next_number += 1;
         self.live.push(number);
         let file = Spilling::begin(self.spill, number)?;
-        Ok(RunWriter::new(file, self.chunk_bytes))
+        Ok(RunWriter::new(file, self.crew, self.chunk_bytes))
     }
 
     fn adopt(&mut self, written: Written) {

@@ -6,6 +6,7 @@ use arrow::datatypes::Int64Type;
 use proptest::prelude::*;
 
 use super::*;
+use crate::crew::Unordered;
 use crate::model::{PartitionValues, partition_dir};
 use crate::transform::spill::testing::MemorySpill;
 
@@ -50,7 +51,7 @@ fn fill<'a>(
     spill: &'a MemorySpill,
     pushes: &[(usize, usize, usize)],
 ) -> Shuffled<'a> {
-    let mut shuffle = Shuffle::new(budget, spill);
+    let mut shuffle = Shuffle::new(budget, &Unordered(3), spill);
     let mut first = 0;
     for (member, partition, count) in pushes {
         let batch = rows(*member, first, *count);
@@ -104,7 +105,7 @@ fn many_runs_are_merged_and_lose_nothing() {
 fn ten_thousand_partitions_in_every_batch_stay_within_the_budget() {
     let budget = 1 << 20;
     let spill = MemorySpill::default();
-    let mut shuffle = Shuffle::new(budget, &spill);
+    let mut shuffle = Shuffle::new(budget, &Unordered(3), &spill);
     for round in 0..10 {
         for partition in 0..10_000 {
             let first = round * 10_000 + i64::try_from(partition).unwrap();
@@ -147,7 +148,7 @@ fn rows_without_columns_are_still_rows() {
     let bare = RecordBatch::try_new_with_options(schema, Vec::new(), &options).unwrap();
     let spill = MemorySpill::default();
     for budget in [0, usize::MAX] {
-        let mut shuffle = Shuffle::new(budget, &spill);
+        let mut shuffle = Shuffle::new(budget, &Unordered(3), &spill);
         for n in 0..4 {
             let rows = Routed::to_one(values(n % 2), bare.clone());
             shuffle.push(0, &rows).unwrap();

@@ -1,11 +1,18 @@
 //! Writes one spilled run.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::TransformError;
 use super::memory::{Piece, SortedRows, gather};
-use crate::transform::spill::{CHUNK_ROWS, Chunk, Spilling};
+use crate::crew::{self, Begun, Crew};
+use crate::transform::spill::{CHUNK_ROWS, Chunk, Spilling, encoded};
+
+/// Chunks that are put together at a time, for each pair of hands.
+const CHUNKS_EACH: usize = 2;
 
 /// A stretch of consecutive rows of one stream that belong to one partition and one member.
 #[derive(Debug, Clone, Copy)]
@@ -22,9 +29,14 @@ pub(super) struct Written {
     pub(super) segments: Vec<(usize, Segment)>,
 }
 
+type EncodedChunk = Begun<Result<Vec<u8>, TransformError>>;
+
 /// Writes one run. Rows with the same columns form a *stream* of chunks within it.
-pub(super) struct RunWriter {
+pub(super) struct RunWriter<'c> {
     file: Spilling,
+    crew: &'c dyn Crew,
+    /// In the order in which they are written, each with its stream.
+    begun: VecDeque<(usize, EncodedChunk)>,
     chunk_bytes: usize,
     streams: Vec<Stream>,
     segments: Vec<(usize, Segment)>,
@@ -38,10 +50,12 @@ struct Stream {
     pending_bytes: usize,
 }
 
-impl RunWriter {
-    pub(super) fn new(file: Spilling, chunk_bytes: usize) -> Self {
+impl<'c> RunWriter<'c> {
+    pub(super) fn new(file: Spilling, crew: &'c dyn Crew, chunk_bytes: usize) -> Self {
         Self {
             file,
+            crew,
+            begun: VecDeque::new(),
             chunk_bytes,
             streams: Vec::new(),
             segments: Vec::new(),
@@ -61,9 +75,9 @@ impl RunWriter {
             self.append_piece(&rows.blocks, *piece, stream, row_bytes)?;
         }
         for stream in 0..self.streams.len() {
-            self.write_chunk(&rows.blocks, stream)?;
+            self.begin_chunk(&rows.blocks, stream)?;
         }
-        Ok(())
+        self.leave(0)
     }
 
     /// Ends the run.
@@ -122,7 +136,7 @@ impl RunWriter {
     /// Adds a piece to its stream, cut where a chunk is full.
     fn append_piece(
         &mut self,
-        blocks: &[RecordBatch],
+        blocks: &Arc<[RecordBatch]>,
         mut piece: Piece,
         number: usize,
         row_bytes: usize,
@@ -142,22 +156,37 @@ impl RunWriter {
             piece.offset += count;
             piece.rows -= count;
             if stream.pending_rows >= CHUNK_ROWS || stream.pending_bytes >= self.chunk_bytes {
-                self.write_chunk(blocks, number)?;
+                self.begin_chunk(blocks, number)?;
             }
         }
         Ok(())
     }
 
-    fn write_chunk(&mut self, blocks: &[RecordBatch], number: usize) -> Result<(), TransformError> {
+    fn begin_chunk(
+        &mut self,
+        blocks: &Arc<[RecordBatch]>,
+        number: usize,
+    ) -> Result<(), TransformError> {
         let stream = &mut self.streams[number];
         if stream.pending.is_empty() {
             return Ok(());
         }
-        let batch = gather(blocks, &stream.pending)?;
-        stream.pending.clear();
+        let (blocks, pieces) = (Arc::clone(blocks), std::mem::take(&mut stream.pending));
         (stream.pending_rows, stream.pending_bytes) = (0, 0);
-        let chunk = self.file.append(&batch)?;
-        stream.chunks.push(chunk);
+        let bytes = crew::begin(self.crew, move || encoded(&gather(&blocks, &pieces)?));
+        self.begun.push_back((number, bytes));
+        self.leave(CHUNKS_EACH * self.crew.hands())
+    }
+
+    /// Writes chunks until only so many are left that were begun.
+    fn leave(&mut self, most: usize) -> Result<(), TransformError> {
+        while self.begun.len() > most {
+            let Some((stream, bytes)) = self.begun.pop_front() else {
+                break;
+            };
+            let chunk = self.file.append(&bytes.wait()?)?;
+            self.streams[stream].chunks.push(chunk);
+        }
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, UInt64Type};
 use arrow::error::ArrowError;
 
-use crate::transform::spill::{Chunk, Spilling, failed};
+use crate::transform::spill::{Chunk, Spilling, encoded, failed};
 use crate::transform::{SpillStore, TransformError};
 
 /// A spilled run; its file goes when it is dropped.
@@ -62,7 +62,7 @@ impl<'a> RunWriter<'a> {
     ) -> Result<(), TransformError> {
         let batch = with_members(batch, members);
         let batch = batch.map_err(TransformError::arrow("add members to sorted rows"))?;
-        self.chunks.push_back(self.out.append(&batch)?);
+        self.chunks.push_back(self.out.append(&encoded(&batch)?)?);
         Ok(())
     }
 

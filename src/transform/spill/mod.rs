@@ -102,10 +102,9 @@ impl Spilling {
         self.number
     }
 
-    /// Appends a batch.
-    pub(super) fn append(&mut self, batch: &RecordBatch) -> Result<Chunk, TransformError> {
-        let bytes = to_ipc(batch).map_err(TransformError::arrow("encode rows for spilling"))?;
-        let written = self.out.write_all(&bytes);
+    /// Appends a batch that has been [`encoded`].
+    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<Chunk, TransformError> {
+        let written = self.out.write_all(bytes);
         written.map_err(failed("write", self.number))?;
         let chunk = Chunk {
             offset: self.offset,
@@ -142,10 +141,14 @@ pub(super) fn own_bytes(batch: &RecordBatch) -> usize {
     columns.sum()
 }
 
-fn to_ipc(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
-    let mut writer = StreamWriter::try_new(Vec::new(), batch.schema_ref())?;
-    writer.write(batch)?;
-    writer.into_inner()
+/// Returns a batch as a chunk has it.
+pub(super) fn encoded(batch: &RecordBatch) -> Result<Vec<u8>, TransformError> {
+    let encode = || {
+        let mut writer = StreamWriter::try_new(Vec::new(), batch.schema_ref())?;
+        writer.write(batch)?;
+        writer.into_inner()
+    };
+    encode().map_err(TransformError::arrow("encode rows for spilling"))
 }
 
 #[cfg(test)]

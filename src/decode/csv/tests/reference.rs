@@ -7,7 +7,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use proptest::prelude::*;
 
 use crate::config::{Dialect, Header, Mark, TrailingDelimiter};
-use crate::crew::{Alone, Backwards, Crew};
+use crate::crew::{Alone, Crew, Unordered};
 use crate::decode::csv::splitter::{Action, Marks, Splitter};
 use crate::decode::csv::{decode_in_blocks, line_of};
 use crate::decode::testing::{Drip, cells};
@@ -249,7 +249,7 @@ fn check(text: &[u8], dialect: &Dialect, block_bytes: usize) {
             assert_eq!(found.unwrap(), line, "{:?}", String::from_utf8_lossy(text));
         }
     }
-    let crews: [&dyn Crew; 2] = [&Alone, &Backwards(3)];
+    let crews: [&dyn Crew; 2] = [&Alone, &Unordered(3)];
     let shown = || format!("{:?}", String::from_utf8_lossy(text));
     for crew in crews {
         let under = |shape: &Shape| decoded(text, dialect, shape, block_bytes, crew);
