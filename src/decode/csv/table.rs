@@ -162,7 +162,7 @@ impl<'a> Table<'a> {
         }
         self.flush(emit)?;
         let rows = self.gauge.emitted();
-        Ok(Decoded { rows, observed })
+        Ok(Decoded::of_rows(rows, observed))
     }
 
     /// Begins columns of these names, of the types that `shape` has for them.

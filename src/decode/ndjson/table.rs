@@ -65,6 +65,6 @@ impl<'s> Table<'s> {
             return Err(DecodeError::Misfit { observed });
         }
         let rows = rows + self.columns.emitted();
-        Ok(Decoded { rows, observed })
+        Ok(Decoded::of_rows(rows, observed))
     }
 }
