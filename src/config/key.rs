@@ -48,6 +48,7 @@ pub enum Key {
     Compression,
     Encodings,
     BloomFilter,
+    SchemaMetadata,
     State,
     Threads,
     Memory,
@@ -168,7 +169,7 @@ const fn row(
 
 /// The table, in the order of the file.
 #[rustfmt::skip]
-pub const SPECS: [Spec; 45] = [
+pub const SPECS: [Spec; 46] = [
     row(Key::Source, ("source", "path"), Path, None, "./in",
         "The directory that holds the files; relative to this file."),
     row(Key::Format, ("source", "format"), Choice(FORMATS), Some("auto"), "",
@@ -241,6 +242,8 @@ pub const SPECS: [Spec; 45] = [
         "How columns are encoded: auto (as is best for each), or plain (values and dictionaries, for old readers)."),
     row(Key::BloomFilter, ("target", "bloom_filter"), List, Some(""), "",
         "Columns that get a bloom filter, which tells that a value is not there."),
+    row(Key::SchemaMetadata, ("target", "schema_metadata"), Switch, Some("false"), "",
+        "Keep comments: what Parquet, Arrow and Avro files say about themselves and their columns."),
     row(Key::State, ("target", "state"), Path, None, "./state",
         "Keep the ledger here instead of in the target's _strandline/."),
     row(Key::Threads, ("run", "threads"), Count, None, "4",

@@ -48,4 +48,4 @@ pub use selection::{PathPartitions, Recognises, Selection};
 pub use settings::{BadValue, SettingError, Settings};
 pub use template::template;
 pub use transform::{Expectation, ON_FAIL, OnFail, RowSql};
-pub use writing::{Compression, Direction, Encodings, SortColumn, Writing};
+pub use writing::{Compression, Direction, Encodings, SchemaMetadata, SortColumn, Writing};

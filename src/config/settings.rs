@@ -439,7 +439,7 @@ impl Reading<'_> {
         self.one(key, |text| Ok(parse_duration(text)?))
     }
 
-    fn switch<T: Copy>(&self, key: Key, off: T, on: T) -> Result<T, SettingError> {
+    pub(super) fn switch<T: Copy>(&self, key: Key, off: T, on: T) -> Result<T, SettingError> {
         let value = self.one(key, |text| match text {
             "true" | "1" | "yes" | "on" => Ok(on),
             "false" | "0" | "no" | "off" => Ok(off),

@@ -23,6 +23,10 @@ pub struct Writing {
     pub page_size: ByteSize,
     /// What the rows of a partition are sorted by; not at all where there is nothing.
     pub sort_by: Vec<SortColumn>,
+    /// What becomes of what files say about themselves. The default is left out of the fingerprint, which is older than
+    /// the choice.
+    #[serde(skip_serializing_if = "SchemaMetadata::is_dropped")]
+    pub schema_metadata: SchemaMetadata,
 }
 
 /// Which encodings columns may have.
@@ -71,6 +75,17 @@ pub enum Direction {
     Descending,
 }
 
+/// What becomes of what files say about themselves and their columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SchemaMetadata {
+    /// Outputs say nothing of it.
+    #[default]
+    Dropped,
+    /// Outputs say what their files agree about.
+    Kept,
+}
+
 /// Rows of a row group.
 const ROW_GROUP_ROWS: u64 = 1 << 20;
 /// Fewer make more metadata than data, and more would have to be held in memory.
@@ -93,6 +108,7 @@ impl Default for Writing {
             row_group_rows: ROW_GROUP_ROWS,
             page_size: PAGE_SIZE,
             sort_by: Vec::new(),
+            schema_metadata: SchemaMetadata::Dropped,
         }
     }
 }
@@ -121,6 +137,16 @@ impl Writing {
             is_ordered.then_some((at, key.direction))
         });
         present.collect()
+    }
+}
+
+impl SchemaMetadata {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde asks with a reference"
+    )]
+    fn is_dropped(&self) -> bool {
+        *self == Self::Dropped
     }
 }
 
@@ -192,6 +218,11 @@ impl Reading<'_> {
             row_group_rows,
             page_size,
             sort_by: sort_by.iter().map(|text| SortColumn::parse(text)).collect(),
+            schema_metadata: self.switch(
+                Key::SchemaMetadata,
+                SchemaMetadata::Dropped,
+                SchemaMetadata::Kept,
+            )?,
         })
     }
 }
@@ -293,8 +324,14 @@ mod tests {
     }
 
     #[test]
+    fn a_pipeline_that_keeps_no_comments_has_the_text_that_it_had_before_it_could() {
+        let written = serde_json::to_string(&writing(&[(Key::Encodings, "plain")]).unwrap());
+        assert!(!written.unwrap().contains("schema_metadata"));
+    }
+
+    #[test]
     fn every_word_about_outputs_changes_the_fingerprint() {
-        let all: [&[(Key, &str)]; 9] = [
+        let all: [&[(Key, &str)]; 10] = [
             &[],
             &[(Key::Encodings, "plain")],
             &[(Key::Compression, "zstd:4")],
@@ -304,6 +341,7 @@ mod tests {
             &[(Key::PageSize, "64KiB")],
             &[(Key::SortBy, "a")],
             &[(Key::SortBy, "a desc")],
+            &[(Key::SchemaMetadata, "true")],
         ];
         let prints: BTreeSet<String> = all
             .iter()

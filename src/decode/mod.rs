@@ -99,7 +99,7 @@ use arrow::array::RecordBatch;
 
 use crate::config::Definition;
 use crate::crew::Crew;
-use crate::model::{ByteSize, ReadAt, ReadAtCursor, Shape};
+use crate::model::{ByteSize, Comments, ReadAt, ReadAtCursor, Shape};
 
 use ndjson::Framing;
 
@@ -158,6 +158,20 @@ pub struct Decoded {
     pub rows: u64,
     /// The smallest shape that holds the file's own values.
     pub observed: Shape,
+    /// What the file says about itself and its columns: a Parquet, Arrow or Avro file may, and what lies in an archive is
+    /// not asked.
+    pub comments: Comments,
+}
+
+impl Decoded {
+    /// What came of a file that says nothing beside its rows.
+    fn of_rows(rows: u64, observed: Shape) -> Self {
+        Self {
+            rows,
+            observed,
+            comments: Comments::default(),
+        }
+    }
 }
 
 impl Recognised {

@@ -39,7 +39,7 @@ pub(super) fn decode(
         return Err(DecodeError::Misfit { observed });
     };
     let rows = read(input, &targets, emit)?;
-    Ok(Decoded { rows, observed })
+    Ok(Decoded::of_rows(rows, observed))
 }
 
 fn read(

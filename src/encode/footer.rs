@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::FooterError;
 use super::order::RowOrder;
-use crate::model::{ContentHash, PartitionValues, ReadAt, Shape, SourcePath, UnitId};
+use crate::model::{Comments, ContentHash, PartitionValues, ReadAt, Shape, SourcePath, UnitId};
 
 const FORMAT: &str = "strandline.format";
 const UNIT: &str = "strandline.unit";
@@ -19,6 +19,7 @@ const FILE: &str = "strandline.file";
 const SHAPE: &str = "strandline.shape";
 const INPUTS: &str = "strandline.inputs";
 const SOURCE_SHAPE: &str = "strandline.source_shape";
+const COMMENTS: &str = "strandline.comments";
 const ORDER: &str = "strandline.order";
 
 /// The last bytes of every Parquet file: the length of the metadata before them, and the mark.
@@ -44,6 +45,8 @@ pub struct Footer {
     pub source_shape: Option<Shape>,
     /// The unit's members, in the order of their rows, unless those are sorted.
     pub inputs: Vec<FooterInput>,
+    /// What the inputs say about themselves and their columns, where that is kept: equal ones once, by number.
+    pub comments: Vec<Comments>,
     /// Which file of the partition it is, from zero.
     pub file_number: usize,
 }
@@ -64,9 +67,19 @@ pub struct FooterInput {
     pub rows: Option<u64>,
     /// The rows of it that this file holds.
     pub rows_here: u64,
+    /// Which of the footer's comments are its own, where it says anything.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub comments: Option<usize>,
 }
 
 impl Footer {
+    /// Returns what the input with this number says about itself and its columns, as far as that is kept.
+    #[must_use]
+    pub fn comments_of(&self, input: usize) -> Option<&Comments> {
+        let number = self.inputs.get(input)?.comments?;
+        self.comments.get(number)
+    }
+
     /// Returns the key-value metadata, in its fixed order; `order` says whose the rows are where they are not grouped
     /// by member.
     pub(super) fn to_metadata(
@@ -85,6 +98,9 @@ impl Footer {
         ];
         if let Some(shape) = &self.source_shape {
             metadata.push(entry(SOURCE_SHAPE, shape)?);
+        }
+        if !self.comments.is_empty() {
+            metadata.push(entry(COMMENTS, &self.comments)?);
         }
         if let Some(order) = order {
             metadata.push(entry(ORDER, &order)?);
@@ -105,12 +121,9 @@ impl Footer {
             partition: value(metadata, PARTITION)?,
             file_number: value(metadata, FILE)?,
             shape: value(metadata, SHAPE)?,
-            source_shape: if metadata.iter().any(|entry| entry.key == SOURCE_SHAPE) {
-                Some(value(metadata, SOURCE_SHAPE)?)
-            } else {
-                None
-            },
+            source_shape: optional(metadata, SOURCE_SHAPE)?,
             inputs: value(metadata, INPUTS)?,
+            comments: optional(metadata, COMMENTS)?.unwrap_or_default(),
         }))
     }
 }
@@ -126,6 +139,15 @@ fn value<T: DeserializeOwned>(metadata: &[KeyValue], key: &'static str) -> Resul
         .and_then(|entry| entry.value.as_deref())
         .ok_or(FooterError::Missing { key })?;
     serde_json::from_str(text).map_err(|source| FooterError::Malformed { key, source })
+}
+
+fn optional<T: DeserializeOwned>(
+    metadata: &[KeyValue],
+    key: &'static str,
+) -> Result<Option<T>, FooterError> {
+    let mut entries = metadata.iter();
+    let is_there = entries.any(|entry| entry.key == key);
+    is_there.then(|| value(metadata, key)).transpose()
 }
 
 /// Reads the footer of a Parquet file, `None` where the file is not one of our outputs.
@@ -147,13 +169,9 @@ pub fn read_footer(file: Arc<dyn ReadAt>) -> Result<Option<Footer>, FooterError>
 /// # Errors
 /// [`FooterError`], as [`read_footer`].
 pub fn read_order(file: &dyn ReadAt) -> Result<Option<RowOrder>, FooterError> {
-    let metadata = read_metadata(file)?;
-    if !metadata.iter().any(|entry| entry.key == ORDER) {
-        return Ok(None);
-    }
-    let text: String = value(&metadata, ORDER)?;
-    let order = RowOrder::parse(&text).ok_or(FooterError::Order)?;
-    Ok(Some(order))
+    let text: Option<String> = optional(&read_metadata(file)?, ORDER)?;
+    text.map(|text| RowOrder::parse(&text).ok_or(FooterError::Order))
+        .transpose()
 }
 
 fn read_metadata(file: &dyn ReadAt) -> Result<Vec<KeyValue>, FooterError> {

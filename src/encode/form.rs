@@ -3,15 +3,19 @@
 use std::io;
 
 use arrow::array::{RecordBatch, new_empty_array};
-use arrow::datatypes::SchemaRef;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
+use arrow::datatypes::{Schema, SchemaRef};
+use parquet::arrow::arrow_writer::{
+    ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves,
+};
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowWriter, encode_arrow_schema};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 
 use super::properties::properties;
 use crate::config::Writing;
+use crate::model::Comments;
 
 /// The columns of a partition and how they are written.
 pub(super) struct Form {
@@ -46,6 +50,24 @@ impl Form {
         &self.schema
     }
 
+    /// Returns the columns as readers of Arrow find them in a footer, with what is said about them and about the file:
+    /// some look for the latter here alone.
+    pub(super) fn arrow_schema(&self, said: &Comments) -> KeyValue {
+        let fields = self.schema.fields().iter().map(|field| {
+            let mut field = field.as_ref().clone();
+            if let Some(texts) = said.columns.get(field.name()) {
+                field.set_metadata(texts.clone().into_iter().collect());
+            }
+            field
+        });
+        let file = said.file.clone().into_iter().collect();
+        let schema = Schema::new_with_metadata(fields.collect::<Vec<_>>(), file);
+        KeyValue::new(
+            ARROW_SCHEMA_META_KEY.to_owned(),
+            encode_arrow_schema(&schema),
+        )
+    }
+
     /// Begins a file.
     pub(super) fn file<W: io::Write + Send>(
         &self,
@@ -72,5 +94,9 @@ fn begin<W: io::Write + Send>(
     schema: &SchemaRef,
     properties: &WriterProperties,
 ) -> Result<Begun<W>, ParquetError> {
-    ArrowWriter::try_new(bytes, schema.clone(), Some(properties.clone()))?.into_serialized_writer()
+    // The columns as Arrow has them are told in the footer, when all that is said about them is known.
+    let options = ArrowWriterOptions::new()
+        .with_properties(properties.clone())
+        .with_skip_arrow_metadata(true);
+    ArrowWriter::try_new_with_options(bytes, schema.clone(), options)?.into_serialized_writer()
 }

@@ -18,8 +18,11 @@
 //! are asked for there are no deltas. Bloom filters stand behind the row groups that they are of. Beside `ARROW:schema` the key-value metadata holds, in this
 //! order, each value as JSON: `strandline.format` (the version of all of this), `strandline.unit`,
 //! `strandline.definition`, `strandline.unit_partition`, `strandline.partition`, `strandline.file`,
-//! `strandline.shape` and `strandline.inputs`; then `strandline.source_shape`, where rows went through SQL, and
-//! `strandline.order`, where they are sorted (see the module `order`).
+//! `strandline.shape` and `strandline.inputs`; then `strandline.source_shape`, where rows went through SQL,
+//! `strandline.comments`, what the inputs say about themselves where that is kept, and `strandline.order`, where rows are
+//! sorted (see the module `order`). Behind these stands under its own keys what the inputs [agree](crate::model::Comments::agreed)
+//! to say about themselves. `ARROW:schema` has that as well, as metadata of the schema, and what they say about columns as
+//! metadata of the fields.
 
 //!
 //! # Where the time goes

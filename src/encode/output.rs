@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::writer::SerializedFileWriter;
 
 use super::encoder::{EncodeSink, EncodedFile};
@@ -11,7 +12,7 @@ use super::form::Form;
 use super::order::OrderLog;
 use super::row_group::EncodedRowGroup;
 use super::{EncodeError, Footer};
-use crate::model::ContentHash;
+use crate::model::{Comments, ContentHash};
 
 /// A file with so many row groups takes no more rows: their numbers in the format end at 32,767.
 const MOST_ROW_GROUPS: usize = 32_000;
@@ -22,6 +23,7 @@ pub(super) struct OpenedFile {
     pub(super) number: usize,
     pub(super) member_rows: Vec<u64>,
     order: OrderLog,
+    form: Arc<Form>,
     writer: SerializedFileWriter<HashedSink>,
 }
 
@@ -39,6 +41,7 @@ impl OpenedFile {
             number,
             member_rows: vec![0; members],
             order: OrderLog::default(),
+            form: Arc::clone(form),
             writer: writer.map_err(|source| EncodeError::Encode { number, source })?,
         })
     }
@@ -76,7 +79,11 @@ impl OpenedFile {
         let metadata = footer
             .to_metadata(order)
             .map_err(|source| EncodeError::Footer { number, source })?;
-        for entry in metadata {
+        let said = Comments::agreed(&footer.comments);
+        let schema = self.form.arrow_schema(&said);
+        let texts = said.file.into_iter();
+        let texts = texts.map(|(key, text)| KeyValue::new(key, text));
+        for entry in std::iter::once(schema).chain(metadata).chain(texts) {
             self.writer.append_key_value_metadata(entry);
         }
         // Parquet's `into_inner` would turn the system's error into text.

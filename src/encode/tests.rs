@@ -16,7 +16,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::Writing;
 use crate::crew::{Alone, Unordered};
-use crate::model::{ContentHash, ReadAt, Shape, SourcePath, UnitId, deepest};
+use crate::model::{
+    Comments, ContentHash, FileComments, ReadAt, Shape, SourcePath, UnitId, deepest,
+};
 
 pub(super) type Files = Arc<Mutex<Vec<Vec<u8>>>>;
 
@@ -104,6 +106,7 @@ pub(super) fn footer(number: usize, member_rows: &[u64]) -> Footer {
         hash: ContentHash::of(&[u8::try_from(index).unwrap()]),
         rows: (index > 0).then_some(7),
         rows_here: *rows,
+        comments: None,
     };
     Footer {
         unit: UnitId(u64::MAX),
@@ -124,6 +127,7 @@ pub(super) fn footer(number: usize, member_rows: &[u64]) -> Footer {
         ]),
         source_shape: (number == 1).then(|| Shape::of(&[("s", DataType::Null)])),
         inputs: member_rows.iter().enumerate().map(input).collect(),
+        comments: Vec::new(),
         file_number: number,
     }
 }
@@ -278,6 +282,68 @@ fn a_footer_comes_back_however_deep_its_columns_nest() {
     assert_eq!(read(&bytes), batch);
     let back = read_footer(Arc::new(bytes)).unwrap().unwrap();
     assert_eq!(back.shape, deepest);
+}
+
+fn said(file: &[(&str, &str)], columns: &[(&str, &str, &str)]) -> Comments {
+    let mut said = FileComments::default();
+    for (key, text) in file {
+        said.add(None, key, text);
+    }
+    for (column, key, text) in columns {
+        said.add(Some(column), key, text);
+    }
+    said.finish()
+}
+
+#[test]
+fn what_the_inputs_agree_about_is_said_of_the_file_and_of_its_columns() {
+    let table = table(100, 5);
+    let footer = |number, member_rows: &[u64]| {
+        let mut footer = footer(number, member_rows);
+        let columns = [("int", "comment", "metres"), ("gone", "comment", "1")];
+        footer.comments = vec![
+            said(
+                &[("owner", "sea"), ("licence", "a"), ("area", "7")],
+                &columns,
+            ),
+            said(&[("owner", "sea"), ("licence", "b")], &columns[..1]),
+        ];
+        for (number, input) in footer.inputs.iter_mut().enumerate() {
+            input.comments = Some(number);
+        }
+        footer
+    };
+    let files = encode_with(&table.schema(), u64::MAX, &[(0, table.clone())], &footer);
+    let bytes = files[0].1.clone();
+    assert_eq!(read(&bytes).columns(), table.columns());
+    let back = read_footer(Arc::new(bytes.clone())).unwrap().unwrap();
+    assert_eq!(back, footer(0, &[100, 0]));
+    assert_eq!(back.comments_of(1), Some(&back.comments[1]));
+
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).unwrap();
+    let file = reader.metadata().file_metadata();
+    let keys = file.key_value_metadata().unwrap().iter();
+    let keys: Vec<&str> = keys.map(|entry| entry.key.as_str()).collect();
+    assert_eq!(keys[0], "ARROW:schema");
+    assert_eq!(
+        keys[8..],
+        ["strandline.inputs", "strandline.comments", "area", "owner"]
+    );
+    assert_eq!(reader.schema().metadata()["owner"], "sea");
+    let fields = reader.schema().fields().iter();
+    let texts = fields.map(|field| (field.name().as_str(), field.metadata().clone()));
+    let texts: Vec<_> = texts.filter(|(_, texts)| !texts.is_empty()).collect();
+    let metres = [("comment".to_owned(), "metres".to_owned())];
+    assert_eq!(texts, [("int", metres.into())]);
+}
+
+#[test]
+fn a_file_of_inputs_that_say_nothing_has_no_word_about_it() {
+    let table = table(100, 5);
+    let files = encode(&table.schema(), u64::MAX, &[(0, table.clone())]);
+    let bytes = &files[0].1;
+    let is_there = bytes.windows(8).any(|bytes| bytes == b"comments");
+    assert!(!is_there);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Carries rows over from present outputs: those of members that cannot, or must not, be read again.
+//! Carries rows over from present outputs: those of members that cannot, or must not, be read again. Where outputs say what
+//! files say about themselves, that is carried over with them.
 //!
 //! Where such rows stand is known from the record, and from the footer where they are sorted, so their output has to be
 //! the recorded one. The rows of one that is missing or has other bytes are lost, and nobody but the user can give them
@@ -18,8 +19,8 @@ use super::interleaved::{Picker, stretches};
 use super::order::{Carry, Slice, WorkOrder};
 use super::recover::is_whole;
 use crate::decode::{self, Admission, DecodeError, recognise};
-use crate::encode::{FooterError, RowOrder, read_order};
-use crate::model::{OutputPath, ReadAt, Shape, SourcePath};
+use crate::encode::{Footer, FooterError, RowOrder, read_footer, read_order};
+use crate::model::{Comments, OutputPath, ReadAt, Shape, SourcePath};
 use crate::schema::Contract;
 use crate::sink::{Sink, SinkError};
 use crate::transform::{TransformError, restore};
@@ -89,6 +90,8 @@ pub(super) struct Carrier<'a> {
     contract: Option<Contract>,
     /// Outputs whose bytes are the recorded ones, with what they say of whose their rows are.
     proven: RefCell<BTreeMap<OutputPath, Option<Arc<RowOrder>>>>,
+    /// What outputs whose bytes are the recorded ones say of themselves, as far as it was asked for.
+    footers: RefCell<BTreeMap<OutputPath, Arc<Footer>>>,
 }
 
 impl<'a> Carrier<'a> {
@@ -100,7 +103,44 @@ impl<'a> Carrier<'a> {
                 .contract()
                 .filter(|_| order.definition.sql.is_default()),
             proven: RefCell::default(),
+            footers: RefCell::default(),
         }
+    }
+
+    /// Returns what the member's file said about itself, as outputs have kept it. All outputs of a unit know as much, so
+    /// that any of them will do; where all are lost, or keep nothing, there is nothing to say.
+    pub(super) fn comments(&self, carry: &Carry) -> Result<Comments, CarryError> {
+        // Those that its rows are read from have to be opened in any case.
+        let own = carry.slices.iter().map(|slice| &slice.output);
+        for output in own.chain(carry.outputs.iter()) {
+            match self.footer(output) {
+                Ok(footer) => {
+                    let comments =
+                        footer.and_then(|footer| footer.comments_of(carry.member).cloned());
+                    return Ok(comments.unwrap_or_default());
+                }
+                Err(error) if error.is_loss() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Comments::default())
+    }
+
+    fn footer(&self, output: &OutputPath) -> Result<Option<Arc<Footer>>, CarryError> {
+        if let Some(footer) = self.footers.borrow().get(output) {
+            return Ok(Some(Arc::clone(footer)));
+        }
+        let (file, _) = self.open(output)?;
+        let footer = read_footer(file).map_err(|source| CarryError::Footer {
+            output: output.clone(),
+            source,
+        })?;
+        let footer = footer.map(Arc::new);
+        if let Some(footer) = &footer {
+            let mut footers = self.footers.borrow_mut();
+            footers.insert(output.clone(), Arc::clone(footer));
+        }
+        Ok(footer)
     }
 
     /// Hands the rows of the file `path` to `emit`, with the types of the unit.

@@ -131,7 +131,7 @@ fn try_read(
                 version,
                 decoded: Decoded {
                     observed: entrance.admitted(&decoded.observed),
-                    rows: decoded.rows,
+                    ..decoded
                 },
             },
         },
@@ -210,13 +210,13 @@ impl<'a> Entrance<'a> {
         let decoded = decode::decode(bytes, self.file.how, terms, &mut |batch| {
             stepping.let_in(&batch, emit)
         })?;
-        let observed = decoded.observed;
-        if !stepping.is_fit || observed != *terms.shape {
+        if !stepping.is_fit || decoded.observed != *terms.shape {
+            let observed = decoded.observed;
             return Err(DecodeError::Misfit { observed });
         }
         self.refusal = stepping.refusal;
         let rows = stepping.rows;
-        Ok(Decoded { rows, observed })
+        Ok(Decoded { rows, ..decoded })
     }
 
     /// Returns why the file, which has the columns `own`, must not come in.

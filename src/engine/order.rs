@@ -101,6 +101,10 @@ pub(super) struct Carry {
     pub(super) aside: Vec<Slice>,
     /// The columns of the outputs, partition columns included.
     pub(super) shape: Arc<Shape>,
+    /// Its place among the members that the outputs are made of.
+    pub(super) member: usize,
+    /// Those outputs, also where they hold none of its rows.
+    pub(super) outputs: Arc<[OutputPath]>,
 }
 
 /// The rows of a member in one output.
@@ -258,6 +262,8 @@ impl OrderDesk<'_> {
         let shape = Arc::new(record.shape.clone());
         let mut slices = slices_by_member(record, Where::InTarget);
         let mut aside = slices_by_member(record, Where::Aside);
+        let outputs = record.outputs.iter().map(|output| output.path.clone());
+        let outputs: Arc<[OutputPath]> = outputs.filter(|path| !path.is_aside()).collect();
         for (index, member) in record.members.iter().enumerate() {
             if planned.leaves.binary_search(&member.path).is_ok() {
                 continue;
@@ -279,6 +285,8 @@ impl OrderDesk<'_> {
                 slices: std::mem::take(&mut slices[index]),
                 aside: std::mem::take(&mut aside[index]),
                 shape: Arc::clone(&shape),
+                member: index,
+                outputs: Arc::clone(&outputs),
             });
             let mut read = self.read_of(&member.path, readable.then_some(expected));
             if let Some(read) = &mut read

@@ -19,7 +19,7 @@ use crate::encode::{
     FooterInput,
 };
 use crate::model::{
-    Carried, ContentHash, OutputPath, PartitionValues, Shape, UnitId, partition_dir,
+    Carried, Comments, ContentHash, OutputPath, PartitionValues, Shape, UnitId, partition_dir,
 };
 use crate::sink::StageName;
 use crate::transform::{PartitionRows, Shuffle, Sorter};
@@ -33,6 +33,14 @@ type Feed<'a> = dyn FnMut(&mut Push<'_>) -> Result<bool, WorkError> + 'a;
 /// The same, where rows that are set aside go to the second.
 pub(super) type FeedBoth<'a> =
     dyn FnMut(&mut Push<'_>, &mut Push<'_>) -> Result<bool, WorkError> + 'a;
+
+/// What is known of a member beside its rows.
+#[derive(Clone)]
+pub(super) struct Told {
+    pub(super) version: Carried,
+    /// What its file says about itself, where that is kept.
+    pub(super) comments: Arc<Comments>,
+}
 
 /// Where the rows of one member go.
 pub(super) struct Gates<'a> {
@@ -51,8 +59,8 @@ pub(super) struct Outputs<'a> {
     pub(super) source_shape: Option<&'a Shape>,
     /// The order's members that are in.
     pub(super) inside: &'a [usize],
-    /// Their versions, as far as they are known by now.
-    pub(super) versions: &'a RefCell<Vec<Option<Carried>>>,
+    /// Their versions and comments, as far as they are known by now.
+    pub(super) told: &'a RefCell<Vec<Option<Told>>>,
     /// Their rows, as far as they are known by now.
     pub(super) totals: &'a RefCell<Vec<Option<u64>>>,
     pub(super) files: &'a UnitFiles<'a>,
@@ -125,26 +133,35 @@ impl Outputs<'_> {
         partition: &PartitionValues,
         number: usize,
         rows: &[u64],
-        when: Closed,
+        (kind, when): (Kind, Closed),
     ) -> Footer {
-        let versions = self.versions.borrow();
+        let told = self.told.borrow();
         let totals = self.totals.borrow();
-        let unknown = Carried {
-            size: 0,
-            hash: ContentHash([0; 32]),
+        let unknown = Told {
+            version: Carried {
+                size: 0,
+                hash: ContentHash([0; 32]),
+            },
+            comments: Arc::default(),
         };
-        let inputs = self.inside.iter().enumerate().map(|(place, index)| {
-            let version = versions[place].unwrap_or_else(|| {
-                self.incomplete.set(true);
-                unknown
-            });
-            FooterInput {
-                path: self.order.members[*index].path.clone(),
-                size: version.size,
-                hash: version.hash,
-                rows: totals[place].filter(|_| when == Closed::AtEnd),
-                rows_here: rows.get(place).copied().unwrap_or_default(),
-            }
+        if told.iter().any(Option::is_none) {
+            self.incomplete.set(true);
+        }
+        let told = told.iter().map(|told| told.as_ref().unwrap_or(&unknown));
+        let nothing = Comments::default();
+        let (comments, numbers) = Comments::numbered(told.clone().map(|told| match kind {
+            Kind::Rows => &*told.comments,
+            // The columns of rows that are set aside are others.
+            Kind::Aside => &nothing,
+        }));
+        let inputs = self.inside.iter().zip(told).enumerate();
+        let inputs = inputs.map(|(place, (index, Told { version, .. }))| FooterInput {
+            path: self.order.members[*index].path.clone(),
+            size: version.size,
+            hash: version.hash,
+            rows: totals[place].filter(|_| when == Closed::AtEnd),
+            rows_here: rows.get(place).copied().unwrap_or_default(),
+            comments: numbers[place],
         });
         Footer {
             unit: self.order.unit,
@@ -155,6 +172,7 @@ impl Outputs<'_> {
             shape: self.shape.clone(),
             source_shape: self.source_shape.cloned(),
             inputs: inputs.collect(),
+            comments,
             file_number: number,
         }
     }
@@ -319,7 +337,9 @@ impl EncodeFiles for Placed<'_> {
     fn footer(&self, partition: usize, number: usize, member_rows: &[u64], when: Closed) -> Footer {
         let values = &self.partitions[partition];
         let partition = self.outputs.partition(values);
-        self.outputs.footer(&partition, number, member_rows, when)
+        let kind = self.kind;
+        self.outputs
+            .footer(&partition, number, member_rows, (kind, when))
     }
 }
 

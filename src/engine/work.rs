@@ -13,6 +13,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -22,15 +23,16 @@ use super::control::{Control, Progress};
 use super::member::{self, Reading, ToRead, Trouble};
 use super::order::{OrderMember, OrderRead, Outcome, Receipt, StagedOutput, Way, WorkOrder};
 use super::routing;
-use super::rows::{Gates, Outputs};
+use super::rows::{Gates, Outputs, Told};
 use super::sql::UnitSql;
 use super::staged::UnitFiles;
 use super::step::{self, Step};
 pub(super) use super::work_error::WorkError;
+use crate::config::SchemaMetadata;
 use crate::crew::Crew;
 use crate::decode::raw_shape;
 use crate::encode::EncodeMeans;
-use crate::model::{Carried, Column, Shape};
+use crate::model::{Carried, Column, Comments, Shape};
 use crate::schema::{Contract, join_shapes, typed, written_type};
 use crate::sink::Sink;
 use crate::source::Source;
@@ -87,6 +89,8 @@ pub(super) fn work(order: &WorkOrder, shop: &Workshop<'_>) -> Result<Receipt, Wo
 #[derive(Default)]
 pub(super) struct Knowledge {
     pub(super) version: Option<Carried>,
+    /// What its file says about itself, once it has been read to its end.
+    comments: Option<Arc<Comments>>,
     /// The columns that come in, which under a contract are those that it admits.
     pub(super) observed: Option<Shape>,
     /// Under a contract, or before a step, the columns that its bytes have, as far as they are known.
@@ -241,7 +245,8 @@ impl<'a> Building<'a> {
                 })
                 .collect(),
         };
-        let versions = RefCell::new(inside.iter().map(|index| self.version(*index)).collect());
+        let told = inside.iter().map(|index| self.told(*index));
+        let told = RefCell::new(told.collect::<Result<_, _>>()?);
         let totals = RefCell::new(vec![None; inside.len()]);
         let schema = stored.to_arrow();
         let source_shape = self.sql.as_ref().map(|sql| sql.inputs.clone());
@@ -250,7 +255,7 @@ impl<'a> Building<'a> {
             shape: &shape,
             source_shape: source_shape.as_ref(),
             inside: &inside,
-            versions: &versions,
+            told: &told,
             totals: &totals,
             files,
             incomplete: &Cell::new(false),
@@ -269,7 +274,7 @@ impl<'a> Building<'a> {
                 if !self.feed(index, &schema, &mut gates)? {
                     return Ok(false);
                 }
-                versions.borrow_mut()[place] = self.version(index);
+                told.borrow_mut()[place] = self.told(index)?;
                 totals.borrow_mut()[place] = self.known[index].rows;
             }
             Ok(self.typed(&self.observed()) == self.shape)
@@ -352,13 +357,29 @@ impl<'a> Building<'a> {
         }
     }
 
-    /// Returns the version of the member's rows, where it is known before they are read.
-    fn version(&self, index: usize) -> Option<Carried> {
-        match self.way(index) {
-            Way::Read(_) => self.known[index].version,
-            Way::Carry(carry) => Some(carry.version),
-            Way::Out => None,
-        }
+    /// Tells whether outputs say what the members say about themselves.
+    fn keeps_comments(&self) -> bool {
+        self.order.definition.writing.schema_metadata == SchemaMetadata::Kept
+    }
+
+    /// Returns the version of the member's rows and what its file says about itself, where that is known before they are
+    /// read.
+    fn told(&self, index: usize) -> Result<Option<Told>, WorkError> {
+        let (known, keeps) = (&self.known[index], self.keeps_comments());
+        let (version, comments) = match self.way(index) {
+            Way::Read(_) if keeps => (known.version, known.comments.clone()),
+            Way::Read(_) => (known.version, Some(Arc::default())),
+            Way::Carry(carry) if keeps => {
+                let comments = self.carrier.comments(carry);
+                let member = self.order.members[index].path.clone();
+                let comments = comments.map_err(|source| WorkError::Carry { member, source })?;
+                (Some(carry.version), Some(Arc::new(comments)))
+            }
+            Way::Carry(carry) => (Some(carry.version), Some(Arc::default())),
+            Way::Out => (None, None),
+        };
+        let told = version.zip(comments);
+        Ok(told.map(|(version, comments)| Told { version, comments }))
     }
 
     /// Hands the member's rows to `emit`; false where something was not as assumed.
@@ -407,6 +428,7 @@ impl<'a> Building<'a> {
         let file = self.to_read(member, read);
         let reading = member::read(self.shop.source, &file, shape, emit);
         self.bytes_read += read.expected.size;
+        let keeps_comments = self.keeps_comments();
         let known = &mut self.known[index];
         if let Reading::Rows { version, .. } | Reading::Misfit { version, .. } = &reading
             && read.only.is_some_and(|only| only != version.hash)
@@ -429,6 +451,7 @@ impl<'a> Building<'a> {
                 self.rows_read += decoded.rows;
                 known.version = Some(version);
                 known.observed = Some(decoded.observed);
+                known.comments = keeps_comments.then(|| Arc::new(decoded.comments));
                 known.rows = Some(decoded.rows);
                 true
             }

@@ -7,6 +7,7 @@
 //! - A [`ContentHash`] is the truth about a file's bytes; a [`Fingerprint`] is only a hint.
 //! - An [`OutputPath`] is relative to the target and never begins with the state directory's name.
 
+mod comments;
 mod dirty;
 mod fingerprint;
 mod hash;
@@ -22,6 +23,7 @@ mod size;
 mod stored;
 mod timestamp;
 
+pub use comments::{Comments, FileComments};
 pub use dirty::DirtyReason;
 pub use fingerprint::{Fingerprint, Stamp};
 pub use hash::{ContentHash, ParseHashError};

@@ -57,6 +57,13 @@ pub(in crate::cli) struct OutputArgs {
     /// looked for one by one and hardly repeat. Default: none. Example: --bloom-filter customer,session
     #[arg(long, value_name = "COL[,COL]", value_delimiter = ',')]
     pub(in crate::cli) bloom_filter: Vec<String>,
+    /// Keep what files say about themselves and their columns
+    ///
+    /// Parquet, Arrow and Avro files may hold comments and other texts under keys. An output says what those of its files
+    /// agree about that have the key. Default: outputs tell of columns and their types only.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = PossibleValuesParser::new(["true", "false"]), hide_possible_values = true)]
+    pub(in crate::cli) schema_metadata: Option<String>,
     /// State.
     #[command(flatten)]
     pub(in crate::cli) state: StateArgs,
@@ -78,6 +85,7 @@ impl OutputArgs {
             (Key::PageSize, &self.page_size),
             (Key::Compression, &self.compression),
             (Key::Encodings, &self.encodings),
+            (Key::SchemaMetadata, &self.schema_metadata),
         ] {
             one(layer, key, value.as_ref());
         }

@@ -216,7 +216,7 @@ impl<'d, 'e, 'f> Decoding<'d, 'e, 'f> {
         if self.is_misfit {
             return Err(DecodeError::Misfit { observed });
         }
-        Ok(Decoded { rows, observed })
+        Ok(Decoded::of_rows(rows, observed))
     }
 }
 

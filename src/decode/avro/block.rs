@@ -10,7 +10,7 @@ use super::schema::{self, Node};
 use super::value::varint;
 use crate::decode::compression::{Ceiling, MOST_EXPANSION};
 use crate::decode::{DecodeError, Malformed, RECORD_BYTES};
-use crate::model::ByteSize;
+use crate::model::{ByteSize, Comments, FileComments};
 
 /// How a container begins.
 pub(in crate::decode) const MAGIC: &[u8] = b"Obj\x01";
@@ -28,6 +28,8 @@ const WINDOW_BYTES: u64 = 128 << 20;
 struct Metadata {
     codec: Option<Vec<u8>>,
     schema: Option<Vec<u8>>,
+    /// What else is text.
+    comments: FileComments,
 }
 
 /// How blocks are compressed.
@@ -60,6 +62,7 @@ pub(super) struct Blocks<'a> {
     sync: [u8; SYNC_BYTES],
     number: u64,
     ceiling: &'a Ceiling,
+    comments: Comments,
 }
 
 impl<'a> Blocks<'a> {
@@ -74,19 +77,26 @@ impl<'a> Blocks<'a> {
             sync: [0; SYNC_BYTES],
             number: 0,
             ceiling,
+            comments: Comments::default(),
         };
         if blocks.exactly(MAGIC.len() as u64)? != MAGIC {
             return Err(corrupt("it does not begin like an object container".to_owned()).into());
         }
-        let metadata = blocks.metadata()?;
+        let mut metadata = blocks.metadata()?;
         blocks.codec = codec(metadata.codec.as_deref())?;
         let schema = metadata
             .schema
             .ok_or_else(|| corrupt("the header does not tell the schema".to_owned()))?;
-        let node = schema::parse(&schema).map_err(corrupt)?;
+        let node = schema::parse(&schema, &mut metadata.comments).map_err(corrupt)?;
+        blocks.comments = metadata.comments.finish();
         let sync = blocks.exactly(SYNC_BYTES as u64)?;
         blocks.sync.copy_from_slice(&sync);
         Ok((blocks, node))
+    }
+
+    /// Returns what the header and the schema in it say beside the columns.
+    pub(super) fn comments(&self) -> &Comments {
+        &self.comments
     }
 
     fn metadata(&mut self) -> Result<Metadata, DecodeError> {
@@ -111,11 +121,15 @@ impl<'a> Blocks<'a> {
                     self.exactly(length)
                 };
                 let (key, value) = (one()?, one()?);
-                // Others may be many, and small.
                 let known = match key.as_slice() {
                     b"avro.codec" => &mut metadata.codec,
                     b"avro.schema" => &mut metadata.schema,
-                    _ => continue,
+                    key => {
+                        if let (Ok(key), Ok(text)) = (str::from_utf8(key), str::from_utf8(&value)) {
+                            metadata.comments.add(None, key, text);
+                        }
+                        continue;
+                    }
                 };
                 known.get_or_insert(value);
             }

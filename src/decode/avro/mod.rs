@@ -67,7 +67,11 @@ pub(super) fn decode(
         return Err(DecodeError::Misfit { observed });
     };
     let rows = read(&mut blocks, &node, &observed, &targets, emit)?;
-    Ok(Decoded { rows, observed })
+    Ok(Decoded {
+        rows,
+        observed,
+        comments: blocks.comments().clone(),
+    })
 }
 
 fn read(

@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Field, TimeUnit};
 use serde_json::{Map, Value};
 
 use crate::decode::MAX_COLUMNS;
-use crate::model::MAX_NESTING;
+use crate::model::{FileComments, MAX_NESTING};
 use crate::schema::{canonical, join_types};
 
 const DECIMAL128_DIGITS: u8 = 38;
@@ -19,6 +19,8 @@ const DECIMAL256_DIGITS: u8 = 76;
 const WIDE: i32 = 1024;
 /// Bytes of names and symbols, each time that they are used, at most.
 const NAME_BYTES: usize = 16 << 20;
+/// Where a schema says something in words, and the key under which that counts.
+const DOC: &str = "doc";
 
 /// One value of a row.
 #[derive(Debug)]
@@ -102,8 +104,8 @@ impl Node {
     }
 }
 
-/// Reads a schema, and says what is wrong with it.
-pub(super) fn parse(json: &[u8]) -> Result<Node, String> {
+/// Reads a schema, adding what it says in words to `comments`, and says what is wrong with it.
+pub(super) fn parse(json: &[u8], comments: &mut FileComments) -> Result<Node, String> {
     let json: Value =
         serde_json::from_slice(json).map_err(|error| format!("the schema is no JSON: {error}"))?;
     let mut parser = Parser {
@@ -112,7 +114,27 @@ pub(super) fn parse(json: &[u8]) -> Result<Node, String> {
         nodes: 0,
         name_bytes: 0,
     };
-    parser.node(&json, "", 0)
+    let node = parser.node(&json, "", 0)?;
+    add_docs(&json, comments);
+    Ok(node)
+}
+
+/// Adds what is said of a row, and of the fields that are its columns.
+fn add_docs(json: &Value, comments: &mut FileComments) {
+    let mut row = json;
+    while let Some(inner @ Value::Object(_)) = row.get("type") {
+        row = inner;
+    }
+    let doc = |value: &Value| value.get(DOC)?.as_str().map(str::to_owned);
+    if let Some(doc) = doc(row) {
+        comments.add(None, DOC, &doc);
+    }
+    let fields = row.get("fields").and_then(Value::as_array);
+    for field in fields.into_iter().flatten() {
+        if let (Some(name), Some(doc)) = (field.get("name"), doc(field)) {
+            comments.add(name.as_str(), DOC, &doc);
+        }
+    }
 }
 
 struct Parser<'j> {

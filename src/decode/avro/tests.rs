@@ -30,14 +30,17 @@ fn text(text: &str) -> Vec<u8> {
 
 /// Returns a container of these blocks: the number of rows that each claims, and its bytes.
 fn container(schema: &str, codec: &str, blocks: &[(i64, Vec<u8>)]) -> Vec<u8> {
+    container_with(&[("avro.schema", schema), ("avro.codec", codec)], blocks)
+}
+
+/// The same for a header with these entries.
+fn container_with(header: &[(&str, &str)], blocks: &[(i64, Vec<u8>)]) -> Vec<u8> {
     let mut bytes = block::MAGIC.to_vec();
-    let entries = [
-        text("avro.schema"),
-        text(schema),
-        text("avro.codec"),
-        text(codec),
-    ];
-    bytes.extend([long(2), entries.concat(), long(0), SYNC.to_vec()].concat());
+    let entries = header.iter();
+    let entries = entries.flat_map(|(key, value)| [text(key), text(value)]);
+    let entries = entries.collect::<Vec<_>>().concat();
+    let count = long(i64::try_from(header.len()).unwrap());
+    bytes.extend([count, entries, long(0), SYNC.to_vec()].concat());
     for (rows, block) in blocks {
         let size = i64::try_from(block.len()).unwrap();
         bytes.extend([long(*rows), long(size), block.clone(), SYNC.to_vec()].concat());
@@ -118,6 +121,28 @@ fn table(bytes: &[u8]) -> (Shape, Vec<Vec<String>>) {
     let (result, batches) = run(bytes, how, &shape);
     assert_eq!(result.unwrap().observed, shape);
     (shape, grid(&batches))
+}
+
+#[test]
+fn a_container_says_what_its_header_and_the_docs_of_its_schema_do() {
+    let record = r#"{"type":"record","name":"r","doc":"Tides.","fields":[
+        {"name":"a","type":"long","doc":"metres"},{"name":"b","doc":7,"type":
+        {"type":"record","name":"s","doc":"inner","fields":[{"name":"c","type":"long","doc":"deep"}]}}]}"#;
+    let wrapped = format!(r#"{{"type":{record}}}"#);
+    for schema in [record, &wrapped] {
+        let header = [
+            ("owner", "sea"),
+            ("avro.schema", schema),
+            ("avro.codec", "null"),
+        ];
+        let bytes = container_with(&header, &[(1, [long(1), long(2)].concat())]);
+        let shape = observe(&bytes, plain(Kind::Avro)).unwrap();
+        let decoded = run(&bytes, plain(Kind::Avro), &shape).0.unwrap();
+        assert_eq!(
+            serde_json::to_string(&decoded.comments).unwrap(),
+            r#"{"file":{"doc":"Tides.","owner":"sea"},"columns":{"a":{"doc":"metres"}}}"#
+        );
+    }
 }
 
 #[test]

@@ -147,7 +147,7 @@ impl<'r, 'd> Reading<'r, 'd> {
             return Err(DecodeError::Misfit { observed });
         }
         let rows = self.progress.rows;
-        Ok(Decoded { rows, observed })
+        Ok(Decoded::of_rows(rows, observed))
     }
 }
 

@@ -163,7 +163,7 @@ impl Table {
         }
         self.flush(emit)?;
         let rows = self.gauge.emitted();
-        Ok(Decoded { rows, observed })
+        Ok(Decoded::of_rows(rows, observed))
     }
 
     /// Begins columns of these names, of the types that `shape` has for them.

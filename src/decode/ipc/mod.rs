@@ -23,7 +23,7 @@ use arrow::error::ArrowError;
 use super::batch::send;
 use super::typed::{as_views, cast_columns, caught, parts, schema_of, shape_of, targets, types};
 use super::{BATCH_ROWS, DecodeError, Decoded, Emit, Kind, Malformed};
-use crate::model::Shape;
+use crate::model::{Comments, Shape};
 
 use message::Messages;
 
@@ -50,7 +50,12 @@ pub(super) fn decode(
         return Err(DecodeError::Misfit { observed });
     };
     let rows = read(&mut messages, &observed, &targets, emit)?;
-    Ok(Decoded { rows, observed })
+    let comments = Comments::of_schema(&schema, &observed);
+    Ok(Decoded {
+        rows,
+        observed,
+        comments,
+    })
 }
 
 fn read(

@@ -1,5 +1,6 @@
 //! Tests.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -70,6 +71,24 @@ fn corrupt(bytes: &[u8]) -> String {
             detail,
         })) => detail,
         other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_file_or_stream_says_what_its_schema_and_its_fields_do() {
+    let texts = |text: &str| HashMap::from([("comment".to_owned(), text.to_owned())]);
+    let field = Field::new("a", DataType::Int64, true).with_metadata(texts("metres"));
+    let schema = Schema::new_with_metadata(vec![field], texts("of the sea"));
+    let column: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+    let batch = RecordBatch::try_new(Arc::new(schema), vec![column]).unwrap();
+    let batches = [batch];
+    for bytes in [written(&batches, None), stream(&batches, None)] {
+        let shape = Shape::of(&[("a", DataType::Int64)]);
+        let decoded = run(&bytes, plain(Kind::Arrow), &shape).0.unwrap();
+        assert_eq!(
+            serde_json::to_string(&decoded.comments).unwrap(),
+            r#"{"file":{"comment":"of the sea"},"columns":{"a":{"comment":"metres"}}}"#
+        );
     }
 }
 

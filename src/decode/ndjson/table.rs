@@ -67,6 +67,6 @@ impl Table {
             return Err(DecodeError::Misfit { observed });
         }
         let rows = rows + self.columns.emitted();
-        Ok(Decoded { rows, observed })
+        Ok(Decoded::of_rows(rows, observed))
     }
 }

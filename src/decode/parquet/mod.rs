@@ -18,7 +18,7 @@ use parquet::arrow::arrow_reader::{
 use super::batch::send;
 use super::typed::{as_views, cast_columns, caught, parts, schema_of, shape_of, targets, types};
 use super::{BATCH_BYTES, BATCH_ROWS, DecodeError, Decoded, Emit, Kind, Malformed};
-use crate::model::{ReadAt, Shape};
+use crate::model::{Comments, ReadAt, Shape};
 
 use source::ParquetFile;
 
@@ -41,8 +41,13 @@ pub(super) fn decode(
         opened.read(None, &own, &mut |_| ControlFlow::Continue(()))?;
         return Err(DecodeError::Misfit { observed });
     };
+    let comments = Comments::of_schema(opened.metadata.schema(), &observed);
     let rows = opened.read(None, &targets, emit)?;
-    Ok(Decoded { rows, observed })
+    Ok(Decoded {
+        rows,
+        observed,
+        comments,
+    })
 }
 
 /// Reads the rows `range`, with the types that the file declares.
@@ -79,7 +84,11 @@ impl Opened {
         let file = ParquetFile::new(file);
         let metadata = guarded(&file, || {
             let declared = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())?;
-            let schema = Schema::new(as_views(declared.schema().fields()));
+            let declared_schema = declared.schema();
+            let schema = Schema::new_with_metadata(
+                as_views(declared_schema.fields()),
+                declared_schema.metadata().clone(),
+            );
             let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
             ArrowReaderMetadata::try_new(Arc::clone(declared.metadata()), options)
         })?;

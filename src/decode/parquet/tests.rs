@@ -1,11 +1,13 @@
 //! Tests.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::array::*;
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, TimeUnit};
 use parquet::arrow::ArrowWriter;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
 use crate::decode::testing::{cells, grid, guess, observe, plain, run};
@@ -175,6 +177,33 @@ fn columns_of_one_name_are_told_apart() {
         Shape::of(&[("a", DataType::Int64), ("a_2", DataType::Utf8)])
     );
     assert_eq!(rows, [["1", "x"]]);
+}
+
+#[test]
+fn a_file_says_what_its_footer_and_its_columns_do() {
+    let texts = |key: &str, text: &str| HashMap::from([(key.to_owned(), text.to_owned())]);
+    let field = Field::new("a", DataType::Int64, true).with_metadata(texts("comment", "metres"));
+    let schema = Schema::new_with_metadata(vec![field], texts("owner", "sea"));
+    let column: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+    let batch = RecordBatch::try_new(Arc::new(schema), vec![column]).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    for (key, text) in [
+        ("licence", Some("none")),
+        ("pandas", Some("{}")),
+        ("empty", None),
+    ] {
+        let text = text.map(str::to_owned);
+        writer.append_key_value_metadata(KeyValue::new(key.to_owned(), text));
+    }
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let shape = Shape::of(&[("a", DataType::Float64)]);
+    let decoded = run(&bytes, plain(Kind::Parquet), &shape).0.unwrap();
+    assert_eq!(
+        serde_json::to_string(&decoded.comments).unwrap(),
+        r#"{"file":{"licence":"none","owner":"sea"},"columns":{"a":{"comment":"metres"}}}"#
+    );
 }
 
 #[test]

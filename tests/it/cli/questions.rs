@@ -244,6 +244,7 @@ fn a_settings_file_is_written_read_and_shown() {
     compression = "zstd"                     # default
     encodings = "auto"                       # default
     bloom_filter = []                        # default
+    schema_metadata = false                  # default
     # state is not set                       # default
 
     [run]
@@ -351,6 +352,8 @@ fn a_settings_file_is_written_read_and_shown() {
     #encodings = "auto"
     # Columns that get a bloom filter, which tells that a value is not there.
     #bloom_filter = []
+    # Keep comments: what Parquet, Arrow and Avro files say about themselves and their columns.
+    #schema_metadata = false
     # Keep the ledger here instead of in the target's _strandline/.
     #state = "./state"
 

@@ -7,6 +7,8 @@
     readers.py sql QUERY                what DuckDB says to QUERY
     readers.py everyone TARGET          the outputs by Polars, DuckDB and Spark against what pyarrow reads
     readers.py footers TARGET           statistics of every column chunk against its values, by pyarrow
+    readers.py remark FILE              writes a FILE with comments, by pyarrow
+    readers.py comments TARGET          what pyarrow, Polars and DuckDB find that the outputs say about themselves
 
 Ends with 1 and the difference where there is one, else prints how many rows were compared.
 """
@@ -200,6 +202,27 @@ def check_chunk(path, name, statistics, column):
         assert (low, high) == (min(values), max(values)), f"{where}: {low}..{high}, not {min(values)}..{max(values)}"
 
 
+def remark(path):
+    field = pa.field("x", pa.int64(), metadata={"comment": "metres"})
+    schema = pa.schema([field, pa.field("y", pa.string())], metadata={"owner": "sea", "pandas": "{}"})
+    pq.write_table(pa.table({"x": [1, 2], "y": ["a", None]}, schema=schema), path)
+
+
+def comments(target):
+    import polars
+
+    for path in outputs(target):
+        schema = pq.read_schema(path)
+        print("pyarrow", texts(schema.metadata), {field.name: texts(field.metadata) for field in schema})
+        print("polars", polars.read_parquet_metadata(path).get("owner"))
+        found = DUCK.execute("SELECT value FROM parquet_kv_metadata(?) WHERE key = 'owner'", [path])
+        print("duckdb", found.fetchone()[0].decode())
+
+
+def texts(metadata):
+    return {key.decode(): text.decode() for key, text in (metadata or {}).items()}
+
+
 def sql(query):
     for row in DUCK.execute(query).fetchall():
         print(*row)
@@ -207,4 +230,4 @@ def sql(query):
 
 if __name__ == "__main__":
     {"parquet": parquet, "csv": csv, "ndjson": ndjson, "avro": avro, "footers": footers, "sql": sql,
-     "everyone": everyone}[sys.argv[1]](*sys.argv[2:])
+     "everyone": everyone, "remark": remark, "comments": comments}[sys.argv[1]](*sys.argv[2:])

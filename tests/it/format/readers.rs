@@ -149,6 +149,20 @@ fn the_common_readers_find_the_same_values_under_every_encoding() {
     assert_eq!(read, "polars 20001\nduckdb 20001\nspark 20001\n");
 }
 
+#[test]
+#[ignore = "needs pyarrow, polars and duckdb; .ci/run installs them"]
+fn other_readers_find_the_comments_that_pyarrow_wrote() {
+    let sandbox = Sandbox::new();
+    sandbox.write("in/b.csv", "x,y\n3,c\n");
+    read(&sandbox, "remark", &["in/a.parquet"]);
+    sandbox.succeed(&["run", "in", "out", "--settle", "0s", "--schema-metadata"]);
+    assert_eq!(
+        read(&sandbox, "comments", &["out"]),
+        "pyarrow {'owner': 'sea'} {'x': {'comment': 'metres'}, 'y': {}}\npolars sea\nduckdb sea\n"
+    );
+    read(&sandbox, "footers", &["out"]);
+}
+
 fn read(sandbox: &Sandbox, what: &str, words: &[&str]) -> String {
     let python = std::env::var("READERS_PYTHON").expect("READERS_PYTHON, as .ci/run sets it");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/format/readers.py");

@@ -1,5 +1,6 @@
 //! The engine against a model: random histories of a source, with crashes, and named stories.
 
+mod comments;
 mod declared;
 mod expect;
 mod hands;

@@ -331,6 +331,13 @@ fn long_help_of_run() {
               for values that are looked for one by one and hardly repeat. Default: none. Example:
               --bloom-filter customer,session
 
+          --schema-metadata[=<BOOL>]
+              Keep what files say about themselves and their columns
+
+              Parquet, Arrow and Avro files may hold comments and other texts under keys. An output says
+              what those of its files agree about that have the key. Default: outputs tell of columns
+              and their types only.
+
     State:
           --state <DIR>
               Keep the ledger in DIR

@@ -105,6 +105,7 @@ fn short_help_of_run() {
           --compression <CODEC>         Compress pages by this codec
           --encodings <WHICH>           Choose how columns are encoded [possible values: auto, plain]
           --bloom-filter <COL[,COL]>    Write bloom filters for these columns
+          --schema-metadata[=<BOOL>]    Keep what files say about themselves and their columns
 
     State:
           --state <DIR>  Keep the ledger in DIR
