@@ -22,4 +22,5 @@ mod step;
 mod stories;
 mod together;
 mod unwritable;
+mod uuids;
 mod world;
