@@ -175,7 +175,7 @@ fn outputs_tell_of_uuids_when_the_ledger_is_lost() {
     world.recover();
     run(&world);
     assert!(outputs(&world) == before);
-    // A column that were known as one of plain bytes would stay such.
+    // Had the column been known as one of plain bytes, it would stay such.
     world.source.write("b.parquet", uuids(5));
     run(&world);
     assert_eq!(types(&world)["id"], "uuid");
