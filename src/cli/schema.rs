@@ -17,7 +17,7 @@ use crate::config::{Definition, Hidden, Links, Selection};
 use crate::engine;
 use crate::ledger::{SchemaVersion, View};
 use crate::model::{RunId, SourcePath, Timestamp};
-use crate::schema::{Change, Declared, changes, type_text};
+use crate::schema::{Change, Declared, changes, column_text};
 use crate::source::LocalSource;
 
 /// A pipeline's columns.
@@ -89,7 +89,7 @@ fn shown(view: &View) -> anyhow::Result<Shown> {
         let declared = declared.find(|declared| declared.name == column.name);
         ShownColumn {
             name: column.name.clone(),
-            type_text: type_text(&column.data_type),
+            type_text: column_text(column),
             since: since(&versions, &column.name),
             declared: declared.cloned(),
             data_type: column.data_type.clone(),
@@ -109,9 +109,9 @@ fn shown(view: &View) -> anyhow::Result<Shown> {
 fn since(versions: &[SchemaVersion], column: &str) -> u32 {
     let now = versions
         .last()
-        .and_then(|latest| latest.shape.type_of(column));
+        .and_then(|latest| latest.shape.column(column));
     let same = versions.iter().rev();
-    let same = same.take_while(|version| version.shape.type_of(column) == now);
+    let same = same.take_while(|version| version.shape.column(column) == now);
     same.last().map_or(0, |version| version.version)
 }
 

@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use super::parquet::tests::{sample, written};
 use super::testing::{Drip, cells, grid, guess, plain, run, run_by, terms};
 use super::*;
+use crate::model::uuid_field;
 use crate::schema::{canonical, classify, fits, join_shapes, join_types, written_type};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -601,6 +602,9 @@ fn whatever_joins_can_be_cast() {
         DataType::Utf8View,
         DataType::BinaryView,
         DataType::FixedSizeBinary(4),
+        DataType::List(Field::new("item", DataType::FixedSizeBinary(16), true).into()),
+        DataType::List(uuid_field("item").into()),
+        DataType::Struct(vec![uuid_field("a")].into()),
         DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Utf8)),
         DataType::LargeList(Field::new("element", DataType::Utf8View, true).into()),
         DataType::Struct(

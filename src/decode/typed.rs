@@ -15,7 +15,7 @@ use arrow::error::ArrowError;
 use super::cast::cast_array;
 use super::{BATCH_BYTES, BATCH_ROWS, MAX_COLUMNS, Malformed};
 use crate::model::{Column, MAX_NESTING, Shape};
-use crate::schema::{canonical, fits};
+use crate::schema::{canonical_column, column_fits};
 
 /// Runs a call into a reader, and returns its words where it fails.
 pub(super) fn caught<T, E: std::fmt::Display>(
@@ -39,8 +39,8 @@ pub(super) fn targets<'s>(observed: &Shape, shape: &'s Shape) -> Option<Vec<&'s 
     let columns = observed.columns.iter();
     columns
         .map(|column| {
-            let target = shape.type_of(&column.name)?;
-            fits(&column.data_type, target).then_some(target)
+            let target = shape.column(&column.name)?;
+            column_fits(column, target).then_some(&target.data_type)
         })
         .collect()
 }
@@ -178,7 +178,7 @@ pub(super) fn shape_of(
     let columns = names.into_iter().zip(schema.fields());
     let columns = columns.map(|(name, field)| Column {
         name,
-        data_type: canonical(field.data_type()),
+        ..canonical_column(field)
     });
     let columns: Vec<Column> = columns.collect();
     match columns.iter().find(|column| column.nesting() > MAX_NESTING) {

@@ -15,7 +15,7 @@
 //! Parquet 1.0 data pages, under zstd unless told otherwise, with statistics and page index. Integers, dates and timestamps are delta-encoded. A look at the first rows
 //! (`look`) decides about the rest: text has a dictionary unless its values hardly repeat, in which case lengths are
 //! delta-encoded and followed by the bytes; floats are plain unless they are a handful of values. Where plain encodings
-//! are asked for there are no deltas. Bloom filters stand behind the row groups that they are of. Beside `ARROW:schema` the key-value metadata holds, in this
+//! are asked for there are no deltas. Columns of UUIDs have that logical type, at every depth. Bloom filters stand behind the row groups that they are of. Beside `ARROW:schema` the key-value metadata holds, in this
 //! order, each value as JSON: `strandline.format` (the version of all of this), `strandline.unit`,
 //! `strandline.definition`, `strandline.unit_partition`, `strandline.partition`, `strandline.file`,
 //! `strandline.shape` and `strandline.inputs`; then `strandline.source_shape`, where rows went through SQL,

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Date32Array, Decimal128Array, FixedSizeBinaryArray, Int64Array, RecordBatch,
-    StringArray, Time64MicrosecondArray, TimestampMicrosecondArray, TimestampNanosecondArray,
-    UInt32Array,
+    Array, ArrayRef, Date32Array, Decimal128Array, FixedSizeBinaryArray, Int64Array, ListArray,
+    RecordBatch, StringArray, StructArray, Time64MicrosecondArray, TimestampMicrosecondArray,
+    TimestampNanosecondArray, UInt32Array,
 };
+use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Schema};
 use bytes::Bytes;
 use parquet::basic::{Compression as Codec, Encoding, LogicalType, TimeUnit, Type};
@@ -21,7 +22,7 @@ use parquet::file::serialized_reader::ReadOptionsBuilder;
 use super::tests::{ALONE, Files, InMemory, footer, read, table};
 use super::*;
 use crate::config::{Compression, Direction, Encodings, SortColumn, Writing};
-use crate::model::ByteSize;
+use crate::model::{ByteSize, uuid_field};
 
 /// Encodes rows of member 0 into one file.
 fn encode(writing: Writing, batch: &RecordBatch) -> Vec<u8> {
@@ -372,5 +373,46 @@ fn logical_types_are_those_of_the_values() {
             assert_eq!(leaf.physical_type(), *physical, "{data_type}");
             assert_eq!(leaf.logical_type_ref(), logical.as_ref(), "{data_type}");
         }
+    }
+}
+
+#[test]
+fn uuids_are_such_at_every_depth_and_for_other_readers() {
+    let ids = || Arc::new(FixedSizeBinaryArray::try_from_iter([[7_u8; 16]].iter()).unwrap());
+    let list = ListArray::new(
+        uuid_field("item").into(),
+        OffsetBuffer::from_lengths([1]),
+        ids(),
+        None,
+    );
+    let inner = StructArray::new(vec![uuid_field("a")].into(), vec![ids()], None);
+    let fields = vec![
+        uuid_field("id"),
+        Field::new("list", list.data_type().clone(), true),
+        Field::new("struct", inner.data_type().clone(), true),
+    ];
+    let arrays: Vec<ArrayRef> = vec![ids(), Arc::new(list), Arc::new(inner)];
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap();
+    let writing = Writing {
+        bloom_filter: vec!["id".to_owned(), "list".to_owned()],
+        ..Writing::default()
+    };
+    let bytes = encode(writing, &batch);
+    let metadata = metadata(&bytes);
+    let leaves = metadata.file_metadata().schema_descr();
+    assert_eq!(leaves.num_columns(), 3);
+    for leaf in leaves.columns() {
+        assert_eq!(leaf.physical_type(), Type::FIXED_LEN_BYTE_ARRAY);
+        assert_eq!(
+            leaf.logical_type_ref(),
+            Some(&LogicalType::Uuid),
+            "{leaf:?}"
+        );
+    }
+    let file = with_filters(bytes);
+    let group = file.get_row_group(0).unwrap();
+    for column in 0..2 {
+        let filter = group.get_column_bloom_filter(column).unwrap();
+        assert!(filter.check([7_u8; 16].as_slice()) && !filter.check([8_u8; 16].as_slice()));
     }
 }

@@ -11,7 +11,7 @@ use std::io;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
 use super::aside;
@@ -61,8 +61,8 @@ pub(super) enum CarryError {
     #[error("column {column} holds {held}, and the SQL makes {made} of it, which cannot hold that")]
     Narrower {
         column: String,
-        held: DataType,
-        made: DataType,
+        held: String,
+        made: String,
     },
     #[error("they do not fit the declared columns: {reason}")]
     Unfit { reason: String },

@@ -70,7 +70,7 @@ pub(super) fn with_file(known: &Shape, observed: &Shape, contract: Option<&Contr
     let mut next = join_shapes(known, observed);
     for column in &mut next.columns {
         if let Some(declared) = contract.and_then(|contract| contract.declared(&column.name)) {
-            column.data_type = declared.data_type.clone();
+            *column = declared.column();
         }
     }
     next

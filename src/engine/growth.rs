@@ -13,7 +13,7 @@ use super::error::RunError;
 use super::forget::ask_again;
 use super::order::{Receipt, WorkOrder};
 use crate::ledger::{Batch, SchemaVersion, View};
-use crate::model::{DirtyReason, RunId, Shape, UnitId, UnitRecord};
+use crate::model::{Column, DirtyReason, RunId, Shape, UnitId, UnitRecord};
 use crate::schema::join_shapes;
 use crate::transform::RowTransform;
 
@@ -72,8 +72,7 @@ impl Growth<'_> {
     /// Tells whether a type was widened, or the SQL names a column that is new: it was null until now.
     fn concerns_others(&self) -> bool {
         let mut columns = self.was.columns.iter();
-        let widened =
-            columns.any(|column| self.now.type_of(&column.name) != Some(&column.data_type));
+        let widened = columns.any(|column| self.now.column(&column.name) != Some(column));
         widened || self.shows()
     }
 
@@ -115,11 +114,7 @@ impl Growth<'_> {
             return stale(&unit.shape, self.now);
         };
         let named = transform.difference(self.was, self.now);
-        let named = named.map(|(column, old, new)| DirtyReason::SchemaWidened {
-            column: column.to_owned(),
-            old: old.to_string(),
-            new: new.to_string(),
-        });
+        let named = named.map(|(old, new)| widened(&old, &new));
         named.or_else(|| {
             let along = unit.shape.columns.iter();
             let along = along.filter(|column| transform.takes_along(&column.name));
@@ -147,15 +142,17 @@ impl Growth<'_> {
 /// Returns why a unit that was made with the types `assumed` does not fit the pipeline's.
 pub(super) fn stale(assumed: &Shape, schema: &Shape) -> Option<DirtyReason> {
     assumed.columns.iter().find_map(|column| {
-        let now = schema
-            .type_of(&column.name)
-            .filter(|now| **now != column.data_type)?;
-        Some(DirtyReason::SchemaWidened {
-            column: column.name.clone(),
-            old: column.data_type.to_string(),
-            new: now.to_string(),
-        })
+        let now = schema.column(&column.name).filter(|now| *now != column)?;
+        Some(widened(column, now))
     })
+}
+
+fn widened(old: &Column, new: &Column) -> DirtyReason {
+    DirtyReason::SchemaWidened {
+        column: old.name.clone(),
+        old: old.type_name(),
+        new: new.type_name(),
+    }
 }
 
 /// Says which units brought which columns or wider types.
@@ -163,12 +160,13 @@ fn cause(was: &Shape, now: &Shape, finished: &[(WorkOrder, Receipt)]) -> String 
     let news: BTreeMap<&str, String> = now
         .columns
         .iter()
-        .filter_map(|column| match was.type_of(&column.name) {
+        .filter_map(|column| match was.column(&column.name) {
             None => Some((column.name.as_str(), format!("{} is new", column.name))),
-            Some(old) if *old != column.data_type => Some((
-                column.name.as_str(),
-                format!("{} went from {old} to {}", column.name, column.data_type),
-            )),
+            Some(old) if old != column => {
+                let (from, to) = (old.type_name(), column.type_name());
+                let news = format!("{} went from {from} to {to}", column.name);
+                Some((column.name.as_str(), news))
+            }
             Some(_) => None,
         })
         .collect();

@@ -15,7 +15,7 @@ use crate::config::Definition;
 use crate::crew::Crew;
 use crate::decode::{self, Admission, Bytes, DecodeError, Decoded, Kind, Recognised, Terms, Unfit};
 use crate::model::{Carried, ContentHash, Fingerprint, Shape, SourcePath};
-use crate::schema::{Contract, type_text};
+use crate::schema::{Contract, column_text};
 use crate::source::{Input, ReadError, Source};
 
 /// Why a file's rows could not be had this time.
@@ -230,11 +230,8 @@ impl<'a> Entrance<'a> {
 
     fn stranger(&self, own: &Shape) -> Option<String> {
         let column = self.file.contract?.stranger(own)?;
-        let data_type = type_text(&column.data_type);
-        Some(format!(
-            "column {} ({data_type}) is not declared",
-            column.name
-        ))
+        let (name, data_type) = (&column.name, column_text(column));
+        Some(format!("column {name} ({data_type}) is not declared"))
     }
 
     /// Looks the place of a row up. That the file is still the one that was read is confirmed behind this.

@@ -19,7 +19,7 @@ use super::rows::Gates;
 use super::work::{Building, WorkError};
 use crate::ledger::{LedgerError, View};
 use crate::model::{Column, ContentHash, Shape, SourcePath, partition_values};
-use crate::schema::{fits, join_types};
+use crate::schema::{column_fits, join_columns};
 use crate::transform::{Bound, Origin, RowError, RowTransform, SqlError, Transformed, conform};
 
 /// Makes sure that the SQL goes with the columns that the pipeline knows, where it knows all that are named: no unit
@@ -144,29 +144,26 @@ impl<'a> UnitSql<'a> {
 
     fn carry(&mut self, column: &Column, bound: &Bound) -> Result<(), CarryError> {
         let name = &column.name;
-        if let Some(made) = bound.output().type_of(name) {
-            if fits(&column.data_type, made) {
+        if let Some(made) = bound.output().column(name) {
+            if column_fits(column, made) {
                 return Ok(());
             }
             return Err(CarryError::Narrower {
                 column: name.clone(),
-                held: column.data_type.clone(),
-                made: made.clone(),
+                held: column.type_name(),
+                made: made.type_name(),
             });
         }
         let mut written = self.output.columns.iter_mut();
         if let Some(written) = written.find(|written| written.name == *name) {
-            written.data_type = join_types(&written.data_type, &column.data_type);
+            *written = join_columns(written, column);
             return Ok(());
         }
         // Other units may write the column with the star, and readers want one type of it.
-        let known = self.order.known.type_of(name);
-        let known = known
-            .filter(|known| self.transform.takes_along(name) && fits(&column.data_type, known));
-        let column = Column {
-            name: name.clone(),
-            data_type: known.unwrap_or(&column.data_type).clone(),
-        };
+        let known = self.order.known.column(name);
+        let known =
+            known.filter(|known| self.transform.takes_along(name) && column_fits(column, known));
+        let column = known.unwrap_or(column).clone();
         if known.is_some() && self.inputs.type_of(name).is_none() {
             self.inputs.columns.push(column.clone());
         }

@@ -14,7 +14,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use crate::decode::cast_batch;
 use crate::model::{Column, Shape};
-use crate::schema::{Contract, canonical, fits};
+use crate::schema::{Contract, canonical, canonical_column, column_fits};
 use crate::transform::Transform;
 
 /// A step, and where its rows go.
@@ -50,11 +50,8 @@ fn made(transform: &dyn Transform, own: &Shape) -> Result<Shape, String> {
     }
     let made = transform.columns(&own.to_arrow());
     let made = made.map_err(|error| format!("the transform refuses the columns: {error}"))?;
-    let columns = made.fields().iter().map(|field| Column {
-        name: field.name().clone(),
-        data_type: canonical(field.data_type()),
-    });
-    let columns: Vec<Column> = columns.collect();
+    let columns = made.fields().iter();
+    let columns: Vec<Column> = columns.map(|field| canonical_column(field)).collect();
     let mut names = HashSet::new();
     match columns.iter().find(|column| !names.insert(&column.name)) {
         Some(twice) => Err(format!("the transform tells column {} twice", twice.name)),
@@ -84,8 +81,8 @@ impl<'a> Stepping<'a> {
         };
         let mut columns = made.columns.iter();
         let is_fit = columns.all(|column| {
-            let target = step.target.type_of(&column.name);
-            target.is_some_and(|target| fits(&column.data_type, target))
+            let target = step.target.column(&column.name);
+            target.is_some_and(|target| column_fits(column, target))
         });
         Self {
             step,

@@ -240,8 +240,8 @@ impl<'a> Building<'a> {
                 .iter()
                 .filter(|column| !order.is_in_path(&column.name))
                 .map(|column| Column {
-                    name: column.name.clone(),
                     data_type: written_type(&column.data_type),
+                    ..column.clone()
                 })
                 .collect(),
         };

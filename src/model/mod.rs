@@ -12,6 +12,7 @@ mod dirty;
 mod fingerprint;
 mod hash;
 mod key_range;
+mod logical;
 mod partition;
 mod path;
 mod read_at;
@@ -28,6 +29,7 @@ pub use dirty::DirtyReason;
 pub use fingerprint::{Fingerprint, Stamp};
 pub use hash::{ContentHash, ParseHashError};
 pub use key_range::KeyRange;
+pub use logical::{Logical, type_name};
 pub use partition::{partition_dir, partition_values};
 pub use path::{OutputPath, SourcePath};
 pub use read_at::{ReadAt, ReadAtCursor};
@@ -46,5 +48,7 @@ pub use stored::stored_schema;
 pub use timestamp::{ParseTimestampError, Timestamp};
 pub(crate) use timestamp::{date_of_days, days_of_date};
 
+#[cfg(test)]
+pub(crate) use logical::tests::uuid_field;
 #[cfg(test)]
 pub(crate) use shape::tests::deepest;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
+use super::logical::{Logical, type_name};
+
 /// Levels of lists, structs and maps within one column, at most; a map is two, itself and its entries.
 ///
 /// Ledger and outputs keep shapes as JSON, and whoever reads JSON stops where it nests too deep (the reader in use here
@@ -13,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// decodes refuses a file which would bring one.
 pub const MAX_NESTING: usize = 40;
 
-/// One column: a name and a type. Every column may hold nulls.
+/// One column: a name, a type, and what its values are where that does not tell. Every column may hold nulls.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Column {
     /// Name, unique within a shape and case-sensitive.
@@ -21,9 +23,50 @@ pub struct Column {
     /// Type by the lattice of `schema`; `DataType::Null` where no value has been seen yet.
     #[serde(rename = "type")]
     pub data_type: DataType,
+    /// What the values are, which goes with the type; within a nested type, the type itself says that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logical: Option<Logical>,
 }
 
 impl Column {
+    /// Returns a column of which the type tells all.
+    #[must_use]
+    pub fn new(name: impl Into<String>, data_type: DataType) -> Self {
+        Self {
+            name: name.into(),
+            data_type,
+            logical: None,
+        }
+    }
+
+    /// Returns the column of an Arrow field.
+    #[must_use]
+    pub fn of_field(field: &Field) -> Self {
+        Self {
+            logical: Logical::of_field(field),
+            ..Self::new(field.name(), field.data_type().clone())
+        }
+    }
+
+    /// Returns the Arrow field of the same column, nullable.
+    #[must_use]
+    pub fn to_field(&self) -> Field {
+        let field = Field::new(&self.name, self.data_type.clone(), true);
+        match self.logical {
+            Some(logical) => logical.marked(field),
+            None => field,
+        }
+    }
+
+    /// Returns its type as people read it where it has no shorter name.
+    #[must_use]
+    pub fn type_name(&self) -> String {
+        match self.logical {
+            Some(logical) => logical.name().to_owned(),
+            None => type_name(&self.data_type),
+        }
+    }
+
     /// Returns how many levels of lists, structs and maps there are in its type: none for plain values.
     #[must_use]
     pub fn nesting(&self) -> usize {
@@ -64,10 +107,7 @@ impl Shape {
         Self {
             columns: columns
                 .iter()
-                .map(|(name, data_type)| Column {
-                    name: (*name).to_owned(),
-                    data_type: data_type.clone(),
-                })
+                .map(|(name, data_type)| Column::new(*name, data_type.clone()))
                 .collect(),
         }
     }
@@ -75,22 +115,22 @@ impl Shape {
     /// Returns the columns of an Arrow schema.
     #[must_use]
     pub fn of_schema(schema: &Schema) -> Self {
-        let column = |field: &Arc<Field>| Column {
-            name: field.name().clone(),
-            data_type: field.data_type().clone(),
-        };
+        let fields = schema.fields().iter();
         Self {
-            columns: schema.fields().iter().map(column).collect(),
+            columns: fields.map(|field| Column::of_field(field)).collect(),
         }
+    }
+
+    /// Returns the column called `name`.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
     }
 
     /// Returns the type of the column called `name`.
     #[must_use]
     pub fn type_of(&self, name: &str) -> Option<&DataType> {
-        self.columns
-            .iter()
-            .find(|column| column.name == name)
-            .map(|column| &column.data_type)
+        self.column(name).map(|column| &column.data_type)
     }
 
     /// Tells whether there are no columns.
@@ -105,7 +145,7 @@ impl Shape {
         Arc::new(Schema::new(
             self.columns
                 .iter()
-                .map(|column| Field::new(&column.name, column.data_type.clone(), true))
+                .map(Column::to_field)
                 .collect::<Vec<_>>(),
         ))
     }
@@ -116,6 +156,7 @@ pub(crate) mod tests {
     use arrow_schema::TimeUnit;
 
     use super::*;
+    use crate::model::uuid_field;
 
     fn deep(levels: usize, wrap: impl Fn(DataType) -> DataType) -> DataType {
         let instant = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
@@ -170,5 +211,30 @@ pub(crate) mod tests {
         ]);
         let levels: Vec<usize> = shape.columns.iter().map(Column::nesting).collect();
         assert_eq!(levels, [0, 3, 4]);
+    }
+
+    #[test]
+    fn columns_are_written_as_json_with_what_their_values_are_where_the_type_does_not_tell() {
+        let shape = Shape::of_schema(&Schema::new(vec![
+            Field::new("n", DataType::Int64, true),
+            Field::new("bytes", DataType::FixedSizeBinary(16), true),
+            uuid_field("id"),
+        ]));
+        let json = r#"[{"name":"n","type":"Int64"},{"name":"bytes","type":{"FixedSizeBinary":16}},{"name":"id","type":{"FixedSizeBinary":16},"logical":"uuid"}]"#;
+        assert_eq!(serde_json::to_string(&shape).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Shape>(json).unwrap(), shape);
+    }
+
+    #[test]
+    fn a_schema_of_uuids_comes_back_from_json_and_from_arrow() {
+        let list = DataType::List(uuid_field("item").into());
+        let schema = Schema::new(vec![
+            uuid_field("id"),
+            Field::new("inner", struct_of(list), true),
+        ]);
+        let shape = Shape::of_schema(&schema);
+        let json = serde_json::to_string(&shape).unwrap();
+        assert_eq!(serde_json::from_str::<Shape>(&json).unwrap(), shape);
+        assert_eq!(*shape.to_arrow(), schema);
     }
 }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 
+use super::shape::Column;
+
 /// Returns `schema` as outputs hold it.
 ///
 /// Columns without a type yet, and structs without fields, become `Utf8`, for Parquet has neither; dictionaries
-/// and views become what they stand for; metadata goes, so that two schemas with the same columns give the same
-/// bytes. Applying it twice changes nothing more.
+/// and views become what they stand for; metadata goes, but for what [`Logical`](super::Logical) says, so that two
+/// schemas with the same columns give the same bytes. Applying it twice changes nothing more.
 #[must_use]
 pub fn stored_schema(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(
@@ -17,11 +19,13 @@ pub fn stored_schema(schema: &Schema) -> SchemaRef {
 }
 
 fn stored_field(field: &FieldRef) -> FieldRef {
-    Arc::new(Field::new(
-        field.name(),
-        stored_type(field.data_type()),
-        field.is_nullable() || field.data_type().is_null(),
-    ))
+    let stored = Field::clone(field).with_data_type(stored_type(field.data_type()));
+    let is_nullable = field.is_nullable() || field.data_type().is_null();
+    Arc::new(
+        Column::of_field(&stored)
+            .to_field()
+            .with_nullable(is_nullable),
+    )
 }
 
 fn stored_type(data_type: &DataType) -> DataType {
@@ -43,6 +47,7 @@ fn stored_type(data_type: &DataType) -> DataType {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::uuid_field;
 
     fn list(item: DataType) -> DataType {
         DataType::List(Arc::new(Field::new("item", item, true)))
@@ -72,5 +77,23 @@ mod tests {
             assert_eq!(*stored, Schema::new(vec![Field::new("c", to, true)]));
             assert_eq!(stored_schema(&stored), stored);
         }
+    }
+
+    #[test]
+    fn of_all_metadata_that_of_uuids_stays_at_every_depth() {
+        let noted = |field: Field| {
+            let note = [("PARQUET:field_id".to_owned(), "7".to_owned())];
+            let metadata = field.metadata().clone().into_iter().chain(note);
+            field.with_metadata(metadata.collect())
+        };
+        let schema = |note: &dyn Fn(Field) -> Field| {
+            let list = DataType::List(note(uuid_field("item")).into());
+            let within = DataType::Struct(vec![Field::new("ids", list, true)].into());
+            Schema::new(vec![
+                note(uuid_field("id")),
+                note(Field::new("within", within, true)),
+            ])
+        };
+        assert_eq!(*stored_schema(&schema(&noted)), schema(&|field| field));
     }
 }

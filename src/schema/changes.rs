@@ -1,12 +1,11 @@
 //! What is different between two versions of a pipeline's columns.
 
-use arrow_schema::DataType;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use super::declared::type_text;
+use super::declared::column_text;
 use crate::model::Shape;
 
-/// One difference.
+/// One difference; types are told as people read them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum Change {
@@ -15,27 +14,23 @@ pub enum Change {
         /// Its name.
         column: String,
         /// Its type.
-        #[serde(serialize_with = "text")]
-        new: DataType,
+        new: String,
     },
     /// A column is gone.
     Removed {
         /// Its name.
         column: String,
         /// Its type.
-        #[serde(serialize_with = "text")]
-        old: DataType,
+        old: String,
     },
     /// A column has another type.
     Retyped {
         /// Its name.
         column: String,
         /// The type before.
-        #[serde(serialize_with = "text")]
-        old: DataType,
+        old: String,
         /// The type behind.
-        #[serde(serialize_with = "text")]
-        new: DataType,
+        new: String,
     },
 }
 
@@ -45,29 +40,24 @@ pub fn changes(old: &Shape, new: &Shape) -> Vec<Change> {
     let mut all = Vec::new();
     for column in &old.columns {
         let name = || column.name.clone();
-        let was = column.data_type.clone();
-        match new.type_of(&column.name) {
+        match new.column(&column.name) {
             None => all.push(Change::Removed {
                 column: name(),
-                old: was,
+                old: column_text(column),
             }),
-            Some(now) if *now != was => all.push(Change::Retyped {
+            Some(now) if now != column => all.push(Change::Retyped {
                 column: name(),
-                old: was,
-                new: now.clone(),
+                old: column_text(column),
+                new: column_text(now),
             }),
             Some(_) => {}
         }
     }
     let added = new.columns.iter();
-    let added = added.filter(|column| old.type_of(&column.name).is_none());
+    let added = added.filter(|column| old.column(&column.name).is_none());
     all.extend(added.map(|column| Change::Added {
         column: column.name.clone(),
-        new: column.data_type.clone(),
+        new: column_text(column),
     }));
     all
-}
-
-fn text<S: Serializer>(data_type: &DataType, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(&type_text(data_type))
 }

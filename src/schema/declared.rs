@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::reading::Reading;
 use super::text::TextType;
+use crate::model::{Column, type_name};
 
 /// The types that can be declared, as messages list them.
 pub const DECLARABLE: &str = "int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64, \
@@ -132,6 +133,12 @@ impl Declared {
         }
     }
 
+    /// Returns the column as outputs have it.
+    #[must_use]
+    pub fn column(&self) -> Column {
+        Column::new(&self.name, self.data_type.clone())
+    }
+
     /// Returns the type as it is written in a declaration.
     #[must_use]
     pub fn type_text(&self) -> String {
@@ -211,7 +218,13 @@ pub fn declarable(data_type: &DataType) -> Option<String> {
 /// Returns a type as people read it: as in a declaration where it can be declared.
 #[must_use]
 pub fn type_text(data_type: &DataType) -> String {
-    declarable(data_type).unwrap_or_else(|| data_type.to_string())
+    declarable(data_type).unwrap_or_else(|| type_name(data_type))
+}
+
+/// Returns the type of a column as people read it, as [`type_text`] does.
+#[must_use]
+pub fn column_text(column: &Column) -> String {
+    declarable(&column.data_type).unwrap_or_else(|| column.type_name())
 }
 
 fn yes() -> bool {

@@ -15,7 +15,8 @@
 //!
 //! Types that only typed sources bring: narrower integers join with others to `Int64`, and `Float16` and `Float32`
 //! to `Float64`; `UInt64`, decimals, times, binary, nanosecond timestamps and maps join with nothing but
-//! themselves, because every wider type except text would lose digits.
+//! themselves, because every wider type except text would lose digits. UUIDs, alone or within other types, join with
+//! plain binary of 16 bytes to that, and otherwise as that does.
 //!
 //! Columns can be declared ([`Declared`]): then their type is not inferred, and a text is read by what it has to be
 //! ([`Reading`]). [`SchemaRules`] say what becomes of the rest, and a [`Contract`] what that makes of one file.
@@ -24,7 +25,8 @@
 //! - What the rules make of a file depends on that file and the rules alone, never on what came before it.
 //! - [`join_types`] is associative, commutative and idempotent over [`canonical`] types, and total.
 //! - The fields of a struct are sorted by name: their order must not depend on which file came first.
-//! - Names, metadata and nullability never tell two types apart: everything may be null.
+//! - Names, nullability and metadata never tell two types apart: everything may be null. What
+//!   [`Logical`](crate::model::Logical) says of values is no metadata here.
 
 mod changes;
 mod compatibility;
@@ -36,8 +38,13 @@ mod text;
 
 pub use changes::{Change, changes};
 pub use compatibility::{Breach, Compatibility, as_declared, breaches};
-pub use declared::{DECLARABLE, DeclareError, Declared, declarable, parse_type, type_text};
-pub use lattice::{canonical, fits, join_shapes, join_types, written_type};
+pub use declared::{
+    DECLARABLE, DeclareError, Declared, column_text, declarable, parse_type, type_text,
+};
+pub use lattice::{
+    canonical, canonical_column, column_fits, fits, join_columns, join_shapes, join_types,
+    written_type,
+};
 pub use reading::{Reading, read_boolean, read_decimal, read_double, read_single, read_whole};
 pub use rules::{Contract, RESCUED, SchemaPolicy, SchemaRules, typed};
 pub use text::{

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::declared::Declared;
-use super::join_types;
+use super::join_columns;
 use crate::model::{Column, Shape};
 
 /// The column that takes what does not fit the declared ones.
@@ -60,7 +60,7 @@ impl SchemaRules {
     /// columns, then those of `known` that neither rules declare.
     #[must_use]
     pub fn begin(&self, known: &Shape, old: &Self) -> Shape {
-        let mut columns: Vec<Column> = self.columns.iter().map(column_of).collect();
+        let mut columns: Vec<Column> = self.columns.iter().map(Declared::column).collect();
         let is_declared = |name: &str, rules: &Self| {
             let mut columns = rules.columns.iter();
             columns.any(|column| column.name == name)
@@ -124,7 +124,7 @@ impl Contract {
     /// Returns the columns that a file with the columns `own` has in the outputs.
     #[must_use]
     pub fn admitted(&self, own: &Shape) -> Shape {
-        let mut columns: Vec<Column> = self.columns.iter().map(column_of).collect();
+        let mut columns: Vec<Column> = self.columns.iter().map(Declared::column).collect();
         match self.policy {
             SchemaPolicy::Evolve => {
                 let others = own.columns.iter();
@@ -142,28 +142,16 @@ impl Contract {
 #[must_use]
 pub fn typed(own: &Shape, known: &Shape, contract: Option<&Contract>) -> Shape {
     let is_settled = |name: &str| contract.is_some_and(|contract| contract.settles(name));
-    let columns = own.columns.iter().map(|column| Column {
-        name: column.name.clone(),
-        data_type: match known.type_of(&column.name) {
-            Some(known) if !is_settled(&column.name) => join_types(&column.data_type, known),
-            _ => column.data_type.clone(),
-        },
+    let columns = own.columns.iter();
+    let columns = columns.map(|column| match known.column(&column.name) {
+        Some(known) if !is_settled(&column.name) => join_columns(column, known),
+        _ => column.clone(),
     });
     Shape {
         columns: columns.collect(),
     }
 }
 
-fn column_of(declared: &Declared) -> Column {
-    Column {
-        name: declared.name.clone(),
-        data_type: declared.data_type.clone(),
-    }
-}
-
 fn rescued() -> Column {
-    Column {
-        name: RESCUED.to_owned(),
-        data_type: arrow_schema::DataType::Utf8,
-    }
+    Column::new(RESCUED, arrow_schema::DataType::Utf8)
 }

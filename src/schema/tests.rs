@@ -6,8 +6,9 @@ use arrow_schema::{DataType, Field, TimeUnit};
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Column, Shape};
+use crate::model::{Column, Shape, uuid_field};
 
+const SIXTEEN: DataType = DataType::FixedSizeBinary(16);
 const NAIVE: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 
 fn utc() -> DataType {
@@ -23,6 +24,30 @@ fn object(fields: &[(&str, DataType)]) -> DataType {
         .iter()
         .map(|(name, kind)| Field::new(*name, kind.clone(), true));
     DataType::Struct(fields.collect())
+}
+
+fn map(value: Field) -> DataType {
+    let key = Field::new("key", DataType::Utf8, false);
+    let fields = vec![key, value.with_name("value")];
+    let entries = Field::new("entries", DataType::Struct(fields.into()), false);
+    DataType::Map(entries.into(), false)
+}
+
+/// The types that hold, somewhere within, what is given.
+fn around(field: &Field) -> [DataType; 4] {
+    let key = field.clone().with_name("key").with_nullable(false);
+    let fields = vec![key, Field::new("value", DataType::Int64, true)];
+    let entries = Field::new("entries", DataType::Struct(fields.into()), false);
+    [
+        DataType::List(field.clone().with_name("item").into()),
+        DataType::Struct(vec![field.clone().with_name("a")].into()),
+        map(field.clone()),
+        DataType::Map(entries.into(), false),
+    ]
+}
+
+fn uuids() -> Column {
+    Column::of_field(&uuid_field("id"))
 }
 
 #[test]
@@ -125,6 +150,65 @@ fn pairs_join_where_nothing_is_lost() {
     ] {
         assert_eq!(join_types(&a, &b), expected, "{a} with {b}");
     }
+}
+
+#[test]
+fn uuids_stay_such_beside_nothing_else() {
+    let plain = |data_type| Column::new("id", data_type);
+    for (other, expected) in [
+        (uuids(), uuids()),
+        (plain(DataType::Null), uuids()),
+        (plain(SIXTEEN), plain(SIXTEEN)),
+        (plain(DataType::FixedSizeBinary(8)), plain(DataType::Utf8)),
+        (plain(DataType::Binary), plain(DataType::Utf8)),
+        (plain(DataType::Utf8), plain(DataType::Utf8)),
+    ] {
+        assert_eq!(join_columns(&uuids(), &other), expected, "{other:?}");
+        assert_eq!(join_columns(&other, &uuids()), expected, "{other:?}");
+    }
+    assert!(column_fits(&plain(DataType::Null), &uuids()));
+    assert!(column_fits(&uuids(), &plain(SIXTEEN)));
+    assert!(!column_fits(&plain(SIXTEEN), &uuids()));
+    let shape = |column: Column| Shape {
+        columns: vec![column],
+    };
+    let (known, own) = (shape(plain(SIXTEEN)), shape(uuids()));
+    assert_eq!(join_shapes(&own, &known), known);
+    assert_eq!(typed(&own, &known, None), known);
+}
+
+#[test]
+fn uuids_stay_such_within_other_types_beside_nothing_else() {
+    let plain = Field::new("id", SIXTEEN, true);
+    for (uuids, plain) in around(&uuid_field("id")).iter().zip(&around(&plain)) {
+        assert_eq!(canonical(uuids), *uuids);
+        assert_eq!(written_type(uuids), *uuids);
+        assert_eq!(join_types(uuids, uuids), *uuids);
+        assert_eq!(join_types(uuids, plain), *plain);
+        assert_eq!(join_types(plain, uuids), *plain);
+        assert!(fits(uuids, plain) && !fits(plain, uuids));
+    }
+    let (uuids, none) = (uuid_field("a"), Field::new("a", DataType::Null, true));
+    let [uuid_list, uuid_struct, uuid_map, _] = around(&uuids);
+    let [no_list, no_struct, no_map, _] = around(&none);
+    assert_eq!(join_types(&uuid_list, &no_list), uuid_list);
+    assert_eq!(join_types(&uuid_struct, &no_struct), uuid_struct);
+    assert_eq!(join_types(&uuid_map, &no_map), DataType::Utf8);
+}
+
+#[test]
+fn changes_tell_uuids_from_plain_bytes() {
+    let plain = Shape::of(&[("id", SIXTEEN)]);
+    let uuids = Shape {
+        columns: vec![uuids()],
+    };
+    let retyped = Change::Retyped {
+        column: "id".to_owned(),
+        old: "uuid".to_owned(),
+        new: "FixedSizeBinary(16)".to_owned(),
+    };
+    assert_eq!(changes(&uuids, &plain), [retyped]);
+    assert_eq!(changes(&uuids, &uuids), []);
 }
 
 #[test]
@@ -258,7 +342,8 @@ fn declarations_are_compared_as_registries_do() {
 
 fn any_type() -> impl Strategy<Value = DataType> {
     let nanos = DataType::Timestamp(TimeUnit::Nanosecond, None);
-    let leaf = prop::sample::select(vec![
+    let mut leaves = vec![
+        SIXTEEN,
         DataType::Null,
         DataType::Boolean,
         DataType::Int8,
@@ -274,8 +359,10 @@ fn any_type() -> impl Strategy<Value = DataType> {
         DataType::Binary,
         DataType::Decimal128(10, 2),
         DataType::Utf8,
-    ]);
-    leaf.prop_recursive(3, 12, 3, |inner| {
+    ];
+    leaves.extend(around(&uuid_field("a")));
+    leaves.extend(around(&Field::new("a", SIXTEEN, true)));
+    prop::sample::select(leaves).prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
             inner.clone().prop_map(list),
             prop::collection::btree_map("[abc]", inner, 0..3).prop_map(|fields| {
@@ -286,6 +373,16 @@ fn any_type() -> impl Strategy<Value = DataType> {
             }),
         ]
     })
+}
+
+fn any_column() -> impl Strategy<Value = Column> {
+    let of_type = any_type().prop_map(|data_type| Column::new("id", data_type));
+    let few = prop::sample::select(vec![
+        uuids(),
+        Column::new("id", SIXTEEN),
+        Column::new("id", DataType::Null),
+    ]);
+    prop_oneof![of_type, few]
 }
 
 proptest! {
@@ -304,6 +401,18 @@ proptest! {
         prop_assert_eq!(canonical(&a), a.clone());
         prop_assert!(fits(&a, &b) == (join_types(&a, &b) == b));
         prop_assert_eq!(written_type(&written_type(&a)), written_type(&a));
+    }
+
+    #[test]
+    fn the_join_of_columns_is_that_of_a_lattice(a in any_column(), b in any_column(), c in any_column()) {
+        prop_assert_eq!(join_columns(&a, &a), a.clone());
+        prop_assert_eq!(join_columns(&a, &b), join_columns(&b, &a));
+        prop_assert_eq!(
+            join_columns(&join_columns(&a, &b), &c),
+            join_columns(&a, &join_columns(&b, &c))
+        );
+        prop_assert!(column_fits(&a, &join_columns(&a, &b)));
+        prop_assert!(column_fits(&a, &b) == (join_columns(&a, &b) == b));
     }
 
     #[test]
@@ -357,10 +466,7 @@ fn columns_that_were_inferred_beside_declared_ones_are_compared_with_what_is_dec
 #[test]
 fn a_column_that_never_held_a_value_is_not_compared_with_what_is_declared() {
     let shape = Shape {
-        columns: vec![Column {
-            name: "note".to_owned(),
-            data_type: DataType::Null,
-        }],
+        columns: vec![Column::new("note", DataType::Null)],
     };
     let now = [Declared::new("note", DataType::Utf8)];
     assert_eq!(as_declared(&shape, &SchemaRules::default()), []);

@@ -7,7 +7,7 @@ use super::super::talk::Detail;
 use super::{count, list, number, safe};
 use crate::engine::{FileCheck, Forecast, Stale};
 use crate::model::ByteSize;
-use crate::schema::{Change, RESCUED, SchemaPolicy, declarable, type_text};
+use crate::schema::{Change, RESCUED, SchemaPolicy, declarable};
 
 /// Returns the columns, one a line.
 pub(in crate::cli) fn schema(shown: &Shown) -> String {
@@ -149,12 +149,11 @@ fn differences(text: &mut String, changes: &[Change]) {
 }
 
 fn difference(change: &Change) -> String {
-    let shown = |data_type| safe(&type_text(data_type));
     match change {
-        Change::Added { column, new } => format!("+ {} {}", safe(column), shown(new)),
-        Change::Removed { column, old } => format!("- {} {}", safe(column), shown(old)),
+        Change::Added { column, new } => format!("+ {} {}", safe(column), safe(new)),
+        Change::Removed { column, old } => format!("- {} {}", safe(column), safe(old)),
         Change::Retyped { column, old, new } => {
-            format!("~ {} {} -> {}", safe(column), shown(old), shown(new))
+            format!("~ {} {} -> {}", safe(column), safe(old), safe(new))
         }
     }
 }
@@ -217,7 +216,6 @@ fn started(at: crate::model::Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use arrow_schema::DataType;
 
     use super::*;
 
@@ -225,7 +223,7 @@ mod tests {
     fn a_forecast_says_how_much_it_has_seen() {
         let added = |column: usize| Change::Added {
             column: format!("c{column}"),
-            new: DataType::Int64,
+            new: "int64".to_owned(),
         };
         let shown = |looked_at, not_looked_at, columns| {
             let mut text = String::new();

@@ -17,7 +17,7 @@ use arrow::datatypes::{
 };
 use arrow::error::ArrowError;
 
-use super::schema::Node;
+use super::schema::{Node, UUID_BYTES};
 use super::value::{Cursor, Flaw};
 use crate::decode::cast::cast_array;
 
@@ -65,10 +65,8 @@ impl<'n> Column<'n> {
             Node::Float => Self::Float(Float32Builder::new()),
             Node::Double => Self::Double(Float64Builder::new()),
             Node::Text => Self::Text(StringBuilder::new()),
-            Node::Fixed(size) => {
-                let bytes = usize::try_from(*size).unwrap_or_default();
-                Self::Fixed(FixedSizeBinaryBuilder::with_capacity(0, *size), bytes)
-            }
+            Node::Fixed(size) => Self::fixed(*size),
+            Node::Uuid => Self::fixed(UUID_BYTES),
             Node::Enum(symbols) => Self::Enum(StringBuilder::new(), symbols),
             Node::Decimal(size, DataType::Decimal256(precision, scale)) => {
                 Self::Decimal256(Vec::new(), *size, *precision, *scale)
@@ -97,6 +95,11 @@ impl<'n> Column<'n> {
                 data_type: node.data_type(),
             }),
         }
+    }
+
+    fn fixed(size: i32) -> Self {
+        let bytes = usize::try_from(size).unwrap_or_default();
+        Self::Fixed(FixedSizeBinaryBuilder::with_capacity(0, size), bytes)
     }
 
     /// Reads one value.

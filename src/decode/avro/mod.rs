@@ -6,7 +6,8 @@
 //! | Avro | column |
 //! |---|---|
 //! | `int`, `long`, `float`, `double`, `boolean`, `bytes`, `string` | the type of that name |
-//! | `fixed` (also `duration`, and `uuid` in 16 bytes) | binary of that width |
+//! | `fixed` (also `duration`) | binary of that width |
+//! | `uuid` in a `fixed` of 16 bytes | UUID |
 //! | `enum`, `uuid` in a string | `Utf8` |
 //! | `date`, `time-millis`, `time-micros` | `Date32`, `Time32`, `Time64` |
 //! | `timestamp-…`, `local-timestamp-…` | in UTC, and without a zone; nanoseconds stay such, milliseconds become micros |
@@ -167,9 +168,7 @@ fn batch_of(node: &Node, arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBat
 
 fn shape(node: &Node) -> Result<Shape, DecodeError> {
     let columns = node.columns();
-    let fields: Vec<Field> = columns
-        .map(|(name, node)| Field::new(name, node.data_type(), true))
-        .collect();
+    let fields: Vec<Field> = columns.map(|(name, node)| node.field(name)).collect();
     Ok(shape_of(&Schema::new(fields), corrupt)?)
 }
 

@@ -10,11 +10,12 @@ use arrow::datatypes::{DataType, Field, TimeUnit};
 use serde_json::{Map, Value};
 
 use crate::decode::MAX_COLUMNS;
-use crate::model::{FileComments, MAX_NESTING};
-use crate::schema::{canonical, join_types};
+use crate::model::{Column, FileComments, Logical, MAX_NESTING};
+use crate::schema::{canonical_column, join_columns};
 
 const DECIMAL128_DIGITS: u8 = 38;
 const DECIMAL256_DIGITS: u8 = 76;
+pub(super) const UUID_BYTES: i32 = 16;
 /// Bytes of a fixed value, at most: a null takes as much room.
 const WIDE: i32 = 1024;
 /// Bytes of names and symbols, each time that they are used, at most.
@@ -36,6 +37,7 @@ pub(super) enum Node {
     Bytes,
     Text,
     Fixed(i32),
+    Uuid,
     Enum(Vec<String>),
     /// Of so many bytes, or with a length of its own.
     Decimal(Option<usize>, DataType),
@@ -66,6 +68,27 @@ impl Node {
         }
     }
 
+    /// Returns the column of it that is called `name`.
+    fn column(&self, name: &str) -> Column {
+        match self {
+            Self::Uuid => Column {
+                logical: Some(Logical::Uuid),
+                ..Column::new(name, self.data_type())
+            },
+            Self::Union(branches) => branches
+                .iter()
+                .map(|branch| canonical_column(&branch.field(name)))
+                .reduce(|a, b| join_columns(&a, &b))
+                .unwrap_or_else(|| Column::new(name, DataType::Null)),
+            _ => Column::new(name, self.data_type()),
+        }
+    }
+
+    /// Returns the column of it that is called `name` in Arrow's terms.
+    pub(super) fn field(&self, name: &str) -> Field {
+        self.column(name).to_field()
+    }
+
     /// Returns the type of a column of it.
     pub(super) fn data_type(&self) -> DataType {
         match self {
@@ -79,27 +102,21 @@ impl Node {
             Self::Bytes => DataType::Binary,
             Self::Text | Self::Enum(_) => DataType::Utf8,
             Self::Fixed(size) => DataType::FixedSizeBinary(*size),
+            Self::Uuid => DataType::FixedSizeBinary(UUID_BYTES),
             Self::Record(fields) => {
                 let fields = fields.iter();
-                let fields = fields.map(|(name, node)| Field::new(name, node.data_type(), true));
-                DataType::Struct(fields.collect())
+                DataType::Struct(fields.map(|(name, node)| node.field(name)).collect())
             }
-            Self::List(item) => {
-                DataType::List(Field::new_list_field(item.data_type(), true).into())
-            }
+            Self::List(item) => DataType::List(item.field(Field::LIST_FIELD_DEFAULT_NAME).into()),
             Self::Map(value) => {
                 let fields = vec![
                     Field::new("key", DataType::Utf8, false),
-                    Field::new("value", value.data_type(), true),
+                    value.field("value"),
                 ];
                 let entries = Field::new("entries", DataType::Struct(fields.into()), false);
                 DataType::Map(entries.into(), false)
             }
-            Self::Union(branches) => branches
-                .iter()
-                .map(|branch| canonical(&branch.data_type()))
-                .reduce(|a, b| join_types(&a, &b))
-                .unwrap_or(DataType::Null),
+            Self::Union(_) => self.column("").data_type,
         }
     }
 }
@@ -363,6 +380,7 @@ fn logical(object: &Map<String, Value>, node: Node) -> Node {
             let bytes = usize::try_from(size).ok();
             decimal(object, bytes).unwrap_or(Node::Fixed(size))
         }
+        (Node::Fixed(UUID_BYTES), "uuid") => Node::Uuid,
         (node, _) => node,
     }
 }

@@ -5,6 +5,7 @@ use arrow::datatypes::DataType;
 use super::*;
 use crate::decode::MAX_COLUMNS;
 use crate::decode::testing::{grid, guess, observe, plain, run};
+use crate::model::Column;
 
 const SYNC: &[u8; 16] = b"sixteen bytes ok";
 
@@ -204,6 +205,53 @@ fn nested_values_and_unions_are_read() {
     let full = ["-7", r#"["xé","true"]"#, r#"{"k":{"d":1.5}}"#];
     let empty = ["-", "[]", "{}"];
     assert_eq!(rows, [full, full, empty, empty]);
+}
+
+#[test]
+fn uuids_in_sixteen_bytes_are_known_and_others_are_what_holds_them() {
+    let uuid = |name: &str| {
+        format!(r#"{{"type":"fixed","name":"{name}","size":16,"logicalType":"uuid"}}"#)
+    };
+    let (one, two, list, map) = (uuid("one"), uuid("two"), uuid("list"), uuid("map"));
+    let schema = format!(
+        r#"{{"type":"record","name":"r","fields":[{{"name":"id","type":{one}}},
+        {{"name":"maybe","type":["null",{two}]}},{{"name":"either","type":["one",{{"type":"fixed","name":"p","size":16}}]}},
+        {{"name":"list","type":{{"type":"array","items":{list}}}}},{{"name":"map","type":{{"type":"map","values":{map}}}}},
+        {{"name":"short","type":{{"type":"fixed","name":"s","size":8,"logicalType":"uuid"}}}},
+        {{"name":"text","type":{{"type":"string","logicalType":"uuid"}}}}]}}"#
+    );
+    let id = vec![0xab_u8; 16];
+    let row = [
+        id.clone(),
+        [long(1), id.clone()].concat(),
+        [long(0), id.clone()].concat(),
+        [long(1), id.clone(), long(0)].concat(),
+        [long(1), text("k"), id, long(0)].concat(),
+        vec![0xcd; 8],
+        text("x"),
+    ];
+    let (shape, rows) = table(&container(&schema, "null", &[(1, row.concat())]));
+    let types: Vec<String> = shape.columns.iter().map(Column::type_name).collect();
+    let map =
+        "Map(\"entries\": non-null Struct(\"key\": non-null Utf8, \"value\": uuid), unsorted)";
+    assert_eq!(
+        types,
+        [
+            "uuid",
+            "uuid",
+            "FixedSizeBinary(16)",
+            "List(uuid)",
+            map,
+            "FixedSizeBinary(8)",
+            "Utf8"
+        ]
+    );
+    let hex = "ab".repeat(16);
+    let (list, map) = (format!("[\"{hex}\"]"), format!("{{\"k\":\"{hex}\"}}"));
+    assert_eq!(
+        rows,
+        [[&hex, &hex, &hex, &list, &map, &"cd".repeat(8), "x"]]
+    );
 }
 
 #[test]

@@ -282,10 +282,7 @@ impl Table {
             columns: self
                 .columns
                 .iter()
-                .map(|column| Column {
-                    name: column.name.clone(),
-                    data_type: column.seen.data_type(),
-                })
+                .map(|column| Column::new(&column.name, column.seen.data_type()))
                 .collect(),
         }
     }

@@ -24,7 +24,7 @@ use super::cast::cast_array;
 use super::{Emit, Kind};
 use crate::config::{Decimal, Dialect};
 use crate::model::{Column, Shape};
-use crate::schema::{Contract, Declared, RESCUED, SchemaPolicy, type_text};
+use crate::schema::{Contract, Declared, RESCUED, SchemaPolicy, column_text, type_text};
 
 use column::Target;
 use rescue::Rescue;
@@ -92,7 +92,7 @@ impl Unfit {
             }
             Found::Null => format!("column {column} must not be null{place}"),
             Found::Value(text) => {
-                let held = own.type_of(column).map(type_text);
+                let held = own.column(column).map(column_text);
                 let held = held.unwrap_or_else(|| "another type".to_owned());
                 format!("column {column} must be {expected} and holds {held}{place}: {text:?}")
             }
@@ -126,26 +126,20 @@ pub fn raw_shape(contract: &Contract, kind: Kind, own: &Shape, unit: &Shape) -> 
     let evolves = contract.policy == SchemaPolicy::Evolve;
     // Files may be wide: looking for each name from the front would be quadratic.
     let known = unit.columns.iter().filter(|_| evolves);
-    let known: HashMap<&str, &DataType> = known
-        .map(|column| (column.name.as_str(), &column.data_type))
-        .collect();
+    let known: HashMap<&str, &Column> =
+        known.map(|column| (column.name.as_str(), column)).collect();
     let raw = |column: &Column| {
         let is_other = contract.declared(&column.name).is_none();
         let known = known.get(column.name.as_str()).filter(|_| is_other);
-        Column {
-            name: column.name.clone(),
-            data_type: match known {
-                Some(known) => (*known).clone(),
-                None if keeps_types || (evolves && is_other) => column.data_type.clone(),
-                None => DataType::Utf8,
-            },
+        match known {
+            Some(known) => (*known).clone(),
+            None if keeps_types || (evolves && is_other) => column.clone(),
+            None => Column::new(&column.name, DataType::Utf8),
         }
     };
     let mut columns: Vec<Column> = own.columns.iter().map(raw).collect();
-    let missing = contract.columns.iter().map(|column| Column {
-        name: column.name.clone(),
-        data_type: DataType::Utf8,
-    });
+    let missing = contract.columns.iter();
+    let missing = missing.map(|column| Column::new(&column.name, DataType::Utf8));
     let late = unit.columns.iter().filter(|_| evolves).cloned();
     let mut names: HashSet<String> = own.columns.iter().map(|c| c.name.clone()).collect();
     for column in missing.chain(late) {

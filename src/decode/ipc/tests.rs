@@ -11,10 +11,10 @@ use arrow::datatypes::{DataType, Field, Int32Type, IntervalUnit, Schema, TimeUni
 use arrow::ipc::CompressionType;
 use arrow::ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 
-use crate::decode::parquet::tests::sample;
+use crate::decode::parquet::tests::{sample, sixteen_bytes};
 use crate::decode::testing::{Drip, grid, guess, observe, plain, run, terms};
 use crate::decode::{Bytes, DecodeError, Kind, Malformed, decode};
-use crate::model::{Shape, deepest};
+use crate::model::{Shape, deepest, uuid_field};
 use crate::schema::canonical;
 
 fn options(compression: Option<CompressionType>) -> IpcWriteOptions {
@@ -242,6 +242,27 @@ fn instants_come_in_the_units_of_the_lattice() {
         let (result, batches) = run(&bytes, plain(Kind::Arrow), &shape);
         assert_eq!(result.unwrap().observed, shape);
         assert_eq!(batches[0].column(0).data_type(), &canonical(&kind));
+    }
+}
+
+#[test]
+fn uuids_are_known_wherever_they_are() {
+    let batch = sixteen_bytes(uuid_field);
+    let expected = Shape::of_schema(batch.schema_ref());
+    for bytes in [
+        written(std::slice::from_ref(&batch), None),
+        stream(std::slice::from_ref(&batch), None),
+    ] {
+        let (result, batches) = run(&bytes, plain(Kind::Arrow), &expected);
+        assert_eq!(result.unwrap().observed, expected);
+        assert_eq!(grid(&batches), grid(std::slice::from_ref(&batch)));
+        let types = |batch: &RecordBatch| {
+            let columns = batch.columns().iter();
+            columns
+                .map(|column| column.data_type().clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(types(&batches[0]), types(&batch));
     }
 }
 

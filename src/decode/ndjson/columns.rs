@@ -118,10 +118,8 @@ impl Columns {
 
     /// Returns what the values have in common.
     pub(super) fn observed(&self) -> Shape {
-        let columns = self.fields.iter().map(|(name, column)| Column {
-            name: name.to_owned(),
-            data_type: column.seen.data_type(),
-        });
+        let columns = self.fields.iter();
+        let columns = columns.map(|(name, column)| Column::new(name, column.seen.data_type()));
         Shape {
             columns: columns.collect(),
         }

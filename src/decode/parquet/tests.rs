@@ -5,14 +5,16 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::array::*;
+use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, TimeUnit};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
 use crate::decode::testing::{cells, grid, guess, observe, plain, run};
 use crate::decode::{DecodeError, Kind, Malformed, read_rows};
-use crate::model::{MAX_NESTING, ReadAt, Shape, deepest};
+use crate::model::{MAX_NESTING, ReadAt, Shape, deepest, uuid_field};
 
 pub(in crate::decode) fn written(batch: &RecordBatch, group_rows: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -159,6 +161,78 @@ fn a_wider_shape_is_cast_to_and_a_narrower_one_is_a_misfit() {
     ]);
     let (result, batches) = run(&bytes, plain(Kind::Parquet), &narrow);
     assert!(matches!(result, Err(DecodeError::Misfit { .. })) && batches.is_empty());
+}
+
+/// Sixteen bytes in all places where a column can have them, in fields that `field` makes.
+pub(in crate::decode) fn sixteen_bytes(field: impl Fn(&str) -> Field) -> RecordBatch {
+    let ids = || Arc::new(FixedSizeBinaryArray::try_from_iter([[7; 16], [8; 16]].iter()).unwrap());
+    let offsets = || OffsetBuffer::from_lengths([2, 0]);
+    let list = ListArray::new(field("item").into(), offsets(), ids(), None);
+    let fields = vec![field("key").with_nullable(false), field("value")];
+    let pairs = StructArray::new(fields.into(), vec![ids(), ids()], None);
+    let entries = Field::new("entries", pairs.data_type().clone(), false);
+    let map = MapArray::new(entries.into(), offsets(), pairs, None, false);
+    let inner = StructArray::new(vec![field("a")].into(), vec![ids()], None);
+    let fields = [
+        ("list", list.data_type()),
+        ("map", map.data_type()),
+        ("struct", inner.data_type()),
+    ];
+    let nested = fields.map(|(name, data_type)| Field::new(name, data_type.clone(), true));
+    let fields: Vec<Field> = [field("id")].into_iter().chain(nested).collect();
+    let arrays: Vec<ArrayRef> = vec![ids(), Arc::new(list), Arc::new(map), Arc::new(inner)];
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap()
+}
+
+#[test]
+fn uuids_are_known_by_the_schema_of_parquet_and_by_that_of_arrow() {
+    let batch = sixteen_bytes(uuid_field);
+    let mut by_parquet = Vec::new();
+    let options = ArrowWriterOptions::new().with_skip_arrow_metadata(true);
+    let mut writer =
+        ArrowWriter::try_new_with_options(&mut by_parquet, batch.schema(), options).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let seven = "07".repeat(16);
+    let eight = "08".repeat(16);
+    for bytes in [written(&batch, 1000), by_parquet] {
+        let shape = observe(&bytes, plain(Kind::Parquet)).unwrap();
+        assert_eq!(shape, Shape::of_schema(&batch.schema()));
+        let (result, batches) = run(&bytes, plain(Kind::Parquet), &shape);
+        assert_eq!(result.unwrap().observed, shape);
+        assert_eq!(
+            grid(&batches)[0],
+            [
+                seven.clone(),
+                format!("[\"{seven}\",\"{eight}\"]"),
+                format!("{{\"{seven}\":\"{seven}\",\"{eight}\":\"{eight}\"}}"),
+                format!("{{\"a\":\"{seven}\"}}"),
+            ]
+        );
+    }
+}
+
+#[test]
+fn uuids_are_read_as_plain_bytes_and_plain_bytes_not_as_uuids() {
+    let uuids = sixteen_bytes(uuid_field);
+    let plainly = sixteen_bytes(|name| Field::new(name, DataType::FixedSizeBinary(16), true));
+    let shape = Shape::of_schema(plainly.schema_ref());
+    let (result, batches) = run(&written(&uuids, 1000), plain(Kind::Parquet), &shape);
+    assert_eq!(
+        result.unwrap().observed,
+        Shape::of_schema(uuids.schema_ref())
+    );
+    assert_eq!(batches, std::slice::from_ref(&plainly));
+    for at in 0..plainly.num_columns() {
+        let bytes = written(&plainly.project(&[at]).unwrap(), 1000);
+        let shape = Shape::of_schema(uuids.project(&[at]).unwrap().schema_ref());
+        let (result, batches) = run(&bytes, plain(Kind::Parquet), &shape);
+        assert!(
+            matches!(result, Err(DecodeError::Misfit { .. })),
+            "{shape:?}"
+        );
+        assert_eq!(batches, []);
+    }
 }
 
 #[test]

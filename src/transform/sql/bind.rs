@@ -11,9 +11,9 @@ use super::error::{Place, SqlError};
 use super::parse::{Item, Named};
 use super::planner::Planner;
 use super::unnest::item_of;
-use super::{Pseudo, RowTransform, known_type};
-use crate::model::{Column, PartitionValues, Shape};
-use crate::schema::canonical;
+use super::{Pseudo, RowTransform, known_column};
+use crate::model::{Column, PartitionValues, Shape, type_name};
+use crate::schema::canonical_column;
 use crate::transform::value::is_routable;
 
 /// SQL that is ready for batches.
@@ -97,12 +97,10 @@ impl RowTransform {
                 seen.push(Seen::Field(name.clone()));
                 continue;
             }
-            let data_type = own.type_of(name).unwrap_or(known_type(known, name));
-            inputs.columns.push(Column {
-                name: name.clone(),
-                data_type: data_type.clone(),
-            });
-            seen.push(Seen::Column(nullable(name, data_type)));
+            let column = own.column(name).cloned();
+            let column = column.unwrap_or_else(|| known_column(known, name));
+            seen.push(Seen::Column(Arc::new(column.to_field())));
+            inputs.columns.push(column);
         }
         seen.extend(self.pseudo.iter().copied().map(Seen::Pseudo));
         let seen_schema: SchemaRef = Arc::new(Schema::new(
@@ -139,9 +137,12 @@ impl RowTransform {
         let Some(expr) = &self.list else {
             return Ok(None);
         };
-        let (list, data_type) = planner.plan(&self.select, expr)?;
-        let item = item_of(&data_type).ok_or_else(|| {
-            let what = format!("unnest takes a list, and this is {data_type}");
+        let (list, field) = planner.plan(&self.select, expr)?;
+        let item = item_of(field.data_type()).ok_or_else(|| {
+            let what = format!(
+                "unnest takes a list, and this is {}",
+                type_name(field.data_type())
+            );
             self.select.error(Place::of(expr.span()), what)
         })?;
         Ok(Some(Unnest { list, item }))
@@ -166,7 +167,7 @@ impl RowTransform {
                         {
                             continue;
                         }
-                        bound.write(name, &column.data_type, From::Column(name.clone()));
+                        bound.write(column.clone(), From::Column(name.clone()));
                         if bound.inputs.type_of(name).is_none() {
                             bound.inputs.columns.push(column.clone());
                         }
@@ -177,16 +178,20 @@ impl RowTransform {
                         self.check_field(named)?;
                         continue;
                     }
-                    let (expr, data_type) = planner.plan(&self.select, &named.expr)?;
-                    let stored = canonical(&data_type);
-                    if !is_storable(&stored) {
+                    let (expr, field) = planner.plan(&self.select, &named.expr)?;
+                    let column = Column {
+                        name: named.name.clone(),
+                        ..canonical_column(&field)
+                    };
+                    if !is_storable(&column.data_type) {
                         let what = format!(
-                            "{} would be of type {stored}, which Parquet has no column for",
-                            named.name
+                            "{} would be of type {}, which Parquet has no column for",
+                            named.name,
+                            column.type_name()
                         );
                         return Err(self.select.error(named.place, what));
                     }
-                    bound.write(&named.name, &stored, From::Expr(expr));
+                    bound.write(column, From::Expr(expr));
                 }
             }
         }
@@ -213,8 +218,9 @@ impl RowTransform {
             let Some(named) = self.item(column) else {
                 continue;
             };
-            let data_type = known_type(&bound.output, column);
-            if !is_routable(data_type) {
+            let made = known_column(&bound.output, column);
+            if !is_routable(&made.data_type) {
+                let data_type = made.type_name();
                 let what = format!("cannot partition by column {column} of type {data_type}");
                 return Err(self.select.error(named.place, what));
             }
@@ -234,10 +240,10 @@ impl RowTransform {
                 let context = match Pseudo::called(name) {
                     _ if is_field(name) => Seen::Field(name.clone()).field(),
                     Some(pseudo) => Seen::Pseudo(pseudo).field(),
-                    None => nullable(name, known_type(known, name)),
+                    None => Arc::new(known_column(known, name).to_field()),
                 };
-                let written = bound.output.type_of(name);
-                written.map_or(context, |written| nullable(name, written))
+                let written = bound.output.column(name);
+                written.map_or(context, |written| Arc::new(written.to_field()))
             });
             let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
             let planner = Planner::new(&schema, &expected.text)?;
@@ -254,15 +260,10 @@ impl RowTransform {
 }
 
 impl Bound {
-    fn write(&mut self, name: &str, data_type: &DataType, from: From) {
-        self.output.columns.push(Column {
-            name: name.to_owned(),
-            data_type: data_type.clone(),
-        });
-        self.columns.push(Written {
-            field: nullable(name, data_type),
-            from,
-        });
+    fn write(&mut self, column: Column, from: From) {
+        let field = Arc::new(column.to_field());
+        self.columns.push(Written { field, from });
+        self.output.columns.push(column);
     }
 }
 

@@ -75,7 +75,7 @@ pub use check::Aside;
 pub use error::{Clause, Place, SqlError};
 
 use crate::config::{Definition, OnFail, nearest};
-use crate::model::{PartitionValues, Shape};
+use crate::model::{Column, PartitionValues, Shape};
 
 use self::error::Text;
 use self::functions::functions;
@@ -306,10 +306,8 @@ impl RowTransform {
     pub fn filled_by(&self, own: &Shape) -> Shape {
         let along = own.columns.iter();
         let along = along.filter(|column| self.takes_along(&column.name));
-        let named = self.written_names().map(|name| crate::model::Column {
-            name: name.to_owned(),
-            data_type: DataType::Null,
-        });
+        let named = self.written_names();
+        let named = named.map(|name| Column::new(name, DataType::Null));
         Shape {
             columns: along.cloned().chain(named).collect(),
         }
@@ -356,7 +354,7 @@ impl RowTransform {
             known: self
                 .names
                 .keys()
-                .map(|name| known_type(known, name).clone())
+                .map(|name| known_column(known, name))
                 .collect(),
             fields: fields.iter().map(|(field, _)| field.clone()).collect(),
         };
@@ -376,19 +374,12 @@ impl RowTransform {
         self.difference(a, b).is_some()
     }
 
-    /// Returns the first column that is named and differs in type between the two, with both types.
+    /// Returns the first column that is named and differs in type between the two, as both have it.
     #[must_use]
-    pub fn difference<'s>(
-        &'s self,
-        a: &'s Shape,
-        b: &'s Shape,
-    ) -> Option<(&'s str, &'s DataType, &'s DataType)> {
-        let types = self.names.keys().map(|name| {
-            let (a, b) = (known_type(a, name), known_type(b, name));
-            (name.as_str(), a, b)
-        });
-        let mut types = types.into_iter();
-        types.find(|(_, a, b)| a != b)
+    pub fn difference(&self, a: &Shape, b: &Shape) -> Option<(Column, Column)> {
+        let names = self.names.keys();
+        let mut columns = names.map(|name| (known_column(a, name), known_column(b, name)));
+        columns.find(|(a, b)| a != b)
     }
 
     /// Tells whether all names are columns of the source.
@@ -435,8 +426,9 @@ fn near_name<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a
 }
 
 /// A column that nobody has is like one that has never held a value.
-fn known_type<'a>(shape: &'a Shape, name: &str) -> &'a DataType {
-    shape.type_of(name).unwrap_or(&DataType::Null)
+fn known_column(shape: &Shape, name: &str) -> Column {
+    let known = shape.column(name).cloned();
+    known.unwrap_or_else(|| Column::new(name, DataType::Null))
 }
 
 #[cfg(test)]

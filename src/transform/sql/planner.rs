@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion_common::{DFSchema, DataFusionError};
 use datafusion_expr::execution_props::ExecutionProps;
@@ -19,6 +19,7 @@ use super::checked::checked;
 use super::error::{Place, SqlError, Text};
 use super::functions::{Functions, functions};
 use super::unnest::ITEM;
+use crate::model::Column;
 
 /// Plans expressions over one schema.
 pub(super) struct Planner<'a> {
@@ -47,11 +48,12 @@ impl Planner<'_> {
         })
     }
 
+    /// Returns what can be evaluated, and the type and metadata of what comes out.
     pub(super) fn plan(
         &self,
         text: &Text,
         expr: &Expr,
-    ) -> Result<(Arc<dyn PhysicalExpr>, DataType), SqlError> {
+    ) -> Result<(Arc<dyn PhysicalExpr>, FieldRef), SqlError> {
         self.try_plan(expr).map_err(|error| {
             let span = error.diagnostic().and_then(|found| found.span);
             let place = span.map(|span| span.start).and_then(|start| {
@@ -65,7 +67,7 @@ impl Planner<'_> {
         })
     }
 
-    fn try_plan(&self, expr: &Expr) -> Result<(Arc<dyn PhysicalExpr>, DataType), DataFusionError> {
+    fn try_plan(&self, expr: &Expr) -> Result<(Arc<dyn PhysicalExpr>, FieldRef), DataFusionError> {
         let schema = &*self.schema;
         let planned = self
             .sql
@@ -80,8 +82,8 @@ impl Planner<'_> {
             &ExecutionProps::new(),
             &PhysicalPlanningContext::default(),
         )?;
-        let data_type = physical.data_type(schema.as_arrow())?;
-        Ok((physical, data_type))
+        let field = physical.return_field(schema.as_arrow())?;
+        Ok((physical, field))
     }
 
     pub(super) fn condition(
@@ -89,8 +91,8 @@ impl Planner<'_> {
         text: &Text,
         expr: &Expr,
     ) -> Result<Arc<dyn PhysicalExpr>, SqlError> {
-        let (physical, data_type) = self.plan(text, expr)?;
-        match data_type {
+        let (physical, field) = self.plan(text, expr)?;
+        match field.data_type() {
             DataType::Boolean | DataType::Null => Ok(physical),
             other => {
                 let what = format!("a condition must be true or false, and this is {other}");
@@ -120,7 +122,7 @@ impl Planner<'_> {
             .filter_map(|name| {
                 let field = self.schema.as_arrow().field_with_name(name).ok()?;
                 let name = if name == ITEM { "the item" } else { name };
-                Some(format!("{name} is {}", field.data_type()))
+                Some(format!("{name} is {}", Column::of_field(field).type_name()))
             })
             .collect();
         match types.len() {

@@ -4,11 +4,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use arrow::datatypes::DataType;
-
 use super::bind::Bound;
 use super::error::SqlError;
-use crate::model::Shape;
+use crate::model::{Column, Shape};
 
 /// More plans than this are not kept: there are files of which no two have the same columns.
 const KEPT: usize = 256;
@@ -18,8 +16,8 @@ const KEPT: usize = 256;
 pub(super) struct Question {
     /// The columns of the rows.
     pub(super) own: Shape,
-    /// The types that the pipeline knows of the columns that are named, in their order.
-    pub(super) known: Vec<DataType>,
+    /// The columns that are named, as the pipeline knows them.
+    pub(super) known: Vec<Column>,
     /// The names of the fields of the path.
     pub(super) fields: Vec<String>,
 }

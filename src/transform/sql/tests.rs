@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int64Array, ListArray, RecordBatch,
-    StringArray, StructArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, FixedSizeBinaryArray, Float64Array,
+    Int64Array, ListArray, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray,
 };
-use arrow::datatypes::{DataType, Field, Int64Type};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use arrow::util::display::array_value_to_string;
 
 use super::*;
 use crate::config::RowSql;
-use crate::model::{Column, ContentHash, PartitionValues, Timestamp};
+use crate::model::{ContentHash, PartitionValues, Timestamp, uuid_field};
 
 fn expectation(name: &str, sql: &str, on_fail: OnFail) -> crate::config::Expectation {
     crate::config::Expectation {
@@ -90,14 +91,7 @@ fn rows() -> RecordBatch {
 }
 
 fn shape(batch: &RecordBatch) -> Shape {
-    let fields = batch.schema();
-    let columns = fields.fields().iter().map(|field| Column {
-        name: field.name().clone(),
-        data_type: field.data_type().clone(),
-    });
-    Shape {
-        columns: columns.collect(),
-    }
+    Shape::of_schema(batch.schema_ref())
 }
 
 fn origin(fields: &PartitionValues) -> Origin<'_> {
@@ -483,6 +477,54 @@ fn a_plan_is_made_once_for_all_who_ask_the_same() {
         columns: own.columns[..2].to_vec(),
     };
     assert!(!Arc::ptr_eq(&first, &plan(&narrower, &Vec::new())));
+}
+
+#[test]
+fn uuids_that_are_taken_as_they_are_stay_such() {
+    let ids: ArrayRef =
+        Arc::new(FixedSizeBinaryArray::try_from_iter([[7; 16], [8; 16]].iter()).unwrap());
+    let offsets = OffsetBuffer::from_lengths([1, 1]);
+    let list = ListArray::new(uuid_field("item").into(), offsets, Arc::clone(&ids), None);
+    let parts = StructArray::new(vec![uuid_field("a")].into(), vec![Arc::clone(&ids)], None);
+    let fields = vec![
+        uuid_field("id"),
+        Field::new("list", list.data_type().clone(), true),
+        Field::new("parts", parts.data_type().clone(), true),
+    ];
+    let arrays: Vec<ArrayRef> = vec![ids, Arc::new(list), Arc::new(parts)];
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap();
+    let own = shape(&batch);
+    for (select, expected) in [
+        ("*", vec!["uuid", "List(uuid)", "Struct(\"a\": uuid)"]),
+        ("id AS key, list AS keys", vec!["uuid", "List(uuid)"]),
+        ("unnest(list) AS each", vec!["uuid"]),
+        ("parts.a AS a", vec!["uuid"]),
+        ("array_append(list, id) AS more", vec!["List(uuid)"]),
+        ("array_reverse(list) AS turned", vec!["List(uuid)"]),
+        (
+            "CASE WHEN _row > 1 THEN list ELSE [id] END AS either",
+            vec!["List(FixedSizeBinary(16))"],
+        ),
+        (
+            "CASE WHEN _row > 1 THEN id END AS some",
+            vec!["FixedSizeBinary(16)"],
+        ),
+        (
+            "encode(id, 'hex') AS hex, id IS NULL AS missing",
+            vec!["Utf8", "Boolean"],
+        ),
+    ] {
+        let transform = transform(&definition(select)).unwrap();
+        let fields = Vec::new();
+        let bound = transform.bind(&own, &own, &fields).unwrap();
+        let types = bound.output().columns.iter().map(Column::type_name);
+        assert_eq!(types.collect::<Vec<_>>(), expected, "{select}");
+        let done = pieces(&bound, &batch, origin(&fields)).unwrap();
+        assert_eq!(shape(&done), *bound.output(), "{select}");
+    }
+    let plain = Shape::of(&[("id", DataType::FixedSizeBinary(16))]);
+    let transform = transform(&definition("id")).unwrap();
+    assert!(transform.sees_a_difference(&own, &plain));
 }
 
 #[test]

@@ -18,6 +18,7 @@ use datafusion_sql::sqlparser::ast::{
 use super::apply::{Rows, Stop};
 use super::error::{Place, SqlError, Text};
 use super::guard::TOGETHER;
+use crate::model::Column;
 
 /// The name of the item's column: with a space and a bracket, so that it is nobody's own.
 pub(super) const ITEM: &str = "unnest (";
@@ -88,15 +89,15 @@ fn names_item(expr: &Expr) -> bool {
 
 /// Returns the column of the items of a list of this type; `None` where it is no list.
 pub(super) fn item_of(list: &DataType) -> Option<FieldRef> {
-    let data_type = match list {
+    let item = match list {
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
-            item.data_type()
+            Column::of_field(item).to_field().with_name(ITEM)
         }
         // A column that nobody has yet.
-        DataType::Null => &DataType::Null,
+        DataType::Null => Field::new(ITEM, DataType::Null, true),
         _ => return None,
     };
-    Some(Arc::new(Field::new(ITEM, data_type.clone(), true)))
+    Some(Arc::new(item))
 }
 
 impl Rows {

@@ -1,6 +1,12 @@
 //! Questions about columns, and columns that are declared, as people ask for them.
 
 use std::fs;
+use std::sync::Arc;
+
+use arrow::array::{FixedSizeBinaryArray, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema};
+use parquet::arrow::ArrowWriter;
+use strandline::model::Logical;
 
 use super::say;
 use crate::support::program::Sandbox;
@@ -13,6 +19,52 @@ fn grown() -> Sandbox {
     sandbox.write("in/c.ndjson", "{\"id\":3,\"list\":[1]}\n");
     sandbox.succeed(&["run", "in", "out"]);
     sandbox
+}
+
+/// A Parquet file of one UUID, or of sixteen bytes that nothing else is said of.
+fn sixteen_bytes(mark: Option<Logical>) -> Vec<u8> {
+    let field = Field::new("id", DataType::FixedSizeBinary(16), true);
+    let field = mark.map_or(field.clone(), |mark| mark.marked(field));
+    let schema = Arc::new(Schema::new(vec![field]));
+    let ids = FixedSizeBinaryArray::try_from_iter([[7; 16]].iter()).unwrap();
+    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(ids)]).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, schema, None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+#[test]
+fn uuids_are_shown_as_such_and_so_is_where_they_end() {
+    let sandbox = Sandbox::new();
+    sandbox.write("in/a.parquet", sixteen_bytes(Some(Logical::Uuid)));
+    sandbox.succeed(&["run", "in", "out"]);
+    insta::assert_snapshot!(say(&sandbox, "schema show out"), @"
+    exit code 0
+    -- stdout
+    schema 1, by r000000: id is new (by unit u000000)
+    column type               since
+    id     uuid               1
+    ");
+    sandbox.write("in/b.parquet", sixteen_bytes(None));
+    let check = sandbox.succeed(&["schema", "check", "in/b.parquet", "out"]);
+    let cost = "\n  ~ id uuid -> FixedSizeBinary(16)\n  1 unit would be built again";
+    assert!(check.contains(cost), "{check}");
+    sandbox.succeed(&["run", "in", "out"]);
+    insta::assert_snapshot!(say(&sandbox, "schema history out"), @"
+    exit code 0
+    -- stdout
+    version run      at                   columns cause
+          2 r000001 [INSTANT]       1 id went from uuid to FixedSizeBinary(16) (by unit u000000)
+          1 r000000 [INSTANT]       1 id is new (by unit u000000)
+    ");
+    let diff = sandbox.succeed(&["schema", "diff", "out", "--json"]);
+    let diff: serde_json::Value = serde_json::from_str(&diff).unwrap();
+    let expected = serde_json::json!({
+        "change": "retyped", "column": "id", "old": "uuid", "new": "FixedSizeBinary(16)"
+    });
+    assert_eq!(diff["changes"], serde_json::json!([expected]));
 }
 
 #[test]

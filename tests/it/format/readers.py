@@ -4,6 +4,8 @@
     readers.py csv DIRECTORY TARGET     all CSV files below DIRECTORY against the outputs, by pyarrow and by DuckDB
     readers.py ndjson FILE TARGET       FILE against the outputs, by DuckDB
     readers.py avro FILE TARGET         FILE as fastavro reads it against the outputs as pyarrow does
+    readers.py uuids DIRECTORY          writes files of UUIDs into DIRECTORY, one by pyarrow and one by DuckDB
+    readers.py same DIRECTORY TARGET    all Parquet files of DIRECTORY against the outputs, by DuckDB, with the types
     readers.py sql QUERY                what DuckDB says to QUERY
     readers.py everyone TARGET          the outputs by Polars, DuckDB and Spark against what pyarrow reads
     readers.py footers TARGET           statistics of every column chunk against its values, by pyarrow
@@ -18,6 +20,7 @@ import datetime
 import glob
 import pathlib
 import sys
+import uuid
 
 import duckdb
 import fastavro
@@ -145,6 +148,22 @@ def footers(target):
                 check_chunk(path, name, chunk.statistics, table.column(name))
 
 
+def uuids(directory):
+    ids = pa.array([uuid.UUID(int=1), uuid.UUID(int=2**128 - 1), None], pa.uuid())
+    lists = pa.ListArray.from_arrays(pa.array([0, 2, 2, 3], pa.int32()), ids)
+    pq.write_table(pa.table({"id": ids, "ids": lists}), f"{directory}/pyarrow.parquet")
+    DUCK.execute("COPY (SELECT uuid() AS id, [uuid(), NULL] AS ids FROM range(3)) "
+                 f"TO '{directory}/duckdb.parquet' (FORMAT parquet)")
+
+
+def same_by_duckdb(source, target):
+    read = f"FROM read_parquet('{source}/*.parquet', union_by_name=true)"
+    same("duckdb", duck_rows(read), duck_rows(target_query(target)))
+    print("duckdb", *(f"{name} {kind}" for name, kind in types(target)))
+    schema = pa.unify_schemas([pq.read_schema(path) for path in outputs(target)])
+    print("pyarrow", *(f"{field.name} {field.type}" for field in schema))
+
+
 def common(value):
     """A value as every reader has it: instants without a zone are taken to be in UTC."""
     if isinstance(value, dict):
@@ -230,4 +249,5 @@ def sql(query):
 
 if __name__ == "__main__":
     {"parquet": parquet, "csv": csv, "ndjson": ndjson, "avro": avro, "footers": footers, "sql": sql,
-     "everyone": everyone, "remark": remark, "comments": comments}[sys.argv[1]](*sys.argv[2:])
+     "everyone": everyone, "remark": remark, "comments": comments, "uuids": uuids, "same": same_by_duckdb,
+     }[sys.argv[1]](*sys.argv[2:])

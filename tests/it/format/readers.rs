@@ -118,6 +118,20 @@ fn other_readers_find_the_rows_that_each_parquet_writer_wrote() {
 }
 
 #[test]
+#[ignore = "needs pyarrow and duckdb; .ci/run installs them"]
+fn uuids_of_other_writers_are_uuids_to_other_readers() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("in")).unwrap();
+    read(&sandbox, "uuids", &["in"]);
+    sandbox.succeed(&["run", "in", "out", "--settle", "0s", "--sort-by", "id"]);
+    assert_eq!(
+        read(&sandbox, "same", &["in", "out"]),
+        "duckdb 6\nduckdb id UUID ids UUID[]\n\
+         pyarrow id extension<arrow.uuid> ids list<item: extension<arrow.uuid>>\n"
+    );
+}
+
+#[test]
 #[ignore = "needs pyarrow, polars, duckdb and spark; .ci/run installs them"]
 fn the_common_readers_find_the_same_values_under_every_encoding() {
     let sandbox = Sandbox::new();

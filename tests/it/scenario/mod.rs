@@ -23,4 +23,5 @@ mod step;
 mod stories;
 mod together;
 mod unwritable;
+mod uuids;
 mod world;

@@ -194,10 +194,8 @@ fn held(text: &[u8], dialect: &Dialect) -> Held {
     if let Some(line) = unclosed {
         return Err(Malformed::UnclosedQuote { line });
     }
-    let columns = columns.into_iter().map(|(name, seen)| Column {
-        name,
-        data_type: seen.data_type(),
-    });
+    let columns = columns.into_iter();
+    let columns = columns.map(|(name, seen)| Column::new(name, seen.data_type()));
     Ok((
         Shape {
             columns: columns.collect(),
