@@ -10,7 +10,7 @@ use arrow::datatypes::SchemaRef;
 use super::chunks::{CHUNK_ROWS, Chunk, Chunks};
 use super::form::Form;
 use super::output::OpenedFile;
-use super::row_group::{EncodedRowGroup, Limits, ROW_GROUP_BYTES, RowGroup};
+use super::row_group::{EncodedRowGroup, Limits, RowGroup, row_group_bytes};
 use super::{EncodeError, Footer};
 use crate::config::Writing;
 use crate::crew::Crew;
@@ -49,34 +49,44 @@ pub trait EncodeSink: Write + Send {
 /// When a file is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closed {
-    /// Before all rows of the unit have been pushed, or as if it were.
+    /// Before all rows have been pushed, or as if it were.
     Early,
     /// When all rows have been pushed.
     AtEnd,
 }
 
-/// Files that take no more rows are kept open until so many more have been begun, because most that is told in a footer
-/// is known at the end.
-const KEPT_OPEN: usize = 16;
+/// What to do before one more file is begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// Nothing.
+    Enough,
+    /// To close the file that was begun first.
+    CloseOne,
+    /// To wait: encoded rows are kept until they are asked for again.
+    Wait,
+}
 
-/// The files of a unit.
+/// The files of a partition.
 pub trait EncodeFiles {
-    /// Begins the next file: of one partition after the other, and of a partition one number after the other.
+    /// Says what is to be done before another file is begun while so many of the partition are open. It must depend on the
+    /// rows alone whether a file is closed before all of them have been pushed.
+    fn room(&self, open: usize) -> Room;
+
+    /// Begins the next file.
     ///
     /// # Errors
     /// What the place reports.
     fn open(&mut self) -> io::Result<Box<dyn EncodeSink>>;
 
-    /// Returns the footer of the file `number` of the partition that was begun as the `partition`th, both from zero, which
-    /// holds the given rows of each member. It is asked for when the file is closed, and `when` says what may be told there: it depends on the rows alone, and not on who encodes them.
-    fn footer(&self, partition: usize, number: usize, member_rows: &[u64], when: Closed) -> Footer;
+    /// Returns the footer of the file `number`, from zero, which holds the given rows of each member. It is asked for when
+    /// the file is closed, and `when` says what may be told there: it depends on the rows alone, and not on who encodes
+    /// them.
+    fn footer(&self, number: usize, member_rows: &[u64], when: Closed) -> Footer;
 }
 
 /// A whole Parquet file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedFile {
-    /// Which of the partitions that were begun it belongs to, from zero.
-    pub partition: usize,
     /// Which file of the partition it is, from zero.
     pub number: usize,
     /// Rows of each of the unit's members.
@@ -87,18 +97,20 @@ pub struct EncodedFile {
     pub hash: ContentHash,
 }
 
-/// Writes the rows of one unit: rows in, whole Parquet files out.
+/// Writes the rows that a unit has in one partition: rows in, whole Parquet files out.
 ///
 /// Rows are cut into row groups, which the crew encodes while more rows come; files are begun, written and closed here,
 /// one after the other.
-pub struct Encoder<'a> {
-    options: EncodeOptions,
+pub struct Encoder<'a, F> {
+    target_file_size: u64,
+    writing: Writing,
     limits: Limits,
     means: EncodeMeans<'a>,
     members: usize,
-    files: &'a mut dyn EncodeFiles,
-    begun: usize,
-    current: Option<Collecting>,
+    files: F,
+    schema: SchemaRef,
+    chunks: Chunks,
+    form: Option<Arc<Form>>,
     /// In the order of their rows; the last may take more.
     at_work: VecDeque<RowGroup>,
     /// The last takes rows, those before it no more.
@@ -106,56 +118,36 @@ pub struct Encoder<'a> {
     done: Vec<EncodedFile>,
 }
 
-/// The rows of the partition at hand that are not a row group yet.
-struct Collecting {
-    partition: usize,
-    schema: SchemaRef,
-    chunks: Chunks,
-    form: Option<Arc<Form>>,
-}
-
-impl<'a> Encoder<'a> {
-    /// Begins the outputs of a unit with so many members, without a partition.
+impl<'a, F: EncodeFiles> Encoder<'a, F> {
+    /// Begins the files of a unit with so many members in one partition. They get the columns of `schema` as
+    /// [`stored_schema`] has them.
     #[must_use]
     pub fn new(
+        schema: &SchemaRef,
         options: EncodeOptions,
         means: EncodeMeans<'a>,
         members: usize,
-        files: &'a mut dyn EncodeFiles,
+        files: F,
     ) -> Self {
+        let schema = stored_schema(schema);
+        let limits = limits(&options, &schema);
         Self {
-            limits: limits(&options),
-            options,
+            target_file_size: options.target_file_size,
+            writing: options.writing,
             means,
             members,
             files,
-            begun: 0,
-            current: None,
+            schema,
+            chunks: Chunks::new(limits.chunk_rows),
+            limits,
+            form: None,
             at_work: VecDeque::new(),
             open: VecDeque::new(),
             done: Vec::new(),
         }
     }
 
-    /// Begins the next partition, whose files get the columns of `schema` as [`stored_schema`] has them.
-    ///
-    /// # Errors
-    /// [`EncodeError`], of the rows before; the encoder and its files are of no use then.
-    pub fn begin(&mut self, schema: &SchemaRef) -> Result<(), EncodeError> {
-        self.end_partition()?;
-        let schema = stored_schema(schema);
-        self.current = Some(Collecting {
-            partition: self.begun,
-            chunks: Chunks::new(self.limits.chunk_rows),
-            schema,
-            form: None,
-        });
-        self.begun += 1;
-        Ok(())
-    }
-
-    /// Appends rows of `member`, a number within the unit, to the partition that was begun last. They have the stored
-    /// columns of its schema.
+    /// Appends rows of `member`, a number within the unit. They have the stored columns of the schema.
     ///
     /// # Errors
     /// [`EncodeError`]; the encoder and its files are of no use then.
@@ -175,49 +167,63 @@ impl<'a> Encoder<'a> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        let Some(current) = &mut self.current else {
-            return Err(EncodeError::NoPartition);
-        };
-        check(&current.schema, self.members, runs, batch)?;
-        current.chunks.push(runs, batch);
+        check(&self.schema, self.members, runs, batch)?;
+        self.chunks.push(runs, batch);
         self.collect_chunks()
     }
 
-    /// Writes what is left and returns the files, in the order of their partitions and numbers; none where there were
-    /// no rows.
+    /// Says that there are no more rows. What is left is encoded from now on, without anybody waiting for it.
     ///
     /// # Errors
     /// [`EncodeError`]; the files are of no use then.
-    pub fn finish(mut self) -> Result<Vec<EncodedFile>, EncodeError> {
-        self.end_partition()?;
-        self.leave_at_work(0)?;
-        while !self.open.is_empty() {
-            self.close_file(Closed::AtEnd)?;
-        }
-        Ok(self.done)
-    }
-
-    fn end_partition(&mut self) -> Result<(), EncodeError> {
-        if let Some(current) = &mut self.current {
-            current.chunks.close();
-            self.collect_chunks()?;
-        }
-        self.current = None;
+    pub fn end(&mut self) -> Result<(), EncodeError> {
+        self.chunks.close();
+        self.collect_chunks()?;
         if let Some(last) = self.at_work.back_mut() {
             last.end();
         }
         self.move_on()
     }
 
+    /// Writes what is left and returns the files in the order of their numbers, none where there were no rows, and their
+    /// place.
+    ///
+    /// # Errors
+    /// [`EncodeError`]; the files are of no use then.
+    pub fn finish(mut self) -> Result<(Vec<EncodedFile>, F), EncodeError> {
+        self.end()?;
+        self.leave_at_work(0)?;
+        while !self.open.is_empty() {
+            self.close_file(Closed::AtEnd)?;
+        }
+        Ok((self.done, self.files))
+    }
+
+    /// Waits until all rows are encoded that make whole chunks.
+    ///
+    /// # Errors
+    /// [`EncodeError`]; the encoder and its files are of no use then.
+    pub fn catch_up(&mut self) -> Result<(), EncodeError> {
+        self.encode_but(0)
+    }
+
+    /// Returns about how many bytes rows take in memory that are not in a file yet, encoded or not.
+    pub fn held(&self) -> usize {
+        let at_work = self.at_work.iter();
+        let at_work = at_work.map(|group| group.held() + group.encoded());
+        self.chunks.weight() + at_work.sum::<usize>()
+    }
+
+    /// Returns how many files are open.
+    pub fn open_files(&self) -> usize {
+        self.open.len()
+    }
+
     /// Puts whole chunks into row groups.
     fn collect_chunks(&mut self) -> Result<(), EncodeError> {
-        while let Some(current) = &mut self.current {
-            let Some(chunk) = current.chunks.next_whole() else {
-                break;
-            };
+        while let Some(chunk) = self.chunks.next_whole() {
             if self.at_work.back().is_none_or(RowGroup::is_whole) {
-                let form = current.form(&chunk, &self.options.writing)?;
-                let group = RowGroup::new(current.partition, form)?;
+                let group = RowGroup::new(self.form(&chunk)?)?;
                 self.at_work.push_back(group);
             }
             if let Some(group) = self.at_work.back_mut() {
@@ -228,10 +234,26 @@ impl<'a> Encoder<'a> {
         Ok(())
     }
 
+    /// Returns how the partition's rows are written, of which `first` has the first.
+    fn form(&mut self, first: &Chunk) -> Result<Arc<Form>, EncodeError> {
+        if let Some(form) = &self.form {
+            return Ok(Arc::clone(form));
+        }
+        let first = first.batch(&self.schema).map_err(EncodeError::Rechunk)?;
+        let form = Arc::new(Form::new(&first, &self.writing).map_err(EncodeError::Rows)?);
+        self.form = Some(Arc::clone(&form));
+        Ok(form)
+    }
+
     /// Has encoded what can be, and waits where too much is not.
     fn move_on(&mut self) -> Result<(), EncodeError> {
+        let most = self.means.crew.hands() * self.limits.bytes;
+        self.encode_but(most.min(self.means.memory))
+    }
+
+    /// Has rows encoded, and waits until no more than so many bytes of them are not.
+    fn encode_but(&mut self, most: usize) -> Result<(), EncodeError> {
         let crew = self.means.crew;
-        let most = (crew.hands() * self.limits.bytes).min(self.means.memory);
         loop {
             for group in &mut self.at_work {
                 group.move_on(crew)?;
@@ -256,7 +278,7 @@ impl<'a> Encoder<'a> {
                 first.wait()?;
                 first.move_on(crew)?;
             }
-            if !first.is_encoded() {
+            if !first.is_encoded() || !self.has_place()? {
                 self.at_work.push_front(first);
                 break;
             }
@@ -265,64 +287,56 @@ impl<'a> Encoder<'a> {
         Ok(())
     }
 
+    /// Makes room for a row group, if that is possible.
+    fn has_place(&mut self) -> Result<bool, EncodeError> {
+        let last = self.open.back();
+        if last.is_some_and(|last| !last.is_full(self.target_file_size)) {
+            return Ok(true);
+        }
+        match self.files.room(self.open.len()) {
+            Room::Enough => {}
+            Room::CloseOne => self.close_file(Closed::Early)?,
+            Room::Wait => return Ok(false),
+        }
+        Ok(true)
+    }
+
     /// Puts a row group into its file.
     fn put(&mut self, group: EncodedRowGroup) -> Result<(), EncodeError> {
         if let Some(last) = self.open.back_mut()
-            && last.partition == group.partition
-            && !last.is_full(self.options.target_file_size)
+            && !last.is_full(self.target_file_size)
         {
             return last.append(group);
         }
-        if self.open.len() > KEPT_OPEN {
-            self.close_file(Closed::Early)?;
-        }
-        let mut file = self.open_file(group.partition, &group.form)?;
+        let mut file = self.open_file(&group.form)?;
         file.append(group)?;
         self.open.push_back(file);
         Ok(())
     }
 
-    fn open_file(&mut self, partition: usize, form: &Arc<Form>) -> Result<OpenedFile, EncodeError> {
-        let number = match self.open.back() {
-            Some(last) if last.partition == partition => last.number + 1,
-            _ => 0,
-        };
+    fn open_file(&mut self, form: &Arc<Form>) -> Result<OpenedFile, EncodeError> {
+        let number = self.done.len() + self.open.len();
         let sink = self.files.open();
         let sink = sink.map_err(|source| EncodeError::Sink {
             action: "begin",
             number,
             source,
         })?;
-        OpenedFile::new(partition, number, self.members, form, sink)
+        OpenedFile::new(number, self.members, form, sink)
     }
 
     /// Closes the file that was begun first.
     fn close_file(&mut self, when: Closed) -> Result<(), EncodeError> {
         if let Some(file) = self.open.pop_front() {
-            let (partition, number) = (file.partition, file.number);
-            let rows = &file.member_rows;
-            let footer = self.files.footer(partition, number, rows, when);
+            let footer = self.files.footer(file.number, &file.member_rows, when);
             self.done.push(file.close(&footer)?);
         }
         Ok(())
     }
 }
 
-impl Collecting {
-    /// Returns how the partition's rows are written, of which `first` has the first.
-    fn form(&mut self, first: &Chunk, writing: &Writing) -> Result<Arc<Form>, EncodeError> {
-        if let Some(form) = &self.form {
-            return Ok(Arc::clone(form));
-        }
-        let first = first.batch(&self.schema).map_err(EncodeError::Rechunk)?;
-        let form = Arc::new(Form::new(&first, writing).map_err(EncodeError::Rows)?);
-        self.form = Some(Arc::clone(&form));
-        Ok(form)
-    }
-}
-
 /// Returns where row groups end, and chunks, of which whole ones make a row group of nearly as many rows as it may have.
-fn limits(options: &EncodeOptions) -> Limits {
+fn limits(options: &EncodeOptions, schema: &SchemaRef) -> Limits {
     let rows = usize::try_from(options.writing.row_group_rows).unwrap_or(usize::MAX);
     let rows = rows.max(1);
     // Small files have small row groups, for a file ends with one.
@@ -330,7 +344,7 @@ fn limits(options: &EncodeOptions) -> Limits {
     Limits {
         rows,
         chunk_rows: rows / rows.div_ceil(CHUNK_ROWS),
-        bytes: file_bytes.min(ROW_GROUP_BYTES),
+        bytes: file_bytes.min(row_group_bytes(schema.fields().len())),
     }
 }
 

@@ -31,9 +31,6 @@ pub enum EncodeError {
     /// Rows could not be put together into chunks.
     #[error("cannot put rows together")]
     Rechunk(#[source] ArrowError),
-    /// There is no partition that the rows could be of.
-    #[error("rows were pushed before a partition was begun")]
-    NoPartition,
     /// Parquet refused the rows.
     #[error("cannot encode rows")]
     Rows(#[source] ParquetError),

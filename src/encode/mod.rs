@@ -47,7 +47,7 @@ mod row_group;
 mod weight;
 
 pub use encoder::{
-    Closed, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder,
+    Closed, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder, Room,
 };
 pub use error::{EncodeError, FooterError};
 pub use footer::{Footer, FooterInput, read_footer, read_order};

@@ -19,7 +19,6 @@ const MOST_ROW_GROUPS: usize = 32_000;
 
 /// A file that has been begun.
 pub(super) struct OpenedFile {
-    pub(super) partition: usize,
     pub(super) number: usize,
     pub(super) member_rows: Vec<u64>,
     order: OrderLog,
@@ -29,7 +28,6 @@ pub(super) struct OpenedFile {
 
 impl OpenedFile {
     pub(super) fn new(
-        partition: usize,
         number: usize,
         members: usize,
         form: &Arc<Form>,
@@ -37,7 +35,6 @@ impl OpenedFile {
     ) -> Result<Self, EncodeError> {
         let writer = form.file(HashedSink::new(sink));
         Ok(Self {
-            partition,
             number,
             member_rows: vec![0; members],
             order: OrderLog::default(),
@@ -97,7 +94,6 @@ impl OpenedFile {
             source,
         })?;
         Ok(EncodedFile {
-            partition: self.partition,
             number,
             member_rows: self.member_rows,
             size,

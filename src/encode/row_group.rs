@@ -18,8 +18,16 @@ use super::chunks::Chunk;
 use super::form::Form;
 use crate::crew::{self, Begun, Crew};
 
-/// A row group ends with the chunk that brings it to this weight, for it is held in memory until then.
-pub(super) const ROW_GROUP_BYTES: usize = 64 << 20;
+/// A row group ends with the chunk that brings it to so many bytes for each column, within limits: readers of many columns
+/// want pieces worth reading, and what is not a whole row group is held in memory.
+const COLUMN_BYTES: usize = 1 << 20;
+const LEAST_BYTES: usize = 16 << 20;
+const MOST_BYTES: usize = 64 << 20;
+
+/// Returns what a row group of so many columns weighs, at most.
+pub(super) fn row_group_bytes(columns: usize) -> usize {
+    (columns * COLUMN_BYTES).clamp(LEAST_BYTES, MOST_BYTES)
+}
 
 /// Where a row group ends.
 #[derive(Debug, Clone, Copy)]
@@ -34,8 +42,6 @@ pub(super) struct Limits {
 
 /// Rows of one partition, of which some are encoded already.
 pub(super) struct RowGroup {
-    /// The number of the partition.
-    pub(super) partition: usize,
     form: Arc<Form>,
     /// Whose rows they are: members and numbers of consecutive rows.
     members: Vec<(usize, usize)>,
@@ -47,11 +53,11 @@ pub(super) struct RowGroup {
     columns: Vec<Column>,
     /// What the rows weigh that are being encoded.
     away: usize,
+    encoded: usize,
 }
 
 /// A row group that only has to be put into a file.
 pub(super) struct EncodedRowGroup {
-    pub(super) partition: usize,
     pub(super) form: Arc<Form>,
     pub(super) members: Vec<(usize, usize)>,
     pub(super) columns: Vec<ArrowColumnChunk>,
@@ -67,11 +73,23 @@ enum Column {
     Closed(Vec<ArrowColumnChunk>),
 }
 
+impl Column {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Open(leaves) => leaves.iter().map(ArrowColumnWriter::memory_size).sum(),
+            Self::Closed(leaves) => {
+                let bytes = leaves.iter().map(|leaf| leaf.close().bytes_written);
+                usize::try_from(bytes.sum::<u64>()).unwrap_or(usize::MAX)
+            }
+            Self::Away(_) => 0,
+        }
+    }
+}
+
 impl RowGroup {
-    pub(super) fn new(partition: usize, form: Arc<Form>) -> Result<Self, EncodeError> {
+    pub(super) fn new(form: Arc<Form>) -> Result<Self, EncodeError> {
         let columns = form.row_group().map_err(EncodeError::Rows)?;
         Ok(Self {
-            partition,
             columns: columns.into_iter().map(Column::Open).collect(),
             form,
             members: Vec::new(),
@@ -80,6 +98,7 @@ impl RowGroup {
             is_whole: false,
             waiting: Vec::new(),
             away: 0,
+            encoded: 0,
         })
     }
 
@@ -107,6 +126,11 @@ impl RowGroup {
     pub(super) fn held(&self) -> usize {
         let waiting = self.waiting.iter().map(|chunk| chunk.weight);
         self.away + waiting.sum::<usize>()
+    }
+
+    /// Returns about how many bytes it takes encoded, as it was when nobody was at it.
+    pub(super) fn encoded(&self) -> usize {
+        self.encoded
     }
 
     /// Has the rows encoded that wait, unless earlier ones still are.
@@ -152,7 +176,6 @@ impl RowGroup {
             Column::Open(_) | Column::Away(_) => None,
         });
         EncodedRowGroup {
-            partition: self.partition,
             form: self.form,
             members: self.members,
             columns: closed.flatten().collect(),
@@ -178,8 +201,9 @@ impl RowGroup {
             };
             *column = begun.wait()?;
         }
-        if !is_away {
+        if !is_away && self.away > 0 {
             self.away = 0;
+            self.encoded = self.columns.iter().map(Column::bytes).sum();
         }
         Ok(())
     }

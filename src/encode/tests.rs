@@ -1,4 +1,6 @@
+use std::cell::Cell;
 use std::io::{self, Write};
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{
@@ -57,6 +59,14 @@ pub(super) struct InMemory<'a> {
 }
 
 impl EncodeFiles for InMemory<'_> {
+    fn room(&self, open: usize) -> Room {
+        if open > 16 {
+            Room::CloseOne
+        } else {
+            Room::Enough
+        }
+    }
+
     fn open(&mut self) -> io::Result<Box<dyn EncodeSink>> {
         Ok(Box::new(MemorySink {
             bytes: Vec::new(),
@@ -64,13 +74,7 @@ impl EncodeFiles for InMemory<'_> {
         }))
     }
 
-    fn footer(
-        &self,
-        _partition: usize,
-        number: usize,
-        member_rows: &[u64],
-        when: Closed,
-    ) -> Footer {
+    fn footer(&self, number: usize, member_rows: &[u64], when: Closed) -> Footer {
         let mut footer = (self.footer)(number, member_rows);
         if when == Closed::Early {
             footer.inputs.iter_mut().for_each(|input| input.rows = None);
@@ -83,17 +87,15 @@ impl EncodeFiles for InMemory<'_> {
 struct Full;
 
 impl EncodeFiles for Full {
+    fn room(&self, _open: usize) -> Room {
+        Room::Enough
+    }
+
     fn open(&mut self) -> io::Result<Box<dyn EncodeSink>> {
         Err(io::ErrorKind::StorageFull.into())
     }
 
-    fn footer(
-        &self,
-        _partition: usize,
-        number: usize,
-        member_rows: &[u64],
-        when: Closed,
-    ) -> Footer {
+    fn footer(&self, number: usize, member_rows: &[u64], when: Closed) -> Footer {
         let _ = when;
         footer(number, member_rows)
     }
@@ -147,7 +149,7 @@ fn encode_with(
     batches: &[(usize, RecordBatch)],
     footer: &dyn Fn(usize, &[u64]) -> Footer,
 ) -> Vec<(EncodedFile, Vec<u8>)> {
-    let mut files = InMemory {
+    let files = InMemory {
         files: Files::default(),
         footer,
     };
@@ -156,12 +158,11 @@ fn encode_with(
         target_file_size,
         writing: Writing::default(),
     };
-    let mut encoder = Encoder::new(options, ALONE, 2, &mut files);
-    encoder.begin(schema).unwrap();
+    let mut encoder = Encoder::new(schema, options, ALONE, 2, files);
     for (member, batch) in batches {
         encoder.push(*member, batch).unwrap();
     }
-    let done = encoder.finish().unwrap();
+    let (done, _) = encoder.finish().unwrap();
     let bytes = std::mem::take(&mut *written.lock().unwrap());
     assert_eq!(done.len(), bytes.len());
     for (file, bytes) in done.iter().zip(&bytes) {
@@ -421,15 +422,11 @@ fn columns_without_a_type_or_content_are_written_as_text() {
 fn rows_that_do_not_belong_are_refused() {
     let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1]));
     let batch = |name| RecordBatch::try_from_iter([(name, Arc::clone(&numbers))]).unwrap();
-    let mut files = Full;
     let options = EncodeOptions {
         target_file_size: 1,
         writing: Writing::default(),
     };
-    let mut encoder = Encoder::new(options, ALONE, 1, &mut files);
-    let error = encoder.push(0, &batch("a")).unwrap_err();
-    assert!(matches!(error, EncodeError::NoPartition));
-    encoder.begin(&batch("a").schema()).unwrap();
+    let mut encoder = Encoder::new(&batch("a").schema(), options, ALONE, 1, Full);
     let error = encoder.push(0, &batch("b")).unwrap_err();
     assert!(matches!(error, EncodeError::Columns { .. }));
     let error = encoder.push(1, &batch("a")).unwrap_err();
@@ -441,7 +438,7 @@ fn rows_that_do_not_belong_are_refused() {
         }
     ));
     encoder.push(0, &batch("a")).unwrap();
-    let error = encoder.finish().unwrap_err();
+    let error = encoder.finish().map(drop).unwrap_err();
     assert!(matches!(
         error,
         EncodeError::Sink {
@@ -473,7 +470,7 @@ fn metadata_has_one_order_and_names_no_library() {
     let start = length - 8 - usize::try_from(tail).unwrap();
     let metadata = ParquetMetaDataReader::decode_metadata(&bytes[start..length - 8]).unwrap();
     let file = metadata.file_metadata();
-    assert_eq!(file.created_by(), Some("strandline format 3"));
+    assert_eq!(file.created_by(), Some("strandline format 4"));
     let keys: Vec<_> = file
         .key_value_metadata()
         .unwrap()
@@ -561,34 +558,37 @@ fn a_file_cut_short_is_an_error() {
     assert!(sum > 0);
 }
 
-/// Encodes each table as a partition of its own.
-fn encode_partitions(
-    tables: &[RecordBatch],
+/// Encodes a table in pieces, of which every other is of member 1.
+fn encode_pieces(
+    table: &RecordBatch,
     options: &EncodeOptions,
     means: EncodeMeans<'_>,
 ) -> (Vec<EncodedFile>, Vec<Vec<u8>>) {
-    let mut files = InMemory {
+    let files = InMemory {
         files: Files::default(),
         footer: &footer,
     };
     let written = Arc::clone(&files.files);
-    let mut encoder = Encoder::new(options.clone(), means, 2, &mut files);
-    for table in tables {
-        encoder.begin(table.schema_ref()).unwrap();
-        for (piece, start) in (0..table.num_rows()).step_by(5000).enumerate() {
-            let rows = (table.num_rows() - start).min(5000);
-            encoder.push(piece % 2, &table.slice(start, rows)).unwrap();
-        }
+    let mut encoder = Encoder::new(table.schema_ref(), options.clone(), means, 2, files);
+    for (piece, start) in (0..table.num_rows()).step_by(5000).enumerate() {
+        let rows = (table.num_rows() - start).min(5000);
+        encoder.push(piece % 2, &table.slice(start, rows)).unwrap();
     }
-    let done = encoder.finish().unwrap();
+    let (done, _) = encoder.finish().unwrap();
     let bytes = std::mem::take(&mut *written.lock().unwrap());
     (done, bytes)
 }
 
 #[test]
 fn the_bytes_do_not_depend_on_the_crew_nor_on_how_much_may_wait() {
-    let tables = [table(40_000, 1), table(0, 2), table(9, 3), table(20_000, 4)];
-    for target_file_size in [1, 1 << 20, u64::MAX] {
+    let cases = [
+        (40_000, 1),
+        (40_000, 1 << 20),
+        (20_000, u64::MAX),
+        (9, 1),
+        (0, 1),
+    ];
+    for (rows, target_file_size) in cases {
         // Where files are smallest, there are more than are kept open.
         let row_group_rows = if target_file_size == 1 { 1024 } else { 1 << 20 };
         let options = EncodeOptions {
@@ -598,22 +598,62 @@ fn the_bytes_do_not_depend_on_the_crew_nor_on_how_much_may_wait() {
                 ..Writing::default()
             },
         };
-        let alone = encode_partitions(&tables, &options, ALONE);
-        let places: Vec<_> = alone
-            .0
-            .iter()
-            .map(|file| (file.partition, file.number))
-            .collect();
-        assert!(places.is_sorted(), "{places:?}");
-        assert!(
-            places.iter().all(|(partition, _)| *partition != 1),
-            "{places:?}"
-        );
-        assert_eq!(target_file_size > 1, places.len() == 3, "{places:?}");
+        let table = table(rows, 1);
+        let alone = encode_pieces(&table, &options, ALONE);
+        let numbers = alone.0.iter().map(|file| file.number);
+        assert!(numbers.eq(0..alone.0.len()));
+        assert_eq!(target_file_size == 1 && rows > 9, alone.0.len() > 17);
         for (hands, memory) in [(3, usize::MAX), (2, 1)] {
             let crew = &Unordered(hands);
-            let shared = encode_partitions(&tables, &options, EncodeMeans { crew, memory });
+            let shared = encode_pieces(&table, &options, EncodeMeans { crew, memory });
             assert_eq!(shared, alone, "{hands} hands, {memory} bytes");
         }
     }
+}
+
+#[test]
+fn rows_wait_where_no_file_may_be_begun_and_the_bytes_are_the_same() {
+    struct Gated {
+        files: Files,
+        is_open: Rc<Cell<bool>>,
+    }
+    impl EncodeFiles for Gated {
+        fn room(&self, open: usize) -> Room {
+            match (self.is_open.get(), open) {
+                (true, 0) => Room::Enough,
+                (true, _) => Room::CloseOne,
+                (false, _) => Room::Wait,
+            }
+        }
+
+        fn open(&mut self) -> io::Result<Box<dyn EncodeSink>> {
+            assert!(self.is_open.get());
+            let (bytes, files) = (Vec::new(), Arc::clone(&self.files));
+            Ok(Box::new(MemorySink { bytes, files }))
+        }
+
+        fn footer(&self, number: usize, member_rows: &[u64], _when: Closed) -> Footer {
+            footer(number, member_rows)
+        }
+    }
+    let (table, files) = (table(5000, 1), Files::default());
+    let options = EncodeOptions {
+        target_file_size: 1,
+        writing: Writing {
+            row_group_rows: 1024,
+            ..Writing::default()
+        },
+    };
+    let is_open = Rc::new(Cell::new(false));
+    let gated = Gated {
+        files: Arc::clone(&files),
+        is_open: Rc::clone(&is_open),
+    };
+    let mut encoder = Encoder::new(table.schema_ref(), options.clone(), ALONE, 2, gated);
+    encoder.push(0, &table).unwrap();
+    assert!(encoder.held() > 0 && files.lock().unwrap().is_empty());
+    is_open.set(true);
+    let (done, _) = encoder.finish().unwrap();
+    let open = encode_pieces(&table, &options, ALONE);
+    assert_eq!((done, files.lock().unwrap().clone()), open);
 }

@@ -27,7 +27,7 @@ use crate::model::{ByteSize, uuid_field};
 /// Encodes rows of member 0 into one file.
 fn encode(writing: Writing, batch: &RecordBatch) -> Vec<u8> {
     let written = Files::default();
-    let mut files = InMemory {
+    let files = InMemory {
         files: Arc::clone(&written),
         footer: &footer,
     };
@@ -35,8 +35,7 @@ fn encode(writing: Writing, batch: &RecordBatch) -> Vec<u8> {
         target_file_size: u64::MAX,
         writing,
     };
-    let mut encoder = Encoder::new(options, ALONE, 2, &mut files);
-    encoder.begin(batch.schema_ref()).unwrap();
+    let mut encoder = Encoder::new(batch.schema_ref(), options, ALONE, 2, files);
     encoder.push(0, batch).unwrap();
     encoder.finish().unwrap();
     let mut files = written.lock().unwrap();

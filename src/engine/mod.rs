@@ -41,6 +41,7 @@ mod member;
 mod open;
 mod order;
 mod outcome;
+mod parts;
 mod pipeline;
 mod places;
 mod portion;

@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 
+use super::parts::Parts;
 use super::work::WorkError;
 use crate::config::Definition;
 use crate::crew::{self, Begun};
 use crate::encode::{EncodeError, EncodeMeans};
 use crate::model::{PartitionValues, Shape, partition_dir};
-use crate::transform::{Routed, Shuffle, TransformError, is_routable, route};
+use crate::transform::{Routed, TransformError, is_routable, route};
 
 /// Batches that are being split, for each pair of hands.
 const BATCHES_EACH: usize = 8;
 
-/// Brings rows to the shuffle, which takes them in order: the crew splits batches by their values.
+/// Brings rows to their partitions, in order: the crew splits batches by their values.
 pub(super) struct Routing<'a> {
     columns: Arc<[String]>,
     means: EncodeMeans<'a>,
@@ -44,7 +45,7 @@ impl<'a> Routing<'a> {
         &mut self,
         place: usize,
         batch: &RecordBatch,
-        shuffle: &mut Shuffle<'_>,
+        parts: &mut Parts<'_>,
     ) -> Result<(), WorkError> {
         let bytes = batch.get_array_memory_size();
         let (batch, columns) = (batch.clone(), Arc::clone(&self.columns));
@@ -60,20 +61,20 @@ impl<'a> Routing<'a> {
             hands => BATCHES_EACH * hands,
         };
         while self.begun.len() > most || self.begun_bytes > self.means.memory / 4 {
-            self.hand_on(shuffle)?;
+            self.hand_on(parts)?;
         }
         Ok(())
     }
 
-    pub(super) fn finish(&mut self, shuffle: &mut Shuffle<'_>) -> Result<(), WorkError> {
+    pub(super) fn finish(&mut self, parts: &mut Parts<'_>) -> Result<(), WorkError> {
         while !self.begun.is_empty() {
-            self.hand_on(shuffle)?;
+            self.hand_on(parts)?;
         }
         Ok(())
     }
 
     /// Hands on the rows that were begun first.
-    fn hand_on(&mut self, shuffle: &mut Shuffle<'_>) -> Result<(), WorkError> {
+    fn hand_on(&mut self, parts: &mut Parts<'_>) -> Result<(), WorkError> {
         let Some(first) = self.begun.pop_front() else {
             return Ok(());
         };
@@ -83,7 +84,7 @@ impl<'a> Routing<'a> {
             place: first.place,
             source: Box::new(error),
         })?;
-        Ok(shuffle.push(first.place, &routed)?)
+        parts.push(first.place, &routed)
     }
 }
 

@@ -10,25 +10,26 @@ use arrow::record_batch::RecordBatch;
 
 use super::aside;
 use super::order::{StagedOutput, WorkOrder};
+use super::parts::Parts;
 use super::routing::{Routing, data_columns};
 use super::staged::{Spill, Staged, UnitFiles, as_io};
 use super::work::WorkError;
 use crate::config::FORMAT_VERSION;
 use crate::encode::{
     Closed, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder, Footer,
-    FooterInput,
+    FooterInput, Room,
 };
 use crate::model::{
     Carried, Comments, ContentHash, OutputPath, PartitionValues, Shape, UnitId, partition_dir,
 };
 use crate::sink::StageName;
-use crate::transform::{PartitionRows, Shuffle, Sorter};
+use crate::transform::Sorter;
 
 /// Takes rows of a member, by its place among those that are in.
 pub(super) type Push<'a> = dyn FnMut(usize, &RecordBatch) -> Result<(), WorkError> + 'a;
 
 /// Hands all rows, in order, to what it is given; false where something was not as assumed.
-type Feed<'a> = dyn FnMut(&mut Push<'_>) -> Result<bool, WorkError> + 'a;
+pub(super) type Feed<'a> = dyn FnMut(&mut Push<'_>) -> Result<bool, WorkError> + 'a;
 
 /// The same, where rows that are set aside go to the second.
 pub(super) type FeedBoth<'a> =
@@ -65,34 +66,110 @@ pub(super) struct Outputs<'a> {
     pub(super) totals: &'a RefCell<Vec<Option<u64>>>,
     pub(super) files: &'a UnitFiles<'a>,
     /// Set where a footer had to be written before everything in it was known.
-    pub(super) incomplete: &'a Cell<bool>,
+    pub(super) incomplete: Cell<bool>,
+    /// Set where all members have been read.
+    pub(super) is_read: Cell<bool>,
+    pub(super) open_files: Cell<usize>,
 }
 
-impl Outputs<'_> {
+impl<'a> Outputs<'a> {
     /// Writes all rows; `None` where the feed says that something was not as assumed.
     pub(super) fn write(
-        &self,
+        &'a self,
         schema: &SchemaRef,
-        means: EncodeMeans<'_>,
+        means: EncodeMeans<'a>,
         feed: &mut FeedBoth<'_>,
     ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
-        let mut rows = Placed::new(self, Kind::Rows);
-        let mut aside = Placed::new(self, Kind::Aside);
         // Rows are set aside now and then.
-        let mut beside = aside.encoder(EncodeMeans {
+        let few = EncodeMeans {
             memory: means.memory / 8,
             ..means
-        });
-        beside.begin(&aside::schema())?;
+        };
+        let aside = Placed::new(self, Kind::Aside, PartitionValues::new());
+        let mut beside = self.encoder(&aside::schema(), few, aside);
         let mut set_aside = |place: usize, rows: &RecordBatch| Ok(beside.push(place, rows)?);
-        let files = rows.write(schema, means, &mut |push| feed(push, &mut set_aside))?;
-        let Some(files) = files else {
+        let mut feed = |push: &mut Push<'_>| feed(push, &mut set_aside);
+        let columns = data_columns(&self.order.definition, &self.order.partition_values);
+        let written = if columns.is_empty() {
+            self.write_flat(schema, means, &mut feed)?
+        } else {
+            self.write_partitioned(&columns, schema, means, &mut feed)?
+        };
+        let Some(mut outputs) = written else {
             return Ok(None);
         };
-        let files_aside = beside.finish()?;
-        let mut outputs = rows.staged(files);
-        outputs.append(&mut aside.staged(files_aside));
+        let (files, aside) = beside.finish()?;
+        outputs.append(&mut aside.staged(files));
         Ok((!self.incomplete.get()).then_some(outputs))
+    }
+
+    /// Writes all rows to one partition.
+    fn write_flat(
+        &'a self,
+        schema: &SchemaRef,
+        means: EncodeMeans<'a>,
+        feed: &mut Feed<'_>,
+    ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
+        let memory = if self.is_sorted(schema) {
+            means.memory / 2
+        } else {
+            means.memory
+        };
+        let means = EncodeMeans { memory, ..means };
+        let place = Placed::new(self, Kind::Rows, PartitionValues::new());
+        let mut encoder = self.encoder(schema, means, place);
+        if !self.encode(&mut encoder, schema, memory, feed)? {
+            return Ok(None);
+        }
+        let (files, place) = encoder.finish()?;
+        Ok(Some(place.staged(files)))
+    }
+
+    /// Writes each row to the partition that the values of `columns` say.
+    fn write_partitioned(
+        &'a self,
+        columns: &[String],
+        schema: &SchemaRef,
+        means: EncodeMeans<'a>,
+        feed: &mut Feed<'_>,
+    ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
+        // What waits to be encoded, or is sorted, while rows are handed out takes its own half.
+        let memory = means.memory / 2;
+        let means = EncodeMeans { memory, ..means };
+        let fields = schema.fields().iter();
+        let kept = fields.filter(|field| !columns.contains(field.name()));
+        let schema: SchemaRef = Arc::new(Schema::new(kept.cloned().collect::<Vec<_>>()));
+        let spill = Spill {
+            files: self.files,
+            what: "spill",
+        };
+        let mut parts = Parts::new(self, &schema, means, &spill);
+        let mut routing = Routing::new(columns, means);
+        if !feed(&mut |place, batch| routing.push(place, batch, &mut parts))? {
+            return Ok(None);
+        }
+        routing.finish(&mut parts)?;
+        self.is_read.set(true);
+        parts.finish().map(Some)
+    }
+
+    pub(super) fn encoder<'o>(
+        &'o self,
+        schema: &SchemaRef,
+        means: EncodeMeans<'o>,
+        place: Placed<'o>,
+    ) -> Encoder<'o, Placed<'o>> {
+        let options = EncodeOptions {
+            target_file_size: self.order.definition.target_file_size.0,
+            writing: self.order.definition.writing.clone(),
+        };
+        Encoder::new(schema, options, means, self.inside.len(), place)
+    }
+
+    /// Tells whether the rows of a partition with these columns are sorted.
+    pub(super) fn is_sorted(&self, schema: &SchemaRef) -> bool {
+        let writing = &self.order.definition.writing;
+        !writing.sort_within(schema).is_empty()
     }
 
     /// Returns the values of a partition, those from the path first.
@@ -103,9 +180,9 @@ impl Outputs<'_> {
 
     /// Hands the rows of a partition to the encoder, sorted where they are to be; false where the feed says that something
     /// was not as assumed.
-    fn encode(
+    pub(super) fn encode(
         &self,
-        encoder: &mut Encoder<'_>,
+        encoder: &mut Encoder<'_, Placed<'_>>,
         schema: &SchemaRef,
         memory: usize,
         feed: &mut Feed<'_>,
@@ -180,137 +257,48 @@ impl Outputs<'_> {
 
 /// What files hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// Rows of the target.
     Rows,
     /// Rows that are set aside.
     Aside,
 }
 
-/// The files of one attempt as the encoder sees them.
-struct Placed<'a> {
+/// Files of rows that are handed on while members are still read are kept open until so many more have been begun.
+const KEPT_OPEN: usize = 16;
+
+/// Files of all partitions that are open while members are still read, at most.
+const OPEN_FILES: usize = 64;
+
+/// The files of one partition as the encoder sees them.
+pub(super) struct Placed<'a> {
     outputs: &'a Outputs<'a>,
     kind: Kind,
-    /// The values by which rows fall into each partition, in the order in which the encoder got them.
-    partitions: Vec<PartitionValues>,
-    /// In the order in which files were begun.
+    /// The values by which rows fall into the partition.
+    values: PartitionValues,
+    /// In the order of the files.
     stages: Vec<StageName>,
 }
 
 impl<'a> Placed<'a> {
-    fn new(outputs: &'a Outputs<'a>, kind: Kind) -> Self {
+    pub(super) fn new(outputs: &'a Outputs<'a>, kind: Kind, values: PartitionValues) -> Self {
         Self {
             outputs,
             kind,
-            partitions: vec![Vec::new()],
+            values,
             stages: Vec::new(),
         }
     }
 
-    fn encoder<'e>(&'e mut self, means: EncodeMeans<'e>) -> Encoder<'e> {
-        let options = EncodeOptions {
-            target_file_size: self.outputs.order.definition.target_file_size.0,
-            writing: self.outputs.order.definition.writing.clone(),
-        };
-        let members = self.outputs.inside.len();
-        Encoder::new(options, means, members, self)
-    }
-
-    /// Writes all rows; `None` where the feed says that something was not as assumed.
-    fn write(
-        &mut self,
-        schema: &SchemaRef,
-        means: EncodeMeans<'_>,
-        feed: &mut Feed<'_>,
-    ) -> Result<Option<Vec<EncodedFile>>, WorkError> {
-        let order = self.outputs.order;
-        let columns = data_columns(&order.definition, &order.partition_values);
-        if columns.is_empty() {
-            self.write_flat(schema, means, feed)
-        } else {
-            self.write_shuffled(&columns, schema, means, feed)
-        }
-    }
-
-    /// Writes all rows to one partition.
-    fn write_flat(
-        &mut self,
-        schema: &SchemaRef,
-        means: EncodeMeans<'_>,
-        feed: &mut Feed<'_>,
-    ) -> Result<Option<Vec<EncodedFile>>, WorkError> {
-        let outputs = self.outputs;
-        let is_sorted = !outputs.order.definition.writing.sort_by.is_empty();
-        let memory = if is_sorted {
-            means.memory / 2
-        } else {
-            means.memory
-        };
-        let means = EncodeMeans { memory, ..means };
-        let mut encoder = self.encoder(means);
-        encoder.begin(schema)?;
-        if !outputs.encode(&mut encoder, schema, means.memory, feed)? {
-            return Ok(None);
-        }
-        Ok(Some(encoder.finish()?))
-    }
-
-    /// Writes each row to the partition that the values of `columns` say.
-    fn write_shuffled(
-        &mut self,
-        columns: &[String],
-        schema: &SchemaRef,
-        means: EncodeMeans<'_>,
-        feed: &mut Feed<'_>,
-    ) -> Result<Option<Vec<EncodedFile>>, WorkError> {
-        let outputs = self.outputs;
-        let spill = Spill {
-            files: outputs.files,
-            what: "spill",
-        };
-        // What waits to be encoded, or is sorted, while rows are handed out takes its own half.
-        let memory = means.memory / 2;
-        let means = EncodeMeans { memory, ..means };
-        let mut shuffle = Shuffle::new(memory, means.crew, &spill);
-        let mut routing = Routing::new(columns, means);
-        let complete = feed(&mut |place, batch| routing.push(place, batch, &mut shuffle))?;
-        if !complete {
-            return Ok(None);
-        }
-        routing.finish(&mut shuffle)?;
-        let fields = schema.fields().iter();
-        let kept = fields.filter(|field| !columns.contains(field.name()));
-        let schema: SchemaRef = Arc::new(Schema::new(kept.cloned().collect::<Vec<_>>()));
-        let shuffled = shuffle.finish()?;
-        self.partitions = shuffled.values().cloned().collect();
-        let mut encoder = self.encoder(means);
-        shuffled.for_each(&mut |_values: &PartitionValues,
-                                 rows: &mut PartitionRows<'_>|
-         -> Result<(), WorkError> {
-            encoder.begin(&schema)?;
-            let mut feed = |push: &mut Push<'_>| -> Result<bool, WorkError> {
-                for part in &mut *rows {
-                    let (place, batch) = part?;
-                    push(place, &batch)?;
-                }
-                Ok(true)
-            };
-            outputs.encode(&mut encoder, &schema, memory, &mut feed)?;
-            Ok(())
-        })?;
-        Ok(Some(encoder.finish()?))
-    }
-
     /// Returns where what was encoded is to go.
-    fn staged(self, files: Vec<EncodedFile>) -> Vec<StagedOutput> {
+    pub(super) fn staged(self, files: Vec<EncodedFile>) -> Vec<StagedOutput> {
         let order = self.outputs.order;
         let staged = files.into_iter().zip(self.stages).map(|(file, stage)| {
-            let values = &self.partitions[file.partition];
             let name = file_name(order.unit, file.number);
             let output = match self.kind {
                 Kind::Aside => OutputPath::aside(&name),
                 Kind::Rows => {
-                    let dir = format!("{}{}", order.partition, partition_dir(values));
+                    let dir = format!("{}{}", order.partition, partition_dir(&self.values));
                     OutputPath::new(dir + &name)
                 }
             };
@@ -319,24 +307,55 @@ impl<'a> Placed<'a> {
                 output,
                 size: file.size,
                 hash: file.hash,
-                partition: self.outputs.partition(values),
+                partition: self.outputs.partition(&self.values),
                 member_rows: file.member_rows,
             }
         });
         staged.collect()
     }
+
+    /// Tells whether its rows are handed on while members are still read, whatever happens.
+    fn is_streamed(&self) -> bool {
+        self.values.is_empty()
+    }
 }
 
 impl EncodeFiles for Placed<'_> {
+    fn room(&self, open: usize) -> Room {
+        let outputs = self.outputs;
+        if self.is_streamed() {
+            return if open > KEPT_OPEN {
+                Room::CloseOne
+            } else {
+                Room::Enough
+            };
+        }
+        // While members are read it depends on the memory how far a partition has come.
+        match (outputs.is_read.get(), open) {
+            (true, 0) => Room::Enough,
+            (true, _) => Room::CloseOne,
+            (false, _) if outputs.open_files.get() < OPEN_FILES => Room::Enough,
+            (false, _) => Room::Wait,
+        }
+    }
+
     fn open(&mut self) -> io::Result<Box<dyn EncodeSink>> {
         let (name, file) = self.outputs.files.stage().map_err(as_io)?;
         self.stages.push(name);
+        let open = &self.outputs.open_files;
+        open.set(open.get() + 1);
         Ok(Box::new(Staged(file)))
     }
 
-    fn footer(&self, partition: usize, number: usize, member_rows: &[u64], when: Closed) -> Footer {
-        let values = &self.partitions[partition];
-        let partition = self.outputs.partition(values);
+    fn footer(&self, number: usize, member_rows: &[u64], when: Closed) -> Footer {
+        let open = &self.outputs.open_files;
+        open.set(open.get().saturating_sub(1));
+        let when = if self.is_streamed() {
+            when
+        } else {
+            Closed::AtEnd
+        };
+        let partition = self.outputs.partition(&self.values);
         let kind = self.kind;
         self.outputs
             .footer(&partition, number, member_rows, (kind, when))

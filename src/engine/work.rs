@@ -258,7 +258,9 @@ impl<'a> Building<'a> {
             told: &told,
             totals: &totals,
             files,
-            incomplete: &Cell::new(false),
+            incomplete: Cell::new(false),
+            is_read: Cell::new(false),
+            open_files: Cell::new(0),
         };
         let means = EncodeMeans {
             crew: self.shop.crew,
