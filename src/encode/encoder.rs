@@ -1,4 +1,4 @@
-//! Writes the rows of one unit, partition by partition.
+//! Writes the rows that a unit has in one partition.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -33,7 +33,7 @@ pub struct EncodeOptions {
 pub struct EncodeMeans<'a> {
     /// Who encodes.
     pub crew: &'a dyn Crew,
-    /// About how many bytes of rows may wait for the crew.
+    /// About how many bytes of rows may wait for the crew, and encoded ones for their turn.
     pub memory: usize,
 }
 
@@ -62,7 +62,7 @@ pub enum Room {
     Enough,
     /// To close the file that was begun first.
     CloseOne,
-    /// To wait: encoded rows are kept until they are asked for again.
+    /// To wait: encoded rows are kept until the encoder is finished, or more rows come and the answer is another one.
     Wait,
 }
 
@@ -116,6 +116,7 @@ pub struct Encoder<'a, F> {
     /// The last takes rows, those before it no more.
     open: VecDeque<OpenedFile>,
     done: Vec<EncodedFile>,
+    is_finishing: bool,
 }
 
 impl<'a, F: EncodeFiles> Encoder<'a, F> {
@@ -144,6 +145,7 @@ impl<'a, F: EncodeFiles> Encoder<'a, F> {
             at_work: VecDeque::new(),
             open: VecDeque::new(),
             done: Vec::new(),
+            is_finishing: false,
         }
     }
 
@@ -191,6 +193,7 @@ impl<'a, F: EncodeFiles> Encoder<'a, F> {
     /// # Errors
     /// [`EncodeError`]; the files are of no use then.
     pub fn finish(mut self) -> Result<(Vec<EncodedFile>, F), EncodeError> {
+        self.is_finishing = true;
         self.end()?;
         self.leave_at_work(0)?;
         while !self.open.is_empty() {
@@ -274,7 +277,10 @@ impl<'a, F: EncodeFiles> Encoder<'a, F> {
     fn leave_at_work(&mut self, most: usize) -> Result<(), EncodeError> {
         let crew = self.means.crew;
         while let Some(mut first) = self.at_work.pop_front() {
-            while self.at_work.len() >= most && !first.is_encoded() {
+            let encoded: usize = self.at_work.iter().map(RowGroup::encoded).sum();
+            let is_much = encoded > self.means.memory;
+            while (is_much || self.at_work.len() >= most) && !first.is_encoded() && first.is_whole()
+            {
                 first.wait()?;
                 first.move_on(crew)?;
             }
@@ -294,9 +300,9 @@ impl<'a, F: EncodeFiles> Encoder<'a, F> {
             return Ok(true);
         }
         match self.files.room(self.open.len()) {
-            Room::Enough => {}
             Room::CloseOne => self.close_file(Closed::Early)?,
-            Room::Wait => return Ok(false),
+            Room::Wait if !self.is_finishing => return Ok(false),
+            Room::Enough | Room::Wait => {}
         }
         Ok(true)
     }

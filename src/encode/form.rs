@@ -32,7 +32,7 @@ impl Form {
         let schema = first.schema();
         let properties = properties(first, writing)?;
         // Column writers come from a file only, and row groups are encoded before theirs is begun.
-        let nowhere = begin(io::sink(), &schema, &properties)?;
+        let nowhere = open(io::sink(), &schema, &properties)?;
         let leaves = schema.fields().iter().map(|field| {
             let no_values = new_empty_array(field.data_type());
             Ok(compute_leaves(field, &no_values)?.len())
@@ -56,7 +56,9 @@ impl Form {
         let fields = self.schema.fields().iter().map(|field| {
             let mut field = field.as_ref().clone();
             if let Some(texts) = said.columns.get(field.name()) {
-                field.set_metadata(texts.clone().into_iter().collect());
+                let mut metadata = field.metadata().clone();
+                metadata.extend(texts.clone());
+                field.set_metadata(metadata);
             }
             field
         });
@@ -73,7 +75,7 @@ impl Form {
         &self,
         bytes: W,
     ) -> Result<SerializedFileWriter<W>, ParquetError> {
-        Ok(begin(bytes, &self.schema, &self.properties)?.0)
+        Ok(open(bytes, &self.schema, &self.properties)?.0)
     }
 
     /// Begins a row group, of whatever file: the leaves of each column.
@@ -87,13 +89,13 @@ impl Form {
     }
 }
 
-type Begun<W> = (SerializedFileWriter<W>, ArrowRowGroupWriterFactory);
+type Opened<W> = (SerializedFileWriter<W>, ArrowRowGroupWriterFactory);
 
-fn begin<W: io::Write + Send>(
+fn open<W: io::Write + Send>(
     bytes: W,
     schema: &SchemaRef,
     properties: &WriterProperties,
-) -> Result<Begun<W>, ParquetError> {
+) -> Result<Opened<W>, ParquetError> {
     // The columns as Arrow has them are told in the footer, when all that is said about them is known.
     let options = ArrowWriterOptions::new()
         .with_properties(properties.clone())

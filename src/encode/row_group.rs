@@ -24,6 +24,9 @@ const COLUMN_BYTES: usize = 1 << 20;
 const LEAST_BYTES: usize = 16 << 20;
 const MOST_BYTES: usize = 64 << 20;
 
+/// What the compressor of a column takes.
+const COMPRESSOR_BYTES: usize = 512 << 10;
+
 /// Returns what a row group of so many columns weighs, at most.
 pub(super) fn row_group_bytes(columns: usize) -> usize {
     (columns * COLUMN_BYTES).clamp(LEAST_BYTES, MOST_BYTES)
@@ -76,7 +79,13 @@ enum Column {
 impl Column {
     fn bytes(&self) -> usize {
         match self {
-            Self::Open(leaves) => leaves.iter().map(ArrowColumnWriter::memory_size).sum(),
+            Self::Open(leaves) => {
+                // What the writer says of its memory is mostly room that is reserved and never touched.
+                let pages = leaves
+                    .iter()
+                    .map(ArrowColumnWriter::get_estimated_total_bytes);
+                pages.sum::<usize>() + leaves.len() * COMPRESSOR_BYTES
+            }
             Self::Closed(leaves) => {
                 let bytes = leaves.iter().map(|leaf| leaf.close().bytes_written);
                 usize::try_from(bytes.sum::<u64>()).unwrap_or(usize::MAX)
@@ -136,7 +145,8 @@ impl RowGroup {
     /// Has the rows encoded that wait, unless earlier ones still are.
     pub(super) fn move_on(&mut self, crew: &dyn Crew) -> Result<(), EncodeError> {
         self.take_back(Begun::is_done)?;
-        let is_idle = self.away == 0 && !self.is_encoded();
+        let is_open = |column: &Column| matches!(column, Column::Open(_));
+        let is_idle = self.columns.iter().all(is_open);
         if !is_idle || (self.waiting.is_empty() && !self.is_whole) {
             return Ok(());
         }
@@ -201,7 +211,7 @@ impl RowGroup {
             };
             *column = begun.wait()?;
         }
-        if !is_away && self.away > 0 {
+        if !is_away {
             self.away = 0;
             self.encoded = self.columns.iter().map(Column::bytes).sum();
         }

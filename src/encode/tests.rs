@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array,
-    Float64Array, Int64Array, Int64Builder, ListBuilder, RecordBatch, StringArray, StructArray,
-    TimestampMicrosecondArray, new_null_array,
+    FixedSizeBinaryArray, Float64Array, Int64Array, Int64Builder, ListBuilder, RecordBatch,
+    StringArray, StructArray, TimestampMicrosecondArray, new_null_array,
 };
 use arrow::buffer::NullBuffer;
 use arrow::compute::concat_batches;
@@ -19,7 +19,8 @@ use super::*;
 use crate::config::Writing;
 use crate::crew::{Alone, Unordered};
 use crate::model::{
-    Comments, ContentHash, FileComments, ReadAt, Shape, SourcePath, UnitId, deepest,
+    Comments, ContentHash, FileComments, Logical, ReadAt, Shape, SourcePath, UnitId, deepest,
+    uuid_field,
 };
 
 pub(super) type Files = Arc<Mutex<Vec<Vec<u8>>>>;
@@ -336,6 +337,25 @@ fn what_the_inputs_agree_about_is_said_of_the_file_and_of_its_columns() {
     let texts: Vec<_> = texts.filter(|(_, texts)| !texts.is_empty()).collect();
     let metres = [("comment".to_owned(), "metres".to_owned())];
     assert_eq!(texts, [("int", metres.into())]);
+}
+
+#[test]
+fn a_column_of_uuids_stays_one_whatever_is_said_of_it() {
+    let ids = FixedSizeBinaryArray::try_from_iter([[7_u8; 16]].iter()).unwrap();
+    let schema = Arc::new(Schema::new(vec![uuid_field("id")]));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(ids)]).unwrap();
+    let footer = |number, member_rows: &[u64]| {
+        let mut footer = footer(number, member_rows);
+        footer.comments = vec![said(&[], &[("id", "comment", "of the boat")])];
+        footer.inputs[0].comments = Some(0);
+        footer
+    };
+    let files = encode_with(&schema, u64::MAX, &[(0, batch)], &footer);
+    let bytes = bytes::Bytes::from(files[0].1.clone());
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
+    let field = reader.schema().field(0).clone();
+    assert_eq!(field.metadata()["comment"], "of the boat");
+    assert_eq!(Logical::of_field(&field), Some(Logical::Uuid));
 }
 
 #[test]

@@ -41,7 +41,7 @@ mod member;
 mod open;
 mod order;
 mod outcome;
-mod parts;
+mod partitions;
 mod pipeline;
 mod places;
 mod portion;

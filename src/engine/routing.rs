@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 
-use super::parts::Parts;
+use super::partitions::Partitions;
 use super::work::WorkError;
 use crate::config::Definition;
 use crate::crew::{self, Begun};
@@ -45,7 +45,7 @@ impl<'a> Routing<'a> {
         &mut self,
         place: usize,
         batch: &RecordBatch,
-        parts: &mut Parts<'_>,
+        partitions: &mut Partitions<'_>,
     ) -> Result<(), WorkError> {
         let bytes = batch.get_array_memory_size();
         let (batch, columns) = (batch.clone(), Arc::clone(&self.columns));
@@ -61,30 +61,36 @@ impl<'a> Routing<'a> {
             hands => BATCHES_EACH * hands,
         };
         while self.begun.len() > most || self.begun_bytes > self.means.memory / 4 {
-            self.hand_on(parts)?;
+            self.hand_on(partitions)?;
         }
         Ok(())
     }
 
-    pub(super) fn finish(&mut self, parts: &mut Parts<'_>) -> Result<(), WorkError> {
+    pub(super) fn finish(&mut self, partitions: &mut Partitions<'_>) -> Result<(), WorkError> {
         while !self.begun.is_empty() {
-            self.hand_on(parts)?;
+            self.hand_on(partitions)?;
         }
         Ok(())
     }
 
     /// Hands on the rows that were begun first.
-    fn hand_on(&mut self, parts: &mut Parts<'_>) -> Result<(), WorkError> {
+    fn hand_on(&mut self, partitions: &mut Partitions<'_>) -> Result<(), WorkError> {
         let Some(first) = self.begun.pop_front() else {
             return Ok(());
         };
         self.begun_bytes -= first.bytes;
         let routed = first.routed.wait();
-        let routed = routed.map_err(|error| WorkError::Misplaced {
-            place: first.place,
-            source: Box::new(error),
-        })?;
-        parts.push(first.place, &routed)
+        let pushed = routed.and_then(|routed| partitions.push(first.place, &routed));
+        // Others' rows may be coming in by now.
+        pushed.map_err(|error| {
+            if !error.is_of_the_rows() {
+                return error;
+            }
+            WorkError::Misplaced {
+                place: first.place,
+                source: Box::new(error),
+            }
+        })
     }
 }
 

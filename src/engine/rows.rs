@@ -1,5 +1,5 @@
-//! Where a unit's rows go: through the shuffle where columns name partitions, through the sorter where they are to be
-//! sorted, and into staged Parquet files.
+//! Where a unit's rows go: to their partitions where columns name some, through the sorter where they are to be sorted, and
+//! into staged Parquet files.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -10,9 +10,9 @@ use arrow::record_batch::RecordBatch;
 
 use super::aside;
 use super::order::{StagedOutput, WorkOrder};
-use super::parts::Parts;
+use super::partitions::Partitions;
 use super::routing::{Routing, data_columns};
-use super::staged::{Spill, Staged, UnitFiles, as_io};
+use super::staged::{Spill, UnitFiles, as_io};
 use super::work::WorkError;
 use crate::config::FORMAT_VERSION;
 use crate::encode::{
@@ -69,7 +69,6 @@ pub(super) struct Outputs<'a> {
     pub(super) incomplete: Cell<bool>,
     /// Set where all members have been read.
     pub(super) is_read: Cell<bool>,
-    pub(super) open_files: Cell<usize>,
 }
 
 impl<'a> Outputs<'a> {
@@ -133,9 +132,6 @@ impl<'a> Outputs<'a> {
         means: EncodeMeans<'a>,
         feed: &mut Feed<'_>,
     ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
-        // What waits to be encoded, or is sorted, while rows are handed out takes its own half.
-        let memory = means.memory / 2;
-        let means = EncodeMeans { memory, ..means };
         let fields = schema.fields().iter();
         let kept = fields.filter(|field| !columns.contains(field.name()));
         let schema: SchemaRef = Arc::new(Schema::new(kept.cloned().collect::<Vec<_>>()));
@@ -143,14 +139,14 @@ impl<'a> Outputs<'a> {
             files: self.files,
             what: "spill",
         };
-        let mut parts = Parts::new(self, &schema, means, &spill);
+        let mut partitions = Partitions::new(self, &schema, means, &spill);
         let mut routing = Routing::new(columns, means);
-        if !feed(&mut |place, batch| routing.push(place, batch, &mut parts))? {
+        if !feed(&mut |place, batch| routing.push(place, batch, &mut partitions))? {
             return Ok(None);
         }
-        routing.finish(&mut parts)?;
+        routing.finish(&mut partitions)?;
         self.is_read.set(true);
-        parts.finish().map(Some)
+        partitions.finish().map(Some)
     }
 
     pub(super) fn encoder<'o>(
@@ -166,8 +162,15 @@ impl<'a> Outputs<'a> {
         Encoder::new(schema, options, means, self.inside.len(), place)
     }
 
+    /// Tells whether the rows of partitions with these columns are collected before any is encoded: where they are sorted,
+    /// where row groups have filters, which take more memory than their rows, and where no column is known yet.
+    pub(super) fn collects_first(&self, schema: &SchemaRef) -> bool {
+        let has_filters = !self.order.definition.writing.bloom_filter.is_empty();
+        schema.fields().is_empty() || has_filters || self.is_sorted(schema)
+    }
+
     /// Tells whether the rows of a partition with these columns are sorted.
-    pub(super) fn is_sorted(&self, schema: &SchemaRef) -> bool {
+    fn is_sorted(&self, schema: &SchemaRef) -> bool {
         let writing = &self.order.definition.writing;
         !writing.sort_within(schema).is_empty()
     }
@@ -267,8 +270,8 @@ pub(super) enum Kind {
 /// Files of rows that are handed on while members are still read are kept open until so many more have been begun.
 const KEPT_OPEN: usize = 16;
 
-/// Files of all partitions that are open while members are still read, at most.
-const OPEN_FILES: usize = 64;
+/// Files of the partitions of all units that are open while members are still read, at most.
+const OPEN_FILES: usize = 512;
 
 /// The files of one partition as the encoder sees them.
 pub(super) struct Placed<'a> {
@@ -334,7 +337,7 @@ impl EncodeFiles for Placed<'_> {
         match (outputs.is_read.get(), open) {
             (true, 0) => Room::Enough,
             (true, _) => Room::CloseOne,
-            (false, _) if outputs.open_files.get() < OPEN_FILES => Room::Enough,
+            (false, _) if outputs.files.open() < OPEN_FILES => Room::Enough,
             (false, _) => Room::Wait,
         }
     }
@@ -342,14 +345,10 @@ impl EncodeFiles for Placed<'_> {
     fn open(&mut self) -> io::Result<Box<dyn EncodeSink>> {
         let (name, file) = self.outputs.files.stage().map_err(as_io)?;
         self.stages.push(name);
-        let open = &self.outputs.open_files;
-        open.set(open.get() + 1);
-        Ok(Box::new(Staged(file)))
+        Ok(Box::new(file))
     }
 
     fn footer(&self, number: usize, member_rows: &[u64], when: Closed) -> Footer {
-        let open = &self.outputs.open_files;
-        open.set(open.get().saturating_sub(1));
         let when = if self.is_streamed() {
             when
         } else {

@@ -14,6 +14,7 @@
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -54,6 +55,8 @@ pub(super) struct Workshop<'a> {
     pub(super) crew: &'a dyn Crew,
     /// Bytes of rows that one unit may hold in memory.
     pub(super) memory: usize,
+    /// Files of all units that are being written.
+    pub(super) open_files: Arc<AtomicUsize>,
 }
 
 /// Builds the unit.
@@ -63,7 +66,7 @@ pub(super) struct Workshop<'a> {
 pub(super) fn work(order: &WorkOrder, shop: &Workshop<'_>) -> Result<Receipt, WorkError> {
     let mut unit = Building::new(order, shop);
     for _ in 0..ATTEMPTS {
-        let files = UnitFiles::new(order.unit, shop.sink);
+        let files = UnitFiles::new(order.unit, shop.sink, &shop.open_files);
         let staged = unit.attempt(&files);
         match staged {
             Ok(Some(outputs)) => return Ok(unit.receipt(outputs)),
@@ -260,7 +263,6 @@ impl<'a> Building<'a> {
             files,
             incomplete: Cell::new(false),
             is_read: Cell::new(false),
-            open_files: Cell::new(0),
         };
         let means = EncodeMeans {
             crew: self.shop.crew,

@@ -20,12 +20,14 @@ const FILE_BYTES: usize = 64 << 10;
 const UNIT_BYTES: usize = 1 << 20;
 
 /// Keys of texts that tell how a file is laid out, and how such keys begin.
-const LAYOUT: [&str; 2] = ["pandas", "writer.model.name"];
-const LAYOUT_PREFIXES: [&str; 7] = [
+const LAYOUT: [&str; 3] = ["geo", "pandas", "writer.model.name"];
+const LAYOUT_PREFIXES: [&str; 9] = [
     "ARROW:",
     "PARQUET:",
     "avro.",
+    "hoodie_",
     "iceberg.",
+    "org.apache.hudi.",
     "org.apache.spark.",
     "parquet.",
     "strandline.",

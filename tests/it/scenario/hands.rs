@@ -109,6 +109,52 @@ fn the_outputs_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
+fn partitions_are_the_same_wherever_memory_or_files_for_their_rows_ended() {
+    let home = tempfile::tempdir().unwrap();
+    let source = home.path().join("in");
+    fs::create_dir(&source).unwrap();
+    // Few partitions at first, and then more than are encoded side by side; one of them has a row now and then.
+    let mut text = String::from("id,part,note\n");
+    for id in 0..60_000_u64 {
+        let noise = id.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+        let part = match id {
+            _ if id % 5000 == 0 => "rare".to_owned(),
+            ..30_000 => format!("p{}", noise % 3),
+            _ => format!("p{}", noise % 90),
+        };
+        writeln!(text, "{id},{part},note {noise}").unwrap();
+    }
+    fs::write(source.join("large.csv"), text).unwrap();
+    for file_size in ["256MiB", "16KiB"] {
+        let mut outputs = Vec::new();
+        for (threads, memory) in [
+            ("1", "512MiB"),
+            ("4", "512MiB"),
+            ("1", "64KiB"),
+            ("4", "16MiB"),
+        ] {
+            let name = format!("out-{file_size}-{threads}-{memory}");
+            let target = home.path().join(name);
+            let pipeline = Pipeline::builder(&source, &target)
+                .set(Key::Settle, "0s")
+                .set(Key::Threads, threads)
+                .set(Key::Memory, memory)
+                .set(Key::TargetFileSize, file_size)
+                .set(Key::RowGroupRows, "2048")
+                .partition_by(["part"]);
+            let report = pipeline.build().unwrap().run().unwrap();
+            assert_eq!(report.rows.written, 60_000);
+            outputs.push(files(&target));
+        }
+        assert!(outputs[0].len() >= 91, "{}", outputs[0].len());
+        assert!(
+            outputs.iter().all(|files| *files == outputs[0]),
+            "{file_size}"
+        );
+    }
+}
+
+#[test]
 fn a_value_that_cannot_name_a_directory_sets_its_own_file_aside_and_no_other() {
     for place in ["a", "m", "z"] {
         let home = tempfile::tempdir().unwrap();

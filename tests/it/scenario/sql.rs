@@ -200,6 +200,46 @@ fn a_wider_type_of_a_column_that_is_named_rebuilds_and_of_another_does_not() {
 }
 
 #[test]
+fn a_row_that_is_set_aside_tells_the_same_whichever_file_came_first() {
+    let files = [("a.csv", "k,m,n\na,5,1\nb,,2\n"), ("b.csv", "k,n\na,x\n")];
+    for partition_by in [Vec::new(), vec!["k".to_owned()]] {
+        let begin = |files: &[(&str, &str)]| {
+            let setup = Setup {
+                unit_files: 2,
+                ..Setup::default()
+            };
+            let sql = RowSql {
+                expect: vec![Expectation {
+                    name: "some".to_owned(),
+                    sql: "k <> 'a'".to_owned(),
+                    on_fail: OnFail::QuarantineRow,
+                }],
+                ..select("k, n, coalesce(m, n) AS best, arrow_typeof(m) AS kind")
+            };
+            let mut pipeline = Sql::with(setup, sql, files);
+            pipeline
+                .world
+                .definition
+                .partition_by
+                .clone_from(&partition_by);
+            pipeline
+        };
+        let at_once = begin(&files);
+        settle(&at_once);
+        for first in [0, 1] {
+            let one_by_one = begin(&[files[first]]);
+            one_by_one.run();
+            one_by_one.write(&[files[1 - first]]);
+            one_by_one.run();
+            settle(&one_by_one);
+            let (whole, parts) = (at_once.contents(), one_by_one.contents());
+            assert_eq!(whole.rows(), parts.rows());
+            assert_eq!(whole.aside, parts.aside, "{} first", files[first].0);
+        }
+    }
+}
+
+#[test]
 fn rows_are_routed_by_a_column_that_select_makes() {
     let sql = select("* EXCEPT (at), CAST(at AS DATE) AS day");
     let mut pipeline = Sql::new(
