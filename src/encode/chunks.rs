@@ -14,9 +14,6 @@ pub(super) const CHUNK_ROWS: usize = 8192;
 /// A chunk ends with the row that brings it to this weight.
 const CHUNK_BYTES: usize = 8 << 20;
 
-/// So many pieces are made one: a few rows of a batch keep the whole of it in memory.
-const LOOSE_PIECES: usize = 32;
-
 /// Rows that go to Parquet in one piece.
 pub(super) struct Chunk {
     /// The rows, in pieces as they came.
@@ -48,8 +45,6 @@ impl Chunk {
 pub(super) struct Chunks {
     most_rows: usize,
     pending: Vec<RecordBatch>,
-    /// How many of them, at the end, are as they came.
-    loose: usize,
     members: Vec<(usize, usize)>,
     rows: usize,
     weight: usize,
@@ -62,7 +57,6 @@ impl Chunks {
         Self {
             most_rows,
             pending: Vec::new(),
-            loose: 0,
             members: Vec::new(),
             rows: 0,
             weight: 0,
@@ -104,7 +98,6 @@ impl Chunks {
             return;
         }
         self.rows = 0;
-        self.loose = 0;
         self.ready.push_back(Chunk {
             pieces: std::mem::take(&mut self.pending),
             members: std::mem::take(&mut self.members),
@@ -116,21 +109,6 @@ impl Chunks {
         if start < end {
             self.pending.push(batch.slice(start, end - start));
             runs.take(end - start, &mut self.members);
-            self.loose += 1;
-            if self.loose == LOOSE_PIECES {
-                self.put_together();
-            }
-        }
-    }
-
-    /// Copies the last pieces out of the batches that they are of.
-    fn put_together(&mut self) {
-        self.loose = 0;
-        let loose = self.pending.split_off(self.pending.len() - LOOSE_PIECES);
-        match concat_batches(&loose[0].schema(), &loose) {
-            Ok(piece) => self.pending.push(piece),
-            // They are too large to be one, and stay as they are.
-            Err(_) => self.pending.extend(loose),
         }
     }
 }
@@ -158,36 +136,5 @@ impl Runs {
                 self.left.pop_front();
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use arrow::array::{ArrayRef, Int64Array};
-
-    use super::*;
-
-    #[test]
-    fn a_row_of_each_of_many_batches_does_not_keep_the_batches() {
-        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..8192));
-        let batch = RecordBatch::try_from_iter([("a", numbers)]).unwrap();
-        let mut chunks = Chunks::new(8192);
-        for row in 0..1000 {
-            chunks.push(&[(0, 1)], &batch.slice(row, 1));
-        }
-        let held = chunks
-            .pending
-            .iter()
-            .map(RecordBatch::get_array_memory_size);
-        assert!(held.sum::<usize>() < (LOOSE_PIECES + 2) * batch.get_array_memory_size());
-        chunks.close();
-        let chunk = chunks.next_whole().unwrap();
-        assert_eq!(chunk.members, [(0, 1000)]);
-        assert_eq!(
-            chunk.batch(batch.schema_ref()).unwrap(),
-            batch.slice(0, 1000)
-        );
     }
 }

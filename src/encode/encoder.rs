@@ -55,22 +55,11 @@ pub enum Closed {
     AtEnd,
 }
 
-/// What to do before one more file is begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Room {
-    /// Nothing.
-    Enough,
-    /// To close the file that was begun first.
-    CloseOne,
-    /// To wait: encoded rows are kept until the encoder is finished, or more rows come and the answer is another one.
-    Wait,
-}
-
 /// The files of a partition.
 pub trait EncodeFiles {
-    /// Says what is to be done before another file is begun while so many of the partition are open. It must depend on the
-    /// rows alone whether a file is closed before all of them have been pushed.
-    fn room(&self, open: usize) -> Room;
+    /// Returns how many files that take no more rows are kept open at most, because most that is told in a footer is known
+    /// at the end.
+    fn kept_open(&self) -> usize;
 
     /// Begins the next file.
     ///
@@ -116,7 +105,6 @@ pub struct Encoder<'a, F> {
     /// The last takes rows, those before it no more.
     open: VecDeque<OpenedFile>,
     done: Vec<EncodedFile>,
-    is_finishing: bool,
 }
 
 impl<'a, F: EncodeFiles> Encoder<'a, F> {
@@ -145,7 +133,6 @@ impl<'a, F: EncodeFiles> Encoder<'a, F> {
             at_work: VecDeque::new(),
             open: VecDeque::new(),
             done: Vec::new(),
-            is_finishing: false,
         }
     }
 
@@ -193,7 +180,6 @@ impl<'a, F: EncodeFiles> Encoder<'a, F> {
     /// # Errors
     /// [`EncodeError`]; the files are of no use then.
     pub fn finish(mut self) -> Result<(Vec<EncodedFile>, F), EncodeError> {
-        self.is_finishing = true;
         self.end()?;
         self.leave_at_work(0)?;
         while !self.open.is_empty() {
@@ -202,24 +188,11 @@ impl<'a, F: EncodeFiles> Encoder<'a, F> {
         Ok((self.done, self.files))
     }
 
-    /// Waits until all rows are encoded that make whole chunks.
-    ///
-    /// # Errors
-    /// [`EncodeError`]; the encoder and its files are of no use then.
-    pub fn catch_up(&mut self) -> Result<(), EncodeError> {
-        self.encode_but(0)
-    }
-
     /// Returns about how many bytes rows take in memory that are not in a file yet, encoded or not.
     pub fn held(&self) -> usize {
         let at_work = self.at_work.iter();
         let at_work = at_work.map(|group| group.held() + group.encoded());
         self.chunks.weight() + at_work.sum::<usize>()
-    }
-
-    /// Returns how many files are open.
-    pub fn open_files(&self) -> usize {
-        self.open.len()
     }
 
     /// Puts whole chunks into row groups.
@@ -250,13 +223,8 @@ impl<'a, F: EncodeFiles> Encoder<'a, F> {
 
     /// Has encoded what can be, and waits where too much is not.
     fn move_on(&mut self) -> Result<(), EncodeError> {
-        let most = self.means.crew.hands() * self.limits.bytes;
-        self.encode_but(most.min(self.means.memory))
-    }
-
-    /// Has rows encoded, and waits until no more than so many bytes of them are not.
-    fn encode_but(&mut self, most: usize) -> Result<(), EncodeError> {
         let crew = self.means.crew;
+        let most = (crew.hands() * self.limits.bytes).min(self.means.memory);
         loop {
             for group in &mut self.at_work {
                 group.move_on(crew)?;
@@ -284,7 +252,7 @@ impl<'a, F: EncodeFiles> Encoder<'a, F> {
                 first.wait()?;
                 first.move_on(crew)?;
             }
-            if !first.is_encoded() || !self.has_place()? {
+            if !first.is_encoded() {
                 self.at_work.push_front(first);
                 break;
             }
@@ -293,26 +261,15 @@ impl<'a, F: EncodeFiles> Encoder<'a, F> {
         Ok(())
     }
 
-    /// Makes room for a row group, if that is possible.
-    fn has_place(&mut self) -> Result<bool, EncodeError> {
-        let last = self.open.back();
-        if last.is_some_and(|last| !last.is_full(self.target_file_size)) {
-            return Ok(true);
-        }
-        match self.files.room(self.open.len()) {
-            Room::CloseOne => self.close_file(Closed::Early)?,
-            Room::Wait if !self.is_finishing => return Ok(false),
-            Room::Enough | Room::Wait => {}
-        }
-        Ok(true)
-    }
-
     /// Puts a row group into its file.
     fn put(&mut self, group: EncodedRowGroup) -> Result<(), EncodeError> {
         if let Some(last) = self.open.back_mut()
             && !last.is_full(self.target_file_size)
         {
             return last.append(group);
+        }
+        if self.open.len() > self.files.kept_open() {
+            self.close_file(Closed::Early)?;
         }
         let mut file = self.open_file(&group.form)?;
         file.append(group)?;

@@ -1,15 +1,16 @@
 //! Adapter: batches in, Parquet bytes out.
 //!
-//! [`Encoder`] writes the rows that a unit has in each partition as one or more whole Parquet files, each
-//! with a [`Footer`] that says whose rows it holds; [`read_footer`] reads that back.
+//! [`Encoder`] writes the rows that a unit has in one partition as one or more whole Parquet files, each with a
+//! [`Footer`] that says whose rows it holds; [`read_footer`] reads that back.
 //!
 //! # Invariants
 //! - The bytes are a pure function of the sequence of rows, the schema, the options and the footers. Rows are cut
 //!   into chunks anew before Parquet sees them, so the sizes of the incoming batches leave no trace; no clock, no
 //!   random number and no order of a hash table enters a file.
 //! - A file without rows is never begun.
-//! - Memory is bounded, whatever the number of rows: by one row group with its bloom filters, and where others help by
-//!   those that wait for them, up to what [`EncodeMeans`] says; where rows are sorted, what is to say whose they are counts towards the size of the file.
+//! - Memory is bounded, whatever the number of rows: by the row group that is not whole yet, with its bloom filters, and
+//!   by what waits for the crew or for its turn, up to what [`EncodeMeans`] says. [`Encoder::held`] tells how much it is.
+//!   Where rows are sorted, what is to say whose they are counts towards the size of the file.
 //!
 //! # The format
 //! Parquet 1.0 data pages, under zstd unless told otherwise, with statistics and page index. Integers, dates and timestamps are delta-encoded. A look at the first rows
@@ -22,8 +23,7 @@
 //! `strandline.comments`, what the inputs say about themselves where that is kept, and `strandline.order`, where rows are
 //! sorted (see the module `order`). Behind these stands under its own keys what the inputs [agree](crate::model::Comments::agreed)
 //! to say about themselves. `ARROW:schema` has that as well, as metadata of the schema, and what they say about columns as
-//! metadata of the fields.
-
+//! metadata of the fields. A row group has a megabyte of rows for each column, within limits (`row_group`).
 //!
 //! # Where the time goes
 //! Of the CPU time of a first load of CSV (numbers, instants, amounts, short and free text; one file of 800 MB, two
@@ -31,8 +31,8 @@
 //! that divides), a twenty-fifth hashes what is read, and a seventh copies rows: out of the blocks that were decoded,
 //! into chunks and into row groups. So compression is the limit: without it, the rest would take two thirds.
 //! Encodings are the largest lever on both time and size. A dictionary that is tried on a column which hardly repeats
-//! costs more than it gives, and numbers by their differences leave zstd much less to do. Row groups are independent,
-//! so encoding falls with the number of hands; what is left to one thread is to put them into files.
+//! costs more than it gives, and numbers by their differences leave zstd much less to do. Columns and row groups are
+//! independent, so encoding falls with the number of hands; what is left to one thread is to put them into files.
 
 mod chunks;
 mod encoder;
@@ -47,7 +47,7 @@ mod row_group;
 mod weight;
 
 pub use encoder::{
-    Closed, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder, Room,
+    Closed, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder,
 };
 pub use error::{EncodeError, FooterError};
 pub use footer::{Footer, FooterInput, read_footer, read_order};

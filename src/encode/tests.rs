@@ -1,6 +1,4 @@
-use std::cell::Cell;
 use std::io::{self, Write};
-use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{
@@ -60,12 +58,8 @@ pub(super) struct InMemory<'a> {
 }
 
 impl EncodeFiles for InMemory<'_> {
-    fn room(&self, open: usize) -> Room {
-        if open > 16 {
-            Room::CloseOne
-        } else {
-            Room::Enough
-        }
+    fn kept_open(&self) -> usize {
+        16
     }
 
     fn open(&mut self) -> io::Result<Box<dyn EncodeSink>> {
@@ -88,8 +82,8 @@ impl EncodeFiles for InMemory<'_> {
 struct Full;
 
 impl EncodeFiles for Full {
-    fn room(&self, _open: usize) -> Room {
-        Room::Enough
+    fn kept_open(&self) -> usize {
+        0
     }
 
     fn open(&mut self) -> io::Result<Box<dyn EncodeSink>> {
@@ -629,51 +623,4 @@ fn the_bytes_do_not_depend_on_the_crew_nor_on_how_much_may_wait() {
             assert_eq!(shared, alone, "{hands} hands, {memory} bytes");
         }
     }
-}
-
-#[test]
-fn rows_wait_where_no_file_may_be_begun_and_the_bytes_are_the_same() {
-    struct Gated {
-        files: Files,
-        is_open: Rc<Cell<bool>>,
-    }
-    impl EncodeFiles for Gated {
-        fn room(&self, open: usize) -> Room {
-            match (self.is_open.get(), open) {
-                (true, 0) => Room::Enough,
-                (true, _) => Room::CloseOne,
-                (false, _) => Room::Wait,
-            }
-        }
-
-        fn open(&mut self) -> io::Result<Box<dyn EncodeSink>> {
-            assert!(self.is_open.get());
-            let (bytes, files) = (Vec::new(), Arc::clone(&self.files));
-            Ok(Box::new(MemorySink { bytes, files }))
-        }
-
-        fn footer(&self, number: usize, member_rows: &[u64], _when: Closed) -> Footer {
-            footer(number, member_rows)
-        }
-    }
-    let (table, files) = (table(5000, 1), Files::default());
-    let options = EncodeOptions {
-        target_file_size: 1,
-        writing: Writing {
-            row_group_rows: 1024,
-            ..Writing::default()
-        },
-    };
-    let is_open = Rc::new(Cell::new(false));
-    let gated = Gated {
-        files: Arc::clone(&files),
-        is_open: Rc::clone(&is_open),
-    };
-    let mut encoder = Encoder::new(table.schema_ref(), options.clone(), ALONE, 2, gated);
-    encoder.push(0, &table).unwrap();
-    assert!(encoder.held() > 0 && files.lock().unwrap().is_empty());
-    is_open.set(true);
-    let (done, _) = encoder.finish().unwrap();
-    let open = encode_pieces(&table, &options, ALONE);
-    assert_eq!((done, files.lock().unwrap().clone()), open);
 }

@@ -230,7 +230,6 @@ fn workshop<'a>(
         transform,
         crew: hands,
         memory: memory / (2 * pipeline.limits.threads.max(1)),
-        open_files: Arc::default(),
     }
 }
 

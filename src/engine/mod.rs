@@ -11,7 +11,7 @@
 //! | verify | `verify` | hashes what stamps do not decide, finds renames |
 //! | plan | `prepare`, `edits`, `definition` | turns verdicts into ledger rows and the planner's inputs |
 //! | (plan, asked for) | `preview`, `forecast`, `check` | tell what a run would do, what the columns become, whether a file fits |
-//! | work | `build`, `order`, `work`, `rows`, `routing`, `staged`, `member` | builds units from work orders, answers with receipts |
+//! | work | `build`, `hands`, `order`, `work`, `rows`, `routing`, `partitions`, `staged`, `member`, `carry` | builds units from work orders, answers with receipts |
 //! | publish, record | `commit`, `outcome`, `growth` | makes groups of units visible, then records them |
 //! | recover | `recover` | rolls intents of a killed run forward or back |
 //!

@@ -12,12 +12,12 @@ use super::aside;
 use super::order::{StagedOutput, WorkOrder};
 use super::partitions::Partitions;
 use super::routing::{Routing, data_columns};
-use super::staged::{Spill, UnitFiles, as_io};
+use super::staged::{Spill, Staged, UnitFiles, as_io};
 use super::work::WorkError;
 use crate::config::FORMAT_VERSION;
 use crate::encode::{
     Closed, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder, Footer,
-    FooterInput, Room,
+    FooterInput,
 };
 use crate::model::{
     Carried, Comments, ContentHash, OutputPath, PartitionValues, Shape, UnitId, partition_dir,
@@ -67,8 +67,6 @@ pub(super) struct Outputs<'a> {
     pub(super) files: &'a UnitFiles<'a>,
     /// Set where a footer had to be written before everything in it was known.
     pub(super) incomplete: Cell<bool>,
-    /// Set where all members have been read.
-    pub(super) is_read: Cell<bool>,
 }
 
 impl<'a> Outputs<'a> {
@@ -132,6 +130,9 @@ impl<'a> Outputs<'a> {
         means: EncodeMeans<'a>,
         feed: &mut Feed<'_>,
     ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
+        // What waits to be encoded, or is sorted, while rows are handed out takes its own half.
+        let memory = means.memory / 2;
+        let means = EncodeMeans { memory, ..means };
         let fields = schema.fields().iter();
         let kept = fields.filter(|field| !columns.contains(field.name()));
         let schema: SchemaRef = Arc::new(Schema::new(kept.cloned().collect::<Vec<_>>()));
@@ -145,7 +146,6 @@ impl<'a> Outputs<'a> {
             return Ok(None);
         }
         routing.finish(&mut partitions)?;
-        self.is_read.set(true);
         partitions.finish().map(Some)
     }
 
@@ -160,13 +160,6 @@ impl<'a> Outputs<'a> {
             writing: self.order.definition.writing.clone(),
         };
         Encoder::new(schema, options, means, self.inside.len(), place)
-    }
-
-    /// Tells whether the rows of partitions with these columns are collected before any is encoded: where they are sorted,
-    /// where row groups have filters, which take more memory than their rows, and where no column is known yet.
-    pub(super) fn collects_first(&self, schema: &SchemaRef) -> bool {
-        let has_filters = !self.order.definition.writing.bloom_filter.is_empty();
-        schema.fields().is_empty() || has_filters || self.is_sorted(schema)
     }
 
     /// Tells whether the rows of a partition with these columns are sorted.
@@ -270,9 +263,6 @@ pub(super) enum Kind {
 /// Files of rows that are handed on while members are still read are kept open until so many more have been begun.
 const KEPT_OPEN: usize = 16;
 
-/// Files of the partitions of all units that are open while members are still read, at most.
-const OPEN_FILES: usize = 512;
-
 /// The files of one partition as the encoder sees them.
 pub(super) struct Placed<'a> {
     outputs: &'a Outputs<'a>,
@@ -324,34 +314,21 @@ impl<'a> Placed<'a> {
 }
 
 impl EncodeFiles for Placed<'_> {
-    fn room(&self, open: usize) -> Room {
-        let outputs = self.outputs;
-        if self.is_streamed() {
-            return if open > KEPT_OPEN {
-                Room::CloseOne
-            } else {
-                Room::Enough
-            };
-        }
-        // While members are read it depends on the memory how far a partition has come.
-        match (outputs.is_read.get(), open) {
-            (true, 0) => Room::Enough,
-            (true, _) => Room::CloseOne,
-            (false, _) if outputs.files.open() < OPEN_FILES => Room::Enough,
-            (false, _) => Room::Wait,
-        }
+    fn kept_open(&self) -> usize {
+        if self.is_streamed() { KEPT_OPEN } else { 0 }
     }
 
     fn open(&mut self) -> io::Result<Box<dyn EncodeSink>> {
         let (name, file) = self.outputs.files.stage().map_err(as_io)?;
         self.stages.push(name);
-        Ok(Box::new(file))
+        Ok(Box::new(Staged(file)))
     }
 
     fn footer(&self, number: usize, member_rows: &[u64], when: Closed) -> Footer {
         let when = if self.is_streamed() {
             when
         } else {
+            // All members have been read.
             Closed::AtEnd
         };
         let partition = self.outputs.partition(&self.values);

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::encode::EncodeSink;
 use crate::model::{ReadAt, UnitId};
@@ -15,17 +14,14 @@ pub(super) struct UnitFiles<'a> {
     unit: UnitId,
     sink: &'a dyn Sink,
     staged: RefCell<Vec<StageName>>,
-    /// Files of all units that are being written.
-    open: &'a Arc<AtomicUsize>,
 }
 
 impl<'a> UnitFiles<'a> {
-    pub(super) fn new(unit: UnitId, sink: &'a dyn Sink, open: &'a Arc<AtomicUsize>) -> Self {
+    pub(super) fn new(unit: UnitId, sink: &'a dyn Sink) -> Self {
         Self {
             unit,
             sink,
             staged: RefCell::default(),
-            open,
         }
     }
 
@@ -34,18 +30,13 @@ impl<'a> UnitFiles<'a> {
         self.sink.discard(Discard::These(&self.staged.take()))
     }
 
-    /// Returns how many files of all units are being written.
-    pub(super) fn open(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn stage(&self) -> Result<(StageName, Staged), SinkError> {
+    pub(super) fn stage(&self) -> Result<(StageName, Box<dyn Staging>), SinkError> {
         let mut staged = self.staged.borrow_mut();
         let name = StageName(format!("{}-{}", self.unit, staged.len()));
         staged.push(name.clone());
         drop(staged);
         let file = self.sink.stage(&name)?;
-        Ok((name, Staged::new(file, self.open)))
+        Ok((name, file))
     }
 
     fn spill_name(&self, what: &str, number: usize) -> StageName {
@@ -59,50 +50,27 @@ pub(super) fn as_io(error: SinkError) -> io::Error {
 }
 
 /// A staged output as the encoder sees it.
-pub(super) struct Staged {
-    file: Box<dyn Staging>,
-    _counted: Open,
-}
-
-/// Counts as a file that is being written until it goes.
-struct Open(Arc<AtomicUsize>);
-
-impl Staged {
-    fn new(file: Box<dyn Staging>, open: &Arc<AtomicUsize>) -> Self {
-        open.fetch_add(1, Ordering::Relaxed);
-        let counted = Open(Arc::clone(open));
-        Self {
-            file,
-            _counted: counted,
-        }
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
+pub(super) struct Staged(pub(super) Box<dyn Staging>);
 
 impl Write for Staged {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        self.0.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.0.flush()
     }
 }
 
 impl EncodeSink for Staged {
     fn finish(self: Box<Self>) -> io::Result<()> {
-        self.file.finish()
+        self.0.finish()
     }
 }
 
 impl SpillFile for Staged {
     fn finish(self: Box<Self>) -> io::Result<()> {
-        self.file.finish()
+        self.0.finish()
     }
 }
 
@@ -122,10 +90,7 @@ impl Spill<'_> {
 impl SpillStore for Spill<'_> {
     fn create(&self, number: usize) -> io::Result<Box<dyn SpillFile>> {
         let staged = self.files.sink.stage(&self.name(number));
-        Ok(Box::new(Staged::new(
-            staged.map_err(as_io)?,
-            self.files.open,
-        )))
+        Ok(Box::new(Staged(staged.map_err(as_io)?)))
     }
 
     fn open(&self, number: usize) -> io::Result<Arc<dyn ReadAt>> {

@@ -14,7 +14,6 @@
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -55,8 +54,6 @@ pub(super) struct Workshop<'a> {
     pub(super) crew: &'a dyn Crew,
     /// Bytes of rows that one unit may hold in memory.
     pub(super) memory: usize,
-    /// Files of all units that are being written.
-    pub(super) open_files: Arc<AtomicUsize>,
 }
 
 /// Builds the unit.
@@ -66,7 +63,7 @@ pub(super) struct Workshop<'a> {
 pub(super) fn work(order: &WorkOrder, shop: &Workshop<'_>) -> Result<Receipt, WorkError> {
     let mut unit = Building::new(order, shop);
     for _ in 0..ATTEMPTS {
-        let files = UnitFiles::new(order.unit, shop.sink, &shop.open_files);
+        let files = UnitFiles::new(order.unit, shop.sink);
         let staged = unit.attempt(&files);
         match staged {
             Ok(Some(outputs)) => return Ok(unit.receipt(outputs)),
@@ -262,7 +259,6 @@ impl<'a> Building<'a> {
             totals: &totals,
             files,
             incomplete: Cell::new(false),
-            is_read: Cell::new(false),
         };
         let means = EncodeMeans {
             crew: self.shop.crew,

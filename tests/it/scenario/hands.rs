@@ -109,11 +109,11 @@ fn the_outputs_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
-fn partitions_are_the_same_wherever_memory_or_files_for_their_rows_ended() {
+fn partitions_do_not_depend_on_how_much_memory_their_rows_may_take() {
     let home = tempfile::tempdir().unwrap();
     let source = home.path().join("in");
     fs::create_dir(&source).unwrap();
-    // Few partitions at first, and then more than are encoded side by side; one of them has a row now and then.
+    // Few partitions at first, and then many; one of them has a row now and then.
     let mut text = String::from("id,part,note\n");
     for id in 0..60_000_u64 {
         let noise = id.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
