@@ -133,6 +133,12 @@ pub(super) trait InBlocks {
         part: Self::Part,
         emit: &mut Emit<'_>,
     ) -> Result<(), DecodeError>;
+
+    /// Decodes the next block and takes what comes of it, where nobody helps and nothing is under way.
+    fn take_alone(&mut self, block: &[u8], emit: &mut Emit<'_>) -> Result<(), DecodeError> {
+        let part = Self::part(self.terms(), block);
+        self.take(block, part, emit)
+    }
 }
 
 /// Where blocks come from.
@@ -156,11 +162,12 @@ pub(super) fn decode<T: InBlocks>(
             hands => hands * BLOCKS_A_HAND,
         };
         // A very long record counts for as many blocks as it is long.
-        while end.is_none() && begun.len() < most && begun_bytes < most * BLOCK_BYTES {
+        if end.is_none() && begun.len() < most && begun_bytes < most * BLOCK_BYTES {
             match first
                 .take()
                 .map_or_else(&mut *next, |first| Ok(Some(first)))
             {
+                Ok(Some(block)) if most == 1 => text.take_alone(&block, emit)?,
                 Ok(Some(block)) => {
                     let (terms, bytes) = (text.terms(), block.len());
                     let part = crew::begin(crew, move || (T::part(terms, &block), block));
@@ -170,6 +177,7 @@ pub(super) fn decode<T: InBlocks>(
                 Ok(None) => end = Some(Ok(())),
                 Err(error) => end = Some(Err(error)),
             }
+            continue;
         }
         match begun.pop_front().map(Begun::wait) {
             Some((part, block)) => {

@@ -92,6 +92,11 @@ impl InBlocks for File {
         self.lines += part.end.lines;
         self.take_rows(&block[part.end.bytes..], emit)
     }
+
+    /// Batches go on from block to block then, and are as large as those that are encoded.
+    fn take_alone(&mut self, block: &[u8], emit: &mut Emit<'_>) -> Result<(), DecodeError> {
+        self.take_rows(block, emit)
+    }
 }
 
 /// Emits a batch with the columns of the file in the order of the file.
