@@ -3,7 +3,8 @@
 //! # Invariants
 //! - What is unchanged costs a comparison and leaves nothing behind; memory grows with the change only, and of new
 //!   files no further than a [`Portion`] of them.
-//! - A range whose entries turn out not to be in order is listed again, sorted, and joined anew.
+//! - A range whose entries turn out not to be in order is listed again, sorted, and joined anew; so is one whose
+//!   listing breaks off and leaves open what it has passed over.
 //! - A record is missed only where the listing of its range is complete; what an [`Unknown`] hides is left alone.
 
 use std::cmp::Ordering;
@@ -205,7 +206,7 @@ enum Ordered {
 
 /// Why a merge did not come to its end.
 enum Stop {
-    /// The range came in another order, or with paths that are not its own.
+    /// The range came in another order, with trouble behind what it concerns, or with paths that are not its own.
     Disorder,
     Ledger(LedgerError),
 }
@@ -292,6 +293,9 @@ impl<'a> Join<'a> {
                 }
                 Entry::Skipped => self.out.skipped += 1,
                 Entry::Unknown(unknown) => {
+                    if self.comes_late(&unknown) {
+                        return Err(Stop::Disorder);
+                    }
                     self.hidden.extend(unknown.hides.clone());
                     self.out.unknown.push(unknown);
                 }
@@ -299,6 +303,12 @@ impl<'a> Join<'a> {
         }
         self.next = None;
         Ok(())
+    }
+
+    /// Tells whether trouble concerns keys that have been passed already: records among them may have been missed.
+    fn comes_late(&self, unknown: &Unknown) -> bool {
+        let hides = unknown.hides.as_ref();
+        self.out.listed > 0 && hides.is_some_and(|hides| *hides.start <= *self.path)
     }
 
     /// Takes over the path of the file just found, which must lie in the range and behind the one before.
