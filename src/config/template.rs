@@ -73,7 +73,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::{Layer, Layers, Settings, parse_file};
+    use crate::config::{Layer, Layers, Place, Settings, parse_file};
 
     fn resolve(text: &str) -> Settings {
         let file = parse_file(Path::new("strandline.toml"), text).unwrap();
