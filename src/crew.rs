@@ -1,13 +1,14 @@
 //! Port: has jobs done, side by side where there are hands for them.
 //!
 //! A room that can split its work takes a [`Crew`], [`begin`]s a job with it and waits for what comes of it when that is
-//! needed. On how many threads jobs are done is left to the engine.
+//! needed; of several, [`InOrder`] keeps the order. On how many threads jobs are done is left to the engine.
 //!
 //! # Invariants
 //! - Every job is done exactly once, whether anybody waits for it or not.
 //! - What comes of the jobs must not depend on the crew: a job holds all it needs, and whoever began several takes what
 //!   came of them in their order.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread;
@@ -92,6 +93,59 @@ impl<T> Begun<T> {
     }
 }
 
+/// Jobs that were begun, in their order, each with how many bytes it holds.
+pub struct InOrder<T> {
+    begun: VecDeque<(usize, Begun<T>)>,
+    bytes: usize,
+}
+
+impl<T> Default for InOrder<T> {
+    fn default() -> Self {
+        Self {
+            begun: VecDeque::new(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<T: Send + 'static> InOrder<T> {
+    /// [`begin`]s another job, which holds so many bytes until what comes of it is taken.
+    pub fn begin(
+        &mut self,
+        crew: &dyn Crew,
+        bytes: usize,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) {
+        self.bytes += bytes;
+        self.begun.push_back((bytes, begin(crew, job)));
+    }
+
+    /// Returns how many jobs were begun of which nothing has been taken.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.begun.len()
+    }
+
+    /// Tells whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.begun.is_empty()
+    }
+
+    /// Returns how many bytes they hold.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Waits for the first of them and takes what came of it; `None` where there is none.
+    pub fn take_first(&mut self) -> Option<T> {
+        let (bytes, begun) = self.begun.pop_front()?;
+        self.bytes -= bytes;
+        Some(begun.wait())
+    }
+}
+
 /// Any number of hands, none of which does a job at once, or in the order of the jobs.
 #[cfg(test)]
 pub(crate) struct Unordered(pub(crate) usize);
@@ -121,6 +175,19 @@ mod tests {
             }
             assert!(begun.is_done());
             assert_eq!(begun.wait() + begin(crew, || 2).wait(), 3);
+        }
+    }
+
+    #[test]
+    fn what_comes_of_several_jobs_is_taken_in_their_order() {
+        let crews: [&dyn Crew; 2] = [&Alone, &Unordered(3)];
+        for crew in crews {
+            let mut jobs = InOrder::default();
+            (0..100).for_each(|number| jobs.begin(crew, number, move || number));
+            assert_eq!((jobs.len(), jobs.bytes()), (100, (0..100).sum()));
+            let taken = std::iter::from_fn(|| jobs.take_first());
+            assert!(taken.eq(0..100));
+            assert!(jobs.is_empty() && jobs.bytes() == 0);
         }
     }
 

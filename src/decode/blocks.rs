@@ -9,11 +9,10 @@
 //! - A block is no longer than [`BLOCK_BYTES`] and the record that does not end in it. One that would be longer than a
 //!   record may be is handed out unfinished: whoever decodes it finds the record too long.
 
-use std::collections::VecDeque;
 use std::io::Read;
 
 use super::{DecodeError, Emit, RECORD_BYTES};
-use crate::crew::{self, Begun, Crew};
+use crate::crew::{Crew, InOrder};
 
 /// Bytes of a block. Large enough that handing it on costs nothing, small enough for a few to lie in a cache.
 pub(super) const BLOCK_BYTES: usize = 1 << 20;
@@ -153,8 +152,7 @@ pub(super) fn decode<T: InBlocks>(
     crew: &dyn Crew,
     emit: &mut Emit<'_>,
 ) -> Result<(), DecodeError> {
-    let mut begun = VecDeque::new();
-    let mut begun_bytes = 0;
+    let mut parts = InOrder::default();
     let mut end = None;
     loop {
         let most = match crew.hands() {
@@ -162,28 +160,23 @@ pub(super) fn decode<T: InBlocks>(
             hands => hands * BLOCKS_A_HAND,
         };
         // A very long record counts for as many blocks as it is long.
-        if end.is_none() && begun.len() < most && begun_bytes < most * BLOCK_BYTES {
+        if end.is_none() && parts.len() < most && parts.bytes() < most * BLOCK_BYTES {
             match first
                 .take()
                 .map_or_else(&mut *next, |first| Ok(Some(first)))
             {
                 Ok(Some(block)) if most == 1 => text.take_alone(&block, emit)?,
                 Ok(Some(block)) => {
-                    let (terms, bytes) = (text.terms(), block.len());
-                    let part = crew::begin(crew, move || (T::part(terms, &block), block));
-                    begun_bytes += bytes;
-                    begun.push_back(part);
+                    let terms = text.terms();
+                    parts.begin(crew, block.len(), move || (T::part(terms, &block), block));
                 }
                 Ok(None) => end = Some(Ok(())),
                 Err(error) => end = Some(Err(error)),
             }
             continue;
         }
-        match begun.pop_front().map(Begun::wait) {
-            Some((part, block)) => {
-                begun_bytes -= block.len();
-                text.take(&block, part, emit)?;
-            }
+        match parts.take_first() {
+            Some((part, block)) => text.take(&block, part, emit)?,
             None => return end.unwrap_or(Ok(())),
         }
     }

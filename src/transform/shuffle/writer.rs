@@ -1,6 +1,5 @@
 //! Writes one spilled run.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -8,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::TransformError;
 use super::memory::{Piece, SortedRows, gather};
-use crate::crew::{self, Begun, Crew};
+use crate::crew::{Crew, InOrder};
 use crate::transform::spill::{CHUNK_ROWS, Chunk, Spilling, encoded};
 
 /// Chunks that are put together at a time, for each pair of hands.
@@ -29,14 +28,12 @@ pub(super) struct Written {
     pub(super) segments: Vec<(usize, Segment)>,
 }
 
-type EncodedChunk = Begun<Result<Vec<u8>, TransformError>>;
-
 /// Writes one run. Rows with the same columns form a *stream* of chunks within it.
 pub(super) struct RunWriter<'c> {
     file: Spilling,
     crew: &'c dyn Crew,
-    /// In the order in which they are written, each with its stream.
-    begun: VecDeque<(usize, EncodedChunk)>,
+    /// Chunks that are not written yet, each with its stream.
+    encoding: InOrder<(usize, Result<Vec<u8>, TransformError>)>,
     chunk_bytes: usize,
     streams: Vec<Stream>,
     segments: Vec<(usize, Segment)>,
@@ -55,7 +52,7 @@ impl<'c> RunWriter<'c> {
         Self {
             file,
             crew,
-            begun: VecDeque::new(),
+            encoding: InOrder::default(),
             chunk_bytes,
             streams: Vec::new(),
             segments: Vec::new(),
@@ -173,18 +170,18 @@ impl<'c> RunWriter<'c> {
         }
         let (blocks, pieces) = (Arc::clone(blocks), std::mem::take(&mut stream.pending));
         (stream.pending_rows, stream.pending_bytes) = (0, 0);
-        let bytes = crew::begin(self.crew, move || encoded(&gather(&blocks, &pieces)?));
-        self.begun.push_back((number, bytes));
+        let encode = move || encoded(&gather(&blocks, &pieces)?);
+        self.encoding
+            .begin(self.crew, 0, move || (number, encode()));
         self.leave(CHUNKS_EACH * self.crew.hands())
     }
 
     /// Writes chunks until only so many are left that were begun.
     fn leave(&mut self, most: usize) -> Result<(), TransformError> {
-        while self.begun.len() > most {
-            let Some((stream, bytes)) = self.begun.pop_front() else {
-                break;
-            };
-            let chunk = self.file.append(&bytes.wait()?)?;
+        while self.encoding.len() > most
+            && let Some((stream, bytes)) = self.encoding.take_first()
+        {
+            let chunk = self.file.append(&bytes?)?;
             self.streams[stream].chunks.push(chunk);
         }
         Ok(())
