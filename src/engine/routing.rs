@@ -1,34 +1,25 @@
 //! Which partition a row belongs to, and whether it can have one at all.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 
-use super::partitions::Partitions;
 use super::work::WorkError;
 use crate::config::Definition;
-use crate::crew::{self, Begun};
+use crate::crew::InOrder;
 use crate::encode::{EncodeError, EncodeMeans};
 use crate::model::{PartitionValues, Shape, partition_dir};
-use crate::transform::{Routed, TransformError, is_routable, route};
+use crate::transform::{Routed, Shuffle, TransformError, is_routable, route};
 
 /// Batches that are being split, for each pair of hands.
 const BATCHES_EACH: usize = 8;
 
-/// Brings rows to their partitions, in order: the crew splits batches by their values.
+/// Brings rows to the shuffle, which takes them in order: the crew splits batches by their values.
 pub(super) struct Routing<'a> {
     columns: Arc<[String]>,
     means: EncodeMeans<'a>,
-    begun: VecDeque<Splitting>,
-    begun_bytes: usize,
-}
-
-/// A batch that is being split.
-struct Splitting {
-    place: usize,
-    bytes: usize,
-    routed: Begun<Result<Routed, WorkError>>,
+    /// Batches that are being split, each with the place of its member.
+    splitting: InOrder<(usize, Result<Routed, WorkError>)>,
 }
 
 impl<'a> Routing<'a> {
@@ -36,8 +27,7 @@ impl<'a> Routing<'a> {
         Self {
             columns: columns.into(),
             means,
-            begun: VecDeque::new(),
-            begun_bytes: 0,
+            splitting: InOrder::default(),
         }
     }
 
@@ -45,52 +35,40 @@ impl<'a> Routing<'a> {
         &mut self,
         place: usize,
         batch: &RecordBatch,
-        partitions: &mut Partitions<'_>,
+        shuffle: &mut Shuffle<'_>,
     ) -> Result<(), WorkError> {
         let bytes = batch.get_array_memory_size();
         let (batch, columns) = (batch.clone(), Arc::clone(&self.columns));
         let split = move || checked(route(&batch, &columns)?);
-        self.begun_bytes += bytes;
-        self.begun.push_back(Splitting {
-            place,
-            bytes,
-            routed: crew::begin(self.means.crew, split),
-        });
+        self.splitting
+            .begin(self.means.crew, bytes, move || (place, split()));
         let most = match self.means.crew.hands() {
             0 | 1 => 0,
             hands => BATCHES_EACH * hands,
         };
-        while self.begun.len() > most || self.begun_bytes > self.means.memory / 4 {
-            self.hand_on(partitions)?;
+        while self.splitting.len() > most || self.splitting.bytes() > self.means.memory / 4 {
+            self.hand_on(shuffle)?;
         }
         Ok(())
     }
 
-    pub(super) fn finish(&mut self, partitions: &mut Partitions<'_>) -> Result<(), WorkError> {
-        while !self.begun.is_empty() {
-            self.hand_on(partitions)?;
+    pub(super) fn finish(&mut self, shuffle: &mut Shuffle<'_>) -> Result<(), WorkError> {
+        while !self.splitting.is_empty() {
+            self.hand_on(shuffle)?;
         }
         Ok(())
     }
 
-    /// Hands on the rows that were begun first.
-    fn hand_on(&mut self, partitions: &mut Partitions<'_>) -> Result<(), WorkError> {
-        let Some(first) = self.begun.pop_front() else {
+    /// Hands on the rows that came first.
+    fn hand_on(&mut self, shuffle: &mut Shuffle<'_>) -> Result<(), WorkError> {
+        let Some((place, routed)) = self.splitting.take_first() else {
             return Ok(());
         };
-        self.begun_bytes -= first.bytes;
-        let routed = first.routed.wait();
-        let pushed = routed.and_then(|routed| partitions.push(first.place, &routed));
-        // Others' rows may be coming in by now.
-        pushed.map_err(|error| {
-            if !error.is_of_the_rows() {
-                return error;
-            }
-            WorkError::Misplaced {
-                place: first.place,
-                source: Box::new(error),
-            }
-        })
+        let routed = routed.map_err(|error| WorkError::Misplaced {
+            place,
+            source: Box::new(error),
+        })?;
+        Ok(shuffle.push(place, &routed)?)
     }
 }
 

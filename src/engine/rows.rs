@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 
 use super::aside;
 use super::order::{StagedOutput, WorkOrder};
-use super::partitions::Partitions;
+use super::partitions;
 use super::routing::{Routing, data_columns};
 use super::staged::{Spill, Staged, UnitFiles, as_io};
 use super::work::WorkError;
@@ -23,7 +23,7 @@ use crate::model::{
     Carried, Comments, ContentHash, OutputPath, PartitionValues, Shape, UnitId, partition_dir,
 };
 use crate::sink::StageName;
-use crate::transform::Sorter;
+use crate::transform::{Shuffle, Sorter};
 
 /// Takes rows of a member, by its place among those that are in.
 pub(super) type Push<'a> = dyn FnMut(usize, &RecordBatch) -> Result<(), WorkError> + 'a;
@@ -107,7 +107,8 @@ impl<'a> Outputs<'a> {
         means: EncodeMeans<'a>,
         feed: &mut Feed<'_>,
     ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
-        let memory = if self.is_sorted(schema) {
+        let is_sorted = !self.order.definition.writing.sort_by.is_empty();
+        let memory = if is_sorted {
             means.memory / 2
         } else {
             means.memory
@@ -140,13 +141,13 @@ impl<'a> Outputs<'a> {
             files: self.files,
             what: "spill",
         };
-        let mut partitions = Partitions::new(self, &schema, means, &spill);
+        let mut shuffle = Shuffle::new(memory, means.crew, &spill);
         let mut routing = Routing::new(columns, means);
-        if !feed(&mut |place, batch| routing.push(place, batch, &mut partitions))? {
+        if !feed(&mut |place, batch| routing.push(place, batch, &mut shuffle))? {
             return Ok(None);
         }
-        routing.finish(&mut partitions)?;
-        partitions.finish().map(Some)
+        routing.finish(&mut shuffle)?;
+        partitions::encode(shuffle.finish()?, self, &schema, means).map(Some)
     }
 
     pub(super) fn encoder<'o>(
@@ -160,12 +161,6 @@ impl<'a> Outputs<'a> {
             writing: self.order.definition.writing.clone(),
         };
         Encoder::new(schema, options, means, self.inside.len(), place)
-    }
-
-    /// Tells whether the rows of a partition with these columns are sorted.
-    fn is_sorted(&self, schema: &SchemaRef) -> bool {
-        let writing = &self.order.definition.writing;
-        !writing.sort_within(schema).is_empty()
     }
 
     /// Returns the values of a partition, those from the path first.
