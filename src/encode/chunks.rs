@@ -82,11 +82,6 @@ impl Chunks {
         self.keep(&mut runs, batch, start, batch.num_rows());
     }
 
-    /// Returns what the rows weigh that do not make a chunk yet.
-    pub(super) fn weight(&self) -> usize {
-        self.weight
-    }
-
     /// Returns the next whole chunk.
     pub(super) fn next_whole(&mut self) -> Option<Chunk> {
         self.ready.pop_front()

@@ -188,11 +188,10 @@ impl<'a, F: EncodeFiles> Encoder<'a, F> {
         Ok((self.done, self.files))
     }
 
-    /// Returns about how many bytes rows take in memory that are not in a file yet, encoded or not.
+    /// Returns about how many bytes the rows of whole chunks take that are not in a file yet, encoded or not.
     pub fn held(&self) -> usize {
         let at_work = self.at_work.iter();
-        let at_work = at_work.map(|group| group.held() + group.encoded());
-        self.chunks.weight() + at_work.sum::<usize>()
+        at_work.map(|group| group.held() + group.encoded()).sum()
     }
 
     /// Puts whole chunks into row groups.

@@ -56,7 +56,6 @@ pub(super) struct RowGroup {
     columns: Vec<Column>,
     /// What the rows weigh that are being encoded.
     away: usize,
-    encoded: usize,
 }
 
 /// A row group that only has to be put into a file.
@@ -107,7 +106,6 @@ impl RowGroup {
             is_whole: false,
             waiting: Vec::new(),
             away: 0,
-            encoded: 0,
         })
     }
 
@@ -137,9 +135,9 @@ impl RowGroup {
         self.away + waiting.sum::<usize>()
     }
 
-    /// Returns about how many bytes it takes encoded, as it was when nobody was at it.
+    /// Returns about how many bytes the columns take encoded that nobody is at.
     pub(super) fn encoded(&self) -> usize {
-        self.encoded
+        self.columns.iter().map(Column::bytes).sum()
     }
 
     /// Has the rows encoded that wait, unless earlier ones still are.
@@ -213,7 +211,6 @@ impl RowGroup {
         }
         if !is_away {
             self.away = 0;
-            self.encoded = self.columns.iter().map(Column::bytes).sum();
         }
         Ok(())
     }
