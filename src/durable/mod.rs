@@ -126,7 +126,7 @@ pub trait Disk: Send + Sync + Debug {
     fn is_locked(&self, path: &Path) -> io::Result<bool>;
 }
 
-/// A file being written.
+/// A file being written. What has been flushed can be read through [`Disk::open`].
 pub trait StagedFile: Write + Send {
     /// Flushes and syncs the content; the file is whole and durable but for its name.
     ///

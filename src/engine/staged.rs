@@ -69,8 +69,9 @@ impl EncodeSink for Staged {
 }
 
 impl SpillFile for Staged {
-    fn finish(self: Box<Self>) -> io::Result<()> {
-        self.0.finish()
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        // Synced, what is read soon and then removed would have to reach the disk first.
+        self.0.flush()
     }
 }
 
@@ -102,5 +103,37 @@ impl SpillStore for Spill<'_> {
         let names = [self.name(number)];
         let discarded = self.files.sink.discard(Discard::These(&names));
         discarded.map_err(as_io)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::durable::{Action, FaultyDisk, MemoryDisk};
+    use crate::sink::DiskSink;
+
+    #[test]
+    fn spilled_rows_can_be_read_and_no_disk_has_to_take_them_in() {
+        let disk = FaultyDisk::new(Arc::new(MemoryDisk::new()));
+        let sink = DiskSink::new(Arc::new(disk.clone()), PathBuf::from("/target"));
+        let files = UnitFiles::new(UnitId(7), &sink);
+        let spill = Spill {
+            files: &files,
+            what: "spill",
+        };
+        let mut file = spill.create(0).unwrap();
+        file.write_all(b"rows").unwrap();
+        file.finish().unwrap();
+        let read = spill.open(0).unwrap();
+        let mut rows = [0; 4];
+        read.read_exact_at(0, &mut rows).unwrap();
+        assert_eq!(&rows, b"rows");
+        let synced = disk.history().into_iter();
+        let synced = synced.filter(|step| step.action == Action::Finish);
+        assert_eq!(synced.count(), 0);
+        spill.remove(0).unwrap();
+        assert!(spill.open(0).is_err());
     }
 }

@@ -106,7 +106,7 @@ pub enum Discard<'a> {
     All,
 }
 
-/// An output being written.
+/// An output being written. What has been flushed can be read through [`Sink::open_staged`].
 pub trait Staging: Write + Send {
     /// Makes the content whole and durable.
     ///

@@ -59,6 +59,19 @@ fn a_finished_file_reads_back_at_any_place() {
 }
 
 #[test]
+fn what_was_flushed_can_be_read_whether_the_file_is_finished_or_not() {
+    on_every_disk(|disk, top| {
+        let path = top.join("a");
+        let mut file = disk.create(&path).unwrap();
+        file.write_all(b"content").unwrap();
+        file.flush().unwrap();
+        assert_eq!(read(disk, &path), b"content");
+        drop(file);
+        assert_eq!(read(disk, &path), b"content");
+    });
+}
+
+#[test]
 fn creating_anew_truncates() {
     on_every_disk(|disk, top| {
         let path = top.join("a");
