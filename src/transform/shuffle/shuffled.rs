@@ -10,6 +10,9 @@ use super::writer::Segment;
 use crate::model::PartitionValues;
 use crate::transform::spill::CHUNK_ROWS;
 
+/// A piece of so many rows is not worth a copy.
+const LONG_ROWS: usize = 64;
+
 /// The rows of one partition as a visitor gets them: each batch with the member that its rows are of.
 pub type PartitionRows<'a> = dyn Iterator<Item = Result<(usize, RecordBatch), TransformError>> + 'a;
 
@@ -91,7 +94,8 @@ impl Rows<'_, '_> {
         Some(Ok((member, batch)))
     }
 
-    /// Returns the next rows in memory of one member with one schema, as many as make a batch.
+    /// Returns the next rows in memory of one member with one schema: a long piece as it lies there, of short ones as many as
+    /// make a batch.
     fn next_in_memory(&mut self) -> Option<Result<(usize, RecordBatch), TransformError>> {
         let first = self.pieces.first()?;
         let SortedRows {
@@ -102,6 +106,7 @@ impl Rows<'_, '_> {
             rows += piece.rows;
             bytes += piece.rows * row_bytes[piece.block];
             piece.member == first.member
+                && piece.rows < LONG_ROWS
                 && rows <= CHUNK_ROWS
                 && bytes <= CHUNK_BYTES
                 && same(&blocks[piece.block], &blocks[first.block])
