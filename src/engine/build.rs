@@ -229,7 +229,8 @@ fn workshop<'a>(
         step: pipeline.step.as_deref(),
         transform,
         crew: hands,
-        memory: memory / (2 * pipeline.limits.threads.max(1)),
+        // What is being decoded, and what memory is lost between things, takes the rest.
+        memory: memory / 4 * 3 / pipeline.limits.threads.max(1),
     }
 }
 

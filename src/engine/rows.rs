@@ -131,9 +131,12 @@ impl<'a> Outputs<'a> {
         means: EncodeMeans<'a>,
         feed: &mut Feed<'_>,
     ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
-        // What waits to be encoded, or is sorted, while rows are handed out takes its own half.
-        let memory = means.memory / 2;
-        let means = EncodeMeans { memory, ..means };
+        // What waits to be encoded, or is sorted, while rows are handed out takes a quarter.
+        let collected = means.memory / 4 * 3;
+        let means = EncodeMeans {
+            memory: means.memory - collected,
+            ..means
+        };
         let fields = schema.fields().iter();
         let kept = fields.filter(|field| !columns.contains(field.name()));
         let schema: SchemaRef = Arc::new(Schema::new(kept.cloned().collect::<Vec<_>>()));
@@ -141,7 +144,7 @@ impl<'a> Outputs<'a> {
             files: self.files,
             what: "spill",
         };
-        let mut shuffle = Shuffle::new(memory, means.crew, &spill);
+        let mut shuffle = Shuffle::new(collected, means.crew, &spill);
         let mut routing = Routing::new(columns, means);
         if !feed(&mut |place, batch| routing.push(place, batch, &mut shuffle))? {
             return Ok(None);
