@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, ArrowPrimitiveType, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder,
-    PrimitiveBuilder, StringBuilder, TimestampMicrosecondBuilder, new_null_array,
+    Array, ArrayRef, ArrowPrimitiveType, BooleanBuilder, Date32Builder, Float64Builder,
+    Int64Builder, PrimitiveArray, PrimitiveBuilder, StringBuilder, TimestampMicrosecondBuilder,
+    new_null_array,
 };
 use arrow::datatypes::{DataType, TimeUnit};
 
@@ -119,14 +120,27 @@ impl Leaf {
     pub(super) fn finish(&mut self) -> ArrayRef {
         match self {
             Self::Boolean(builder) => Arc::new(builder.finish()),
-            Self::Int64(builder) => Arc::new(builder.finish()),
-            Self::Float64(builder) => Arc::new(builder.finish()),
-            Self::Date(builder) => Arc::new(builder.finish()),
-            Self::Naive(builder) | Self::Utc(builder) => Arc::new(builder.finish()),
-            Self::Text(builder) => Arc::new(builder.finish()),
+            Self::Int64(builder) => Arc::new(finish_primitive(builder)),
+            Self::Float64(builder) => Arc::new(finish_primitive(builder)),
+            Self::Date(builder) => Arc::new(finish_primitive(builder)),
+            Self::Naive(builder) | Self::Utc(builder) => Arc::new(finish_primitive(builder)),
+            Self::Text(builder) => {
+                let column = builder.finish();
+                let bytes = column.value_data().len();
+                *builder = StringBuilder::with_capacity(column.len(), bytes + bytes / 16);
+                Arc::new(column)
+            }
             Self::Nulls(data_type, len) => new_null_array(data_type, std::mem::take(len)),
         }
     }
+}
+
+/// Returns the column and starts the next, with room for as many values: they need not be moved while it grows.
+fn finish_primitive<T: ArrowPrimitiveType>(builder: &mut PrimitiveBuilder<T>) -> PrimitiveArray<T> {
+    let column = builder.finish();
+    *builder =
+        PrimitiveBuilder::with_capacity(column.len()).with_data_type(column.data_type().clone());
+    column
 }
 
 #[inline]
