@@ -10,6 +10,7 @@ use std::hash::Hash;
 
 use arrow::array::{Array, ArrayAccessor, ArrayIter, AsArray};
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
+use foldhash::fast::RandomState;
 
 /// Fewer values than this say nothing.
 const LEAST_VALUES: usize = 64;
@@ -47,7 +48,8 @@ pub(super) fn look(column: &dyn Array) -> Option<Repetition> {
 /// Returns how many values there are, and how many different ones.
 fn count<A: ArrayAccessor, K: Hash + Eq>(column: A, key: impl Fn(A::Item) -> K) -> (usize, usize) {
     let values = column.len() - column.null_count();
-    let distinct: HashSet<K> = ArrayIter::new(column).flatten().map(key).collect();
+    let mut distinct = HashSet::with_capacity_and_hasher(values, RandomState::default());
+    distinct.extend(ArrayIter::new(column).flatten().map(key));
     (values, distinct.len())
 }
 

@@ -7,6 +7,7 @@ use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::row::{Row, RowConverter, SortField};
+use foldhash::fast::RandomState;
 
 use super::TransformError;
 use super::value::{is_routable, parse, text_of};
@@ -170,7 +171,7 @@ impl Groups {
         let converted = RowConverter::new(fields)
             .and_then(|converter| converter.convert_columns(keys))
             .map_err(TransformError::arrow(action))?;
-        let mut known: HashMap<Row<'_>, usize> = HashMap::new();
+        let mut known: HashMap<Row<'_>, usize, RandomState> = HashMap::default();
         let mut of_row = Vec::with_capacity(rows);
         let mut first_rows = Vec::new();
         let mut last: Option<(Row<'_>, usize)> = None;
@@ -214,12 +215,12 @@ impl Groups {
     /// Brings the rows of each group together: one copy, however many groups there are.
     fn sort(&self, batch: &RecordBatch, starts: &[usize]) -> Result<RecordBatch, TransformError> {
         let mut next = starts.to_vec();
-        let mut order = vec![0_u64; self.of_row.len()];
-        for (row, group) in (0_u64..).zip(&self.of_row) {
+        let mut order = vec![0_u32; self.of_row.len()];
+        for (row, group) in (0_u32..).zip(&self.of_row) {
             order[next[*group]] = row;
             next[*group] += 1;
         }
-        let order = arrow::array::UInt64Array::from(order);
+        let order = UInt32Array::from(order);
         let columns = batch
             .columns()
             .iter()
