@@ -15,7 +15,7 @@ struct Row {
     forbidden: &'static [&'static str],
 }
 
-const ROWS: [Row; 11] = [
+const ROWS: [Row; 14] = [
     Row {
         text: "the pure rooms do no I/O: no files, sockets, env, clock, threads, logging, stores, batches",
         applies: |room| CORE.contains(&room),
@@ -63,6 +63,21 @@ const ROWS: [Row; 11] = [
         text: "only transform names the crates of DataFusion",
         applies: |room| room != "transform",
         forbidden: &["datafusion", "sqlparser"],
+    },
+    Row {
+        text: "only main names libc",
+        applies: |room| room != "main",
+        forbidden: &["libc::"],
+    },
+    Row {
+        text: "only transform and encode name foldhash",
+        applies: |room| !["transform", "encode"].contains(&room),
+        forbidden: &["foldhash"],
+    },
+    Row {
+        text: "only transform names crc32fast",
+        applies: |room| room != "transform",
+        forbidden: &["crc32fast"],
     },
     Row {
         text: "only durable renames, syncs, removes and truncates",

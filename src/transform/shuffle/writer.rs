@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 use super::TransformError;
 use super::memory::{Piece, SortedRows, gather};
 use crate::crew::{Crew, InOrder};
-use crate::transform::spill::{CHUNK_ROWS, Chunk, Spilling, encoded};
+use crate::transform::spill::{CHUNK_ROWS, Chunk, Encoded, Spilling, encoded};
 
 /// Chunks that are put together at a time, for each pair of hands.
 const CHUNKS_EACH: usize = 2;
@@ -33,7 +33,7 @@ pub(super) struct RunWriter<'c> {
     file: Spilling,
     crew: &'c dyn Crew,
     /// Chunks that are not written yet, each with its stream.
-    encoding: InOrder<(usize, Result<Vec<u8>, TransformError>)>,
+    encoding: InOrder<(usize, Result<Encoded, TransformError>)>,
     chunk_bytes: usize,
     streams: Vec<Stream>,
     segments: Vec<(usize, Segment)>,
@@ -179,9 +179,9 @@ impl<'c> RunWriter<'c> {
     /// Writes chunks until only so many are left that were begun.
     fn leave(&mut self, most: usize) -> Result<(), TransformError> {
         while self.encoding.len() > most
-            && let Some((stream, bytes)) = self.encoding.take_first()
+            && let Some((stream, rows)) = self.encoding.take_first()
         {
-            let chunk = self.file.append(&bytes?)?;
+            let chunk = self.file.append(&rows?)?;
             self.streams[stream].chunks.push(chunk);
         }
         Ok(())

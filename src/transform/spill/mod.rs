@@ -1,8 +1,12 @@
 //! Rows that do not fit into memory: where they go, and how they lie there.
 //!
 //! # The spilled file
-//! Chunks back to back, each a complete Arrow IPC stream (schema, one batch). Where a chunk begins is known in memory only:
-//! the file means nothing to another process.
+//! Chunks back to back, each a complete Arrow IPC stream (schema, one batch). Where a chunk begins, and its checksum, are
+//! known in memory only: the file means nothing to another process.
+//!
+//! # Invariants
+//! - What is read is what was written, or an error: a file that is not synced loses pages without a word where the disk
+//!   refuses them.
 
 use std::io::{self, Cursor, Write};
 use std::sync::Arc;
@@ -55,6 +59,13 @@ pub trait SpillFile: Write {
 pub(super) struct Chunk {
     offset: u64,
     length: usize,
+    checksum: u32,
+}
+
+/// A batch as a chunk has it.
+pub(super) struct Encoded {
+    bytes: Vec<u8>,
+    checksum: u32,
 }
 
 impl Chunk {
@@ -69,6 +80,10 @@ impl Chunk {
         let read = || {
             let mut bytes = vec![0; self.length];
             spill.open(number)?.read_exact_at(self.offset, &mut bytes)?;
+            if crc32fast::hash(&bytes) != self.checksum {
+                let lost = "the bytes are not those that were written";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, lost));
+            }
             StreamReader::try_new(Cursor::new(bytes), None)
                 .map_err(damaged)?
                 .next()
@@ -103,12 +118,14 @@ impl Spilling {
     }
 
     /// Appends a batch that has been [`encoded`].
-    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<Chunk, TransformError> {
+    pub(super) fn append(&mut self, rows: &Encoded) -> Result<Chunk, TransformError> {
+        let Encoded { bytes, checksum } = rows;
         let written = self.out.write_all(bytes);
         written.map_err(failed("write", self.number))?;
         let chunk = Chunk {
             offset: self.offset,
             length: bytes.len(),
+            checksum: *checksum,
         };
         self.offset += bytes.len() as u64;
         Ok(chunk)
@@ -142,14 +159,42 @@ pub(super) fn own_bytes(batch: &RecordBatch) -> usize {
 }
 
 /// Returns a batch as a chunk has it.
-pub(super) fn encoded(batch: &RecordBatch) -> Result<Vec<u8>, TransformError> {
+pub(super) fn encoded(batch: &RecordBatch) -> Result<Encoded, TransformError> {
     let encode = || {
         let mut writer = StreamWriter::try_new(Vec::new(), batch.schema_ref())?;
         writer.write(batch)?;
         writer.into_inner()
     };
-    encode().map_err(TransformError::arrow("encode rows for spilling"))
+    let bytes = encode().map_err(TransformError::arrow("encode rows for spilling"))?;
+    let checksum = crc32fast::hash(&bytes);
+    Ok(Encoded { bytes, checksum })
 }
 
 #[cfg(test)]
 pub(super) mod testing;
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, Int64Array};
+
+    use super::testing::MemorySpill;
+    use super::*;
+
+    #[test]
+    fn a_page_that_the_disk_has_lost_is_an_error_and_no_rows() {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(1..2000));
+        let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
+        let spill = MemorySpill::default();
+        let mut file = Spilling::begin(&spill, 0).unwrap();
+        let chunk = file.append(&encoded(&batch).unwrap()).unwrap();
+        file.finish().unwrap();
+        assert_eq!(chunk.read(&spill, 0).unwrap(), batch);
+        spill.files.lock().unwrap().get_mut(&0).unwrap()[4096..8192].fill(0);
+        let lost = chunk.read(&spill, 0).unwrap_err();
+        assert!(
+            matches!(&lost, TransformError::Spill { action: "read", source, .. }
+                if source.kind() == io::ErrorKind::InvalidData),
+            "{lost}"
+        );
+    }
+}

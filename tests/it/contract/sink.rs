@@ -50,6 +50,20 @@ fn outputs(sink: &dyn Sink) -> Vec<String> {
 }
 
 #[test]
+fn what_was_flushed_can_be_read_whether_the_output_is_finished_or_not() {
+    on_every_sink(|sink| {
+        let stage = StageName("s1".to_owned());
+        let mut staging = sink.stage(&stage).unwrap();
+        staging.write_all(b"rows").unwrap();
+        staging.flush().unwrap();
+        let mut rows = [0; 4];
+        let flushed = sink.open_staged(&stage).unwrap();
+        flushed.read_exact_at(0, &mut rows).unwrap();
+        assert_eq!((flushed.len(), &rows), (4, b"rows"));
+    });
+}
+
+#[test]
 fn a_staged_output_is_invisible_until_it_is_published() {
     on_every_sink(|sink| {
         let staged = stage(sink, "s1.parquet", b"rows");
