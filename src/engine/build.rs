@@ -229,7 +229,7 @@ fn workshop<'a>(
         step: pipeline.step.as_deref(),
         transform,
         crew: hands,
-        // What is being decoded, and what memory is lost between things, takes the rest.
+        // What is being decoded takes the rest.
         memory: memory / 4 * 3 / pipeline.limits.threads.max(1),
     }
 }

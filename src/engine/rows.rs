@@ -100,6 +100,12 @@ impl<'a> Outputs<'a> {
         Ok((!self.incomplete.get()).then_some(outputs))
     }
 
+    /// Returns what is left for the encoder, and as much for the sorter, where there is one.
+    fn beside_sorter(&self, memory: usize) -> usize {
+        let is_sorted = !self.order.definition.writing.sort_by.is_empty();
+        if is_sorted { memory / 2 } else { memory }
+    }
+
     /// Writes all rows to one partition.
     fn write_flat(
         &'a self,
@@ -107,12 +113,8 @@ impl<'a> Outputs<'a> {
         means: EncodeMeans<'a>,
         feed: &mut Feed<'_>,
     ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
-        let is_sorted = !self.order.definition.writing.sort_by.is_empty();
-        let memory = if is_sorted {
-            means.memory / 2
-        } else {
-            means.memory
-        };
+        // The encoder takes it once for what waits, and once for what is encoded.
+        let memory = self.beside_sorter(means.memory / 3 * 2);
         let means = EncodeMeans { memory, ..means };
         let place = Placed::new(self, Kind::Rows, PartitionValues::new());
         let mut encoder = self.encoder(schema, means, place);
@@ -131,12 +133,10 @@ impl<'a> Outputs<'a> {
         means: EncodeMeans<'a>,
         feed: &mut Feed<'_>,
     ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
-        // What waits to be encoded, or is sorted, while rows are handed out takes a quarter.
+        // Of what waits to be encoded, or is sorted, there is one partition at a time.
         let collected = means.memory / 4 * 3;
-        let means = EncodeMeans {
-            memory: means.memory - collected,
-            ..means
-        };
+        let memory = self.beside_sorter(means.memory - collected);
+        let means = EncodeMeans { memory, ..means };
         let fields = schema.fields().iter();
         let kept = fields.filter(|field| !columns.contains(field.name()));
         let schema: SchemaRef = Arc::new(Schema::new(kept.cloned().collect::<Vec<_>>()));
