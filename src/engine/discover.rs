@@ -4,7 +4,8 @@
 //! - What is unchanged costs a comparison and leaves nothing behind; memory grows with the change only, and of new
 //!   files no further than a [`Portion`] of them.
 //! - A range whose entries turn out not to be in order is listed again, sorted, and joined anew.
-//! - A record is missed only where the listing of its range is complete; what an [`Unknown`] hides is left alone.
+//! - A record is missed only where the listing of its range is complete; what an [`Unknown`] hides is left alone, also
+//!   where that is told behind it.
 
 use std::cmp::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -292,7 +293,10 @@ impl<'a> Join<'a> {
                 }
                 Entry::Skipped => self.out.skipped += 1,
                 Entry::Unknown(unknown) => {
-                    self.hidden.extend(unknown.hides.clone());
+                    if let Some(hides) = &unknown.hides {
+                        self.findings.take_back_missed(hides);
+                        self.hidden.push(hides.clone());
+                    }
                     self.out.unknown.push(unknown);
                 }
             }

@@ -201,6 +201,16 @@ impl Findings {
         }
     }
 
+    /// Forgets the records of `range` that were not listed: it has turned out that they may well be there.
+    pub(super) fn take_back_missed(&mut self, range: &KeyRange) {
+        // They came in byte order, so mostly none of them is concerned.
+        let is_concerned = |last: &Found| *range.start <= *last.path;
+        if self.now.last().is_some_and(is_concerned) {
+            self.now
+                .retain(|found| found.seen.is_some() || !range.contains(&found.path));
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.now.is_empty() && self.new.is_empty() && self.later == 0
     }

@@ -162,6 +162,31 @@ fn a_listing_that_is_incomplete_deletes_nothing() {
     assert_eq!(world.run().unwrap().files.removed, 1);
 }
 
+/// A lister that does not keep byte order told of trouble behind the next file, and the files that it hides had been
+/// taken for removed by then.
+#[test]
+fn trouble_that_is_told_behind_the_files_it_hides_removes_none_of_them() {
+    let mut world = world(&[
+        ("a.csv", "x\n1\n"),
+        ("b.csv", "x\n2\n"),
+        ("c.csv", "x\n3\n"),
+    ]);
+    world.run().unwrap();
+    world.source.remove("b.csv");
+    let hidden = KeyRange::only("a.csv");
+    world.faulty.hide(hidden.clone(), ErrorKind::TimedOut);
+    world.faulty.reverse(KeyRange::all());
+    world.hidden.push(hidden);
+    let report = world.run().unwrap();
+    assert_eq!(
+        (report.status, report.files.removed, report.files.unreadable),
+        (RunStatus::Incomplete, 1, 1),
+        "the file that is gone is no part of what is hidden"
+    );
+    assert_eq!(read_back(&world.disk).rows().len(), 2);
+    assert_eq!(world.run().unwrap().files.unchanged, 2);
+}
+
 #[test]
 fn the_same_bytes_sent_again_cause_no_work() {
     let mut world = world(&[("a.csv", "x\n1\n"), ("b.csv", "x\n2\n")]);
