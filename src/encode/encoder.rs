@@ -33,7 +33,8 @@ pub struct EncodeOptions {
 pub struct EncodeMeans<'a> {
     /// Who encodes.
     pub crew: &'a dyn Crew,
-    /// About how many bytes of rows may wait for the crew, and encoded ones for their turn.
+    /// About how many bytes may be held: half of them rows that wait for the crew, half of them encoded ones that wait for
+    /// their turn.
     pub memory: usize,
 }
 
@@ -223,7 +224,7 @@ impl<'a, F: EncodeFiles> Encoder<'a, F> {
     /// Has encoded what can be, and waits where too much is not.
     fn move_on(&mut self) -> Result<(), EncodeError> {
         let crew = self.means.crew;
-        let most = (crew.hands() * self.limits.bytes).min(self.means.memory);
+        let most = (crew.hands() * self.limits.bytes).min(self.means.memory / 2);
         loop {
             for group in &mut self.at_work {
                 group.move_on(crew)?;
@@ -245,7 +246,7 @@ impl<'a, F: EncodeFiles> Encoder<'a, F> {
         let crew = self.means.crew;
         while let Some(mut first) = self.at_work.pop_front() {
             let encoded: usize = self.at_work.iter().map(RowGroup::encoded).sum();
-            let is_much = encoded > self.means.memory;
+            let is_much = encoded > self.means.memory / 2;
             while (is_much || self.at_work.len() >= most) && !first.is_encoded() && first.is_whole()
             {
                 first.wait()?;

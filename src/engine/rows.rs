@@ -113,8 +113,7 @@ impl<'a> Outputs<'a> {
         means: EncodeMeans<'a>,
         feed: &mut Feed<'_>,
     ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
-        // The encoder takes it once for what waits, and once for what is encoded.
-        let memory = self.beside_sorter(means.memory / 3 * 2);
+        let memory = self.beside_sorter(means.memory);
         let means = EncodeMeans { memory, ..means };
         let place = Placed::new(self, Kind::Rows, PartitionValues::new());
         let mut encoder = self.encoder(schema, means, place);
