@@ -77,7 +77,7 @@ pub enum Format {
 }
 
 /// Version of the bytes that an equal definition produces: raised when encoding changes.
-pub const FORMAT_VERSION: u32 = 4;
+pub const FORMAT_VERSION: u32 = 5;
 
 impl Definition {
     /// Returns the fingerprint: 32 hexadecimal digits that depend on every field and the format version.

@@ -25,6 +25,33 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
+    /// Takes so many rows of such a weight from the front of rows that have these members.
+    pub(super) fn of_front(
+        front: &mut VecDeque<(usize, RecordBatch)>,
+        rows: usize,
+        weight: usize,
+    ) -> Self {
+        let (mut pieces, mut members) = (Vec::new(), Vec::new());
+        let mut left = rows;
+        while left > 0
+            && let Some((member, batch)) = front.pop_front()
+        {
+            let count = left.min(batch.num_rows());
+            if count < batch.num_rows() {
+                let rest = batch.slice(count, batch.num_rows() - count);
+                front.push_front((member, rest));
+            }
+            note(&mut members, member, count);
+            pieces.push(part(&batch, 0, count));
+            left -= count;
+        }
+        Self {
+            pieces,
+            members,
+            weight,
+        }
+    }
+
     /// Returns the number of rows.
     pub(super) fn rows(&self) -> usize {
         self.pieces.iter().map(RecordBatch::num_rows).sum()
@@ -41,13 +68,44 @@ impl Chunk {
     }
 }
 
-/// Collects rows until they make a chunk.
-pub(super) struct Chunks {
+/// Tells with which rows chunks end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cut {
     most_rows: usize,
-    pending: Vec<RecordBatch>,
-    members: Vec<(usize, usize)>,
     rows: usize,
     weight: usize,
+}
+
+impl Cut {
+    /// Begins with a chunk; it has at most so many rows.
+    pub(super) fn new(most_rows: usize) -> Self {
+        Self {
+            most_rows,
+            rows: 0,
+            weight: 0,
+        }
+    }
+
+    /// Adds the next row, and returns how many rows the chunk has and what they weigh if it ends with this one.
+    pub(super) fn add(&mut self, weight: usize) -> Option<(usize, usize)> {
+        self.rows += 1;
+        self.weight += weight;
+        let ends = self.rows == self.most_rows || self.weight >= CHUNK_BYTES;
+        ends.then(|| self.end())
+    }
+
+    /// Ends the chunk.
+    fn end(&mut self) -> (usize, usize) {
+        let Self { rows, weight, .. } = std::mem::replace(self, Self::new(self.most_rows));
+        (rows, weight)
+    }
+}
+
+/// Collects rows until they make a chunk.
+pub(super) struct Chunks {
+    cut: Cut,
+    pending: Vec<RecordBatch>,
+    members: Vec<(usize, usize)>,
     ready: VecDeque<Chunk>,
 }
 
@@ -55,11 +113,9 @@ impl Chunks {
     /// Begins with nothing; a chunk has at most so many rows.
     pub(super) fn new(most_rows: usize) -> Self {
         Self {
-            most_rows,
+            cut: Cut::new(most_rows),
             pending: Vec::new(),
             members: Vec::new(),
-            rows: 0,
-            weight: 0,
             ready: VecDeque::new(),
         }
     }
@@ -71,11 +127,9 @@ impl Chunks {
         };
         let mut start = 0;
         for (row, weight) in row_weights(batch).into_iter().enumerate() {
-            self.rows += 1;
-            self.weight += weight;
-            if self.rows == self.most_rows || self.weight >= CHUNK_BYTES {
+            if let Some((_, weight)) = self.cut.add(weight) {
                 self.keep(&mut runs, batch, start, row + 1);
-                self.close();
+                self.put_together(weight);
                 start = row + 1;
             }
         }
@@ -89,20 +143,23 @@ impl Chunks {
 
     /// Makes a chunk of the rows that are left.
     pub(super) fn close(&mut self) {
-        if self.pending.is_empty() {
-            return;
+        let (rows, weight) = self.cut.end();
+        if rows > 0 {
+            self.put_together(weight);
         }
-        self.rows = 0;
+    }
+
+    fn put_together(&mut self, weight: usize) {
         self.ready.push_back(Chunk {
             pieces: std::mem::take(&mut self.pending),
             members: std::mem::take(&mut self.members),
-            weight: std::mem::take(&mut self.weight),
+            weight,
         });
     }
 
     fn keep(&mut self, runs: &mut Runs, batch: &RecordBatch, start: usize, end: usize) {
         if start < end {
-            self.pending.push(batch.slice(start, end - start));
+            self.pending.push(part(batch, start, end - start));
             runs.take(end - start, &mut self.members);
         }
     }
@@ -121,15 +178,29 @@ impl Runs {
                 return;
             };
             let own = rows.min(*count);
-            match taken.last_mut() {
-                Some((last, sum)) if last == member => *sum += own,
-                _ => taken.push((*member, own)),
-            }
+            note(taken, *member, own);
             *count -= own;
             rows -= own;
             if *count == 0 {
                 self.left.pop_front();
             }
         }
+    }
+}
+
+/// Counts rows of a member behind those of others.
+fn note(members: &mut Vec<(usize, usize)>, member: usize, rows: usize) {
+    match members.last_mut() {
+        Some((last, sum)) if *last == member => *sum += rows,
+        _ => members.push((member, rows)),
+    }
+}
+
+/// Returns rows of a batch. To cut all of them out would cost as much as to cut out some.
+fn part(batch: &RecordBatch, offset: usize, rows: usize) -> RecordBatch {
+    if rows == batch.num_rows() {
+        batch.clone()
+    } else {
+        batch.slice(offset, rows)
     }
 }

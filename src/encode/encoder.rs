@@ -11,6 +11,7 @@ use super::chunks::{CHUNK_ROWS, Chunk, Chunks};
 use super::form::Form;
 use super::output::OpenedFile;
 use super::row_group::{EncodedRowGroup, Limits, RowGroup, row_group_bytes};
+use super::weight::row_weights;
 use super::{EncodeError, Footer};
 use crate::config::Writing;
 use crate::crew::Crew;
@@ -26,6 +27,17 @@ pub struct EncodeOptions {
     pub target_file_size: u64,
     /// How columns are written.
     pub writing: Writing,
+    /// What rows come between these.
+    pub among: Among,
+}
+
+/// What rows come between those of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Among {
+    /// Those of other partitions.
+    Partitions,
+    /// None.
+    None,
 }
 
 /// With what means rows are encoded. None of it shows in the bytes.
@@ -162,6 +174,41 @@ impl<'a, F: EncodeFiles> Encoder<'a, F> {
         self.collect_chunks()
     }
 
+    /// Appends as many of the first of these rows as make whole row groups, and returns how many. Each batch comes with its
+    /// member. What is left over is offered again, with more rows behind it, or comes by [`Encoder::push`] for good.
+    ///
+    /// # Errors
+    /// As [`Encoder::push`].
+    pub fn push_whole(&mut self, rows: Vec<(usize, RecordBatch)>) -> Result<usize, EncodeError> {
+        for (member, batch) in &rows {
+            let runs = [(*member, batch.num_rows())];
+            check(&self.schema, self.members, &runs, batch)?;
+        }
+        let weights = rows.iter().flat_map(|(_, batch)| row_weights(batch));
+        let chunks = self.limits.whole(weights);
+        let mut front = VecDeque::from(rows);
+        for (rows, weight) in &chunks {
+            self.put_chunk(Chunk::of_front(&mut front, *rows, *weight))?;
+        }
+        // With all chunks there, each column is one job.
+        self.move_on()?;
+        Ok(chunks.into_iter().map(|(rows, _)| rows).sum())
+    }
+
+    /// Waits until all whole row groups are in files.
+    ///
+    /// # Errors
+    /// As [`Encoder::push`].
+    pub fn settle(&mut self) -> Result<(), EncodeError> {
+        self.leave_at_work(0)
+    }
+
+    /// Returns how many files have been begun.
+    #[must_use]
+    pub fn files(&self) -> usize {
+        self.done.len() + self.open.len()
+    }
+
     /// Says that there are no more rows. What is left is encoded from now on, without anybody waiting for it.
     ///
     /// # Errors
@@ -195,17 +242,21 @@ impl<'a, F: EncodeFiles> Encoder<'a, F> {
         at_work.map(|group| group.held() + group.encoded()).sum()
     }
 
-    /// Puts whole chunks into row groups.
+    /// Puts whole chunks into row groups, and has them encoded.
     fn collect_chunks(&mut self) -> Result<(), EncodeError> {
         while let Some(chunk) = self.chunks.next_whole() {
-            if self.at_work.back().is_none_or(RowGroup::is_whole) {
-                let group = RowGroup::new(self.form(&chunk)?)?;
-                self.at_work.push_back(group);
-            }
-            if let Some(group) = self.at_work.back_mut() {
-                group.push(chunk, self.limits);
-            }
-            self.move_on()?;
+            self.put_chunk(chunk)?;
+        }
+        self.move_on()
+    }
+
+    fn put_chunk(&mut self, chunk: Chunk) -> Result<(), EncodeError> {
+        if self.at_work.back().is_none_or(RowGroup::is_whole) {
+            let group = RowGroup::new(self.form(&chunk)?)?;
+            self.at_work.push_back(group);
+        }
+        if let Some(group) = self.at_work.back_mut() {
+            group.push(chunk, self.limits);
         }
         Ok(())
     }
@@ -278,7 +329,7 @@ impl<'a, F: EncodeFiles> Encoder<'a, F> {
     }
 
     fn open_file(&mut self, form: &Arc<Form>) -> Result<OpenedFile, EncodeError> {
-        let number = self.done.len() + self.open.len();
+        let number = self.files();
         let sink = self.files.open();
         let sink = sink.map_err(|source| EncodeError::Sink {
             action: "begin",
@@ -307,7 +358,7 @@ fn limits(options: &EncodeOptions, schema: &SchemaRef) -> Limits {
     Limits {
         rows,
         chunk_rows: rows / rows.div_ceil(CHUNK_ROWS),
-        bytes: file_bytes.min(row_group_bytes(schema.fields().len())),
+        bytes: file_bytes.min(row_group_bytes(schema.fields().len(), options.among)),
     }
 }
 

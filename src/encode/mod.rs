@@ -23,7 +23,8 @@
 //! `strandline.comments`, what the inputs say about themselves where that is kept, and `strandline.order`, where rows are
 //! sorted (see the module `order`). Behind these stands under its own keys what the inputs [agree](crate::model::Comments::agreed)
 //! to say about themselves. `ARROW:schema` has that as well, as metadata of the schema, and what they say about columns as
-//! metadata of the fields. A row group has a megabyte of rows for each column, within limits (`row_group`).
+//! metadata of the fields. A row group has a megabyte of rows for each column, within limits, and half of that
+//! where rows are of several partitions (`row_group`).
 //!
 //! # Where the time goes
 //! Of the CPU time of a first load of CSV (numbers, instants, amounts, short and free text; one file of 800 MB, two
@@ -47,7 +48,7 @@ mod row_group;
 mod weight;
 
 pub use encoder::{
-    Closed, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder,
+    Among, Closed, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder,
 };
 pub use error::{EncodeError, FooterError};
 pub use footer::{Footer, FooterInput, read_footer, read_order};

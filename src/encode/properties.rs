@@ -14,7 +14,7 @@ use super::look::{Repetition, look};
 use crate::config::{self, Direction, Encodings, Writing};
 
 /// The writer that every file names: ours, and not the library's version, which is no part of the format.
-const CREATED_BY: &str = "strandline format 4";
+const CREATED_BY: &str = "strandline format 5";
 /// How often a bloom filter says that a value may be there which is not.
 const FALSE_POSITIVES: f64 = 0.01;
 /// Different values that all bloom filters of a row group have room for together; 32 MiB while it is written.

@@ -14,12 +14,14 @@ use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_
 use parquet::errors::ParquetError;
 
 use super::EncodeError;
-use super::chunks::Chunk;
+use super::chunks::{Chunk, Cut};
+use super::encoder::Among;
 use super::form::Form;
 use crate::crew::{self, Begun, Crew};
 
 /// A row group ends with the chunk that brings it to so many bytes for each column, within limits: readers of many columns
-/// want pieces worth reading, and what is not a whole row group is held in memory.
+/// want pieces worth reading, and what is not a whole row group is held in memory. Beside other partitions it is half of
+/// that, so that the row groups of as many more can be collected at a time.
 const COLUMN_BYTES: usize = 1 << 20;
 const LEAST_BYTES: usize = 16 << 20;
 const MOST_BYTES: usize = 64 << 20;
@@ -28,8 +30,12 @@ const MOST_BYTES: usize = 64 << 20;
 const COMPRESSOR_BYTES: usize = 512 << 10;
 
 /// Returns what a row group of so many columns weighs, at most.
-pub(super) fn row_group_bytes(columns: usize) -> usize {
-    (columns * COLUMN_BYTES).clamp(LEAST_BYTES, MOST_BYTES)
+pub(super) fn row_group_bytes(columns: usize, among: Among) -> usize {
+    let bytes = (columns * COLUMN_BYTES).clamp(LEAST_BYTES, MOST_BYTES);
+    match among {
+        Among::Partitions => bytes / 2,
+        Among::None => bytes,
+    }
 }
 
 /// Where a row group ends.
@@ -41,6 +47,32 @@ pub(super) struct Limits {
     pub(super) chunk_rows: usize,
     /// It ends with the chunk that brings it to this weight.
     pub(super) bytes: usize,
+}
+
+impl Limits {
+    /// Tells whether so many rows of such a weight make a whole row group.
+    fn are_reached(&self, rows: usize, weight: usize) -> bool {
+        // The rows of another chunk might be too many.
+        rows + self.chunk_rows > self.rows || weight >= self.bytes
+    }
+
+    /// Returns the chunks, from the first row on, that make whole row groups: their rows and what they weigh.
+    pub(super) fn whole(&self, weights: impl Iterator<Item = usize>) -> Vec<(usize, usize)> {
+        let mut cut = Cut::new(self.chunk_rows);
+        let mut chunks: Vec<(usize, usize)> = Vec::new();
+        let (mut rows, mut weight, mut whole) = (0, 0, 0);
+        for chunk in weights.filter_map(|weight| cut.add(weight)) {
+            chunks.push(chunk);
+            rows += chunk.0;
+            weight += chunk.1;
+            if self.are_reached(rows, weight) {
+                whole = chunks.len();
+                (rows, weight) = (0, 0);
+            }
+        }
+        chunks.truncate(whole);
+        chunks
+    }
 }
 
 /// Rows of one partition, of which some are encoded already.
@@ -115,8 +147,7 @@ impl RowGroup {
         self.weight += chunk.weight;
         self.members.append(&mut chunk.members);
         self.waiting.push(chunk);
-        // Those of another chunk might be too many.
-        self.is_whole = self.rows + limits.chunk_rows > limits.rows || self.weight >= limits.bytes;
+        self.is_whole = limits.are_reached(self.rows, self.weight);
     }
 
     /// Says that there are no more rows.

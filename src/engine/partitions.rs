@@ -1,9 +1,12 @@
-//! Encodes what the shuffle has collected, partition by partition in the order of their directories.
+//! The partitions of a unit: their rows are collected until all are there, and encoded partition by partition in the order
+//! of their directories.
 //!
-//! The last rows of a partition are encoded while the next ones are handed out already, so that many small partitions keep
-//! all hands busy.
+//! Where the rows do not fit into memory, partitions that have rows for whole row groups are encoded as far as that at once;
+//! what is left is spilled only if that does not make room. It shows in no byte, for where a row group ends is told by its
+//! rows alone. The last rows of a partition are encoded while the next ones are handed out already, so that many small
+//! partitions keep all hands busy.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use arrow::datatypes::SchemaRef;
 
@@ -12,37 +15,129 @@ use super::rows::{Kind, Outputs, Placed, Push};
 use super::work::WorkError;
 use crate::encode::{EncodeMeans, Encoder};
 use crate::model::PartitionValues;
-use crate::transform::{PartitionRows, Shuffled};
+use crate::transform::{MemberRows, PartitionRows, Routed, Shuffle};
 
 /// Partitions whose last rows are being encoded, for each pair of hands.
 const ENDING_EACH: usize = 4;
+/// Partitions whose first rows have been encoded, for each pair of hands. Each has a file open.
+const BEGUN_EACH: usize = 32;
 
 type PartitionEncoder<'a> = Encoder<'a, Placed<'a>>;
 
-/// Writes all rows that were collected, and returns the files in the order of their directories. Rows have the columns of
-/// `schema`.
-pub(super) fn encode(
-    shuffled: Shuffled<'_>,
-    outputs: &Outputs<'_>,
-    schema: &SchemaRef,
-    means: EncodeMeans<'_>,
-) -> Result<Vec<StagedOutput>, WorkError> {
-    let mut ended = Ended::new(means);
-    let mut take = |values: &PartitionValues, rows: &mut PartitionRows<'_>| {
-        let place = Placed::new(outputs, Kind::Rows, values.clone());
-        let mut encoder = outputs.encoder(schema, means, place);
-        let mut feed = |push: &mut Push<'_>| -> Result<bool, WorkError> {
-            for part in &mut *rows {
-                let (place, batch) = part?;
-                push(place, &batch)?;
-            }
-            Ok(true)
+/// The partitions of one attempt to build a unit.
+pub(super) struct Partitions<'a> {
+    shuffle: Shuffle<'a>,
+    outputs: &'a Outputs<'a>,
+    schema: SchemaRef,
+    means: EncodeMeans<'a>,
+    /// Those whose first rows have been encoded. They stand between two row groups.
+    begun: BTreeMap<PartitionValues, PartitionEncoder<'a>>,
+}
+
+impl<'a> Partitions<'a> {
+    /// Begins without rows. They are to have the columns of `schema`.
+    pub(super) fn new(
+        shuffle: Shuffle<'a>,
+        outputs: &'a Outputs<'a>,
+        schema: &SchemaRef,
+        means: EncodeMeans<'a>,
+    ) -> Self {
+        Self {
+            shuffle,
+            outputs,
+            schema: SchemaRef::clone(schema),
+            means,
+            begun: BTreeMap::new(),
+        }
+    }
+
+    /// Takes rows of the member at `place`.
+    pub(super) fn push(&mut self, place: usize, rows: &Routed) -> Result<(), WorkError> {
+        self.shuffle.push(place, rows)?;
+        if self.shuffle.is_full() {
+            self.encode_whole()?;
+            self.shuffle.make_room()?;
+        }
+        Ok(())
+    }
+
+    /// Writes all rows, and returns the files in the order of their directories.
+    pub(super) fn finish(self) -> Result<Vec<StagedOutput>, WorkError> {
+        let Self {
+            shuffle,
+            outputs,
+            schema,
+            means,
+            mut begun,
+        } = self;
+        let mut ended = Ended::new(means);
+        let mut take = |values: &PartitionValues, rows: &mut PartitionRows<'_>| {
+            let mut encoder = begun
+                .remove(values)
+                .unwrap_or_else(|| begin(outputs, &schema, means, values));
+            let mut feed = |push: &mut Push<'_>| -> Result<bool, WorkError> {
+                for part in &mut *rows {
+                    let (place, batch) = part?;
+                    push(place, &batch)?;
+                }
+                Ok(true)
+            };
+            outputs.encode(&mut encoder, &schema, means.memory, &mut feed)?;
+            ended.add(encoder)
         };
-        outputs.encode(&mut encoder, schema, means.memory, &mut feed)?;
-        ended.add(encoder)
-    };
-    shuffled.for_each(&mut take)?;
-    ended.finish()
+        shuffle.finish()?.for_each(&mut take)?;
+        ended.finish()
+    }
+
+    /// Has row groups encoded whose rows are all there.
+    fn encode_whole(&mut self) -> Result<(), WorkError> {
+        let Self {
+            shuffle,
+            outputs,
+            schema,
+            means,
+            begun,
+        } = self;
+        if outputs.is_sorted(schema) {
+            // Which rows come first is known at the end.
+            return Ok(());
+        }
+        let most = BEGUN_EACH * means.crew.hands();
+        let mut take = |values: &PartitionValues, rows: MemberRows| -> Result<usize, WorkError> {
+            if let Some(encoder) = begun.get_mut(values) {
+                // The next file would have to be open beside the first.
+                let may_go_on = encoder.files() < 2;
+                return Ok(if may_go_on {
+                    encoder.push_whole(rows)?
+                } else {
+                    0
+                });
+            }
+            if begun.len() >= most {
+                return Ok(0);
+            }
+            let mut encoder = begin(outputs, schema, *means, values);
+            let taken = encoder.push_whole(rows)?;
+            if taken > 0 {
+                begun.insert(values.clone(), encoder);
+            }
+            Ok(taken)
+        };
+        shuffle.hand_out(&mut take)?;
+        // Rows of one batch are handed out to many partitions: it stays in memory until the last of them is encoded.
+        begun.values_mut().try_for_each(Encoder::settle)?;
+        Ok(())
+    }
+}
+
+fn begin<'a>(
+    outputs: &'a Outputs<'a>,
+    schema: &SchemaRef,
+    means: EncodeMeans<'a>,
+    values: &PartitionValues,
+) -> PartitionEncoder<'a> {
+    let place = Placed::new(outputs, Kind::Rows, values.clone());
+    outputs.encoder(schema, means, place)
 }
 
 /// Partitions that have all their rows.

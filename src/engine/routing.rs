@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 
+use super::partitions::Partitions;
 use super::work::WorkError;
 use crate::config::Definition;
 use crate::crew::InOrder;
 use crate::encode::{EncodeError, EncodeMeans};
 use crate::model::{PartitionValues, Shape, partition_dir};
-use crate::transform::{Routed, Shuffle, TransformError, is_routable, route};
+use crate::transform::{Routed, TransformError, is_routable, route};
 
 /// Batches that are being split, for each pair of hands.
 const BATCHES_EACH: usize = 8;
 
-/// Brings rows to the shuffle, which takes them in order: the crew splits batches by their values.
+/// Brings rows to their partitions, which take them in order: the crew splits batches by their values.
 pub(super) struct Routing<'a> {
     columns: Arc<[String]>,
     means: EncodeMeans<'a>,
@@ -35,7 +36,7 @@ impl<'a> Routing<'a> {
         &mut self,
         place: usize,
         batch: &RecordBatch,
-        shuffle: &mut Shuffle<'_>,
+        partitions: &mut Partitions<'_>,
     ) -> Result<(), WorkError> {
         let bytes = batch.get_array_memory_size();
         let (batch, columns) = (batch.clone(), Arc::clone(&self.columns));
@@ -47,20 +48,20 @@ impl<'a> Routing<'a> {
             hands => BATCHES_EACH * hands,
         };
         while self.splitting.len() > most || self.splitting.bytes() > self.means.memory / 4 {
-            self.hand_on(shuffle)?;
+            self.hand_on(partitions)?;
         }
         Ok(())
     }
 
-    pub(super) fn finish(&mut self, shuffle: &mut Shuffle<'_>) -> Result<(), WorkError> {
+    pub(super) fn finish(&mut self, partitions: &mut Partitions<'_>) -> Result<(), WorkError> {
         while !self.splitting.is_empty() {
-            self.hand_on(shuffle)?;
+            self.hand_on(partitions)?;
         }
         Ok(())
     }
 
     /// Hands on the rows that came first.
-    fn hand_on(&mut self, shuffle: &mut Shuffle<'_>) -> Result<(), WorkError> {
+    fn hand_on(&mut self, partitions: &mut Partitions<'_>) -> Result<(), WorkError> {
         let Some((place, routed)) = self.splitting.take_first() else {
             return Ok(());
         };
@@ -68,7 +69,7 @@ impl<'a> Routing<'a> {
             place,
             source: Box::new(error),
         })?;
-        Ok(shuffle.push(place, &routed)?)
+        partitions.push(place, &routed)
     }
 }
 

@@ -10,14 +10,14 @@ use arrow::record_batch::RecordBatch;
 
 use super::aside;
 use super::order::{StagedOutput, WorkOrder};
-use super::partitions;
+use super::partitions::Partitions;
 use super::routing::{Routing, data_columns};
 use super::staged::{Spill, Staged, UnitFiles, as_io};
 use super::work::WorkError;
 use crate::config::FORMAT_VERSION;
 use crate::encode::{
-    Closed, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder, Footer,
-    FooterInput,
+    Among, Closed, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder,
+    Footer, FooterInput,
 };
 use crate::model::{
     Carried, Comments, ContentHash, OutputPath, PartitionValues, Shape, UnitId, partition_dir,
@@ -65,6 +65,8 @@ pub(super) struct Outputs<'a> {
     /// Their rows, as far as they are known by now.
     pub(super) totals: &'a RefCell<Vec<Option<u64>>>,
     pub(super) files: &'a UnitFiles<'a>,
+    /// Set once all rows have been read.
+    pub(super) all_read: Cell<bool>,
     /// Set where a footer had to be written before everything in it was known.
     pub(super) incomplete: Cell<bool>,
 }
@@ -143,13 +145,15 @@ impl<'a> Outputs<'a> {
             files: self.files,
             what: "spill",
         };
-        let mut shuffle = Shuffle::new(collected, means.crew, &spill);
+        let shuffle = Shuffle::new(collected, means.crew, &spill);
+        let mut partitions = Partitions::new(shuffle, self, &schema, means);
         let mut routing = Routing::new(columns, means);
-        if !feed(&mut |place, batch| routing.push(place, batch, &mut shuffle))? {
+        if !feed(&mut |place, batch| routing.push(place, batch, &mut partitions))? {
             return Ok(None);
         }
-        routing.finish(&mut shuffle)?;
-        partitions::encode(shuffle.finish()?, self, &schema, means).map(Some)
+        routing.finish(&mut partitions)?;
+        self.all_read.set(true);
+        partitions.finish().map(Some)
     }
 
     pub(super) fn encoder<'o>(
@@ -161,6 +165,11 @@ impl<'a> Outputs<'a> {
         let options = EncodeOptions {
             target_file_size: self.order.definition.target_file_size.0,
             writing: self.order.definition.writing.clone(),
+            among: if place.values.is_empty() {
+                Among::None
+            } else {
+                Among::Partitions
+            },
         };
         Encoder::new(schema, options, means, self.inside.len(), place)
     }
@@ -169,6 +178,11 @@ impl<'a> Outputs<'a> {
     fn partition(&self, values: &PartitionValues) -> PartitionValues {
         let in_path = self.order.partition_values.iter();
         in_path.chain(values).cloned().collect()
+    }
+
+    /// Tells whether the rows of a partition are sorted.
+    pub(super) fn is_sorted(&self, schema: &SchemaRef) -> bool {
+        !self.order.definition.writing.sort_within(schema).is_empty()
     }
 
     /// Hands the rows of a partition to the encoder, sorted where they are to be; false where the feed says that something
@@ -312,7 +326,12 @@ impl<'a> Placed<'a> {
 
 impl EncodeFiles for Placed<'_> {
     fn kept_open(&self) -> usize {
-        if self.is_streamed() { KEPT_OPEN } else { 0 }
+        match (self.is_streamed(), self.outputs.all_read.get()) {
+            (true, _) => KEPT_OPEN,
+            (false, true) => 0,
+            // Footers of partitions tell what is known at the end alone.
+            (false, false) => usize::MAX,
+        }
     }
 
     fn open(&mut self) -> io::Result<Box<dyn EncodeSink>> {

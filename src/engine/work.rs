@@ -258,6 +258,7 @@ impl<'a> Building<'a> {
             told: &told,
             totals: &totals,
             files,
+            all_read: Cell::new(false),
             incomplete: Cell::new(false),
         };
         let means = EncodeMeans {

@@ -27,7 +27,7 @@ mod value;
 pub use conform::conform;
 pub use error::TransformError;
 pub use route::{Routed, restore, route};
-pub use shuffle::{PartitionRows, Shuffle, Shuffled};
+pub use shuffle::{MemberRows, PartitionRows, Shuffle, Shuffled};
 pub use sort::{Sorter, TakeSorted};
 pub use spill::{SpillFile, SpillStore};
 pub use sql::{

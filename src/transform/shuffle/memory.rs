@@ -12,7 +12,9 @@ use crate::transform::spill::{ARRAY_BYTES, CHUNK_ROWS, own_bytes};
 /// Small parts are put together when there are so many of them; until then each has arrays of its own.
 const STAGE_PARTS: usize = 1024;
 /// Rows of a batch that is handed on, or of a block that is made of small parts, weigh about this much at most.
-pub(super) const CHUNK_BYTES: usize = 8 << 20;
+const CHUNK_BYTES: usize = 8 << 20;
+/// A piece of so many rows is not worth a copy.
+const LONG_ROWS: usize = 64;
 
 /// Consecutive rows of one block that belong to one partition and one member.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +24,19 @@ pub(super) struct Piece {
     pub(super) block: usize,
     pub(super) offset: usize,
     pub(super) rows: usize,
+}
+
+impl Piece {
+    /// Returns what is left of it behind the first `taken` rows, and counts its own off.
+    pub(super) fn behind(&self, taken: &mut usize) -> Option<Self> {
+        let gone = self.rows.min(*taken);
+        *taken -= gone;
+        (gone < self.rows).then_some(Self {
+            offset: self.offset + gone,
+            rows: self.rows - gone,
+            ..*self
+        })
+    }
 }
 
 /// Rows that are being collected, in the order they came.
@@ -123,10 +138,55 @@ impl Memory {
             pieces: log,
         })
     }
+
+    /// Takes rows back that were taken out: the pieces that are left of them.
+    pub(super) fn put_back(&mut self, blocks: &[RecordBatch], pieces: Vec<Piece>) {
+        let mut places = vec![None; blocks.len()];
+        for piece in pieces {
+            let block = *places[piece.block].get_or_insert_with(|| {
+                let block = &blocks[piece.block];
+                self.block_bytes += block.get_array_memory_size();
+                self.blocks.push(block.clone());
+                self.blocks.len() - 1
+            });
+            self.log.push(Piece { block, ..piece });
+        }
+    }
+}
+
+impl SortedRows {
+    /// Takes from the front of `pieces`, which are of one partition, rows of one member with one schema: a long piece as it
+    /// lies there, of short ones as many as make a batch.
+    pub(super) fn next(
+        &self,
+        pieces: &mut &[Piece],
+    ) -> Option<Result<(usize, RecordBatch), TransformError>> {
+        let first = pieces.first()?;
+        let (mut rows, mut bytes) = (0, 0);
+        let mut joins = |piece: &&Piece| {
+            rows += piece.rows;
+            bytes += self.bytes(piece);
+            piece.member == first.member
+                && piece.rows < LONG_ROWS
+                && rows <= CHUNK_ROWS
+                && bytes <= CHUNK_BYTES
+                && same(&self.blocks[piece.block], &self.blocks[first.block])
+        };
+        let joined = pieces.iter().take_while(|piece| joins(piece));
+        let count = joined.count().max(1);
+        let (taken, rest) = pieces.split_at(count);
+        *pieces = rest;
+        Some(gather(&self.blocks, taken).map(|batch| (first.member, batch)))
+    }
+
+    /// Returns about how many bytes the rows of a piece take.
+    pub(super) fn bytes(&self, piece: &Piece) -> usize {
+        piece.rows * self.row_bytes[piece.block]
+    }
 }
 
 /// Tells whether two batches have the same columns.
-pub(super) fn same(a: &RecordBatch, b: &RecordBatch) -> bool {
+fn same(a: &RecordBatch, b: &RecordBatch) -> bool {
     Arc::ptr_eq(a.schema_ref(), b.schema_ref()) || a.schema_ref() == b.schema_ref()
 }
 

@@ -8,6 +8,7 @@ use crate::model::{PartitionValues, partition_dir};
 #[derive(Default)]
 pub(super) struct Partitions {
     numbers: HashMap<PartitionValues, usize>,
+    values: Vec<PartitionValues>,
     dirs: Vec<String>,
 }
 
@@ -19,8 +20,14 @@ impl Partitions {
         }
         let number = self.dirs.len();
         self.dirs.push(partition_dir(values));
+        self.values.push(values.clone());
         self.numbers.insert(values.clone(), number);
         number
+    }
+
+    /// Returns the values of the partition with this number.
+    pub(super) fn values(&self, number: usize) -> &PartitionValues {
+        &self.values[number]
     }
 
     /// Returns each partition's place in the byte order of the directories, by number.
@@ -37,11 +44,7 @@ impl Partitions {
     /// Returns the numbers with their values, in the byte order of the directories.
     pub(super) fn into_sorted(self) -> Vec<(usize, PartitionValues)> {
         let ranks = self.ranks();
-        let mut sorted: Vec<_> = self
-            .numbers
-            .into_iter()
-            .map(|(values, number)| (number, values))
-            .collect();
+        let mut sorted: Vec<_> = self.values.into_iter().enumerate().collect();
         sorted.sort_by_key(|(number, _)| ranks[*number]);
         sorted
     }

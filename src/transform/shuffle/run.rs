@@ -45,6 +45,11 @@ impl<'a> Runs<'a> {
         }
     }
 
+    /// Tells whether rows of the partition have been spilled.
+    pub(super) fn has(&self, partition: usize) -> bool {
+        self.segments.contains_key(&partition)
+    }
+
     /// Takes the list of the partition's spilled rows, in the order they came.
     pub(super) fn take_segments(&mut self, partition: usize) -> Vec<Segment> {
         self.segments.remove(&partition).unwrap_or_default()

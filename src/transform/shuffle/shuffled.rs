@@ -3,15 +3,11 @@
 use arrow::array::RecordBatch;
 
 use super::TransformError;
-use super::memory::{CHUNK_BYTES, Piece, SortedRows, gather, same};
+use super::memory::{Piece, SortedRows};
 use super::partitions::Partitions;
 use super::run::Runs;
 use super::writer::Segment;
 use crate::model::PartitionValues;
-use crate::transform::spill::CHUNK_ROWS;
-
-/// A piece of so many rows is not worth a copy.
-const LONG_ROWS: usize = 64;
 
 /// The rows of one partition as a visitor gets them: each batch with the member that its rows are of.
 pub type PartitionRows<'a> = dyn Iterator<Item = Result<(usize, RecordBatch), TransformError>> + 'a;
@@ -93,40 +89,13 @@ impl Rows<'_, '_> {
         }
         Some(Ok((member, batch)))
     }
-
-    /// Returns the next rows in memory of one member with one schema: a long piece as it lies there, of short ones as many as
-    /// make a batch.
-    fn next_in_memory(&mut self) -> Option<Result<(usize, RecordBatch), TransformError>> {
-        let first = self.pieces.first()?;
-        let SortedRows {
-            blocks, row_bytes, ..
-        } = self.memory;
-        let (mut rows, mut bytes) = (0, 0);
-        let mut joins = |piece: &&Piece| {
-            rows += piece.rows;
-            bytes += piece.rows * row_bytes[piece.block];
-            piece.member == first.member
-                && piece.rows < LONG_ROWS
-                && rows <= CHUNK_ROWS
-                && bytes <= CHUNK_BYTES
-                && same(&blocks[piece.block], &blocks[first.block])
-        };
-        let count = self
-            .pieces
-            .iter()
-            .take_while(|piece| joins(piece))
-            .count()
-            .max(1);
-        let (taken, rest) = self.pieces.split_at(count);
-        self.pieces = rest;
-        Some(gather(blocks, taken).map(|batch| (first.member, batch)))
-    }
 }
 
 impl Iterator for Rows<'_, '_> {
     type Item = Result<(usize, RecordBatch), TransformError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_spilled().or_else(|| self.next_in_memory())
+        self.next_spilled()
+            .or_else(|| self.memory.next(&mut self.pieces))
     }
 }

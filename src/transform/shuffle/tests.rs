@@ -32,18 +32,19 @@ type Seen = Vec<(PartitionValues, Vec<(usize, usize, i64)>)>;
 fn drain(shuffled: Shuffled<'_>) -> Seen {
     let mut seen = Vec::new();
     let visited = shuffled.for_each::<TransformError>(&mut |values, batches| {
-        let mut rows = Vec::new();
-        for item in batches {
-            let (member, batch) = item?;
-            let numbers = batch.column(0).as_primitive::<Int64Type>();
-            let columns = batch.num_columns();
-            rows.extend(numbers.values().iter().map(|n| (member, columns, *n)));
-        }
-        seen.push((values.clone(), rows));
+        let batches = batches.collect::<Result<Vec<_>, _>>()?;
+        seen.push((values.clone(), numbers(&batches)));
         Ok(())
     });
     visited.unwrap();
     seen
+}
+
+fn push(shuffle: &mut Shuffle<'_>, member: usize, rows: &Routed) {
+    shuffle.push(member, rows).unwrap();
+    if shuffle.is_full() {
+        shuffle.make_room().unwrap();
+    }
 }
 
 fn fill<'a>(
@@ -56,7 +57,7 @@ fn fill<'a>(
     for (member, partition, count) in pushes {
         let batch = rows(*member, first, *count);
         let rows = Routed::to_one(values(*partition), batch);
-        shuffle.push(*member, &rows).unwrap();
+        push(&mut shuffle, *member, &rows);
         first += i64::try_from(*count).unwrap();
     }
     shuffle.finish().unwrap()
@@ -91,6 +92,73 @@ proptest! {
     }
 }
 
+/// Returns member, number of columns and row number of each row.
+fn numbers(batches: &[(usize, RecordBatch)]) -> Vec<(usize, usize, i64)> {
+    let rows = batches.iter().flat_map(|(member, batch)| {
+        let numbers = batch.column(0).as_primitive::<Int64Type>();
+        let columns = batch.num_columns();
+        numbers.values().iter().map(move |n| (*member, columns, *n))
+    });
+    rows.collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn rows_that_are_handed_out_early_come_first_and_once(
+        pushes in proptest::collection::vec((0..4_usize, 0..6_usize, prop_oneof![0..20_usize, 0..4000_usize]), 0..60),
+        budget in prop_oneof![Just(0), 1000..200_000_usize],
+        shares in proptest::collection::vec(0..=4_usize, 1..20),
+    ) {
+        let spill = MemorySpill::default();
+        let mut shuffle = Shuffle::new(budget, &Unordered(3), &spill);
+        let mut early: BTreeMap<String, Vec<(usize, usize, i64)>> = BTreeMap::new();
+        let mut shares = shares.into_iter().cycle();
+        let mut first = 0;
+        for (member, partition, count) in &pushes {
+            let routed = Routed::to_one(values(*partition), rows(*member, first, *count));
+            first += i64::try_from(*count).unwrap();
+            shuffle.push(*member, &routed).unwrap();
+            if !shuffle.is_full() {
+                continue;
+            }
+            let handed_out = shuffle.hand_out::<TransformError>(&mut |values, batches| {
+                let rows = numbers(&batches);
+                let taken = rows.len() * shares.next().unwrap() / 4;
+                let early = early.entry(partition_dir(values)).or_default();
+                early.extend(&rows[..taken]);
+                Ok(taken)
+            });
+            handed_out.unwrap();
+            shuffle.make_room().unwrap();
+        }
+        let mut seen = drain(shuffle.finish().unwrap());
+        for (values, rows) in &mut seen {
+            let first = early.remove(&partition_dir(values)).unwrap_or_default();
+            rows.splice(0..0, first);
+        }
+        prop_assert!(early.is_empty());
+        prop_assert_eq!(seen, expected(&pushes));
+    }
+}
+
+#[test]
+fn rows_that_make_room_are_not_spilled() {
+    let spill = MemorySpill::default();
+    let mut shuffle = Shuffle::new(100_000, &Unordered(3), &spill);
+    for round in 0..50 {
+        let routed = Routed::to_one(values(round % 3), rows(0, 0, 1000));
+        shuffle.push(0, &routed).unwrap();
+        if shuffle.is_full() {
+            let taken =
+                shuffle.hand_out::<TransformError>(&mut |_, batches| Ok(numbers(&batches).len()));
+            taken.unwrap();
+            shuffle.make_room().unwrap();
+        }
+    }
+    assert_eq!(*spill.created.lock().unwrap(), 0);
+}
+
 #[test]
 fn many_runs_are_merged_and_lose_nothing() {
     let pushes: Vec<_> = (0..200).map(|n| (n / 20, n % 7, 1 + n % 50)).collect();
@@ -109,9 +177,8 @@ fn ten_thousand_partitions_in_every_batch_stay_within_the_budget() {
     for round in 0..10 {
         for partition in 0..10_000 {
             let first = round * 10_000 + i64::try_from(partition).unwrap();
-            shuffle
-                .push(0, &Routed::to_one(values(partition), rows(0, first, 1)))
-                .unwrap();
+            let rows = Routed::to_one(values(partition), rows(0, first, 1));
+            push(&mut shuffle, 0, &rows);
             assert!(shuffle.memory.bytes() <= budget);
         }
     }
@@ -151,7 +218,7 @@ fn rows_without_columns_are_still_rows() {
         let mut shuffle = Shuffle::new(budget, &Unordered(3), &spill);
         for n in 0..4 {
             let rows = Routed::to_one(values(n % 2), bare.clone());
-            shuffle.push(0, &rows).unwrap();
+            push(&mut shuffle, 0, &rows);
         }
         let mut counts = Vec::new();
         let visited = shuffle
