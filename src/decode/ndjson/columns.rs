@@ -8,7 +8,7 @@ use arrow::datatypes::DataType;
 use super::build::Builder;
 use super::fields::Fields;
 use super::seen::{NameBudget, Seen, TooManyNames};
-use super::tape::Value;
+use super::tape::{Parsed, Value};
 use crate::decode::batch::Gauge;
 use crate::decode::leaf::Unfit;
 use crate::decode::{DecodeError, Emit, MAX_COLUMNS};
@@ -66,13 +66,13 @@ impl Columns {
     }
 
     /// Takes a row. Whoever is told that it has too many names must not go on.
-    pub(super) fn take(&mut self, object: Value<'_>) -> Result<(), TooManyNames> {
-        for (key, value) in object.members() {
+    pub(super) fn take(&mut self, row: &Parsed<'_>) -> Result<(), TooManyNames> {
+        for (key, value) in row.members() {
             let at = if let Some(at) = self.fields.find(key) {
                 at
             } else {
                 self.budget.take(1)?;
-                self.add(key.content())
+                self.add(key.name())
             };
             self.put(at, value)?;
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::keys::KeyId;
-use super::tape::Value;
+use super::tape::Key;
 
 /// The names of a table or struct.
 ///
@@ -31,17 +31,17 @@ impl<T> Default for Fields<T> {
 
 impl<T> Fields<T> {
     /// Returns the place of a key.
-    pub(super) fn find(&mut self, key: Value<'_>) -> Option<usize> {
-        let id = key.key_id();
-        match self.places.get(id.index()) {
+    #[inline]
+    pub(super) fn find(&mut self, key: Key<'_>) -> Option<usize> {
+        match self.places.get(key.id().index()) {
             Some(place @ 1..) => Some(usize::from(*place) - 1),
-            _ => self.find_and_learn(key, id),
+            _ => self.find_and_learn(key),
         }
     }
 
     #[cold]
-    fn find_and_learn(&mut self, key: Value<'_>, id: KeyId) -> Option<usize> {
-        let place = self.place_of(key.content())?;
+    fn find_and_learn(&mut self, key: Key<'_>) -> Option<usize> {
+        let (id, place) = (key.id(), self.place_of(key.name())?);
         if let (Ok(behind), true) = (u16::try_from(place + 1), id != KeyId::NONE) {
             if self.places.len() <= id.index() {
                 self.places.resize(id.index() + 1, 0);

@@ -13,6 +13,8 @@ use std::collections::HashMap;
 
 /// Keys that get a number, at most.
 const MOST_KEYS: u16 = 1024;
+/// Keys that are marked in one word.
+const MARKS: usize = u64::BITS as usize;
 /// Bytes that are compared at once.
 const WORD: usize = 16;
 
@@ -48,18 +50,34 @@ pub(super) enum Mark {
     Known,
 }
 
+/// The keys that are marked.
+#[derive(Default)]
+pub(super) struct Marks([u64; MOST_KEYS as usize / MARKS]);
+
+impl Marks {
+    /// Marks a key that has a number.
+    pub(super) fn mark(&mut self, id: KeyId) -> Mark {
+        let (word, bit) = (id.index() / MARKS, id.index() % MARKS);
+        let before = self.0[word];
+        self.0[word] |= 1 << bit;
+        if self.0[word] == before {
+            Mark::Known
+        } else {
+            Mark::New
+        }
+    }
+}
+
 /// The keys so far.
 pub(super) struct Keys {
     known: Vec<Key>,
     /// For each key, those in its objects by name.
     within: Vec<HashMap<Box<str>, KeyId>>,
-    /// Which marks count.
-    marking: u64,
 }
 
 struct Key {
     /// As it is written most often: `"name":`.
-    written: Box<[u8]>,
+    written: Box<str>,
     /// The same for one comparison, where it is short enough; else a word that no text equals.
     word: u128,
     mask: u128,
@@ -67,8 +85,6 @@ struct Key {
     within: KeyId,
     /// The key behind it, the last time.
     behind: KeyId,
-    /// When it was marked.
-    marked: u64,
 }
 
 impl Default for Keys {
@@ -76,7 +92,6 @@ impl Default for Keys {
         Self {
             known: vec![Key::never()],
             within: vec![HashMap::new()],
-            marking: 0,
         }
     }
 }
@@ -95,12 +110,24 @@ impl Keys {
     /// likely, or the one behind that where it is missing.
     #[inline]
     pub(super) fn guess(&self, likely: KeyId, text: &[u8]) -> Option<(KeyId, usize)> {
-        let key = self.key(likely);
-        if let Some(length) = key.length_in(text) {
+        if let Some(length) = self.length_in(likely, text) {
             return Some((likely, length));
         }
-        let length = self.key(key.behind).length_in(text)?;
-        Some((key.behind, length))
+        let behind = self.key(likely).behind;
+        Some((behind, self.length_in(behind, text)?))
+    }
+
+    /// Returns the length of a key with its colon, if it has a number and stands at the front of `text`.
+    #[inline]
+    pub(super) fn length_in(&self, id: KeyId, text: &[u8]) -> Option<usize> {
+        self.key(id).length_in(text)
+    }
+
+    /// Returns the name of a key that has a number.
+    pub(super) fn name(&self, id: KeyId) -> &str {
+        let written = &self.key(id).written;
+        let end = written.len().saturating_sub(2);
+        written.get(1..end).unwrap_or_default()
     }
 
     /// Returns the number of the key that was found at a spot, where no guess was right.
@@ -116,21 +143,6 @@ impl Keys {
             }
         }
         id
-    }
-
-    /// Takes all marks away.
-    pub(super) fn forget_marks(&mut self) {
-        self.marking += 1;
-    }
-
-    /// Marks a key.
-    pub(super) fn mark(&mut self, id: KeyId) -> Mark {
-        let before = std::mem::replace(&mut self.known[id.index()].marked, self.marking);
-        if before == self.marking {
-            Mark::Known
-        } else {
-            Mark::New
-        }
     }
 
     fn add(&mut self, within: KeyId, name: &str) -> KeyId {
@@ -156,12 +168,11 @@ impl Key {
     /// What stands nowhere.
     fn never() -> Self {
         Self {
-            written: [].into(),
+            written: "".into(),
             word: 1,
             mask: 0,
             within: KeyId::NONE,
             behind: KeyId::NONE,
-            marked: 0,
         }
     }
 
@@ -173,7 +184,7 @@ impl Key {
             key.word = u128::from_le_bytes(word);
             key.mask = u128::MAX >> (8 * (WORD - text.len()));
         }
-        key.written = text.into_bytes().into();
+        key.written = text.into();
         key
     }
 
@@ -182,7 +193,7 @@ impl Key {
         let length = self.written.len();
         let is_there = match text.first_chunk() {
             Some(word) if length <= WORD => u128::from_le_bytes(*word) & self.mask == self.word,
-            _ => length > 0 && text.starts_with(&self.written),
+            _ => length > 0 && text.starts_with(self.written.as_bytes()),
         };
         is_there.then_some(length)
     }
@@ -221,6 +232,7 @@ mod tests {
             assert_eq!(guess(at(a, KeyId::NONE), "\"b\":1"), None);
             assert_eq!(guess(at(a, KeyId::NONE), ""), None);
         }
+        assert_eq!([a, b, c].map(|key| keys.name(key)), ["a", "b", long]);
     }
 
     #[test]
@@ -233,6 +245,16 @@ mod tests {
         }
         assert_eq!(keys.learn(front, "one more"), KeyId::NONE);
         assert_eq!(keys.learn(front, "7"), KeyId(7));
+    }
+
+    #[test]
+    fn each_key_is_marked_for_itself() {
+        let mut marks = Marks::default();
+        for mark in [Mark::New, Mark::Known] {
+            for number in 1..MOST_KEYS {
+                assert_eq!(marks.mark(KeyId(number)), mark, "{number}");
+            }
+        }
     }
 
     #[test]

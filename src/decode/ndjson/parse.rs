@@ -1,16 +1,20 @@
 //! Checks one row of JSON and lays it out on a [`Tape`].
+//!
+//! Most rows have the keys of the row before, in the same order. As long as that is so, the next key is known, it is
+//! neither noted nor looked for among those of its row, and what is left of it is one comparison. From the first key on
+//! that is another one, the row goes the way of any object: nothing is parsed twice.
+//!
+//! # Invariants
+//! - The rows before change how long a row takes, and nothing else.
 
 use std::collections::HashSet;
 
 use super::escape::unescape;
-use super::keys::{KeyId, Keys, Mark, Spot};
+use super::keys::{KeyId, Keys, Mark, Marks, Spot};
 use super::scan::{Number, number, string_stop};
-use super::tape::{More, Node, Parsed, Tape, Token, Value};
+use super::tape::{Key, More, Node, Parsed, Tape, Token, Value};
 use crate::decode::JsonFault;
 use crate::model::MAX_NESTING;
-
-/// Containers within one another, at most: the row itself, and what a column may hold. The walk over a tape recurses.
-const MAX_DEPTH: usize = MAX_NESTING + 1;
 
 /// What is wrong with a row, and at which byte of it. Boxed, so that what is right is told in a register.
 #[derive(Debug)]
@@ -41,16 +45,12 @@ impl Parser {
             tape: &mut self.tape,
             keys: &mut self.keys,
         };
-        row.skip_spaces();
-        if row.peek() != Some(b'{') {
-            return Err(fault(row.at, JsonFault::NotAnObject));
+        if let Err(fault) = row.parse() {
+            // One of them may stand there twice.
+            self.tape.keys.clear();
+            return Err(fault);
         }
-        row.object(KeyId::NONE, MAX_DEPTH)?;
-        row.skip_spaces();
-        if row.at < text.len() {
-            return Err(fault(row.at, JsonFault::TrailingText));
-        }
-        Ok(Parsed::new(text, &self.tape))
+        Ok(Parsed::new(text, &self.tape, &self.keys))
     }
 }
 
@@ -62,6 +62,72 @@ struct Row<'t> {
 }
 
 impl Row<'_> {
+    fn parse(&mut self) -> Result<(), Fault> {
+        self.skip_spaces();
+        if self.peek() != Some(b'{') {
+            return Err(fault(self.at, JsonFault::NotAnObject));
+        }
+        self.at += 1;
+        self.skip_spaces();
+        self.members()?;
+        self.skip_spaces();
+        if self.at < self.text.len() {
+            return Err(fault(self.at, JsonFault::TrailingText));
+        }
+        Ok(())
+    }
+
+    /// Parses the members of the row up to the bracket that closes it. The tape still has the keys of the row before,
+    /// none of them twice, and nothing is done about those that are here again.
+    fn members(&mut self) -> Result<(), Fault> {
+        let mut count = 0;
+        let mut are_as_before = true;
+        if !self.closes(b'}') {
+            loop {
+                let key = if let Some(key) = self.key_as_before(count) {
+                    key
+                } else {
+                    are_as_before = false;
+                    self.other_key(count)?
+                };
+                count += 1;
+                self.skip_spaces();
+                // The walk over a tape recurses.
+                self.value(key, MAX_NESTING)?;
+                if self.ends(b'}')? {
+                    break;
+                }
+            }
+        }
+        self.tape.keys.truncate(count);
+        if are_as_before {
+            return Ok(());
+        }
+        self.check_row()
+    }
+
+    /// Goes behind the key that stood at this place of the row before, and its colon, if it stands here.
+    #[inline]
+    fn key_as_before(&mut self, place: usize) -> Option<KeyId> {
+        let id = *self.tape.keys.get(place)?;
+        self.at += self.keys.length_in(id, &self.text.as_bytes()[self.at..])?;
+        Some(id)
+    }
+
+    /// Parses a key of the row and its colon; those behind it in the row before say nothing any more.
+    #[inline(never)]
+    fn other_key(&mut self, place: usize) -> Result<KeyId, Fault> {
+        self.tape.keys.truncate(place);
+        let within = KeyId::NONE;
+        let behind = self.tape.keys.last().copied().unwrap_or(within);
+        let id = self.key(Spot { within, behind })?;
+        if id != KeyId::NONE {
+            self.tape.nodes.pop();
+        }
+        self.tape.keys.push(id);
+        Ok(id)
+    }
+
     /// Parses a value that stands below `key`.
     fn value(&mut self, key: KeyId, depth: usize) -> Result<(), Fault> {
         match self.peek() {
@@ -99,7 +165,7 @@ impl Row<'_> {
         if is_ascending {
             return Ok(());
         }
-        self.check_keys(node)
+        self.check_object(node)
     }
 
     fn array(&mut self, key: KeyId, depth: usize) -> Result<(), Fault> {
@@ -267,31 +333,24 @@ impl Row<'_> {
         Ok(())
     }
 
-    /// Looks for a key that stands twice in an object, by their numbers.
-    fn check_keys(&mut self, node: usize) -> Result<(), Fault> {
-        self.keys.forget_marks();
-        let row = Parsed::new(self.text, self.tape);
-        for (key, value) in row.value(node).members() {
-            let id = key.key_id();
-            if id == KeyId::NONE {
-                return self.check_names(node);
-            }
-            if self.keys.mark(id) == Mark::Known {
-                return Err(duplicate(key, value));
-            }
+    /// Looks for a key that stands twice in the row.
+    fn check_row(&self) -> Result<(), Fault> {
+        let mut last = KeyId::NONE;
+        let is_behind = |id: &KeyId| *id > std::mem::replace(&mut last, *id);
+        if self.tape.keys.iter().all(is_behind) {
+            return Ok(());
         }
-        Ok(())
+        let row = self.parsed();
+        check_keys(|| row.members())
     }
 
-    /// Looks for a key that stands twice in an object, where some have no number.
-    fn check_names(&self, node: usize) -> Result<(), Fault> {
-        let mut names = HashSet::new();
-        let row = Parsed::new(self.text, self.tape);
-        let mut members = row.value(node).members();
-        match members.find(|(key, _)| !names.insert(key.content())) {
-            Some((key, value)) => Err(duplicate(key, value)),
-            None => Ok(()),
-        }
+    fn check_object(&self, node: usize) -> Result<(), Fault> {
+        let row = self.parsed();
+        check_keys(|| row.value(node).members())
+    }
+
+    fn parsed(&self) -> Parsed<'_> {
+        Parsed::new(self.text, self.tape, self.keys)
     }
 
     #[inline]
@@ -321,8 +380,34 @@ fn fault(at: usize, fault: JsonFault) -> Fault {
     Fault(Box::new((at, fault)))
 }
 
-fn duplicate(key: Value<'_>, value: Value<'_>) -> Fault {
-    let key = key.content().to_owned();
+/// Looks for a key that stands twice in an object, by their numbers.
+fn check_keys<'t, M>(members: impl Fn() -> M) -> Result<(), Fault>
+where
+    M: Iterator<Item = (Key<'t>, Value<'t>)>,
+{
+    let mut marks = Marks::default();
+    for (key, value) in members() {
+        if key.id() == KeyId::NONE {
+            return check_names(members());
+        }
+        if marks.mark(key.id()) == Mark::Known {
+            return Err(duplicate(key, value));
+        }
+    }
+    Ok(())
+}
+
+/// Looks for a key that stands twice in an object, where some have no number.
+fn check_names<'t>(mut members: impl Iterator<Item = (Key<'t>, Value<'t>)>) -> Result<(), Fault> {
+    let mut names = HashSet::new();
+    match members.find(|(key, _)| !names.insert(key.name())) {
+        Some((key, value)) => Err(duplicate(key, value)),
+        None => Ok(()),
+    }
+}
+
+fn duplicate(key: Key<'_>, value: Value<'_>) -> Fault {
+    let key = key.name().to_owned();
     fault(value.start(), JsonFault::DuplicateKey { key })
 }
 

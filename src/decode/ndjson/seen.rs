@@ -106,7 +106,7 @@ impl Seen {
                 at
             } else {
                 budget.take(1)?;
-                fields.add(key.content(), Self::nothing())
+                fields.add(key.name(), Self::nothing())
             };
             fields.item(at).observe(member, budget)?;
         }

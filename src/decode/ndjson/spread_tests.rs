@@ -100,7 +100,7 @@ fn assert_alike(text: &[u8], shape: &Shape) -> Outcome {
 }
 
 /// Compares under what the text holds, what a part of it holds, and nothing.
-fn assert_alike_under_any_shape(text: &[u8]) {
+pub(super) fn assert_alike_under_any_shape(text: &[u8]) {
     let observe = |text: &[u8]| match outcome(text, usize::MAX, &Alone, &Shape::default()) {
         Outcome::Misfit(shape) | Outcome::Rows(_, shape) => shape,
         Outcome::Malformed(_) => Shape::default(),
@@ -112,7 +112,7 @@ fn assert_alike_under_any_shape(text: &[u8]) {
     assert_alike(text, &Shape::default());
 }
 
-fn value() -> impl Strategy<Value = String> {
+pub(super) fn value() -> impl Strategy<Value = String> {
     let number = prop_oneof![
         any::<i64>().prop_map(|value| value.to_string()),
         any::<u64>().prop_map(|value| value.to_string()),
@@ -162,7 +162,7 @@ fn lines() -> impl Strategy<Value = String> {
 }
 
 /// Puts bytes that mean something in the place of others.
-fn hurt(text: &mut Vec<u8>, wounds: &[(prop::sample::Index, prop::sample::Index)]) {
+pub(super) fn hurt(text: &mut Vec<u8>, wounds: &[(prop::sample::Index, prop::sample::Index)]) {
     const BYTES: &[u8] = b"\"\\{}[],:\n\r 0-.e\0\xff\xc3atu";
     for (at, byte) in wounds {
         let byte = *byte.get(BYTES);

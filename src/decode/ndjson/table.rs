@@ -40,7 +40,7 @@ impl Table {
             .parser
             .parse(frame.text)
             .map_err(|fault| frame.malformed(fault))?;
-        self.columns.take(row.value(0)).map_err(|TooManyNames| {
+        self.columns.take(&row).map_err(|TooManyNames| {
             let (line, limit) = (frame.line, MAX_COLUMNS);
             Malformed::TooManyColumns { line, limit }
         })?;

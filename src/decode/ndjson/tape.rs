@@ -2,9 +2,10 @@
 //!
 //! The tape keeps where each token lies in the text, because a `Utf8` column stores a number digit for digit;
 //! parsers that hand out numbers as machine words have lost that. It is reused from row to row, so that it costs a few
-//! stores a value and lies in the first cache.
+//! stores a value and lies in the first cache. Of the keys of a row it holds the numbers only, and they stay from row to
+//! row as well: a row that has the keys of the one before leaves them as they are.
 
-use super::keys::KeyId;
+use super::keys::{KeyId, Keys};
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,9 +52,11 @@ pub(super) enum More {
     Float(f64),
 }
 
-/// The values of a row.
+/// The values of a row, one behind the other.
 #[derive(Default)]
 pub(super) struct Tape {
+    /// The keys of the row. One without a number has a node, in front of its value.
+    pub(super) keys: Vec<KeyId>,
     pub(super) nodes: Vec<Node>,
     pub(super) texts: String,
 }
@@ -63,17 +66,65 @@ pub(super) struct Tape {
 pub(super) struct Parsed<'t> {
     text: &'t str,
     tape: &'t Tape,
+    nodes: &'t [Node],
+    keys: &'t Keys,
 }
 
 impl<'t> Parsed<'t> {
-    /// Puts the two together.
-    pub(super) fn new(text: &'t str, tape: &'t Tape) -> Self {
-        Self { text, tape }
+    /// Puts them together.
+    pub(super) fn new(text: &'t str, tape: &'t Tape, keys: &'t Keys) -> Self {
+        let nodes = &tape.nodes;
+        Self {
+            text,
+            tape,
+            nodes,
+            keys,
+        }
     }
 
-    /// Returns the value at a node; the first is the row.
+    /// Returns the members of the row.
+    #[inline]
+    pub(super) fn members(&'t self) -> impl Iterator<Item = (Key<'t>, Value<'t>)> {
+        let mut at = 0;
+        self.tape.keys.iter().map(move |id| {
+            let key = Key {
+                id: *id,
+                node: self.value(at),
+            };
+            let value = self.value(at + usize::from(*id == KeyId::NONE));
+            at = value.next();
+            (key, value)
+        })
+    }
+
+    /// Returns the value at a node.
+    #[inline]
     pub(super) fn value(&'t self, at: usize) -> Value<'t> {
         Value { row: self, at }
+    }
+}
+
+/// A key of a parsed row, or of an object in it.
+#[derive(Clone, Copy)]
+pub(super) struct Key<'t> {
+    id: KeyId,
+    /// Its node, if it has one.
+    node: Value<'t>,
+}
+
+impl<'t> Key<'t> {
+    /// Returns its number.
+    #[inline]
+    pub(super) fn id(self) -> KeyId {
+        self.id
+    }
+
+    /// Returns its name.
+    pub(super) fn name(self) -> &'t str {
+        match self.id {
+            KeyId::NONE => self.node.content(),
+            id => self.node.row.keys.name(id),
+        }
     }
 }
 
@@ -122,14 +173,6 @@ impl<'t> Value<'t> {
         }
     }
 
-    /// Returns a key's number.
-    pub(super) fn key_id(self) -> KeyId {
-        match self.node().more {
-            More::Key(id) => id,
-            _ => KeyId::NONE,
-        }
-    }
-
     /// Returns a string's content.
     pub(super) fn content(self) -> &'t str {
         let node = self.node();
@@ -151,11 +194,11 @@ impl<'t> Value<'t> {
     }
 
     /// Returns an object's members.
-    pub(super) fn members(self) -> impl Iterator<Item = (Value<'t>, Value<'t>)> {
+    pub(super) fn members(self) -> impl Iterator<Item = (Key<'t>, Value<'t>)> {
         let end = self.next();
         let mut at = self.at + 1;
         std::iter::from_fn(move || {
-            let key = (at < end).then_some(Value { at, ..self })?;
+            let key = (at < end).then_some(Value { at, ..self })?.key();
             let value = Value { at: at + 1, ..self };
             at = value.next();
             Some((key, value))
@@ -181,7 +224,7 @@ impl<'t> Value<'t> {
                     if count > 0 {
                         out.push(',');
                     }
-                    out.push_str(key.raw());
+                    out.push_str(key.node.raw());
                     out.push(':');
                     value.write_compact(out);
                 }
@@ -191,10 +234,20 @@ impl<'t> Value<'t> {
         }
     }
 
-    fn node(self) -> &'t Node {
-        &self.row.tape.nodes[self.at]
+    fn key(self) -> Key<'t> {
+        let id = match self.node().more {
+            More::Key(id) => id,
+            _ => KeyId::NONE,
+        };
+        Key { id, node: self }
     }
 
+    #[inline]
+    fn node(self) -> &'t Node {
+        &self.row.nodes[self.at]
+    }
+
+    #[inline]
     fn next(self) -> usize {
         match self.node().more {
             More::Behind(node) => node as usize,
