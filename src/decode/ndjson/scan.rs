@@ -1,14 +1,11 @@
 //! Finds where strings and numbers end, and what a number is, in one look at its bytes.
 //!
-//! Strings are passed by sixteen bytes as long as none of them stops. Then eight are looked at: in a word, the bytes that are a quote, a backslash or a control
-//! character get their highest bit set by arithmetic that knows no carry into a lower byte. The lowest bit that is
-//! set is therefore right, and only that one is asked for.
+//! Strings are passed sixteen bytes at a time, of which a mask tells which are a quote, a backslash or a control
+//! character.
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const QUOTES: u64 = ONES * 0x22;
-const BACKSLASHES: u64 = ONES * 0x5c;
-const HIGHEST: u64 = 0x8080_8080_8080_8080;
-/// Bytes of a string that are looked at together as long as there is nothing among them.
+use wide::u8x16;
+
+/// Bytes of a string that are looked at together.
 const PIECE: usize = 16;
 /// Digits that a word holds whatever they are.
 const WORD_DIGITS: usize = 19;
@@ -24,40 +21,39 @@ const POWERS: [f64; 23] = [
 #[inline]
 pub(super) fn string_stop(text: &[u8], mut at: usize) -> usize {
     while let Some(piece) = text.get(at..).and_then(<[u8]>::first_chunk) {
-        if has_stop(piece) {
-            break;
+        let stops = stops(*piece);
+        if stops != 0 {
+            return at + stops.trailing_zeros() as usize;
         }
         at += PIECE;
     }
-    while let Some(word) = text.get(at..).and_then(<[u8]>::first_chunk) {
-        let stops = stops(u64::from_le_bytes(*word));
-        if stops != 0 {
-            return at + (stops.trailing_zeros() / 8) as usize;
-        }
-        at += size_of::<u64>();
+    // Less than a piece is left: the end of the last one.
+    let left = text.len().saturating_sub(at);
+    match stops(last_piece(text)) >> (PIECE - left) {
+        0 => text.len(),
+        stops => at + stops.trailing_zeros() as usize,
     }
-    let rest = text.get(at..).unwrap_or_default();
-    let stop = rest
-        .iter()
-        .position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
-    stop.map_or(text.len(), |stop| at + stop)
 }
 
-/// Tells whether one of the bytes is a stop. Without a way out in between, all of them are compared at once.
+/// Returns the last bytes of a text, behind spaces where it is shorter.
 #[inline]
-fn has_stop(piece: &[u8; PIECE]) -> bool {
-    #[expect(clippy::needless_bitwise_bool, reason = "a lazy one is a way out")]
-    let stops = |byte: &u8| (*byte == b'"') | (*byte == b'\\') | (*byte < 0x20);
-    piece.iter().fold(false, |any, byte| any | stops(byte))
+fn last_piece(text: &[u8]) -> [u8; PIECE] {
+    text.last_chunk().copied().unwrap_or_else(|| {
+        let mut piece = [b' '; PIECE];
+        piece[PIECE - text.len()..].copy_from_slice(text);
+        piece
+    })
 }
 
+/// Returns a bit for each byte that is a stop, the first byte's the lowest.
 #[inline]
-fn stops(word: u64) -> u64 {
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
-    let quotes = zeros(word ^ QUOTES);
-    let slashes = zeros(word ^ BACKSLASHES);
-    let controls = word.wrapping_sub(ONES * 0x20) & !word;
-    (quotes | slashes | controls) & HIGHEST
+fn stops(piece: [u8; PIECE]) -> u32 {
+    let bytes = u8x16::new(piece);
+    let quotes = bytes.simd_eq(u8x16::splat(b'"'));
+    let slashes = bytes.simd_eq(u8x16::splat(b'\\'));
+    // Only what lies above the last of them is changed by the limit.
+    let controls = bytes.simd_eq(bytes.min(u8x16::splat(0x1f)));
+    (quotes | slashes | controls).to_bitmask()
 }
 
 /// What a number is.
@@ -157,14 +153,21 @@ mod tests {
                     text.push(stop);
                     text.extend_from_slice(behind.as_bytes());
                     assert_eq!(string_stop(&text, 0), before, "{text:?}");
+                    text.splice(..0, *b"\"\n\\");
+                    assert_eq!(string_stop(&text, 3), 3 + before, "{text:?}");
                 }
             }
         }
         for byte in (0x20..=0xff).filter(|byte| !matches!(byte, b'"' | b'\\')) {
             let text = [byte; 19];
             assert_eq!(string_stop(&text, 3), 19, "{byte}");
+            assert_eq!(string_stop(&text[..7], 3), 7, "{byte}");
         }
-        assert_eq!(string_stop(b"", 0), 0);
+        for text in [&b""[..], b"\"", &[b'"'; 16], &[b'"'; 17]] {
+            for at in text.len()..text.len() + 2 {
+                assert_eq!(string_stop(text, at), text.len());
+            }
+        }
     }
 
     proptest! {
