@@ -64,7 +64,7 @@ impl Builder {
     /// Puts `value` at `row`, after nulls for the rows that had none.
     #[inline]
     pub(super) fn put(&mut self, row: usize, value: Value<'_>) -> Result<(), Unfit> {
-        if value.token() == Token::Null {
+        if matches!(value.token(), Token::Null) {
             return Ok(());
         }
         if self.len < row {
@@ -143,7 +143,7 @@ impl Inner {
                     child,
                     ..
                 },
-                Token::Array,
+                Token::Array(_),
             ) => {
                 let mut end = offset(offsets);
                 for element in value.elements() {
@@ -158,7 +158,7 @@ impl Inner {
                 Self::Struct {
                     valid, children, ..
                 },
-                Token::Object,
+                Token::Object(_),
             ) => {
                 for (key, member) in value.members() {
                     let at = children.find(key).ok_or(Unfit)?;
@@ -175,16 +175,19 @@ impl Inner {
 #[inline]
 fn put_leaf(leaf: &mut Leaf, value: Value<'_>) -> Result<(), Unfit> {
     match (leaf, value.token()) {
-        (Leaf::Text(builder), Token::String | Token::Escaped) => {
+        (Leaf::Text(builder), Token::String | Token::Escaped(..)) => {
             builder.append_value(value.content());
         }
-        (Leaf::Int64(builder), Token::Int) => builder.append_value(value.int().ok_or(Unfit)?),
-        (Leaf::Float64(builder), Token::Float | Token::Int) => {
-            builder.append_value(value.float().ok_or(Unfit)?);
-        }
+        (Leaf::Int64(builder), Token::Int(value)) => builder.append_value(value),
+        (Leaf::Float64(builder), Token::Float(value)) => builder.append_value(value),
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "the nearest float is what its digits mean in a column of floats"
+        )]
+        (Leaf::Float64(builder), Token::Int(value)) => builder.append_value(value as f64),
         (Leaf::Boolean(builder), Token::True) => builder.append_value(true),
         (Leaf::Boolean(builder), Token::False) => builder.append_value(false),
-        (Leaf::Text(builder), Token::Array | Token::Object) => {
+        (Leaf::Text(builder), Token::Array(_) | Token::Object(_)) => {
             let mut text = String::new();
             value.write_compact(&mut text);
             builder.append_value(text);

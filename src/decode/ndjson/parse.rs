@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use super::escape::unescape;
 use super::keys::{KeyId, Keys, Mark, Marks, Spot};
 use super::scan::{Number, number, string_stop};
-use super::tape::{Key, More, Node, Parsed, Tape, Token, Value};
+use super::tape::{Key, Node, Parsed, Tape, Token, Value};
 use crate::decode::JsonFault;
 use crate::model::MAX_NESTING;
 
@@ -144,7 +144,7 @@ impl Row<'_> {
     }
 
     fn object(&mut self, within: KeyId, depth: usize) -> Result<(), Fault> {
-        let (node, depth) = self.open(Token::Object, depth)?;
+        let (node, depth) = self.open(depth)?;
         let mut last = KeyId::NONE;
         let mut is_ascending = true;
         if !self.closes(b'}') {
@@ -161,7 +161,7 @@ impl Row<'_> {
                 }
             }
         }
-        self.close(node);
+        self.close(node, Token::Object);
         if is_ascending {
             return Ok(());
         }
@@ -169,7 +169,7 @@ impl Row<'_> {
     }
 
     fn array(&mut self, key: KeyId, depth: usize) -> Result<(), Fault> {
-        let (node, depth) = self.open(Token::Array, depth)?;
+        let (node, depth) = self.open(depth)?;
         if !self.closes(b']') {
             loop {
                 self.value(key, depth)?;
@@ -178,18 +178,19 @@ impl Row<'_> {
                 }
             }
         }
-        self.close(node);
+        self.close(node, Token::Array);
         Ok(())
     }
 
     /// Goes behind the opening bracket and the spaces there, and returns the node and how deep its values may be.
-    fn open(&mut self, token: Token, depth: usize) -> Result<(usize, usize), Fault> {
+    fn open(&mut self, depth: usize) -> Result<(usize, usize), Fault> {
         let Some(depth) = depth.checked_sub(1) else {
             let limit = MAX_NESTING;
             return Err(fault(self.at, JsonFault::TooDeep { limit }));
         };
         let node = self.tape.nodes.len();
-        self.push(token, self.at, More::Nothing);
+        // What it is goes with where it ends.
+        self.push(Token::Null, self.at);
         self.at += 1;
         self.skip_spaces();
         Ok((node, depth))
@@ -221,10 +222,10 @@ impl Row<'_> {
         }
     }
 
-    fn close(&mut self, node: usize) {
+    fn close(&mut self, node: usize, token: impl Fn(u32) -> Token) {
         let behind = short(self.tape.nodes.len());
         let node = &mut self.tape.nodes[node];
-        node.more = More::Behind(behind);
+        node.token = token(behind);
         node.end = short(self.at);
     }
 
@@ -238,7 +239,7 @@ impl Row<'_> {
         {
             // The node ends before the colon.
             self.at += length - 1;
-            self.push(Token::String, start, More::Key(id));
+            self.push(Token::Key(id), start);
             self.at += 1;
             return Ok(id);
         }
@@ -264,10 +265,10 @@ impl Row<'_> {
     /// Gives the string that was parsed last its number as a key.
     fn learn_key(&mut self, spot: Spot) -> KeyId {
         match self.tape.nodes.last_mut() {
-            Some(node) if node.token == Token::String => {
+            Some(node) if matches!(node.token, Token::String) => {
                 let name = &self.text[node.start as usize + 1..node.end as usize - 1];
                 let id = self.keys.learn(spot, name);
-                node.more = More::Key(id);
+                node.token = Token::Key(id);
                 id
             }
             _ => KeyId::NONE,
@@ -295,7 +296,7 @@ impl Row<'_> {
         if is_escaped {
             return self.escaped(start);
         }
-        self.push(Token::String, start, More::Nothing);
+        self.push(Token::String, start);
         Ok(())
     }
 
@@ -305,8 +306,8 @@ impl Row<'_> {
         let text = self.text.get(start + 1..self.at - 1);
         let content = text.and_then(|text| unescape(text, &mut self.tape.texts));
         content.ok_or_else(|| fault(start, JsonFault::BadString))?;
-        let content = More::Text(short(from), short(self.tape.texts.len()));
-        self.push(Token::Escaped, start, content);
+        let token = Token::Escaped(short(from), short(self.tape.texts.len()));
+        self.push(token, start);
         Ok(())
     }
 
@@ -315,11 +316,12 @@ impl Row<'_> {
         let rest = &self.text.as_bytes()[start..];
         let (length, number) = number(rest).ok_or_else(|| fault(start, JsonFault::BadNumber))?;
         self.at += length;
-        match number {
-            Number::Int(value) => self.push(Token::Int, start, More::Int(value)),
-            Number::Float(value) => self.push(Token::Float, start, More::Float(value)),
-            Number::Unread => self.push(Token::Number, start, More::Nothing),
-        }
+        let token = match number {
+            Number::Int(value) => Token::Int(value),
+            Number::Float(value) => Token::Float(value),
+            Number::Unread => Token::Number,
+        };
+        self.push(token, start);
         Ok(())
     }
 
@@ -329,7 +331,7 @@ impl Row<'_> {
             return Err(fault(start, JsonFault::ExpectedValue));
         }
         self.at += word.len();
-        self.push(token, start, More::Nothing);
+        self.push(token, start);
         Ok(())
     }
 
@@ -354,12 +356,11 @@ impl Row<'_> {
     }
 
     #[inline]
-    fn push(&mut self, token: Token, start: usize, more: More) {
+    fn push(&mut self, token: Token, start: usize) {
         self.tape.nodes.push(Node {
             token,
             start: short(start),
             end: short(self.at),
-            more,
         });
     }
 

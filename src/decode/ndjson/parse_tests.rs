@@ -16,7 +16,7 @@ fn parse(parser: &mut Parser, line: &str) -> Row {
     let members = row.members().map(|(key, value)| {
         let mut text = String::new();
         match value.token() {
-            Token::String | Token::Escaped => text.push_str(value.content()),
+            Token::String | Token::Escaped(..) => text.push_str(value.content()),
             _ => value.write_compact(&mut text),
         }
         (key.name().to_owned(), value.start(), text)

@@ -57,13 +57,13 @@ impl Seen {
         }
         let scalar = match value.token() {
             Token::Null => return Ok(()),
-            Token::Array => return self.observe_array(value, budget),
-            Token::Object => return self.observe_object(value, budget),
+            Token::Array(_) => return self.observe_array(value, budget),
+            Token::Object(_) => return self.observe_object(value, budget),
             Token::True | Token::False => TextType::Boolean,
-            Token::Int => TextType::Int64,
-            Token::Float => TextType::Float64,
+            Token::Int(_) => TextType::Int64,
+            Token::Float(_) => TextType::Float64,
             Token::Number => TextType::of_number(value.raw()).unwrap_or(TextType::Text),
-            Token::String | Token::Escaped => TextType::Text,
+            Token::String | Token::Escaped(..) | Token::Key(_) => TextType::Text,
         };
         match self {
             Self::Scalar(seen) => *seen = seen.join(scalar),

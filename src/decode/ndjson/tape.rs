@@ -7,23 +7,27 @@
 
 use super::keys::{KeyId, Keys};
 
-/// What a value is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a value is, with what there is to know about it beside its place.
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Token {
     Null,
     True,
     False,
     /// A whole number within 64 bits, read.
-    Int,
+    Int(i64),
     /// A finite number that is no whole number, read.
-    Float,
+    Float(f64),
     /// A number that is not read yet.
     Number,
     String,
-    /// A string whose content is among the tape's texts.
-    Escaped,
-    Array,
-    Object,
+    /// A string whose content is among the tape's texts, and where it stands there.
+    Escaped(u32, u32),
+    /// A string that is a key with a number.
+    Key(KeyId),
+    /// An array, and the node behind it.
+    Array(u32),
+    /// An object, and the node behind it.
+    Object(u32),
 }
 
 /// A value on the tape. Behind an array come its elements, behind an object its keys and values by turns.
@@ -32,24 +36,6 @@ pub(super) struct Node {
     pub(super) token: Token,
     pub(super) start: u32,
     pub(super) end: u32,
-    pub(super) more: More,
-}
-
-/// What there is to know about a value beside its place, by its token.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum More {
-    /// Nothing.
-    Nothing,
-    /// Of a container, the node behind it.
-    Behind(u32),
-    /// Of a key, its number.
-    Key(KeyId),
-    /// Of an escaped string, where its content stands among the texts.
-    Text(u32, u32),
-    /// Of a number that is read.
-    Int(i64),
-    /// Of a number that is read.
-    Float(f64),
 }
 
 /// The values of a row, one behind the other.
@@ -137,6 +123,7 @@ pub(super) struct Value<'t> {
 
 impl<'t> Value<'t> {
     /// Returns what it is.
+    #[inline]
     pub(super) fn token(self) -> Token {
         self.node().token
     }
@@ -152,31 +139,10 @@ impl<'t> Value<'t> {
         &self.row.text[node.start as usize..node.end as usize]
     }
 
-    /// Returns a whole number that is read.
-    pub(super) fn int(self) -> Option<i64> {
-        match self.node().more {
-            More::Int(value) => Some(value),
-            _ => None,
-        }
-    }
-
-    /// Returns a number that is read.
-    pub(super) fn float(self) -> Option<f64> {
-        match self.node().more {
-            More::Float(value) => Some(value),
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "the nearest float is what its digits mean in a column of floats"
-            )]
-            More::Int(value) => Some(value as f64),
-            _ => None,
-        }
-    }
-
     /// Returns a string's content.
     pub(super) fn content(self) -> &'t str {
         let node = self.node();
-        if let More::Text(start, end) = node.more {
+        if let Token::Escaped(start, end) = node.token {
             return &self.row.tape.texts[start as usize..end as usize];
         }
         &self.row.text[node.start as usize + 1..node.end as usize - 1]
@@ -208,7 +174,7 @@ impl<'t> Value<'t> {
     /// Appends its text without the spaces between tokens.
     pub(super) fn write_compact(self, out: &mut String) {
         match self.token() {
-            Token::Array => {
+            Token::Array(_) => {
                 out.push('[');
                 for (count, element) in self.elements().enumerate() {
                     if count > 0 {
@@ -218,7 +184,7 @@ impl<'t> Value<'t> {
                 }
                 out.push(']');
             }
-            Token::Object => {
+            Token::Object(_) => {
                 out.push('{');
                 for (count, (key, value)) in self.members().enumerate() {
                     if count > 0 {
@@ -235,8 +201,8 @@ impl<'t> Value<'t> {
     }
 
     fn key(self) -> Key<'t> {
-        let id = match self.node().more {
-            More::Key(id) => id,
+        let id = match self.token() {
+            Token::Key(id) => id,
             _ => KeyId::NONE,
         };
         Key { id, node: self }
@@ -249,8 +215,8 @@ impl<'t> Value<'t> {
 
     #[inline]
     fn next(self) -> usize {
-        match self.node().more {
-            More::Behind(node) => node as usize,
+        match self.token() {
+            Token::Array(behind) | Token::Object(behind) => behind as usize,
             _ => self.at + 1,
         }
     }
