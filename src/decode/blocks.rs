@@ -6,7 +6,7 @@
 //! # Invariants
 //! - The blocks, put together, are the text. Where they are cut depends on the text alone, and not on the pieces in which
 //!   it comes.
-//! - A block is no longer than [`BLOCK_BYTES`] and the record that does not end in it. One that would be longer than a
+//! - A block is no longer than it is to be, [`BLOCK_BYTES`] as a rule, and the record that does not end in it. One that would be longer than a
 //!   record may be is handed out unfinished: whoever decodes it finds the record too long.
 
 use std::io::Read;
@@ -60,7 +60,7 @@ impl<'r, C: Cut> Blocks<'r, C> {
         }
     }
 
-    /// Makes blocks of another size, so that tests need no large texts.
+    /// Makes blocks of another size.
     pub(super) fn of(self, block_bytes: usize) -> Self {
         Self {
             block_bytes,

@@ -22,7 +22,8 @@
 //!   followed last time, and its number finds its column;
 //! - a column in which what is seen is what is built is not observed any more;
 //! - numbers are read while their end is looked for, and strings are passed by many bytes at a time;
-//! - UTF-8 is checked once for a block, and rows are not copied.
+//! - UTF-8 is checked once for a block, and rows are not copied;
+//! - a block that is not handed on is small enough to stay in a cache from reading to parsing.
 //!
 //! What costs: keys beyond the [limit](keys) of those that get a number, escapes, and numbers of more digits than a word
 //! holds or with exponents, which are read again where they are built.
@@ -45,7 +46,7 @@ mod tape;
 use std::io::Read;
 use std::ops::ControlFlow;
 
-use super::blocks::{Blocks, Lines};
+use super::blocks::{BLOCK_BYTES, Blocks, Lines};
 use super::{DecodeError, Decoded, Emit};
 use crate::crew::Crew;
 use crate::model::Shape;
@@ -54,6 +55,9 @@ use columns::expected;
 use frame::{BOM, Frames};
 use rows::Rows;
 use table::Table;
+
+/// Bytes of a block where one pair of hands reads, hashes and parses it: as many as a second cache has room for.
+const CACHED_BYTES: usize = 256 << 10;
 
 /// Where a row ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +100,13 @@ pub(super) fn decode(
 ) -> Result<Decoded, DecodeError> {
     let expected = expected(shape);
     match framing {
-        Framing::Lines => spread::decode(&mut blocks(input), expected, crew, emit),
+        Framing::Lines => {
+            let bytes = match crew.hands() {
+                0 | 1 => CACHED_BYTES,
+                _ => BLOCK_BYTES,
+            };
+            spread::decode(&mut blocks(input, bytes), expected, crew, emit)
+        }
         Framing::Values => {
             let mut table = Table::new(Some(expected));
             take_values(&mut table, input, emit)?;
@@ -118,7 +128,7 @@ pub(super) fn line_of(
     };
     match framing {
         Framing::Lines => {
-            let (mut blocks, mut lines) = (blocks(input), 0);
+            let (mut blocks, mut lines) = (blocks(input, CACHED_BYTES), 0);
             while let Some(block) = blocks()? {
                 let mut rows = Rows::new(&block, lines);
                 while let Some(frame) = rows.next()? {
@@ -141,9 +151,12 @@ pub(super) fn line_of(
     Ok(None)
 }
 
-/// Cuts lines into blocks, without a byte order mark in front of them.
-fn blocks(input: &mut dyn Read) -> impl FnMut() -> Result<Option<Vec<u8>>, DecodeError> {
-    let mut blocks = Blocks::new(input, Lines);
+/// Cuts lines into blocks of so many bytes, without a byte order mark in front of them.
+fn blocks(
+    input: &mut dyn Read,
+    bytes: usize,
+) -> impl FnMut() -> Result<Option<Vec<u8>>, DecodeError> {
+    let mut blocks = Blocks::new(input, Lines).of(bytes);
     let mut is_front = true;
     move || {
         let mut block = blocks.next()?;
