@@ -7,6 +7,7 @@
 //!   once with 2 MB, `-- --megabytes N` with another size.
 //! - `-- --peers` runs DuckDB 2.0.1 (with `PARQUET_VERSION V2`, and as it is) and Polars 2.1.0 in turn with strandline
 //!   at the largest size. They are installed by pip, beside the made data, by the first bench that needs them.
+//!   `-- --peer duckdb-v2` runs that one alone.
 //! - `-- --rounds N` takes another number of rounds than five.
 //! - A word picks cases: `-- csv-200-flat`, `-- ndjson`, `-- by-day`.
 //!
@@ -51,12 +52,12 @@ use support::{Measured, data, figure, measure, strandline};
 
 fn main() {
     let asked = Asked::read();
-    let python = asked.peers.then(Python::with_peers);
+    let python = (!asked.peers.is_empty()).then(Python::with_peers);
     let largest = asked.sizes.iter().max().copied();
     for case in asked.cases() {
         for bytes in asked.sizes.iter().copied() {
             let python = python.as_ref().filter(|_| Some(bytes) == largest);
-            Job::new(case, bytes).compare(python, asked.rounds);
+            Job::new(case, bytes).compare(python, &asked);
         }
     }
 }
@@ -86,16 +87,17 @@ impl Job {
         }
     }
 
-    fn compare(&self, python: Option<&Python>, rounds: usize) {
+    fn compare(&self, python: Option<&Python>, asked: &Asked) {
         let (files, rows) = (self.inputs.files, self.inputs.rows);
         let megabytes = figure(self.inputs.bytes) / 1e6;
         println!(
             "{}: {rows} rows, {megabytes:.0} MB in {files}",
             self.case.name()
         );
-        let mut contenders = python.map_or_else(Vec::new, |python| self.contenders(python));
+        let mut contenders =
+            python.map_or_else(Vec::new, |python| self.contenders(python, &asked.peers));
         let mut ours = Rounds::default();
-        for _ in 0..rounds {
+        for _ in 0..asked.rounds {
             ours.add(&self.bring_in(), Written::below(&self.target));
             for Contender { way, rounds, .. } in &mut contenders {
                 let Some(python) = python else { continue };
@@ -127,10 +129,10 @@ impl Job {
     }
 
     /// Lets every peer try its settings, and checks that all of them write the rows that strandline writes.
-    fn contenders(&self, python: &Python) -> Vec<Contender> {
+    fn contenders(&self, python: &Python, peers: &[Peer]) -> Vec<Contender> {
         self.bring_in();
         let expected = python.totals(&self.target);
-        let fastest = |peer: Peer| {
+        let fastest = |peer: &Peer| {
             let ways = peer.ways(self.case, &self.inputs, &self.target);
             let tried = ways.into_iter().map(|way| {
                 let took = self.let_bring_in(python, &way);
@@ -140,9 +142,10 @@ impl Job {
             });
             let (_, way) = tried.min_by_key(|(wall, _)| *wall)?;
             let rounds = Rounds::default();
+            let peer = *peer;
             Some(Contender { peer, way, rounds })
         };
-        Peer::ALL.into_iter().filter_map(fastest).collect()
+        peers.iter().filter_map(fastest).collect()
     }
 
     fn bring_in(&self) -> Measured {

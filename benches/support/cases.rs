@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a bench stops where it cannot go on")]
 
 use crate::inputs::Format;
+use crate::peers::Peer;
 use crate::support::{Scale, scale};
 
 /// How the outputs lie.
@@ -61,22 +62,24 @@ pub(crate) struct Asked {
     /// About how much text is brought in; more than one size where the smaller one shows how cost grows.
     pub(crate) sizes: Vec<u64>,
     pub(crate) rounds: usize,
-    /// Whether others run in turn with strandline, at the largest size.
-    pub(crate) peers: bool,
+    /// Others, which run in turn with strandline at the largest size.
+    pub(crate) peers: Vec<Peer>,
     picked: Option<String>,
 }
 
 impl Asked {
     /// Reads the command line.
     pub(crate) fn read() -> Self {
-        let (mut rounds, mut megabytes, mut picked, mut peers) = (None, None, None, false);
+        let (mut rounds, mut megabytes, mut picked) = (None, None, None);
+        let mut peers = Vec::new();
         let mut arguments = std::env::args().skip(1);
         let number = |text: Option<String>| text.unwrap().parse::<u64>().unwrap();
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--rounds" => rounds = Some(number(arguments.next())),
                 "--megabytes" => megabytes = Some(number(arguments.next())),
-                "--peers" => peers = true,
+                "--peers" => peers.extend(Peer::ALL),
+                "--peer" => peers.push(Peer::named(&arguments.next().unwrap())),
                 // What cargo adds, and what other benches know.
                 flag if flag.starts_with("--") => {}
                 _ => picked = Some(argument),

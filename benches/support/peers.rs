@@ -29,10 +29,17 @@ impl Peer {
     /// All of them, in the order in which they run.
     pub(crate) const ALL: [Self; 3] = [Self::DuckDbV2, Self::DuckDb, Self::Polars];
 
+    /// The one that is called so.
+    pub(crate) fn named(name: &str) -> Self {
+        let known = Self::ALL.map(Self::name).join(", ");
+        let named = Self::ALL.into_iter().find(|peer| peer.name() == name);
+        named.ok_or(format!("{name} is none of {known}")).unwrap()
+    }
+
     /// As people call it.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::DuckDbV2 => "duckdb V2",
+            Self::DuckDbV2 => "duckdb-v2",
             Self::DuckDb => "duckdb",
             Self::Polars => "polars",
         }

@@ -7,7 +7,7 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 
-use super::weight::row_weights;
+use super::weight::{row_weights, weight};
 
 /// A chunk has this many rows, unless they are too heavy.
 pub(super) const CHUNK_ROWS: usize = 8192;
@@ -25,7 +25,7 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
-    /// Takes so many rows of such a weight from the front of rows that have these members.
+    /// Takes so many rows, which have such a weight, from the front of batches that come with their members.
     pub(super) fn of_front(
         front: &mut VecDeque<(usize, RecordBatch)>,
         rows: usize,
@@ -86,12 +86,30 @@ impl Cut {
         }
     }
 
-    /// Adds the next row, and returns how many rows the chunk has and what they weigh if it ends with this one.
-    pub(super) fn add(&mut self, weight: usize) -> Option<(usize, usize)> {
-        self.rows += 1;
-        self.weight += weight;
-        let ends = self.rows == self.most_rows || self.weight >= CHUNK_BYTES;
-        ends.then(|| self.end())
+    /// Adds rows of a batch from `start` on, up to its end or that of the chunk. Returns the row behind them, and how many
+    /// rows the chunk has and what they weigh, where it has ended.
+    pub(super) fn add(
+        &mut self,
+        batch: &RecordBatch,
+        start: usize,
+    ) -> (usize, Option<(usize, usize)>) {
+        let room = self.most_rows - self.rows;
+        let end = batch.num_rows().min(start + room);
+        let together = weight(batch, start, end);
+        if self.weight + together < CHUNK_BYTES {
+            self.rows += end - start;
+            self.weight += together;
+            let is_whole = self.rows == self.most_rows;
+            return (end, is_whole.then(|| self.end()));
+        }
+        for (row, weight) in (start..).zip(row_weights(&batch.slice(start, end - start))) {
+            self.rows += 1;
+            self.weight += weight;
+            if self.weight >= CHUNK_BYTES {
+                return (row + 1, Some(self.end()));
+            }
+        }
+        (end, None)
     }
 
     /// Ends the chunk.
@@ -126,14 +144,14 @@ impl Chunks {
             left: runs.to_vec().into(),
         };
         let mut start = 0;
-        for (row, weight) in row_weights(batch).into_iter().enumerate() {
-            if let Some((_, weight)) = self.cut.add(weight) {
-                self.keep(&mut runs, batch, start, row + 1);
+        while start < batch.num_rows() {
+            let (end, whole) = self.cut.add(batch, start);
+            self.keep(&mut runs, batch, start, end);
+            if let Some((_, weight)) = whole {
                 self.put_together(weight);
-                start = row + 1;
             }
+            start = end;
         }
-        self.keep(&mut runs, batch, start, batch.num_rows());
     }
 
     /// Returns the next whole chunk.
@@ -158,10 +176,8 @@ impl Chunks {
     }
 
     fn keep(&mut self, runs: &mut Runs, batch: &RecordBatch, start: usize, end: usize) {
-        if start < end {
-            self.pending.push(part(batch, start, end - start));
-            runs.take(end - start, &mut self.members);
-        }
+        self.pending.push(part(batch, start, end - start));
+        runs.take(end - start, &mut self.members);
     }
 }
 

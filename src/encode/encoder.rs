@@ -11,7 +11,6 @@ use super::chunks::{CHUNK_ROWS, Chunk, Chunks};
 use super::form::Form;
 use super::output::OpenedFile;
 use super::row_group::{EncodedRowGroup, Limits, RowGroup, row_group_bytes};
-use super::weight::row_weights;
 use super::{EncodeError, Footer};
 use crate::config::Writing;
 use crate::crew::Crew;
@@ -27,17 +26,26 @@ pub struct EncodeOptions {
     pub target_file_size: u64,
     /// How columns are written.
     pub writing: Writing,
-    /// What rows come between these.
-    pub among: Among,
+    /// Whether these are all rows that the unit has.
+    pub layout: Layout,
 }
 
-/// What rows come between those of a partition.
+/// How the rows of a unit lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Among {
-    /// Those of other partitions.
-    Partitions,
-    /// None.
-    None,
+pub enum Layout {
+    /// All in one partition.
+    Flat,
+    /// In partitions that the rows themselves tell.
+    Partitioned,
+}
+
+/// What was taken of some rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// The first rows, so many.
+    pub rows: usize,
+    /// They make so many row groups.
+    pub row_groups: usize,
 }
 
 /// With what means rows are encoded. None of it shows in the bytes.
@@ -174,25 +182,37 @@ impl<'a, F: EncodeFiles> Encoder<'a, F> {
         self.collect_chunks()
     }
 
-    /// Appends as many of the first of these rows as make whole row groups, and returns how many. Each batch comes with its
+    /// Appends as many of the first of these rows as make whole row groups, up to `most` of them. Each batch comes with its
     /// member. What is left over is offered again, with more rows behind it, or comes by [`Encoder::push`] for good.
     ///
     /// # Errors
     /// As [`Encoder::push`].
-    pub fn push_whole(&mut self, rows: Vec<(usize, RecordBatch)>) -> Result<usize, EncodeError> {
+    pub fn push_whole(
+        &mut self,
+        rows: Vec<(usize, RecordBatch)>,
+        most: usize,
+    ) -> Result<Taken, EncodeError> {
+        debug_assert!(self.at_work.back().is_none_or(RowGroup::is_whole));
         for (member, batch) in &rows {
             let runs = [(*member, batch.num_rows())];
             check(&self.schema, self.members, &runs, batch)?;
         }
-        let weights = rows.iter().flat_map(|(_, batch)| row_weights(batch));
-        let chunks = self.limits.whole(weights);
+        let batches = rows.iter().map(|(_, batch)| batch);
+        let groups = self.limits.whole(batches, most);
         let mut front = VecDeque::from(rows);
-        for (rows, weight) in &chunks {
-            self.put_chunk(Chunk::of_front(&mut front, *rows, *weight))?;
+        let mut taken = 0;
+        for chunks in &groups {
+            for (rows, weight) in chunks {
+                self.put_chunk(Chunk::of_front(&mut front, *rows, *weight))?;
+                taken += rows;
+            }
+            // With all rows of a row group there, each of its columns is one job.
+            self.move_on()?;
         }
-        // With all chunks there, each column is one job.
-        self.move_on()?;
-        Ok(chunks.into_iter().map(|(rows, _)| rows).sum())
+        Ok(Taken {
+            rows: taken,
+            row_groups: groups.len(),
+        })
     }
 
     /// Waits until all whole row groups are in files.
@@ -207,6 +227,13 @@ impl<'a, F: EncodeFiles> Encoder<'a, F> {
     #[must_use]
     pub fn files(&self) -> usize {
         self.done.len() + self.open.len()
+    }
+
+    /// Tells whether the next row group begins a file, where all before it are in theirs.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let last = self.open.back();
+        last.is_none_or(|last| last.is_full(self.target_file_size))
     }
 
     /// Says that there are no more rows. What is left is encoded from now on, without anybody waiting for it.
@@ -314,12 +341,12 @@ impl<'a, F: EncodeFiles> Encoder<'a, F> {
 
     /// Puts a row group into its file.
     fn put(&mut self, group: EncodedRowGroup) -> Result<(), EncodeError> {
-        if let Some(last) = self.open.back_mut()
-            && !last.is_full(self.target_file_size)
+        if !self.is_full()
+            && let Some(last) = self.open.back_mut()
         {
             return last.append(group);
         }
-        if self.open.len() > self.files.kept_open() {
+        while self.open.len() > self.files.kept_open() {
             self.close_file(Closed::Early)?;
         }
         let mut file = self.open_file(&group.form)?;
@@ -358,7 +385,7 @@ fn limits(options: &EncodeOptions, schema: &SchemaRef) -> Limits {
     Limits {
         rows,
         chunk_rows: rows / rows.div_ceil(CHUNK_ROWS),
-        bytes: file_bytes.min(row_group_bytes(schema.fields().len(), options.among)),
+        bytes: file_bytes.min(row_group_bytes(schema.fields().len(), options.layout)),
     }
 }
 

@@ -48,7 +48,8 @@ mod row_group;
 mod weight;
 
 pub use encoder::{
-    Among, Closed, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder,
+    Closed, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder, Layout,
+    Taken,
 };
 pub use error::{EncodeError, FooterError};
 pub use footer::{Footer, FooterInput, read_footer, read_order};
@@ -56,5 +57,7 @@ pub use order::{RowOrder, RowRuns};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod whole_tests;
 #[cfg(test)]
 mod writing_tests;

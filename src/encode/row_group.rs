@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::concat;
 use arrow::datatypes::FieldRef;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
@@ -15,7 +15,7 @@ use parquet::errors::ParquetError;
 
 use super::EncodeError;
 use super::chunks::{Chunk, Cut};
-use super::encoder::Among;
+use super::encoder::Layout;
 use super::form::Form;
 use crate::crew::{self, Begun, Crew};
 
@@ -30,11 +30,11 @@ const MOST_BYTES: usize = 64 << 20;
 const COMPRESSOR_BYTES: usize = 512 << 10;
 
 /// Returns what a row group of so many columns weighs, at most.
-pub(super) fn row_group_bytes(columns: usize, among: Among) -> usize {
+pub(super) fn row_group_bytes(columns: usize, layout: Layout) -> usize {
     let bytes = (columns * COLUMN_BYTES).clamp(LEAST_BYTES, MOST_BYTES);
-    match among {
-        Among::Partitions => bytes / 2,
-        Among::None => bytes,
+    match layout {
+        Layout::Partitioned => bytes / 2,
+        Layout::Flat => bytes,
     }
 }
 
@@ -56,22 +56,32 @@ impl Limits {
         rows + self.chunk_rows > self.rows || weight >= self.bytes
     }
 
-    /// Returns the chunks, from the first row on, that make whole row groups: their rows and what they weigh.
-    pub(super) fn whole(&self, weights: impl Iterator<Item = usize>) -> Vec<(usize, usize)> {
+    /// Returns the first whole row groups of these rows, up to `most` of them: the chunks of each, with their rows and what
+    /// they weigh.
+    pub(super) fn whole<'b>(
+        &self,
+        batches: impl Iterator<Item = &'b RecordBatch>,
+        most: usize,
+    ) -> Vec<Vec<(usize, usize)>> {
         let mut cut = Cut::new(self.chunk_rows);
-        let mut chunks: Vec<(usize, usize)> = Vec::new();
-        let (mut rows, mut weight, mut whole) = (0, 0, 0);
-        for chunk in weights.filter_map(|weight| cut.add(weight)) {
-            chunks.push(chunk);
-            rows += chunk.0;
-            weight += chunk.1;
-            if self.are_reached(rows, weight) {
-                whole = chunks.len();
-                (rows, weight) = (0, 0);
+        let (mut groups, mut chunks) = (Vec::new(), Vec::new());
+        let (mut rows, mut weight) = (0, 0);
+        for batch in batches {
+            let mut start = 0;
+            while start < batch.num_rows() && groups.len() < most {
+                let (end, whole) = cut.add(batch, start);
+                start = end;
+                let Some(chunk) = whole else { continue };
+                chunks.push(chunk);
+                rows += chunk.0;
+                weight += chunk.1;
+                if self.are_reached(rows, weight) {
+                    groups.push(std::mem::take(&mut chunks));
+                    (rows, weight) = (0, 0);
+                }
             }
         }
-        chunks.truncate(whole);
-        chunks
+        groups
     }
 }
 

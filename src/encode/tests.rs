@@ -152,7 +152,7 @@ fn encode_with(
     let options = EncodeOptions {
         target_file_size,
         writing: Writing::default(),
-        among: Among::None,
+        layout: Layout::Flat,
     };
     let mut encoder = Encoder::new(schema, options, ALONE, 2, files);
     for (member, batch) in batches {
@@ -440,7 +440,7 @@ fn rows_that_do_not_belong_are_refused() {
     let options = EncodeOptions {
         target_file_size: 1,
         writing: Writing::default(),
-        among: Among::None,
+        layout: Layout::Flat,
     };
     let mut encoder = Encoder::new(&batch("a").schema(), options, ALONE, 1, Full);
     let error = encoder.push(0, &batch("b")).unwrap_err();
@@ -575,7 +575,7 @@ fn a_file_cut_short_is_an_error() {
 }
 
 /// Encodes a table in pieces, of which every other is of member 1.
-fn encode_pieces(
+pub(super) fn encode_pieces(
     table: &RecordBatch,
     options: &EncodeOptions,
     means: EncodeMeans<'_>,
@@ -613,7 +613,7 @@ fn the_bytes_do_not_depend_on_the_crew_nor_on_how_much_may_wait() {
                 row_group_rows,
                 ..Writing::default()
             },
-            among: Among::None,
+            layout: Layout::Flat,
         };
         let table = table(rows, 1);
         let alone = encode_pieces(&table, &options, ALONE);
@@ -626,88 +626,4 @@ fn the_bytes_do_not_depend_on_the_crew_nor_on_how_much_may_wait() {
             assert_eq!(shared, alone, "{hands} hands, {memory} bytes");
         }
     }
-}
-
-/// Encodes the same pieces, where whole row groups are taken as soon as a few more are there.
-fn encode_whole_first(
-    table: &RecordBatch,
-    options: &EncodeOptions,
-    means: EncodeMeans<'_>,
-    together: usize,
-) -> (Vec<EncodedFile>, Vec<Vec<u8>>) {
-    let files = InMemory {
-        files: Files::default(),
-        footer: &footer,
-    };
-    let written = Arc::clone(&files.files);
-    let mut encoder = Encoder::new(table.schema_ref(), options.clone(), means, 2, files);
-    let mut left: Vec<(usize, RecordBatch)> = Vec::new();
-    for (piece, start) in (0..table.num_rows()).step_by(5000).enumerate() {
-        let rows = (table.num_rows() - start).min(5000);
-        left.push((piece % 2, table.slice(start, rows)));
-        if left.len() < together {
-            continue;
-        }
-        let mut taken = encoder.push_whole(left.clone()).unwrap();
-        encoder.settle().unwrap();
-        assert_eq!(encoder.held(), 0);
-        let behind = left.into_iter().filter_map(|(member, batch)| {
-            let gone = taken.min(batch.num_rows());
-            taken -= gone;
-            let rest = batch.num_rows() - gone;
-            (rest > 0).then(|| (member, batch.slice(gone, rest)))
-        });
-        left = behind.collect();
-    }
-    for (member, batch) in left {
-        encoder.push(member, &batch).unwrap();
-    }
-    let (done, _) = encoder.finish().unwrap();
-    let bytes = std::mem::take(&mut *written.lock().unwrap());
-    (done, bytes)
-}
-
-#[test]
-fn row_groups_that_are_taken_when_their_rows_are_there_are_the_same_ones() {
-    let table = table(40_000, 1);
-    for (row_group_rows, target_file_size) in [(1024, 1), (9000, 1 << 20), (1 << 20, u64::MAX)] {
-        for among in [Among::None, Among::Partitions] {
-            let options = EncodeOptions {
-                target_file_size,
-                writing: Writing {
-                    row_group_rows,
-                    ..Writing::default()
-                },
-                among,
-            };
-            let at_once = encode_pieces(&table, &options, ALONE);
-            for together in [1, 3] {
-                let crew = &Unordered(3);
-                let means = EncodeMeans { crew, memory: 1 };
-                let early = encode_whole_first(&table, &options, means, together);
-                assert!(early == at_once, "{row_group_rows} rows, {together} pieces");
-            }
-        }
-    }
-}
-
-#[test]
-fn row_groups_are_smaller_where_rows_are_of_several_partitions() {
-    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..3_000_000));
-    let table = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
-    let rows = [Among::None, Among::Partitions].map(|among| {
-        let options = EncodeOptions {
-            target_file_size: u64::MAX,
-            writing: Writing {
-                row_group_rows: 1 << 24,
-                ..Writing::default()
-            },
-            among,
-        };
-        let (_, files) = encode_pieces(&table, &options, ALONE);
-        let read = ParquetMetaDataReader::new();
-        let read = read.parse_and_finish(&bytes::Bytes::from(files[0].clone()));
-        read.unwrap().row_group(0).num_rows()
-    });
-    assert_eq!(rows, [16, 8].map(|mib| (mib << 20) / 8));
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, OffsetSizeTrait, RecordBatch};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{ArrowNativeType, DataType};
+
+/// What a value of no fixed width weighs beside its bytes, so that even empty ones fill a chunk.
+const VALUE_BYTES: usize = 4;
 
 /// Returns the weight of each row: a function of its values, whatever batch it comes in and whatever the
 /// buffers hold under a null.
@@ -13,6 +16,42 @@ pub(super) fn row_weights(batch: &RecordBatch) -> Vec<usize> {
         add(column, &mut weights);
     }
     weights
+}
+
+/// Returns what the rows of a batch from `start` up to `end` weigh together.
+pub(super) fn weight(batch: &RecordBatch, start: usize, end: usize) -> usize {
+    let columns = batch.columns().iter().map(|column| {
+        let quick = quick_weight(column, start, end);
+        quick.unwrap_or_else(|| {
+            let mut weights = vec![0; end - start];
+            add(&column.slice(start, end - start), &mut weights);
+            weights.iter().sum()
+        })
+    });
+    columns.sum()
+}
+
+/// Returns what values weigh together, where that can be told without looking at each.
+fn quick_weight(array: &ArrayRef, start: usize, end: usize) -> Option<usize> {
+    let span = |offsets: &[i32]| {
+        let bytes = offsets[end].as_usize() - offsets[start].as_usize();
+        VALUE_BYTES * (end - start) + bytes
+    };
+    match array.data_type() {
+        DataType::Utf8 | DataType::Binary if array.null_count() > 0 => None,
+        DataType::Utf8 => Some(span(array.as_string::<i32>().value_offsets())),
+        DataType::Binary => Some(span(array.as_binary::<i32>().value_offsets())),
+        other => Some(width(other)? * (end - start)),
+    }
+}
+
+/// Returns what a value of a type weighs where all of them weigh the same.
+fn width(data_type: &DataType) -> Option<usize> {
+    match data_type {
+        DataType::FixedSizeBinary(width) => usize::try_from(*width).ok(),
+        DataType::Boolean | DataType::Null => Some(1),
+        other => other.primitive_width(),
+    }
 }
 
 fn add(array: &ArrayRef, weights: &mut [usize]) {
@@ -44,10 +83,7 @@ fn add(array: &ArrayRef, weights: &mut [usize]) {
             add_valid(array, own.into_iter(), weights);
         }
         other => {
-            let width = match other {
-                DataType::FixedSizeBinary(width) => usize::try_from(*width).unwrap_or(1),
-                _ => other.primitive_width().unwrap_or(1),
-            };
+            let width = width(other).unwrap_or(1);
             for weight in weights {
                 *weight += width;
             }
@@ -81,16 +117,15 @@ fn add_items<O: OffsetSizeTrait>(
 }
 
 fn add_valid(array: &dyn Array, own: impl Iterator<Item = usize>, weights: &mut [usize]) {
-    // Four bytes for the value itself, so that even empty ones fill a chunk.
     match array.nulls() {
         None => {
             for (weight, own) in weights.iter_mut().zip(own) {
-                *weight += 4 + own;
+                *weight += VALUE_BYTES + own;
             }
         }
         Some(nulls) => {
             for ((weight, own), is_valid) in weights.iter_mut().zip(own).zip(nulls) {
-                *weight += 4 + if is_valid { own } else { 0 };
+                *weight += VALUE_BYTES + if is_valid { own } else { 0 };
             }
         }
     }

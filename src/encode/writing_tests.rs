@@ -34,7 +34,7 @@ fn encode(writing: Writing, batch: &RecordBatch) -> Vec<u8> {
     let options = EncodeOptions {
         target_file_size: u64::MAX,
         writing,
-        among: Among::None,
+        layout: Layout::Flat,
     };
     let mut encoder = Encoder::new(batch.schema_ref(), options, ALONE, 2, files);
     encoder.push(0, batch).unwrap();

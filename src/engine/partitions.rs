@@ -19,22 +19,21 @@ use crate::transform::{MemberRows, PartitionRows, Routed, Shuffle};
 
 /// Partitions whose last rows are being encoded, for each pair of hands.
 const ENDING_EACH: usize = 4;
-/// Partitions whose first rows have been encoded, for each pair of hands. Each has a file open.
-const BEGUN_EACH: usize = 32;
+/// Files that partitions have open before all rows are there, at most.
+const MOST_FILES: usize = 64;
 
 type PartitionEncoder<'a> = Encoder<'a, Placed<'a>>;
 
-/// The partitions of one attempt to build a unit.
-pub(super) struct Partitions<'a> {
+/// Brings the rows of one attempt to build a unit to the files of their partitions.
+pub(super) struct PartitionWriter<'a> {
     shuffle: Shuffle<'a>,
     outputs: &'a Outputs<'a>,
     schema: SchemaRef,
     means: EncodeMeans<'a>,
-    /// Those whose first rows have been encoded. They stand between two row groups.
-    begun: BTreeMap<PartitionValues, PartitionEncoder<'a>>,
+    begun: Begun<'a>,
 }
 
-impl<'a> Partitions<'a> {
+impl<'a> PartitionWriter<'a> {
     /// Begins without rows. They are to have the columns of `schema`.
     pub(super) fn new(
         shuffle: Shuffle<'a>,
@@ -47,7 +46,7 @@ impl<'a> Partitions<'a> {
             outputs,
             schema: SchemaRef::clone(schema),
             means,
-            begun: BTreeMap::new(),
+            begun: Begun(BTreeMap::new()),
         }
     }
 
@@ -73,6 +72,7 @@ impl<'a> Partitions<'a> {
         let mut ended = Ended::new(means);
         let mut take = |values: &PartitionValues, rows: &mut PartitionRows<'_>| {
             let mut encoder = begun
+                .0
                 .remove(values)
                 .unwrap_or_else(|| begin(outputs, &schema, means, values));
             let mut feed = |push: &mut Push<'_>| -> Result<bool, WorkError> {
@@ -98,35 +98,33 @@ impl<'a> Partitions<'a> {
             means,
             begun,
         } = self;
-        if outputs.is_sorted(schema) {
-            // Which rows come first is known at the end.
+        // Which of sorted rows come first is known at the end. Rows without columns are refused then.
+        if outputs.is_sorted(schema) || schema.fields().is_empty() {
             return Ok(());
         }
-        let most = BEGUN_EACH * means.crew.hands();
+        let mut room = begun.room();
         let mut take = |values: &PartitionValues, rows: MemberRows| -> Result<usize, WorkError> {
-            if let Some(encoder) = begun.get_mut(values) {
-                // The next file would have to be open beside the first.
-                let may_go_on = encoder.files() < 2;
-                return Ok(if may_go_on {
-                    encoder.push_whole(rows)?
-                } else {
-                    0
-                });
+            if room == 0 {
+                // Most row groups have gone to the file of the one before.
+                begun.settle(0)?;
+                room = begun.room();
             }
-            if begun.len() >= most {
+            let known = begun.0.get(values);
+            // One more goes where there is a place for it already.
+            let placed = usize::from(known.is_some_and(|encoder| !encoder.is_full()));
+            if room + placed == 0 {
                 return Ok(0);
             }
-            let mut encoder = begin(outputs, schema, *means, values);
-            let taken = encoder.push_whole(rows)?;
-            if taken > 0 {
-                begun.insert(values.clone(), encoder);
-            }
-            Ok(taken)
+            let encoder = begun.0.entry(values.clone());
+            let encoder = encoder.or_insert_with(|| begin(outputs, schema, *means, values));
+            let taken = encoder.push_whole(rows, room + placed)?;
+            room -= taken.row_groups.saturating_sub(placed);
+            begun.settle(means.memory)?;
+            Ok(taken.rows)
         };
         shuffle.hand_out(&mut take)?;
         // Rows of one batch are handed out to many partitions: it stays in memory until the last of them is encoded.
-        begun.values_mut().try_for_each(Encoder::settle)?;
-        Ok(())
+        begun.settle(0)
     }
 }
 
@@ -138,6 +136,30 @@ fn begin<'a>(
 ) -> PartitionEncoder<'a> {
     let place = Placed::new(outputs, Kind::Rows, values.clone());
     outputs.encoder(schema, means, place)
+}
+
+/// Partitions whose first rows are being encoded, or have been: none of them has a row group that is not whole.
+struct Begun<'a>(BTreeMap<PartitionValues, PartitionEncoder<'a>>);
+
+impl Begun<'_> {
+    /// Returns how many more files may be opened.
+    fn room(&self) -> usize {
+        let files = self.0.values().map(Encoder::files);
+        MOST_FILES.saturating_sub(files.sum())
+    }
+
+    /// Waits until no more than so many bytes are not in a file yet.
+    fn settle(&mut self, most: usize) -> Result<(), WorkError> {
+        let mut held: usize = self.0.values().map(Encoder::held).sum();
+        for encoder in self.0.values_mut() {
+            if held <= most {
+                break;
+            }
+            held -= encoder.held();
+            encoder.settle()?;
+        }
+        Ok(())
+    }
 }
 
 /// Partitions that have all their rows.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 
-use super::partitions::Partitions;
+use super::partitions::PartitionWriter;
 use super::work::WorkError;
 use crate::config::Definition;
 use crate::crew::InOrder;
@@ -36,7 +36,7 @@ impl<'a> Routing<'a> {
         &mut self,
         place: usize,
         batch: &RecordBatch,
-        partitions: &mut Partitions<'_>,
+        partitions: &mut PartitionWriter<'_>,
     ) -> Result<(), WorkError> {
         let bytes = batch.get_array_memory_size();
         let (batch, columns) = (batch.clone(), Arc::clone(&self.columns));
@@ -53,7 +53,7 @@ impl<'a> Routing<'a> {
         Ok(())
     }
 
-    pub(super) fn finish(&mut self, partitions: &mut Partitions<'_>) -> Result<(), WorkError> {
+    pub(super) fn finish(&mut self, partitions: &mut PartitionWriter<'_>) -> Result<(), WorkError> {
         while !self.splitting.is_empty() {
             self.hand_on(partitions)?;
         }
@@ -61,7 +61,7 @@ impl<'a> Routing<'a> {
     }
 
     /// Hands on the rows that came first.
-    fn hand_on(&mut self, partitions: &mut Partitions<'_>) -> Result<(), WorkError> {
+    fn hand_on(&mut self, partitions: &mut PartitionWriter<'_>) -> Result<(), WorkError> {
         let Some((place, routed)) = self.splitting.take_first() else {
             return Ok(());
         };

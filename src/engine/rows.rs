@@ -10,14 +10,14 @@ use arrow::record_batch::RecordBatch;
 
 use super::aside;
 use super::order::{StagedOutput, WorkOrder};
-use super::partitions::Partitions;
+use super::partitions::PartitionWriter;
 use super::routing::{Routing, data_columns};
 use super::staged::{Spill, Staged, UnitFiles, as_io};
 use super::work::WorkError;
 use crate::config::FORMAT_VERSION;
 use crate::encode::{
-    Among, Closed, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder,
-    Footer, FooterInput,
+    Closed, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder, Footer,
+    FooterInput, Layout,
 };
 use crate::model::{
     Carried, Comments, ContentHash, OutputPath, PartitionValues, Shape, UnitId, partition_dir,
@@ -104,8 +104,8 @@ impl<'a> Outputs<'a> {
 
     /// Returns what is left for the encoder, and as much for the sorter, where there is one.
     fn beside_sorter(&self, memory: usize) -> usize {
-        let is_sorted = !self.order.definition.writing.sort_by.is_empty();
-        if is_sorted { memory / 2 } else { memory }
+        let has_sorter = !self.order.definition.writing.sort_by.is_empty();
+        if has_sorter { memory / 2 } else { memory }
     }
 
     /// Writes all rows to one partition.
@@ -134,7 +134,7 @@ impl<'a> Outputs<'a> {
         means: EncodeMeans<'a>,
         feed: &mut Feed<'_>,
     ) -> Result<Option<Vec<StagedOutput>>, WorkError> {
-        // Of what waits to be encoded, or is sorted, there is one partition at a time.
+        // Beside them there is what waits to be encoded, and one partition that is sorted.
         let collected = means.memory / 4 * 3;
         let memory = self.beside_sorter(means.memory - collected);
         let means = EncodeMeans { memory, ..means };
@@ -146,7 +146,7 @@ impl<'a> Outputs<'a> {
             what: "spill",
         };
         let shuffle = Shuffle::new(collected, means.crew, &spill);
-        let mut partitions = Partitions::new(shuffle, self, &schema, means);
+        let mut partitions = PartitionWriter::new(shuffle, self, &schema, means);
         let mut routing = Routing::new(columns, means);
         if !feed(&mut |place, batch| routing.push(place, batch, &mut partitions))? {
             return Ok(None);
@@ -165,10 +165,10 @@ impl<'a> Outputs<'a> {
         let options = EncodeOptions {
             target_file_size: self.order.definition.target_file_size.0,
             writing: self.order.definition.writing.clone(),
-            among: if place.values.is_empty() {
-                Among::None
+            layout: if place.values.is_empty() {
+                Layout::Flat
             } else {
-                Among::Partitions
+                Layout::Partitioned
             },
         };
         Encoder::new(schema, options, means, self.inside.len(), place)

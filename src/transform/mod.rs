@@ -3,14 +3,15 @@
 //! [`RowTransform`] is the SQL that rows go through on their way, where there is any; see the module `sql`.
 //! [`conform()`] gives every batch of a unit the unit's columns, [`route()`] splits a batch by the values of the
 //! partition columns and [`restore`] puts those back for rows that are carried over from an output. [`Shuffle`]
-//! collects what was routed until all of a unit's rows are there, and hands it out partition by partition. A [`Sorter`]
-//! sorts the rows of one partition, where they are to be sorted.
+//! collects what was routed and hands it out partition by partition, as a rule when all of a unit's rows are there. A
+//! [`Sorter`] sorts the rows of one partition, where they are to be sorted.
 //!
 //! # Invariants
 //! - No row is lost, doubled or moved past another row of its partition.
 //! - The text of a partition value is exact: [`restore`] gives back the value that [`route()`] took.
-//! - A [`Shuffle`] or [`Sorter`] holds rows in memory up to its budget and at most one spilled file open, however many
-//!   partitions there are. What it hands out does not depend on the budget, but for the sizes of the batches.
+//! - A [`Shuffle`] or [`Sorter`] holds rows in memory up to its budget, if a full shuffle makes room, and at most one
+//!   spilled file open, however many partitions there are. On the budget depends when rows are handed out and in what
+//!   batches, but not which ones and in what order.
 //!
 //! Encoding and publishing are left to others.
 

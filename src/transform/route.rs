@@ -1,12 +1,15 @@
 //! Splits rows by the values of the partition columns, and puts those columns back.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array, new_null_array,
+};
 use arrow::compute::{cast, take};
-use arrow::datatypes::{DataType, Field, Schema};
-use arrow::row::{Row, RowConverter, SortField};
+use arrow::datatypes::{DataType, Date32Type, Field, Int64Type, Schema};
+use arrow::row::{RowConverter, SortField};
 use foldhash::fast::RandomState;
 
 use super::TransformError;
@@ -163,6 +166,11 @@ impl Groups {
                 first_rows,
             });
         }
+        if let [key] = keys
+            && let Some(groups) = Self::by_values(key)
+        {
+            return Ok(groups);
+        }
         let action = "compare partition values";
         let fields = keys
             .iter()
@@ -171,23 +179,37 @@ impl Groups {
         let converted = RowConverter::new(fields)
             .and_then(|converter| converter.convert_columns(keys))
             .map_err(TransformError::arrow(action))?;
-        let mut known: HashMap<Row<'_>, usize, RandomState> = HashMap::default();
-        let mut of_row = Vec::with_capacity(rows);
+        Ok(Self::by_keys(converted.iter()))
+    }
+
+    /// The same for one column of a usual type, whose values can be compared as they are.
+    fn by_values(key: &ArrayRef) -> Option<Self> {
+        Some(match key.data_type() {
+            DataType::Utf8 => Self::by_keys(key.as_string::<i32>().iter()),
+            DataType::Int64 => Self::by_keys(key.as_primitive::<Int64Type>().iter()),
+            DataType::Date32 => Self::by_keys(key.as_primitive::<Date32Type>().iter()),
+            _ => return None,
+        })
+    }
+
+    fn by_keys<K: Copy + Eq + Hash>(keys: impl Iterator<Item = K>) -> Self {
+        let mut known: HashMap<K, usize, RandomState> = HashMap::default();
+        let mut of_row = Vec::with_capacity(keys.size_hint().0);
         let mut first_rows = Vec::new();
-        let mut last: Option<(Row<'_>, usize)> = None;
-        for (index, row) in converted.iter().enumerate() {
+        let mut last: Option<(K, usize)> = None;
+        for (index, key) in keys.enumerate() {
             // Equal values often stand together, and comparing is cheaper than hashing.
             let group = match last {
-                Some((previous, group)) if previous == row => group,
-                _ => *known.entry(row).or_insert_with(|| {
+                Some((previous, group)) if previous == key => group,
+                _ => *known.entry(key).or_insert_with(|| {
                     first_rows.push(index);
                     first_rows.len() - 1
                 }),
             };
-            last = Some((row, group));
+            last = Some((key, group));
             of_row.push(group);
         }
-        Ok(Self { of_row, first_rows })
+        Self { of_row, first_rows }
     }
 
     /// Brings the rows of each group together, and counts them.

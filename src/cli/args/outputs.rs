@@ -29,8 +29,8 @@ pub(in crate::cli) struct OutputArgs {
     pub(in crate::cli) target_file_size: Option<String>,
     /// Put at most N rows into a row group
     ///
-    /// From 1024 to 16777216; a row group also ends at about 32MiB of encoded rows. Default: 1048576.
-    /// Example: --row-group-rows 100000
+    /// From 1024 to 16777216; a row group also ends with a megabyte of rows for each column (16MiB to 64MiB), or half of
+    /// that where rows are of several partitions. Default: 1048576. Example: --row-group-rows 100000
     #[arg(long, value_name = "N")]
     pub(in crate::cli) row_group_rows: Option<String>,
     /// End a page at SIZE, before compression

@@ -139,18 +139,52 @@ impl Memory {
         })
     }
 
-    /// Takes rows back that were taken out: the pieces that are left of them.
-    pub(super) fn put_back(&mut self, blocks: &[RecordBatch], pieces: Vec<Piece>) {
+    /// Returns how many bytes the rows of each partition take, by its number.
+    pub(super) fn by_partition(&self) -> Vec<usize> {
+        let stage = (self.stage_bytes, self.stage_rows);
+        let blocks = self.blocks.iter();
+        let blocks = blocks.map(|block| (block.get_array_memory_size(), block.num_rows()));
+        let row_bytes: Vec<usize> = blocks
+            .chain(std::iter::once(stage))
+            .map(|(bytes, rows)| bytes / rows.max(1) + 1)
+            .collect();
+        let last = self.log.iter().map(|piece| piece.partition).max();
+        let mut bytes = vec![0; last.map_or(0, |last| last + 1)];
+        for piece in &self.log {
+            bytes[piece.partition] += piece.rows * row_bytes[piece.block];
+        }
+        bytes
+    }
+
+    /// Takes rows back that were taken out: the pieces that are left of them. A block of which less than half is left is not
+    /// kept: its rows are copied out of it.
+    pub(super) fn put_back(
+        &mut self,
+        blocks: &[RecordBatch],
+        pieces: Vec<Piece>,
+    ) -> Result<(), TransformError> {
+        let mut left = vec![0; blocks.len()];
+        for piece in &pieces {
+            left[piece.block] += piece.rows;
+        }
         let mut places = vec![None; blocks.len()];
-        for piece in pieces {
-            let block = *places[piece.block].get_or_insert_with(|| {
-                let block = &blocks[piece.block];
+        for (number, block) in blocks.iter().enumerate() {
+            if left[number] > 0 && left[number] * 2 >= block.num_rows() {
+                places[number] = Some(self.blocks.len());
                 self.block_bytes += block.get_array_memory_size();
                 self.blocks.push(block.clone());
-                self.blocks.len() - 1
-            });
-            self.log.push(Piece { block, ..piece });
+            }
         }
+        for piece in pieces {
+            if let Some(block) = places[piece.block] {
+                self.log.push(Piece { block, ..piece });
+            } else {
+                let rows = blocks[piece.block].slice(piece.offset, piece.rows);
+                let part = std::iter::once((piece.partition, piece.rows));
+                self.push(piece.member, rows, part)?;
+            }
+        }
+        self.close_stage()
     }
 }
 
@@ -165,7 +199,7 @@ impl SortedRows {
         let (mut rows, mut bytes) = (0, 0);
         let mut joins = |piece: &&Piece| {
             rows += piece.rows;
-            bytes += self.bytes(piece);
+            bytes += piece.rows * self.row_bytes[piece.block];
             piece.member == first.member
                 && piece.rows < LONG_ROWS
                 && rows <= CHUNK_ROWS
@@ -177,11 +211,6 @@ impl SortedRows {
         let (taken, rest) = pieces.split_at(count);
         *pieces = rest;
         Some(gather(&self.blocks, taken).map(|batch| (first.member, batch)))
-    }
-
-    /// Returns about how many bytes the rows of a piece take.
-    pub(super) fn bytes(&self, piece: &Piece) -> usize {
-        piece.rows * self.row_bytes[piece.block]
     }
 }
 

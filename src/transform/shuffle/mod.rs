@@ -39,7 +39,7 @@ pub struct Shuffle<'a> {
 }
 
 impl<'a> Shuffle<'a> {
-    /// Begins without rows. About `budget_bytes` are held in memory, at least one batch; the index of partitions,
+    /// Begins without rows. About `budget_bytes` may be held in memory, at least one batch; the index of partitions,
     /// some hundred bytes for each, comes on top. The crew puts rows together that are spilled.
     #[must_use]
     pub fn new(budget_bytes: usize, crew: &'a dyn Crew, spill: &'a dyn SpillStore) -> Self {
@@ -80,14 +80,18 @@ impl<'a> Shuffle<'a> {
         &mut self,
         visit: &mut dyn FnMut(&PartitionValues, MemberRows) -> Result<usize, E>,
     ) -> Result<(), E> {
-        let rows = self.memory.take_sorted(&self.partitions.ranks())?;
+        let bytes = self.memory.by_partition();
         let least = self.budget_bytes / MOST_LARGE;
+        let is_large = |number: usize| bytes[number] >= least && !self.runs.has(number);
+        if !(0..bytes.len()).any(is_large) {
+            return Ok(());
+        }
+        let rows = self.memory.take_sorted(&self.partitions.ranks())?;
         let mut left = Vec::new();
         for pieces in rows.pieces.chunk_by(|a, b| a.partition == b.partition) {
             let partition = pieces[0].partition;
-            let bytes: usize = pieces.iter().map(|piece| rows.bytes(piece)).sum();
             let mut taken = 0;
-            if bytes >= least && !self.runs.has(partition) {
+            if is_large(partition) {
                 let mut rest = pieces;
                 let batches = std::iter::from_fn(|| rows.next(&mut rest));
                 let batches = batches.collect::<Result<Vec<_>, _>>()?;
@@ -95,8 +99,8 @@ impl<'a> Shuffle<'a> {
             }
             left.extend(pieces.iter().filter_map(|piece| piece.behind(&mut taken)));
         }
-        self.memory.put_back(&rows.blocks, left);
-        Ok(())
+        drop(rows.pieces);
+        Ok(self.memory.put_back(&rows.blocks, left)?)
     }
 
     /// Spills the rows in memory, unless a quarter of it is free: what was handed out made room then.
