@@ -9,7 +9,7 @@
 //! - A block is no longer than it is to be, [`BLOCK_BYTES`] as a rule, and the record that does not end in it. One that would be longer than a
 //!   record may be is handed out unfinished: whoever decodes it finds the record too long.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 use super::{DecodeError, Emit, RECORD_BYTES};
 use crate::crew::{Crew, InOrder};
@@ -68,46 +68,69 @@ impl<'r, C: Cut> Blocks<'r, C> {
         }
     }
 
-    /// Returns the next block, which is never empty, or `None` behind the last.
-    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, DecodeError> {
-        let mut text = std::mem::take(&mut self.rest);
+    /// Returns the next block, which is never empty, or `None` behind the last. It takes the place of `used`, a block that
+    /// nobody needs any more, or of nothing: fresh memory would have to be made zero first.
+    pub(super) fn next(&mut self, used: Vec<u8>) -> Result<Option<Vec<u8>>, DecodeError> {
+        let mut text = used;
+        if text.capacity() > 2 * self.block_bytes {
+            // One long record is no reason to keep as much.
+            text = Vec::new();
+        }
+        let mut length = self.rest.len();
+        text.resize(length.max(text.len()), 0);
+        text[..length].copy_from_slice(&self.rest);
+        self.rest.clear();
         while !self.at_end {
-            let seen = text.len();
+            let seen = length;
             // A multiple of the block, so that pieces do not matter.
-            self.fill(&mut text, (seen / self.block_bytes + 1) * self.block_bytes)?;
-            if let Some(end) = self.cut.last_end(&text[seen..]) {
-                self.rest = text.split_off(seen + end);
+            let wanted = (seen / self.block_bytes + 1) * self.block_bytes;
+            length = self.fill(&mut text, seen, wanted)?;
+            if let Some(end) = self.cut.last_end(&text[seen..length]) {
+                // Behind the last end of all there is nothing to wait for.
+                if !self.at_end {
+                    self.rest.extend_from_slice(&text[seen + end..length]);
+                    length = seen + end;
+                }
                 break;
             }
-            if text.len() > RECORD_BYTES + self.block_bytes {
+            if length > RECORD_BYTES + self.block_bytes {
                 break;
             }
         }
-        if self.at_end {
-            // What the cut has left stands at the front, and has no end: it is all there is.
-            text.append(&mut self.rest);
-        }
+        text.truncate(length);
         Ok((!text.is_empty()).then_some(text))
     }
 
-    /// Reads until `text` has this length, or all is read.
-    fn fill(&mut self, text: &mut Vec<u8>, length: usize) -> Result<(), DecodeError> {
-        let wanted = length - text.len();
-        let limit = wanted as u64;
+    /// Reads behind the first `length` bytes until so many are there as are wanted, or all is read; returns how many there
+    /// are.
+    fn fill(
+        &mut self,
+        text: &mut Vec<u8>,
+        mut length: usize,
+        wanted: usize,
+    ) -> Result<usize, DecodeError> {
         if self.at_front {
-            // Small files are many, and need no more than they have.
             self.at_front = false;
-        } else {
-            text.reserve_exact(wanted);
+            // Small files are many, and need no more than they have.
+            text.truncate(length);
+            let mut front = (&mut *self.input).take((wanted - length) as u64);
+            front.read_to_end(text).map_err(DecodeError::Read)?;
+            self.at_end = text.len() < wanted;
+            return Ok(text.len());
         }
-        let mut piece = (&mut *self.input).take(limit);
-        match piece.read_to_end(text) {
-            Ok(count) => {
-                self.at_end = count < wanted;
-                Ok(())
+        text.resize(wanted.max(text.len()), 0);
+        while length < wanted {
+            match self.input.read(&mut text[length..wanted]) {
+                Ok(0) => {
+                    self.at_end = true;
+                    break;
+                }
+                Ok(count) => length += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(DecodeError::Read(error)),
             }
-            Err(error) => Err(DecodeError::Read(error)),
         }
+        Ok(length)
     }
 }
 
@@ -140,8 +163,8 @@ pub(super) trait InBlocks {
     }
 }
 
-/// Where blocks come from.
-pub(super) type NextBlock<'b> = dyn FnMut() -> Result<Option<Vec<u8>>, DecodeError> + 'b;
+/// Where blocks come from, each in the place of one that nobody needs any more.
+pub(super) type NextBlock<'b> = dyn FnMut(Vec<u8>) -> Result<Option<Vec<u8>>, DecodeError> + 'b;
 
 /// Decodes the `first` block, where one has been read already, and all that follow. While the crew decodes some, what came
 /// of those before is taken, and the next are read.
@@ -154,6 +177,7 @@ pub(super) fn decode<T: InBlocks>(
 ) -> Result<(), DecodeError> {
     let mut parts = InOrder::default();
     let mut end = None;
+    let mut used = Vec::new();
     loop {
         let most = match crew.hands() {
             0 | 1 => 1,
@@ -161,11 +185,15 @@ pub(super) fn decode<T: InBlocks>(
         };
         // A very long record counts for as many blocks as it is long.
         if end.is_none() && parts.len() < most && parts.bytes() < most * BLOCK_BYTES {
-            match first
-                .take()
-                .map_or_else(&mut *next, |first| Ok(Some(first)))
-            {
-                Ok(Some(block)) if most == 1 => text.take_alone(&block, emit)?,
+            let block = match first.take() {
+                Some(first) => Ok(Some(first)),
+                None => next(std::mem::take(&mut used)),
+            };
+            match block {
+                Ok(Some(block)) if most == 1 => {
+                    text.take_alone(&block, emit)?;
+                    used = block;
+                }
                 Ok(Some(block)) => {
                     let terms = text.terms();
                     parts.begin(crew, block.len(), move || (T::part(terms, &block), block));
@@ -176,7 +204,10 @@ pub(super) fn decode<T: InBlocks>(
             continue;
         }
         match parts.take_first() {
-            Some((part, block)) => text.take(&block, part, emit)?,
+            Some((part, block)) => {
+                text.take(&block, part, emit)?;
+                used = block;
+            }
             None => return end.unwrap_or(Ok(())),
         }
     }
@@ -194,7 +225,12 @@ mod tests {
             fails: None,
         };
         let mut blocks = Blocks::new(&mut input, Lines);
-        std::iter::from_fn(|| blocks.next().unwrap()).collect()
+        let mut sizes = (0..).map(|block| block * 700_000 % 2_000_001);
+        std::iter::from_fn(|| {
+            let used = vec![b'\n'; sizes.next().unwrap()];
+            blocks.next(used).unwrap()
+        })
+        .collect()
     }
 
     #[test]

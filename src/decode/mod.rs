@@ -88,6 +88,7 @@ mod parquet;
 mod recognise;
 mod stream;
 mod text;
+mod texts;
 mod typed;
 
 use std::collections::{HashMap, HashSet};

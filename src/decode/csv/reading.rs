@@ -97,12 +97,18 @@ impl<'r, 'd> Reading<'r, 'd> {
         let progress = &mut self.progress;
         let mut text = front.into_text();
         let mut blocks = Blocks::new(&mut text, Ends::new(progress.marks)).of(block_bytes);
-        let Some(first) = blocks.next()? else {
+        let Some(first) = blocks.next(Vec::new())? else {
             progress.table.take_nothing();
             return Ok(());
         };
         progress.begin(&first, shape)?;
-        blocks::decode(progress, Some(first), &mut || blocks.next(), crew, emit)
+        blocks::decode(
+            progress,
+            Some(first),
+            &mut |used| blocks.next(used),
+            crew,
+            emit,
+        )
     }
 
     /// Returns the line in which the row begins, counted from 0, if there are so many.
@@ -115,7 +121,7 @@ impl<'r, 'd> Reading<'r, 'd> {
         let mut left = row.saturating_add(u64::from(progress.dialect.header == Header::Present));
         let mut text = front.into_text();
         let mut blocks = Blocks::new(&mut text, Ends::new(marks));
-        while let Some(block) = blocks.next()? {
+        while let Some(block) = blocks.next(Vec::new())? {
             let text = BlockText::new(&block, marks);
             let mut records = Records::new(&text, 0, marks);
             loop {

@@ -129,7 +129,7 @@ pub(super) fn line_of(
     match framing {
         Framing::Lines => {
             let (mut blocks, mut lines) = (blocks(input, CACHED_BYTES), 0);
-            while let Some(block) = blocks()? {
+            while let Some(block) = blocks(Vec::new())? {
                 let mut rows = Rows::new(&block, lines);
                 while let Some(frame) = rows.next()? {
                     if is_here() {
@@ -155,11 +155,11 @@ pub(super) fn line_of(
 fn blocks(
     input: &mut dyn Read,
     bytes: usize,
-) -> impl FnMut() -> Result<Option<Vec<u8>>, DecodeError> {
+) -> impl FnMut(Vec<u8>) -> Result<Option<Vec<u8>>, DecodeError> {
     let mut blocks = Blocks::new(input, Lines).of(bytes);
     let mut is_front = true;
-    move || {
-        let mut block = blocks.next()?;
+    move |used| {
+        let mut block = blocks.next(used)?;
         if let Some(text) = block
             .as_mut()
             .filter(|text| is_front && text.starts_with(BOM))

@@ -39,7 +39,7 @@ fn decode(
         take(batch);
         ControlFlow::Continue(())
     };
-    spread::decode(&mut || Ok(blocks.next()), expected(shape), crew, &mut emit)
+    spread::decode(&mut |_| Ok(blocks.next()), expected(shape), crew, &mut emit)
 }
 
 /// Everything that must not depend on blocks and hands.
