@@ -125,7 +125,7 @@ mod tests {
     fn a_definition_without_a_dialect_has_the_fingerprint_that_pipelines_of_this_format_have() {
         assert_eq!(
             Definition::default().fingerprint(),
-            "2f834127fd8ca529c8807f2a2f44d385"
+            "3d3a090ab8ea02a5edc22821c6e34699"
         );
         let text = serde_json::to_string(&Definition::default()).unwrap();
         assert!(

@@ -28,6 +28,15 @@ impl Routed {
     #[cfg(test)]
     pub(in crate::transform) fn to_one(values: PartitionValues, batch: RecordBatch) -> Self {
         let parts = vec![(values, batch.num_rows())];
+        Self::to_each(parts, batch)
+    }
+
+    /// Rows that are of these partitions in turn.
+    #[cfg(test)]
+    pub(in crate::transform) fn to_each(
+        parts: Vec<(PartitionValues, usize)>,
+        batch: RecordBatch,
+    ) -> Self {
         Self { batch, parts }
     }
 

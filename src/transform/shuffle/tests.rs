@@ -43,6 +43,8 @@ fn drain(shuffled: Shuffled<'_>) -> Seen {
 fn push(shuffle: &mut Shuffle<'_>, member: usize, rows: &Routed) {
     shuffle.push(member, rows).unwrap();
     if shuffle.is_full() {
+        let none = shuffle.hand_out::<TransformError>(&mut |_, _| Ok(0));
+        none.unwrap();
         shuffle.make_room().unwrap();
     }
 }
@@ -142,21 +144,38 @@ proptest! {
     }
 }
 
-#[test]
-fn rows_that_make_room_are_not_spilled() {
+/// Takes all rows of large partitions out whenever there is no room, and returns how many files were spilled.
+fn spilled_beside_large_ones(batch: impl Fn(usize) -> Routed) -> usize {
     let spill = MemorySpill::default();
-    let mut shuffle = Shuffle::new(100_000, &Unordered(3), &spill);
-    for round in 0..50 {
-        let routed = Routed::to_one(values(round % 3), rows(0, 0, 1000));
-        shuffle.push(0, &routed).unwrap();
+    let mut shuffle = Shuffle::new(400_000, &Unordered(3), &spill);
+    for round in 0..200 {
+        shuffle.push(0, &batch(round)).unwrap();
         if shuffle.is_full() {
-            let taken =
-                shuffle.hand_out::<TransformError>(&mut |_, batches| Ok(numbers(&batches).len()));
-            taken.unwrap();
+            let mut all =
+                |_: &_, batches: MemberRows| Ok::<_, TransformError>(numbers(&batches).len());
+            shuffle.hand_out(&mut all).unwrap();
             shuffle.make_room().unwrap();
         }
+        assert!(!shuffle.is_full());
     }
-    assert_eq!(*spill.created.lock().unwrap(), 0);
+    drop(shuffle);
+    spill.created.into_inner().unwrap()
+}
+
+#[test]
+fn rows_that_make_room_are_not_spilled() {
+    let one = |round| Routed::to_one(values(round % 3), rows(0, 0, 4000));
+    assert_eq!(spilled_beside_large_ones(one), 0);
+}
+
+#[test]
+fn a_row_that_is_left_does_not_hold_its_block() {
+    let with_a_rare_one = |_| {
+        let parts = [(0, 2000), (1, 1999), (2, 1)];
+        let parts = parts.map(|(partition, rows)| (values(partition), rows));
+        Routed::to_each(parts.into(), rows(0, 0, 4000))
+    };
+    assert_eq!(spilled_beside_large_ones(with_a_rare_one), 0);
 }
 
 #[test]

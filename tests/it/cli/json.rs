@@ -78,7 +78,7 @@ fn the_report_of_a_run_has_every_key_that_is_promised() {
       "version": 1,
       "run_id": 0,
       "status": "quarantined",
-      "pipeline": "2f834127fd8ca529c8807f2a2f44d385",
+      "pipeline": "3d3a090ab8ea02a5edc22821c6e34699",
       "source": "in",
       "target": "out",
       "started_at": "[INSTANT]",

@@ -301,8 +301,9 @@ fn long_help_of_run() {
           --row-group-rows <N>
               Put at most N rows into a row group
 
-              From 1024 to 16777216; a row group also ends at about 32MiB of encoded rows. Default:
-              1048576. Example: --row-group-rows 100000
+              From 1024 to 16777216; a row group also ends with a megabyte of rows for each column
+              (16MiB to 64MiB), or half of that where rows are of several partitions. Default: 1048576.
+              Example: --row-group-rows 100000
 
           --page-size <SIZE>
               End a page at SIZE, before compression
