@@ -7,10 +7,10 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::chunks::{CHUNK_ROWS, Chunk, Chunks};
+use super::chunks::{Chunk, Chunks};
 use super::form::Form;
 use super::output::OpenedFile;
-use super::row_group::{EncodedRowGroup, Limits, RowGroup, row_group_bytes};
+use super::row_group::{EncodedRowGroup, Layout, Limits, RowGroup};
 use super::{EncodeError, Footer};
 use crate::config::Writing;
 use crate::crew::Crew;
@@ -28,15 +28,6 @@ pub struct EncodeOptions {
     pub writing: Writing,
     /// Whether these are all rows that the unit has.
     pub layout: Layout,
-}
-
-/// How the rows of a unit lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
-    /// All in one partition.
-    Flat,
-    /// In partitions that the rows themselves tell.
-    Partitioned,
 }
 
 /// What was taken of some rows.
@@ -140,7 +131,7 @@ impl<'a, F: EncodeFiles> Encoder<'a, F> {
         files: F,
     ) -> Self {
         let schema = stored_schema(schema);
-        let limits = limits(&options, &schema);
+        let limits = Limits::new(&options, &schema);
         Self {
             target_file_size: options.target_file_size,
             writing: options.writing,
@@ -373,19 +364,6 @@ impl<'a, F: EncodeFiles> Encoder<'a, F> {
             self.done.push(file.close(&footer)?);
         }
         Ok(())
-    }
-}
-
-/// Returns where row groups end, and chunks, of which whole ones make a row group of nearly as many rows as it may have.
-fn limits(options: &EncodeOptions, schema: &SchemaRef) -> Limits {
-    let rows = usize::try_from(options.writing.row_group_rows).unwrap_or(usize::MAX);
-    let rows = rows.max(1);
-    // Small files have small row groups, for a file ends with one.
-    let file_bytes = usize::try_from(options.target_file_size).unwrap_or(usize::MAX);
-    Limits {
-        rows,
-        chunk_rows: rows / rows.div_ceil(CHUNK_ROWS),
-        bytes: file_bytes.min(row_group_bytes(schema.fields().len(), options.layout)),
     }
 }
 

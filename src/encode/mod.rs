@@ -48,12 +48,12 @@ mod row_group;
 mod weight;
 
 pub use encoder::{
-    Closed, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder, Layout,
-    Taken,
+    Closed, EncodeFiles, EncodeMeans, EncodeOptions, EncodeSink, EncodedFile, Encoder, Taken,
 };
 pub use error::{EncodeError, FooterError};
 pub use footer::{Footer, FooterInput, read_footer, read_order};
 pub use order::{RowOrder, RowRuns};
+pub use row_group::Layout;
 
 #[cfg(test)]
 mod tests;

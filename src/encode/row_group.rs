@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::concat;
-use arrow::datatypes::FieldRef;
+use arrow::datatypes::{FieldRef, Schema};
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
 use parquet::errors::ParquetError;
 
 use super::EncodeError;
-use super::chunks::{Chunk, Cut};
-use super::encoder::Layout;
+use super::chunks::{CHUNK_ROWS, Chunk, Cut};
+use super::encoder::EncodeOptions;
 use super::form::Form;
 use crate::crew::{self, Begun, Crew};
 
@@ -29,8 +29,17 @@ const MOST_BYTES: usize = 64 << 20;
 /// What the compressor of a column takes.
 const COMPRESSOR_BYTES: usize = 512 << 10;
 
+/// How the rows of a unit lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// All in one partition.
+    Flat,
+    /// In partitions that the rows themselves tell.
+    Partitioned,
+}
+
 /// Returns what a row group of so many columns weighs, at most.
-pub(super) fn row_group_bytes(columns: usize, layout: Layout) -> usize {
+fn row_group_bytes(columns: usize, layout: Layout) -> usize {
     let bytes = (columns * COLUMN_BYTES).clamp(LEAST_BYTES, MOST_BYTES);
     match layout {
         Layout::Partitioned => bytes / 2,
@@ -50,6 +59,20 @@ pub(super) struct Limits {
 }
 
 impl Limits {
+    /// Returns where row groups of files with these columns end, and chunks, of which whole ones make a row group of nearly
+    /// as many rows as it may have.
+    pub(super) fn new(options: &EncodeOptions, schema: &Schema) -> Self {
+        let rows = usize::try_from(options.writing.row_group_rows).unwrap_or(usize::MAX);
+        let rows = rows.max(1);
+        // Small files have small row groups, for a file ends with one.
+        let file_bytes = usize::try_from(options.target_file_size).unwrap_or(usize::MAX);
+        Self {
+            rows,
+            chunk_rows: rows / rows.div_ceil(CHUNK_ROWS),
+            bytes: file_bytes.min(row_group_bytes(schema.fields().len(), options.layout)),
+        }
+    }
+
     /// Tells whether so many rows of such a weight make a whole row group.
     fn are_reached(&self, rows: usize, weight: usize) -> bool {
         // The rows of another chunk might be too many.

@@ -580,16 +580,28 @@ pub(super) fn encode_pieces(
     options: &EncodeOptions,
     means: EncodeMeans<'_>,
 ) -> (Vec<EncodedFile>, Vec<Vec<u8>>) {
+    encode_by(table, options, means, |encoder| {
+        for (piece, start) in (0..table.num_rows()).step_by(5000).enumerate() {
+            let rows = (table.num_rows() - start).min(5000);
+            encoder.push(piece % 2, &table.slice(start, rows)).unwrap();
+        }
+    })
+}
+
+/// Encodes what `push` pushes, rows of two members with the columns of `table`.
+pub(super) fn encode_by<'m>(
+    table: &RecordBatch,
+    options: &EncodeOptions,
+    means: EncodeMeans<'m>,
+    push: impl FnOnce(&mut Encoder<'m, InMemory<'static>>),
+) -> (Vec<EncodedFile>, Vec<Vec<u8>>) {
     let files = InMemory {
         files: Files::default(),
         footer: &footer,
     };
     let written = Arc::clone(&files.files);
     let mut encoder = Encoder::new(table.schema_ref(), options.clone(), means, 2, files);
-    for (piece, start) in (0..table.num_rows()).step_by(5000).enumerate() {
-        let rows = (table.num_rows() - start).min(5000);
-        encoder.push(piece % 2, &table.slice(start, rows)).unwrap();
-    }
+    push(&mut encoder);
     let (done, _) = encoder.finish().unwrap();
     let bytes = std::mem::take(&mut *written.lock().unwrap());
     (done, bytes)

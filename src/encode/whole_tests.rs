@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray};
 use parquet::file::metadata::ParquetMetaDataReader;
 
-use super::tests::{ALONE, Files, InMemory, encode_pieces, footer, table};
+use super::tests::{ALONE, encode_by, encode_pieces, table};
 use super::weight::{row_weights, weight};
 use super::*;
 use crate::config::Writing;
@@ -18,37 +18,35 @@ fn encode_whole_first(
     means: EncodeMeans<'_>,
     together: usize,
 ) -> (Vec<EncodedFile>, Vec<Vec<u8>>) {
-    let files = InMemory {
-        files: Files::default(),
-        footer: &footer,
-    };
-    let written = Arc::clone(&files.files);
-    let mut encoder = Encoder::new(table.schema_ref(), options.clone(), means, 2, files);
-    let mut left: Vec<(usize, RecordBatch)> = Vec::new();
-    for (piece, start) in (0..table.num_rows()).step_by(5000).enumerate() {
-        let rows = (table.num_rows() - start).min(5000);
-        left.push((piece % 2, table.slice(start, rows)));
-        if left.len() < together {
-            continue;
+    encode_by(table, options, means, |encoder| {
+        let mut left: Vec<(usize, RecordBatch)> = Vec::new();
+        for (piece, start) in (0..table.num_rows()).step_by(5000).enumerate() {
+            let rows = (table.num_rows() - start).min(5000);
+            left.push((piece % 2, table.slice(start, rows)));
+            if left.len() < together {
+                continue;
+            }
+            let taken = encoder.push_whole(left.clone(), together * 9).unwrap();
+            assert!(taken.row_groups <= together * 9);
+            encoder.settle().unwrap();
+            assert_eq!(encoder.held(), 0);
+            left = behind(left, taken.rows);
         }
-        let most = usize::MAX - 1;
-        let Taken { mut rows, .. } = encoder.push_whole(left.clone(), most).unwrap();
-        encoder.settle().unwrap();
-        assert_eq!(encoder.held(), 0);
-        let behind = left.into_iter().filter_map(|(member, batch)| {
-            let gone = rows.min(batch.num_rows());
-            rows -= gone;
-            let rest = batch.num_rows() - gone;
-            (rest > 0).then(|| (member, batch.slice(gone, rest)))
-        });
-        left = behind.collect();
-    }
-    for (member, batch) in left {
-        encoder.push(member, &batch).unwrap();
-    }
-    let (done, _) = encoder.finish().unwrap();
-    let bytes = std::mem::take(&mut *written.lock().unwrap());
-    (done, bytes)
+        for (member, batch) in left {
+            encoder.push(member, &batch).unwrap();
+        }
+    })
+}
+
+/// Returns the rows behind the first `taken` ones.
+fn behind(rows: Vec<(usize, RecordBatch)>, mut taken: usize) -> Vec<(usize, RecordBatch)> {
+    let left = rows.into_iter().filter_map(|(member, batch)| {
+        let gone = taken.min(batch.num_rows());
+        taken -= gone;
+        let rest = batch.num_rows() - gone;
+        (rest > 0).then(|| (member, batch.slice(gone, rest)))
+    });
+    left.collect()
 }
 
 #[test]

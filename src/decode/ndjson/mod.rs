@@ -10,13 +10,12 @@
 //! - [`columns`] join what is [`seen`] and [`build`] the arrays.
 //!
 //! # Where the time goes
-//! Rows of six short values take about two fifths of it in the parser, as much in the builders (of which a quarter
-//! is copying the bytes of texts), and the rest in finding line ends, checking UTF-8 and taking batches apart. No step
-//! stands out, and each of them runs at the pace at which a core takes instructions, not at that of memory: what is
-//! left to gain are instructions, about three thousand for such a row.
+//! Rows of seven short values (150 bytes) take half of it in the parser, two fifths in the columns (of which a third is
+//! for the bytes of texts), and a tenth in finding line ends. No step stands out: what is left to gain are instructions.
+//! A first load spends a third of its processor time here, and as much in zstd.
 //!
-//! Measured on one core beside `serde_json` parsing the same lines to its `Value`, which builds no columns: flat rows of
-//! 150 bytes take a third of its time, nested ones of 215 bytes three tenths. Where rows are only looked at because
+//! Measured on one core beside `serde_json` parsing the same lines to its `Value`, which builds no columns: such rows
+//! take at most a third of its time, nested ones of 215 bytes three tenths. Where rows are only looked at because
 //! something did not fit, it is a quarter. What helps, in the order of what it gave:
 //! - a key is compared, in place, with the one that stood there in the row before, or in an object with the one that
 //!   followed last time, and its number finds its column;
