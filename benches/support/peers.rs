@@ -29,7 +29,7 @@ impl Peer {
     /// All of them, in the order in which they run.
     pub(crate) const ALL: [Self; 3] = [Self::DuckDbV2, Self::DuckDb, Self::Polars];
 
-    /// The one that is called so.
+    /// Returns the one that is called so.
     pub(crate) fn named(name: &str) -> Self {
         let known = Self::ALL.map(Self::name).join(", ");
         let named = Self::ALL.into_iter().find(|peer| peer.name() == name);

@@ -6,8 +6,9 @@
 //! # Invariants
 //! - The blocks, put together, are the text. Where they are cut depends on the text alone, and not on the pieces in which
 //!   it comes.
-//! - A block is no longer than it is to be, [`BLOCK_BYTES`] as a rule, and the record that does not end in it. One that would be longer than a
-//!   record may be is handed out unfinished: whoever decodes it finds the record too long.
+//! - Beside the record that does not end in it, a block has at most the bytes that it is to have, [`BLOCK_BYTES`] as a
+//!   rule. One that would be longer than a record may be is handed out unfinished: whoever decodes it finds the record too
+//!   long.
 
 use std::io::{ErrorKind, Read};
 
@@ -225,7 +226,7 @@ mod tests {
             fails: None,
         };
         let mut blocks = Blocks::new(&mut input, Lines);
-        let mut sizes = (0..).map(|block| block * 700_000 % 2_000_001);
+        let mut sizes = (0..).map(|block| block * 700_000 % 3_000_001);
         std::iter::from_fn(|| {
             let used = vec![b'\n'; sizes.next().unwrap()];
             blocks.next(used).unwrap()
@@ -246,6 +247,39 @@ mod tests {
         assert!(others.iter().all(|block| block.ends_with(b"\n")));
         assert!(last.ends_with(b"y\nlast"), "{}", last.len());
         assert_eq!(blocks(text.as_bytes(), 77_777), whole);
+    }
+
+    /// Is interrupted before each piece.
+    struct Nervous<'a> {
+        input: Drip<'a>,
+        is_calm: bool,
+    }
+
+    impl Read for Nervous<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            self.is_calm = !self.is_calm;
+            if self.is_calm {
+                self.input.read(buffer)
+            } else {
+                Err(ErrorKind::Interrupted.into())
+            }
+        }
+    }
+
+    #[test]
+    fn reading_that_is_interrupted_goes_on() {
+        let text = "a line\n".repeat(BLOCK_BYTES / 2);
+        let mut input = Nervous {
+            input: Drip {
+                bytes: text.as_bytes(),
+                piece: 100_000,
+                fails: None,
+            },
+            is_calm: true,
+        };
+        let mut blocks = Blocks::new(&mut input, Lines);
+        let read = std::iter::from_fn(|| blocks.next(Vec::new()).unwrap());
+        assert_eq!(read.collect::<Vec<_>>().concat(), text.as_bytes());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Builds columns of text.
 //!
-//! Most columns are text, and most of their values are short: a value costs two appends and no more. What a builder must
-//! be able to say of values that it is asked about later, this one need not.
+//! Most columns are text, and most of their values are short: a value costs two appends. Values cannot be read back before
+//! the column is finished; that they are text, and where each begins, is checked once more then, all at once.
 
 use std::sync::Arc;
 

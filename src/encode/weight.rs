@@ -106,10 +106,13 @@ fn add_items<O: OffsetSizeTrait>(
     items: &ArrayRef,
     weights: &mut [usize],
 ) {
-    let mut item_weights = vec![0; items.len()];
-    add(items, &mut item_weights);
+    // Of a slice, the items are all that the whole has.
+    let first = offsets.first().map_or(0, |first| first.as_usize());
+    let last = offsets.last().map_or(0, |last| last.as_usize());
+    let mut item_weights = vec![0; last - first];
+    add(&items.slice(first, last - first), &mut item_weights);
     let sums = offsets.windows(2).map(|span| {
-        item_weights[span[0].as_usize()..span[1].as_usize()]
+        item_weights[span[0].as_usize() - first..span[1].as_usize() - first]
             .iter()
             .sum()
     });

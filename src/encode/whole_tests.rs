@@ -16,7 +16,7 @@ fn encode_whole_first(
     table: &RecordBatch,
     options: &EncodeOptions,
     means: EncodeMeans<'_>,
-    together: usize,
+    (together, most): (usize, usize),
 ) -> (Vec<EncodedFile>, Vec<Vec<u8>>) {
     encode_by(table, options, means, |encoder| {
         let mut left: Vec<(usize, RecordBatch)> = Vec::new();
@@ -26,8 +26,8 @@ fn encode_whole_first(
             if left.len() < together {
                 continue;
             }
-            let taken = encoder.push_whole(left.clone(), together * 9).unwrap();
-            assert!(taken.row_groups <= together * 9);
+            let taken = encoder.push_whole(left.clone(), most).unwrap();
+            assert!(taken.row_groups <= most);
             encoder.settle().unwrap();
             assert_eq!(encoder.held(), 0);
             left = behind(left, taken.rows);
@@ -63,11 +63,11 @@ fn row_groups_that_are_taken_when_their_rows_are_there_are_the_same_ones() {
                 layout,
             };
             let at_once = encode_pieces(&table, &options, ALONE);
-            for together in [1, 3] {
+            for how in [(1, 1), (1, 99), (3, 2), (3, 99)] {
                 let crew = &Unordered(3);
                 let means = EncodeMeans { crew, memory: 1 };
-                let early = encode_whole_first(&table, &options, means, together);
-                assert!(early == at_once, "{row_group_rows} rows, {together} pieces");
+                let early = encode_whole_first(&table, &options, means, how);
+                assert!(early == at_once, "{row_group_rows} rows, {how:?}");
             }
         }
     }

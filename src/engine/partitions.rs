@@ -19,7 +19,8 @@ use crate::transform::{MemberRows, PartitionRows, Routed, Shuffle};
 
 /// Partitions whose last rows are being encoded, for each pair of hands.
 const ENDING_EACH: usize = 4;
-/// Files that partitions have open before all rows are there, at most.
+/// Files that partitions have open before all rows are there, for each pair of hands, and in a unit at most.
+const FILES_EACH: usize = 16;
 const MOST_FILES: usize = 64;
 
 type PartitionEncoder<'a> = Encoder<'a, Placed<'a>>;
@@ -30,7 +31,7 @@ pub(super) struct PartitionWriter<'a> {
     outputs: &'a Outputs<'a>,
     schema: SchemaRef,
     means: EncodeMeans<'a>,
-    begun: Begun<'a>,
+    early: Early<'a>,
 }
 
 impl<'a> PartitionWriter<'a> {
@@ -46,7 +47,7 @@ impl<'a> PartitionWriter<'a> {
             outputs,
             schema: SchemaRef::clone(schema),
             means,
-            begun: Begun(BTreeMap::new()),
+            early: Early(BTreeMap::new()),
         }
     }
 
@@ -67,11 +68,11 @@ impl<'a> PartitionWriter<'a> {
             outputs,
             schema,
             means,
-            mut begun,
+            mut early,
         } = self;
         let mut ended = Ended::new(means);
         let mut take = |values: &PartitionValues, rows: &mut PartitionRows<'_>| {
-            let mut encoder = begun
+            let mut encoder = early
                 .0
                 .remove(values)
                 .unwrap_or_else(|| begin(outputs, &schema, means, values));
@@ -96,35 +97,39 @@ impl<'a> PartitionWriter<'a> {
             outputs,
             schema,
             means,
-            begun,
+            early,
         } = self;
         // Which of sorted rows come first is known at the end. Rows without columns are refused then.
         if outputs.is_sorted(schema) || schema.fields().is_empty() {
             return Ok(());
         }
-        let mut room = begun.room();
+        let most = MOST_FILES.min(FILES_EACH * means.crew.hands());
+        let mut room = most.saturating_sub(early.files());
+        let mut may_be_more = false;
         let mut take = |values: &PartitionValues, rows: MemberRows| -> Result<usize, WorkError> {
-            if room == 0 {
-                // Most row groups have gone to the file of the one before.
-                begun.settle(0)?;
-                room = begun.room();
+            if room == 0 && may_be_more {
+                // Each row group has counted for a file, and most have gone to that of the one before.
+                early.settle(0)?;
+                room = most.saturating_sub(early.files());
+                may_be_more = false;
             }
-            let known = begun.0.get(values);
-            // One more goes where there is a place for it already.
+            let known = early.0.get(values);
+            // In a file that is not full there is room for one at the least.
             let placed = usize::from(known.is_some_and(|encoder| !encoder.is_full()));
             if room + placed == 0 {
                 return Ok(0);
             }
-            let encoder = begun.0.entry(values.clone());
+            let encoder = early.0.entry(values.clone());
             let encoder = encoder.or_insert_with(|| begin(outputs, schema, *means, values));
             let taken = encoder.push_whole(rows, room + placed)?;
             room -= taken.row_groups.saturating_sub(placed);
-            begun.settle(means.memory)?;
+            may_be_more |= taken.row_groups > 1;
+            early.settle(means.memory)?;
             Ok(taken.rows)
         };
         shuffle.hand_out(&mut take)?;
         // Rows of one batch are handed out to many partitions: it stays in memory until the last of them is encoded.
-        begun.settle(0)
+        early.settle(0)
     }
 }
 
@@ -139,13 +144,12 @@ fn begin<'a>(
 }
 
 /// Partitions whose first rows are being encoded, or have been: none of them has a row group that is not whole.
-struct Begun<'a>(BTreeMap<PartitionValues, PartitionEncoder<'a>>);
+struct Early<'a>(BTreeMap<PartitionValues, PartitionEncoder<'a>>);
 
-impl Begun<'_> {
-    /// Returns how many more files may be opened.
-    fn room(&self) -> usize {
-        let files = self.0.values().map(Encoder::files);
-        MOST_FILES.saturating_sub(files.sum())
+impl Early<'_> {
+    /// Returns how many files they have.
+    fn files(&self) -> usize {
+        self.0.values().map(Encoder::files).sum()
     }
 
     /// Waits until no more than so many bytes are not in a file yet.

@@ -121,7 +121,8 @@ impl<'r, 'd> Reading<'r, 'd> {
         let mut left = row.saturating_add(u64::from(progress.dialect.header == Header::Present));
         let mut text = front.into_text();
         let mut blocks = Blocks::new(&mut text, Ends::new(marks));
-        while let Some(block) = blocks.next(Vec::new())? {
+        let mut used = Vec::new();
+        while let Some(block) = blocks.next(used)? {
             let text = BlockText::new(&block, marks);
             let mut records = Records::new(&text, 0, marks);
             loop {
@@ -137,6 +138,7 @@ impl<'r, 'd> Reading<'r, 'd> {
                 left -= 1;
             }
             progress.line += walk::lines_in(&block, marks);
+            used = block;
         }
         Ok(None)
     }

@@ -78,7 +78,7 @@ pub(super) struct Keys {
 struct Key {
     /// As it is written most often: `"name":`.
     written: Box<str>,
-    /// The same for one comparison, where it is short enough; else a word that no text equals.
+    /// The same for one comparison, where it is short enough; what stands nowhere has a word that no text equals.
     word: u128,
     mask: u128,
     /// The first key in its objects, the last time.

@@ -92,7 +92,7 @@ impl Row<'_> {
                 };
                 count += 1;
                 self.skip_spaces();
-                // The walk over a tape recurses.
+                // There is a limit because the walk over a tape recurses.
                 self.value(key, MAX_NESTING)?;
                 if self.ends(b'}')? {
                     break;

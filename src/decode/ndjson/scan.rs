@@ -51,7 +51,7 @@ fn stops(piece: [u8; PIECE]) -> u32 {
     let bytes = u8x16::new(piece);
     let quotes = bytes.simd_eq(u8x16::splat(b'"'));
     let slashes = bytes.simd_eq(u8x16::splat(b'\\'));
-    // Only what lies above the last of them is changed by the limit.
+    // A byte that is the lesser of itself and the last of them is one.
     let controls = bytes.simd_eq(bytes.min(u8x16::splat(0x1f)));
     (quotes | slashes | controls).to_bitmask()
 }

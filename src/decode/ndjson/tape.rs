@@ -94,7 +94,7 @@ impl<'t> Parsed<'t> {
 #[derive(Clone, Copy)]
 pub(super) struct Key<'t> {
     id: KeyId,
-    /// Its node, if it has one.
+    /// Its node; of a row's key with a number, which has none, that of its value.
     node: Value<'t>,
 }
 

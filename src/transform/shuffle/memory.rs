@@ -175,16 +175,41 @@ impl Memory {
                 self.blocks.push(block.clone());
             }
         }
-        for piece in pieces {
-            if let Some(block) = places[piece.block] {
-                self.log.push(Piece { block, ..piece });
-            } else {
-                let rows = blocks[piece.block].slice(piece.offset, piece.rows);
-                let part = std::iter::once((piece.partition, piece.rows));
-                self.push(piece.member, rows, part)?;
+        let is_kept = |piece: &Piece| places[piece.block].is_some();
+        for pieces in pieces.chunk_by(|a, b| is_kept(a) == is_kept(b)) {
+            for piece in pieces {
+                if let Some(block) = places[piece.block] {
+                    self.log.push(Piece { block, ..*piece });
+                }
+            }
+            if !is_kept(&pieces[0]) {
+                self.push_copies(blocks, pieces)?;
             }
         }
         self.close_stage()
+    }
+
+    /// Appends copies of pieces, many at a time.
+    fn push_copies(
+        &mut self,
+        blocks: &[RecordBatch],
+        mut pieces: &[Piece],
+    ) -> Result<(), TransformError> {
+        while let Some(first) = pieces.first() {
+            let mut rows = 0;
+            let joins = |piece: &&Piece| {
+                rows += piece.rows;
+                piece.member == first.member
+                    && rows <= CHUNK_ROWS
+                    && same(&blocks[piece.block], &blocks[first.block])
+            };
+            let count = pieces.iter().take_while(joins).count().max(1);
+            let (copied, rest) = pieces.split_at(count);
+            let parts = copied.iter().map(|piece| (piece.partition, piece.rows));
+            self.push(first.member, gather(blocks, copied)?, parts)?;
+            pieces = rest;
+        }
+        Ok(())
     }
 }
 
