@@ -2,6 +2,7 @@
 
 use super::Framing;
 use super::frame::Frame;
+use super::scan::line_ends;
 use crate::decode::{Malformed, RECORD_BYTES};
 use crate::model::ByteSize;
 
@@ -23,6 +24,8 @@ pub(super) struct Rows<'b> {
     at: usize,
     /// The lines before `at`.
     lines: u64,
+    /// Where in the text lines end that are not behind.
+    ends: std::vec::IntoIter<usize>,
 }
 
 impl<'b> Rows<'b> {
@@ -43,6 +46,7 @@ impl<'b> Rows<'b> {
             rest,
             at: 0,
             lines,
+            ends: line_ends(text.as_bytes()).into_iter(),
         }
     }
 
@@ -76,15 +80,15 @@ impl<'b> Rows<'b> {
     }
 
     fn next_line(&mut self) -> Result<Option<&'b str>, Malformed> {
-        let rest = &self.text[self.at..];
-        if rest.is_empty() {
+        let start = self.at;
+        if start == self.text.len() {
             return Ok(None);
         }
-        let end = memchr::memchr(b'\n', rest.as_bytes()).map_or(rest.len(), |end| end + 1);
-        check_size(end, self.lines + 1)?;
-        self.at += end;
+        let end = self.ends.next().map_or(self.text.len(), |end| end + 1);
+        check_size(end - start, self.lines + 1)?;
+        self.at = end;
         self.lines += 1;
-        Ok(Some(&rest[..end]))
+        Ok(Some(&self.text[start..end]))
     }
 }
 

@@ -7,6 +7,8 @@ use wide::u8x16;
 
 /// Bytes of a string that are looked at together.
 const PIECE: usize = 16;
+/// Bytes of a line of which many are expected.
+const USUAL_LINE: usize = 64;
 /// Digits that a word holds whatever they are.
 const WORD_DIGITS: usize = 19;
 /// Whole numbers up to here are floats without rounding.
@@ -33,6 +35,23 @@ pub(super) fn string_stop(text: &[u8], mut at: usize) -> usize {
         0 => text.len(),
         stops => at + stops.trailing_zeros() as usize,
     }
+}
+
+/// Returns where the line ends of a text stand. Asked for one by one, each would cost as much as the line.
+pub(super) fn line_ends(text: &[u8]) -> Vec<usize> {
+    let mut ends = Vec::with_capacity(text.len() / USUAL_LINE);
+    let (pieces, rest) = text.as_chunks::<PIECE>();
+    for (piece, at) in pieces.iter().zip((0..).step_by(PIECE)) {
+        let mut found = u8x16::new(*piece).simd_eq(u8x16::splat(b'\n')).to_bitmask();
+        while found != 0 {
+            ends.push(at + found.trailing_zeros() as usize);
+            found &= found - 1;
+        }
+    }
+    let behind = text.len() - rest.len();
+    let last = rest.iter().enumerate();
+    ends.extend(last.filter_map(|(at, byte)| (*byte == b'\n').then_some(behind + at)));
+    ends
 }
 
 /// Returns the last bytes of a text, behind spaces where it is shorter.
@@ -171,6 +190,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn line_ends_stand_where_they_are_searched(
+            text in proptest::collection::vec(prop_oneof![Just(b'\n'), Just(b'\r'), any::<u8>()], 0..100),
+        ) {
+            let searched: Vec<usize> = memchr::memchr_iter(b'\n', &text).collect();
+            prop_assert_eq!(line_ends(&text), searched);
+        }
+
         #[test]
         fn a_number_is_what_the_lattice_reads_in_its_text(
             text in r"-?(0|[1-9][0-9]{0,21})(\.[0-9]{1,24})?([eE][-+]?[0-9]{1,3})?",

@@ -161,10 +161,10 @@ impl Memory {
     pub(super) fn put_back(
         &mut self,
         blocks: &[RecordBatch],
-        pieces: Vec<Piece>,
+        pieces: &[Piece],
     ) -> Result<(), TransformError> {
         let mut left = vec![0; blocks.len()];
-        for piece in &pieces {
+        for piece in pieces {
             left[piece.block] += piece.rows;
         }
         let mut places = vec![None; blocks.len()];

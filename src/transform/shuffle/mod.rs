@@ -100,7 +100,7 @@ impl<'a> Shuffle<'a> {
             left.extend(pieces.iter().filter_map(|piece| piece.behind(&mut taken)));
         }
         drop(rows.pieces);
-        Ok(self.memory.put_back(&rows.blocks, left)?)
+        Ok(self.memory.put_back(&rows.blocks, &left)?)
     }
 
     /// Spills the rows in memory, unless a quarter of it is free: what was handed out made room then.
