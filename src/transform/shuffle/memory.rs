@@ -124,14 +124,11 @@ impl Memory {
     /// Takes all rows out, in the order of their partitions' ranks.
     pub(super) fn take_sorted(&mut self, ranks: &[usize]) -> Result<SortedRows, TransformError> {
         self.close_stage()?;
+        let row_bytes = self.row_bytes();
         let Self {
             blocks, mut log, ..
         } = std::mem::take(self);
         log.sort_by_key(|piece| ranks[piece.partition]);
-        let row_bytes = blocks
-            .iter()
-            .map(|block| block.get_array_memory_size() / block.num_rows().max(1) + 1)
-            .collect();
         Ok(SortedRows {
             blocks: blocks.into(),
             row_bytes,
@@ -140,35 +137,34 @@ impl Memory {
     }
 
     /// Returns how many bytes the rows of each partition take, by its number.
-    pub(super) fn by_partition(&self) -> Vec<usize> {
-        let stage = (self.stage_bytes, self.stage_rows);
-        let blocks = self.blocks.iter();
-        let blocks = blocks.map(|block| (block.get_array_memory_size(), block.num_rows()));
-        let row_bytes: Vec<usize> = blocks
-            .chain(std::iter::once(stage))
-            .map(|(bytes, rows)| bytes / rows.max(1) + 1)
-            .collect();
+    pub(super) fn by_partition(&mut self) -> Result<Vec<usize>, TransformError> {
+        self.close_stage()?;
+        let row_bytes = self.row_bytes();
         let last = self.log.iter().map(|piece| piece.partition).max();
         let mut bytes = vec![0; last.map_or(0, |last| last + 1)];
         for piece in &self.log {
             bytes[piece.partition] += piece.rows * row_bytes[piece.block];
         }
-        bytes
+        Ok(bytes)
     }
 
-    /// Takes rows back that were taken out: the pieces that are left of them. A block of which less than half is left is not
-    /// kept: its rows are copied out of it.
-    pub(super) fn put_back(
-        &mut self,
-        blocks: &[RecordBatch],
-        pieces: &[Piece],
-    ) -> Result<(), TransformError> {
-        let mut left = vec![0; blocks.len()];
-        for piece in pieces {
+    /// Returns what a row of each block weighs on average.
+    fn row_bytes(&self) -> Vec<usize> {
+        let blocks = self.blocks.iter();
+        blocks
+            .map(|block| block.get_array_memory_size() / block.num_rows().max(1) + 1)
+            .collect()
+    }
+
+    /// Takes rows back that were taken out and are left. A block of which less than half is left is not kept: its rows are
+    /// copied out of it.
+    pub(super) fn put_back(&mut self, rows: &SortedRows) -> Result<(), TransformError> {
+        let mut left = vec![0; rows.blocks.len()];
+        for piece in &rows.pieces {
             left[piece.block] += piece.rows;
         }
-        let mut places = vec![None; blocks.len()];
-        for (number, block) in blocks.iter().enumerate() {
+        let mut places = vec![None; rows.blocks.len()];
+        for (number, block) in rows.blocks.iter().enumerate() {
             if left[number] > 0 && left[number] * 2 >= block.num_rows() {
                 places[number] = Some(self.blocks.len());
                 self.block_bytes += block.get_array_memory_size();
@@ -176,14 +172,14 @@ impl Memory {
             }
         }
         let is_kept = |piece: &Piece| places[piece.block].is_some();
-        for pieces in pieces.chunk_by(|a, b| is_kept(a) == is_kept(b)) {
+        for pieces in rows.pieces.chunk_by(|a, b| is_kept(a) == is_kept(b)) {
             for piece in pieces {
                 if let Some(block) = places[piece.block] {
                     self.log.push(Piece { block, ..*piece });
                 }
             }
             if !is_kept(&pieces[0]) {
-                self.push_copies(blocks, pieces)?;
+                self.push_copies(rows, pieces)?;
             }
         }
         self.close_stage()
@@ -192,21 +188,15 @@ impl Memory {
     /// Appends copies of pieces, many at a time.
     fn push_copies(
         &mut self,
-        blocks: &[RecordBatch],
+        rows: &SortedRows,
         mut pieces: &[Piece],
     ) -> Result<(), TransformError> {
-        while let Some(first) = pieces.first() {
-            let mut rows = 0;
-            let joins = |piece: &&Piece| {
-                rows += piece.rows;
-                piece.member == first.member
-                    && rows <= CHUNK_ROWS
-                    && same(&blocks[piece.block], &blocks[first.block])
-            };
-            let count = pieces.iter().take_while(joins).count().max(1);
-            let (copied, rest) = pieces.split_at(count);
+        let mut rest = pieces;
+        while let Some(next) = rows.next(&mut rest) {
+            let (member, batch) = next?;
+            let copied = &pieces[..pieces.len() - rest.len()];
             let parts = copied.iter().map(|piece| (piece.partition, piece.rows));
-            self.push(first.member, gather(blocks, copied)?, parts)?;
+            self.push(member, batch, parts)?;
             pieces = rest;
         }
         Ok(())
@@ -214,8 +204,8 @@ impl Memory {
 }
 
 impl SortedRows {
-    /// Takes from the front of `pieces`, which are of one partition, rows of one member with one schema: a long piece as it
-    /// lies there, of short ones as many as make a batch.
+    /// Takes from the front of `pieces` rows of one member with one schema: a long piece as it lies there, of short ones as
+    /// many as make a batch.
     pub(super) fn next(
         &self,
         pieces: &mut &[Piece],

@@ -16,7 +16,7 @@ mod writer;
 
 use arrow::array::RecordBatch;
 
-use self::memory::Memory;
+use self::memory::{Memory, SortedRows};
 use self::partitions::Partitions;
 use self::run::Runs;
 pub use self::shuffled::{PartitionRows, Shuffled};
@@ -80,7 +80,7 @@ impl<'a> Shuffle<'a> {
         &mut self,
         visit: &mut dyn FnMut(&PartitionValues, MemberRows) -> Result<usize, E>,
     ) -> Result<(), E> {
-        let bytes = self.memory.by_partition();
+        let bytes = self.memory.by_partition()?;
         let least = self.budget_bytes / MOST_LARGE;
         let is_large = |number: usize| bytes[number] >= least && !self.runs.has(number);
         if !(0..bytes.len()).any(is_large) {
@@ -99,8 +99,11 @@ impl<'a> Shuffle<'a> {
             }
             left.extend(pieces.iter().filter_map(|piece| piece.behind(&mut taken)));
         }
-        drop(rows.pieces);
-        Ok(self.memory.put_back(&rows.blocks, &left)?)
+        let left = SortedRows {
+            pieces: left,
+            ..rows
+        };
+        Ok(self.memory.put_back(&left)?)
     }
 
     /// Spills the rows in memory, unless a quarter of it is free: what was handed out made room then.
