@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, BooleanBuilder, Date32Builder, Float64Builder,
-    Int64Builder, PrimitiveArray, PrimitiveBuilder, TimestampMicrosecondBuilder, new_null_array,
+    Int64Builder, PrimitiveArray, PrimitiveBuilder, StringBuilder, TimestampMicrosecondBuilder,
+    new_null_array,
 };
 use arrow::datatypes::{DataType, TimeUnit};
 
-use super::texts::Texts;
 use crate::schema::{parse_boolean, parse_date, parse_float, parse_instant, parse_int};
 
 /// A value that the column's type does not hold.
@@ -30,7 +30,7 @@ pub(super) enum Leaf {
     /// `Timestamp(Microsecond, UTC)`.
     Utc(TimestampMicrosecondBuilder),
     /// `Utf8`.
-    Text(Texts),
+    Text(StringBuilder),
     /// Any type that no text value fits: it takes nulls only.
     Nulls(DataType, usize),
 }
@@ -49,7 +49,7 @@ impl Leaf {
             DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) if &**zone == "UTC" => {
                 Self::Utc(TimestampMicrosecondBuilder::new().with_timezone(Arc::clone(zone)))
             }
-            DataType::Utf8 => Self::Text(Texts::new()),
+            DataType::Utf8 => Self::Text(StringBuilder::new()),
             other => Self::Nulls(other.clone(), 0),
         }
     }
@@ -63,7 +63,7 @@ impl Leaf {
             Self::Date(builder) => builder.append_value(parse_date(text).ok_or(Unfit)?),
             Self::Naive(builder) => builder.append_value(instant(text, false).ok_or(Unfit)?),
             Self::Utc(builder) => builder.append_value(instant(text, true).ok_or(Unfit)?),
-            Self::Text(builder) => builder.append(text),
+            Self::Text(builder) => builder.append_value(text),
             Self::Nulls(..) => return Err(Unfit),
         }
         Ok(())
@@ -83,9 +83,9 @@ impl Leaf {
             Self::Text(builder) => {
                 for text in texts {
                     if text.is_empty() {
-                        builder.append_nulls(1);
+                        builder.append_null();
                     } else {
-                        builder.append(text);
+                        builder.append_value(text);
                     }
                 }
                 Ok(())
@@ -124,7 +124,12 @@ impl Leaf {
             Self::Float64(builder) => Arc::new(finish_primitive(builder)),
             Self::Date(builder) => Arc::new(finish_primitive(builder)),
             Self::Naive(builder) | Self::Utc(builder) => Arc::new(finish_primitive(builder)),
-            Self::Text(builder) => builder.finish(),
+            Self::Text(builder) => {
+                let column = builder.finish();
+                let bytes = column.value_data().len();
+                *builder = StringBuilder::with_capacity(column.len(), bytes + bytes / 16);
+                Arc::new(column)
+            }
             Self::Nulls(data_type, len) => new_null_array(data_type, std::mem::take(len)),
         }
     }

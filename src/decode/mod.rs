@@ -88,7 +88,6 @@ mod parquet;
 mod recognise;
 mod stream;
 mod text;
-mod texts;
 mod typed;
 
 use std::collections::{HashMap, HashSet};

@@ -176,7 +176,7 @@ impl Inner {
 fn put_leaf(leaf: &mut Leaf, value: Value<'_>) -> Result<(), Unfit> {
     match (leaf, value.token()) {
         (Leaf::Text(builder), Token::String | Token::Escaped(..)) => {
-            builder.append(value.content());
+            builder.append_value(value.content());
         }
         (Leaf::Int64(builder), Token::Int(value)) => builder.append_value(value),
         (Leaf::Float64(builder), Token::Float(value)) => builder.append_value(value),
@@ -190,9 +190,9 @@ fn put_leaf(leaf: &mut Leaf, value: Value<'_>) -> Result<(), Unfit> {
         (Leaf::Text(builder), Token::Array(_) | Token::Object(_)) => {
             let mut text = String::new();
             value.write_compact(&mut text);
-            builder.append(&text);
+            builder.append_value(text);
         }
-        (Leaf::Text(builder), _) => builder.append(value.raw()),
+        (Leaf::Text(builder), _) => builder.append_value(value.raw()),
         (leaf @ (Leaf::Int64(_) | Leaf::Float64(_)), Token::Number) => leaf.append(value.raw())?,
         _ => return Err(Unfit),
     }

@@ -21,7 +21,7 @@
 //!   followed last time, and its number finds its column;
 //! - a column in which what is seen is what is built is not observed any more;
 //! - numbers are read while their end is looked for, and strings are passed by many bytes at a time;
-//! - UTF-8 is checked for a whole block, and again for a whole column, and rows are not copied;
+//! - UTF-8 is checked once for a block, and rows are not copied;
 //! - a block that is not handed on is small enough to stay in a cache from reading to parsing.
 //!
 //! What costs: keys beyond the [limit](keys) of those that get a number, escapes, and numbers of more digits than a word
