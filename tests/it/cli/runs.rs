@@ -1,9 +1,11 @@
 //! Runs: what people are told of each kind of ending.
 
+use std::fmt::Write as _;
 use std::fs;
+use std::process::Command;
 
 use super::{loaded, sandbox, say};
-use crate::support::program::settle;
+use crate::support::program::{Sandbox, settle};
 
 #[test]
 fn a_first_run_tells_what_it_did() {
@@ -325,4 +327,32 @@ fn a_column_to_sort_by_or_to_filter_that_no_file_has_is_told() {
 #[test]
 fn a_partition_column_that_paths_give_is_not_missed() {
     insta::assert_snapshot!(say(&sandbox(), "run in out --partition-by day --json --quiet").contains("no_such_column"), @"false");
+}
+
+/// Rows of 150 days, one day behind the other, of which each makes whole row groups while others are still to come.
+#[test]
+fn many_partitions_need_few_files_at_a_time() {
+    let sandbox = Sandbox::new();
+    let mut text = String::from("id,day,note\n");
+    for id in 0..150 * 2100_u64 {
+        let day = id / 2100;
+        writeln!(
+            text,
+            "{id},{day},note {} and some more words",
+            id * 7919 % 1_000_003
+        )
+        .unwrap();
+    }
+    sandbox.write("in/all.csv", text);
+    let mut limited = Command::new("sh");
+    sandbox.seal(&mut limited);
+    let run = "ulimit -n 48; exec \"$0\" run in out --threads 1 --memory 4MiB --partition-by day --row-group-rows 1024";
+    limited.args(["-c", run, env!("CARGO_BIN_EXE_strandline")]);
+    let output = limited.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(fs::read_dir(sandbox.path("out")).unwrap().count(), 151);
 }
