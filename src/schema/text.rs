@@ -36,15 +36,23 @@ impl TextType {
     #[must_use]
     pub fn of(text: &str) -> Self {
         match text.as_bytes() {
-            [b'-' | b'0'..=b'9', ..] => Self::of_number(text)
-                .or_else(|| parse_date(text).map(|_| Self::Date))
-                .or_else(|| {
-                    parse_instant(text)
-                        .map(|(_, zoned)| if zoned { Self::Utc } else { Self::Naive })
-                })
-                .unwrap_or(Self::Text),
+            [b'-' | b'0'..=b'9', ..] => {
+                Self::of_number(text).unwrap_or_else(|| Self::of_string(text))
+            }
             _ if parse_boolean(text).is_some() => Self::Boolean,
             _ => Self::Text,
+        }
+    }
+
+    /// Returns the type of a value that its format writes as a string, other than numbers and booleans: a day or an
+    /// instant, for which such formats have no notation of their own, or text.
+    #[must_use]
+    pub fn of_string(text: &str) -> Self {
+        match parse_instant(text) {
+            Some((_, true)) => Self::Utc,
+            Some((_, false)) => Self::Naive,
+            None if parse_date(text).is_some() => Self::Date,
+            None => Self::Text,
         }
     }
 

@@ -178,6 +178,10 @@ fn put_leaf(leaf: &mut Leaf, value: Value<'_>) -> Result<(), Unfit> {
         (Leaf::Text(builder), Token::String | Token::Escaped(..)) => {
             builder.append_value(value.content());
         }
+        (
+            leaf @ (Leaf::Date(_) | Leaf::Naive(_) | Leaf::Utc(_)),
+            Token::String | Token::Escaped(..),
+        ) => leaf.append(&value.content())?,
         (Leaf::Int64(builder), Token::Int(value)) => builder.append_value(value),
         (Leaf::Float64(builder), Token::Float(value)) => builder.append_value(value),
         #[expect(

@@ -124,9 +124,11 @@ pub(super) fn value() -> impl Strategy<Value = String> {
         r"-?[1-9]{1,3}[eE][-+]?[0-9]{1,2}",
     ];
     let text = "\"([a-zé{}:, ]|\\\\[n\"\\\\/]|\\\\u00e9){0,12}\"";
+    let instant = r#""2026-[01][0-9]-0[1-9]([T ](0[0-9]|29):00(:00)?(\.5)?(Z|\+02:00)?)?""#;
     let leaf = prop_oneof![
         4 => number,
         4 => text,
+        2 => instant,
         1 => "true|false|null|\\[ \\]|\\{\\}",
     ];
     leaf.prop_recursive(3, 12, 4, |inner| {
@@ -153,6 +155,8 @@ fn lines() -> impl Strategy<Value = String> {
     // Most rows of most files are alike.
     let row = prop_oneof![
         (0..99_u32, "[a-z]{0,9}").prop_map(|(id, x)| format!("{{\"id\":{id},\"x\":\"{x}\"}}")),
+        (1..10_u32, "[a-z]{0,9}")
+            .prop_map(|(b, x)| format!("{{\"b\":\"2026-01-0{b}\",\"x\":\"{x}\"}}")),
         object(value()),
     ];
     prop::collection::vec((row, end), 0..40).prop_map(|lines| {

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, TimeUnit};
 
 use super::parse::Parser;
 use crate::decode::testing::{Drip, grid, guess, observe, plain, run, terms};
@@ -42,7 +42,9 @@ fn object(fields: &[(&str, DataType)]) -> DataType {
 
 #[test]
 fn values_get_the_smallest_type_that_holds_their_column() {
-    use DataType::{Boolean, Float64, Int64, Null, Utf8};
+    use DataType::{Boolean, Date32, Float64, Int64, Null, Utf8};
+    let naive = DataType::Timestamp(TimeUnit::Microsecond, None);
+    let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     for (values, expected) in [
         (&["1", "-5", "null"][..], Int64),
         (&["1", "2.5"], Float64),
@@ -52,8 +54,23 @@ fn values_get_the_smallest_type_that_holds_their_column() {
         (&["1e999"], Utf8),
         (&["true", "false"], Boolean),
         (&["true", "1"], Utf8),
-        (&["\"2024-01-01\""], Utf8),
+        (&["\"2024-01-01\"", "null"], Date32),
+        (&["\"2024-01-01\"", "\"2024-01-01 10:00\""], naive.clone()),
+        (&["\"2024-01-01\"", "\"2024-01-01T10:00:00Z\""], utc.clone()),
+        (&["\"\\u00324-01-01\""], Utf8),
+        (&["\"\\u0032024-01-01\""], Date32),
+        (&["\"2024-01-01T10:00\"", "\"2024-01-01T10:00Z\""], Utf8),
+        (&["\"2024-01-01\"", "\"\""], Utf8),
+        (&["\"2024-01-01\"", "2024"], Utf8),
+        (&["\"2024-02-30\""], Utf8),
+        (&["[\"2024-01-01T10:00\"]"], list(naive)),
+        (
+            &["{\"at\":\"2024-01-01T10:00+02:00\"}"],
+            object(&[("at", utc)]),
+        ),
         (&["\"1\""], Utf8),
+        (&["\"true\""], Utf8),
+        (&["\"\""], Utf8),
         (&["null"], Null),
         (&["[]"], list(Null)),
         (&["[null]"], list(Null)),
@@ -157,6 +174,35 @@ fn integers_become_floats_where_the_column_is_wider() {
 }
 
 #[test]
+fn dates_and_instants_are_built_from_strings_alone() {
+    let rows = |kind: &str, text: &str| {
+        let kind = match kind {
+            "date" => DataType::Date32,
+            "naive" => DataType::Timestamp(TimeUnit::Microsecond, None),
+            _ => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        };
+        let shape = Shape::of(&[("a", kind)]);
+        let (result, batches) = run(text.as_bytes(), plain(Kind::Ndjson), &shape);
+        result.map(|_| grid(&batches).concat())
+    };
+    let lines = "{\"a\":\"2024-01-01\"}\n{\"a\":null}\n{\"a\":\"2024-\\u00302-29\"}\n{}\n";
+    let dates = rows("date", lines).unwrap();
+    assert_eq!(dates, ["2024-01-01", "-", "2024-02-29", "-"]);
+    let instants = rows(
+        "naive",
+        "{\"a\":\"2024-01-01T10:00\"}\n{\"a\":\"2024-01-02\"}",
+    )
+    .unwrap();
+    assert_eq!(instants, ["2024-01-01T10:00:00", "2024-01-02T00:00:00"]);
+    let instants = rows("utc", "{\"a\":\"2024-01-01T10:00:00.25+02:00\"}").unwrap();
+    assert_eq!(instants, ["2024-01-01T08:00:00.25Z"]);
+    for value in ["2024", "true", "\"\"", "[]", "\"2024-01-01T10:00\""] {
+        let result = rows("date", &format!("{{\"a\":{value}}}"));
+        assert!(matches!(result, Err(DecodeError::Misfit { .. })), "{value}");
+    }
+}
+
+#[test]
 fn a_key_that_the_shape_lacks_is_a_misfit_at_any_depth() {
     for (shape, text) in [
         (Shape::of(&[]), "{\"a\":null}"),
@@ -171,7 +217,7 @@ fn a_key_that_the_shape_lacks_is_a_misfit_at_any_depth() {
         ),
         (
             Shape::of(&[("a", DataType::Date32)]),
-            "{\"a\":\"2024-01-01\"}",
+            "{\"a\":\"2024-01-01\"}\n{\"a\":\"2024-13-01\"}",
         ),
     ] {
         let (result, _) = run(text.as_bytes(), plain(Kind::Ndjson), &shape);

@@ -47,7 +47,7 @@ fn weather_is_loaded_with_its_structs_and_lists() {
     u000000.parquet
       283 rows
       station Struct("origin": Utf8)
-      time Utf8
+      time Timestamp(µs, "UTC")
       temp Float64
       wind List(Float64)
       precip Int64
