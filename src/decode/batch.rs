@@ -30,6 +30,12 @@ impl Gauge {
         self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES
     }
 
+    /// Returns after how many more rows in a table of `columns` the batch is complete, however short they are.
+    pub(super) fn room(&self, columns: usize) -> usize {
+        let rows = BATCH_ROWS.saturating_sub(self.rows);
+        rows.min(BATCH_BYTES.saturating_sub(self.bytes) / (8 * columns.max(1)))
+    }
+
     /// Returns the rows gathered for the next batch.
     pub(super) fn rows(&self) -> usize {
         self.rows

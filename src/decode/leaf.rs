@@ -159,7 +159,8 @@ fn append_each<'t, T: ArrowPrimitiveType>(
     Ok(())
 }
 
-fn instant(text: &str, zoned: bool) -> Option<i64> {
+/// Reads an instant with a zone or without, or the beginning of a day.
+pub(super) fn instant(text: &str, zoned: bool) -> Option<i64> {
     const MICROS_PER_DAY: i64 = 86_400_000_000;
     match parse_date(text) {
         Some(days) => Some(i64::from(days) * MICROS_PER_DAY),

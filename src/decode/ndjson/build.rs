@@ -10,6 +10,7 @@ use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, FieldRef, Fields as ArrowFields};
 
 use super::fields::Fields;
+use super::single::{put_single, put_singles};
 use super::tape::{Token, Value};
 use crate::decode::leaf::{Leaf, Unfit};
 use crate::schema::canonical;
@@ -71,11 +72,29 @@ impl Builder {
             self.pad(row);
         }
         match &mut self.inner {
-            Inner::Leaf(leaf) => put_leaf(leaf, value)?,
+            Inner::Leaf(leaf) => put_single(leaf, value)?,
             nested => nested.put(row, value)?,
         }
         self.len = row + 1;
         Ok(())
+    }
+
+    /// Puts values at `row` and behind it, of which none is an array or object, up to the first that does not fit; returns how many
+    /// that were.
+    pub(super) fn put_all<'t>(
+        &mut self,
+        row: usize,
+        values: impl Iterator<Item = Value<'t>>,
+    ) -> usize {
+        let Inner::Leaf(leaf) = &mut self.inner else {
+            return 0;
+        };
+        if self.len < row {
+            leaf.append_nulls(row - self.len);
+        }
+        let count = put_singles(leaf, values);
+        self.len = row + count;
+        count
     }
 
     /// Returns the column with `rows` rows and starts the next.
@@ -170,37 +189,6 @@ impl Inner {
             _ => Err(Unfit),
         }
     }
-}
-
-#[inline]
-fn put_leaf(leaf: &mut Leaf, value: Value<'_>) -> Result<(), Unfit> {
-    match (leaf, value.token()) {
-        (Leaf::Text(builder), Token::String | Token::Escaped(..)) => {
-            builder.append_value(value.content());
-        }
-        (
-            leaf @ (Leaf::Date(_) | Leaf::Naive(_) | Leaf::Utc(_)),
-            Token::String | Token::Escaped(..),
-        ) => leaf.append(&value.content())?,
-        (Leaf::Int64(builder), Token::Int(value)) => builder.append_value(value),
-        (Leaf::Float64(builder), Token::Float(value)) => builder.append_value(value),
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "the nearest float is what its digits mean in a column of floats"
-        )]
-        (Leaf::Float64(builder), Token::Int(value)) => builder.append_value(value as f64),
-        (Leaf::Boolean(builder), Token::True) => builder.append_value(true),
-        (Leaf::Boolean(builder), Token::False) => builder.append_value(false),
-        (Leaf::Text(builder), Token::Array(_) | Token::Object(_)) => {
-            let mut text = String::new();
-            value.write_compact(&mut text);
-            builder.append_value(text);
-        }
-        (Leaf::Text(builder), _) => builder.append_value(value.raw()),
-        (leaf @ (Leaf::Int64(_) | Leaf::Float64(_)), Token::Number) => leaf.append(value.raw())?,
-        _ => return Err(Unfit),
-    }
-    Ok(())
 }
 
 fn offset(offsets: &[i32]) -> usize {

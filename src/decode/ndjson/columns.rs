@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 
+use super::alike::Alike;
 use super::build::Builder;
 use super::fields::Fields;
 use super::seen::{NameBudget, Seen, TooManyNames};
@@ -43,6 +44,8 @@ pub(super) struct Columns {
     budget: NameBudget,
     gauge: Gauge,
     rows: u64,
+    /// When it is asked next whether columns have settled.
+    settling_rows: u64,
     /// The columns that a row takes at least.
     least: usize,
 }
@@ -56,6 +59,7 @@ impl Columns {
             budget: NameBudget(MAX_COLUMNS),
             gauge: Gauge::default(),
             rows: 0,
+            settling_rows: SETTLING_ROWS,
             least,
         }
     }
@@ -67,6 +71,7 @@ impl Columns {
 
     /// Takes a row. Whoever is told that it has too many names must not go on.
     pub(super) fn take(&mut self, row: &Parsed<'_>) -> Result<(), TooManyNames> {
+        let place = self.gauge.rows();
         for (key, value) in row.members() {
             let at = if let Some(at) = self.fields.find(key) {
                 at
@@ -74,23 +79,48 @@ impl Columns {
                 self.budget.take(1)?;
                 self.add(key.name())
             };
-            self.put(at, value)?;
-        }
-        self.rows += 1;
-        if self.rows >= SETTLING_ROWS && self.rows.is_power_of_two() {
-            self.settle();
+            self.put(at, place, value)?;
         }
         Ok(())
     }
 
-    /// Counts the row that was taken, as one of `bytes`, and emits a batch where it is complete.
+    /// Takes rows that have the keys of the last that was taken.
+    pub(super) fn take_alike(&mut self, rows: &Alike<'_>) {
+        let first = self.gauge.rows();
+        for (key, values) in rows.columns() {
+            let Some(at) = self.fields.find(key) else {
+                continue;
+            };
+            let column = self.fields.item(at);
+            let mut taken = 0;
+            if column.is_settled {
+                taken = column.builder.put_all(first, values.clone());
+            }
+            for (place, value) in (first..).zip(values).skip(taken) {
+                // A single value has no names.
+                let _never = self.put(at, place, value);
+            }
+        }
+    }
+
+    /// Returns how many more rows a batch has room for.
+    pub(super) fn room(&self) -> usize {
+        self.gauge.room(self.width())
+    }
+
+    /// Counts the rows that were taken, of `bytes` in all, and emits a batch where it is complete.
     pub(super) fn complete(
         &mut self,
+        rows: usize,
         bytes: usize,
         emit: &mut Emit<'_>,
     ) -> Result<(), DecodeError> {
-        let columns = self.fields.len().max(self.least);
-        let is_complete = self.gauge.add_row(bytes, columns);
+        self.rows += rows as u64;
+        if self.rows >= self.settling_rows {
+            self.settling_rows = 2 * self.rows;
+            self.settle();
+        }
+        let is_complete = self.gauge.add_rows(rows, bytes, self.width());
         if is_complete {
             self.flush(emit)
         } else {
@@ -156,9 +186,12 @@ impl Columns {
         Ok(())
     }
 
+    fn width(&self) -> usize {
+        self.fields.len().max(self.least)
+    }
+
     #[inline]
-    fn put(&mut self, at: usize, value: Value<'_>) -> Result<(), TooManyNames> {
-        let row = self.gauge.rows();
+    fn put(&mut self, at: usize, row: usize, value: Value<'_>) -> Result<(), TooManyNames> {
         let column = self.fields.item(at);
         let was_settled = column.is_settled;
         if was_settled && column.builder.put(row, value).is_ok() {

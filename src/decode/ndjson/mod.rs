@@ -6,7 +6,8 @@
 //! # The way of a row
 //! - A text of lines is cut into blocks, which all hands decode side by side; [`spread`] puts together what comes of
 //!   them. A text of values has to be read from front to back to know where a row begins: [`frame`] does.
-//! - [`parse`] checks a row and lays its values out on a [`tape`], with the help of the [`keys`] that came before.
+//! - [`parse`] checks a row and lays its values out on a [`tape`], with the help of the [`keys`] that came before; rows of
+//!   a block that are [`alike`] are laid out together.
 //! - [`columns`] join what is [`seen`] and [`build`] the arrays.
 //!
 //! # Where the time goes
@@ -27,6 +28,7 @@
 //! What costs: keys beyond the [limit](keys) of those that get a number, escapes, and numbers of more digits than a word
 //! holds or with exponents, which are read again where they are built.
 
+mod alike;
 mod build;
 mod columns;
 mod escape;
@@ -38,6 +40,7 @@ mod part;
 mod rows;
 mod scan;
 mod seen;
+mod single;
 mod spread;
 mod table;
 mod tape;
@@ -184,6 +187,8 @@ fn take_values(
     Ok(())
 }
 
+#[cfg(test)]
+mod alike_tests;
 #[cfg(test)]
 mod parse_tests;
 #[cfg(test)]

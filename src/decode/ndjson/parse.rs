@@ -9,12 +9,21 @@
 
 use std::collections::HashSet;
 
+use super::alike::Alike;
 use super::escape::unescape;
 use super::keys::{KeyId, Keys, Mark, Marks, Spot};
+use super::rows::Rows;
 use super::scan::{Number, number, string_stop};
 use super::tape::{Key, Node, Parsed, Tape, Token, Value};
 use crate::decode::JsonFault;
 use crate::model::MAX_NESTING;
+
+/// Values of rows that are parsed together: as many as stay in a first cache, with their text.
+const ALIKE_VALUES: usize = 512;
+/// Bytes of such rows.
+const ALIKE_BYTES: usize = 64 << 10;
+/// Fewer rows than this are not worth it.
+const LEAST_ALIKE: usize = 4;
 
 /// What is wrong with a row, and at which byte of it. Boxed, so that what is right is told in a register.
 #[derive(Debug)]
@@ -32,6 +41,8 @@ impl Fault {
 pub(super) struct Parser {
     tape: Tape,
     keys: Keys,
+    /// Whether the row before was like the one before it.
+    is_usual: bool,
 }
 
 impl Parser {
@@ -39,18 +50,64 @@ impl Parser {
     pub(super) fn parse<'t>(&'t mut self, text: &'t str) -> Result<Parsed<'t>, Fault> {
         self.tape.nodes.clear();
         self.tape.texts.clear();
+        let before = self.tape.keys.len();
         let mut row = Row {
             text,
             at: 0,
             tape: &mut self.tape,
             keys: &mut self.keys,
         };
-        if let Err(fault) = row.parse() {
-            // One of them may stand there twice.
-            self.tape.keys.clear();
-            return Err(fault);
-        }
+        let has_keys_as_before = match row.parse() {
+            Ok(has_keys_as_before) => has_keys_as_before,
+            Err(fault) => {
+                // One of them may stand there twice.
+                self.tape.keys.clear();
+                self.is_usual = false;
+                return Err(fault);
+            }
+        };
+        let keys = self.tape.keys.len();
+        self.is_usual = has_keys_as_before && keys == before && keys == self.tape.nodes.len();
         Ok(Parsed::new(text, &self.tape, &self.keys))
+    }
+
+    /// Parses the rows ahead that are [alike](Alike), up to `most` of them; `None` if there is no use in looking for them.
+    pub(super) fn parse_alike<'t, 'b: 't>(
+        &'t mut self,
+        rows: &mut Rows<'b>,
+        most: usize,
+    ) -> Option<Alike<'t>> {
+        let width = self.tape.keys.len();
+        let most = most.min(ALIKE_VALUES / width.max(1));
+        if !self.is_usual || width == 0 || most < LEAST_ALIKE {
+            return None;
+        }
+        self.tape.nodes.clear();
+        self.tape.texts.clear();
+        let (mut count, mut bytes, mut text) = (0, 0, "");
+        self.is_usual = loop {
+            let Some((all, place)) = rows.ahead() else {
+                break false;
+            };
+            let mut row = Row {
+                text: &all[..place.end],
+                at: place.start,
+                tape: &mut self.tape,
+                keys: &mut self.keys,
+            };
+            if !row.parse_as_before() {
+                break false;
+            }
+            rows.pass();
+            text = all;
+            count += 1;
+            bytes += place.len();
+            if count == most || bytes >= ALIKE_BYTES {
+                break true;
+            }
+        };
+        let parsed = Parsed::new(text, &self.tape, &self.keys);
+        (count > 0).then(|| Alike::new(parsed, count, bytes))
     }
 }
 
@@ -62,24 +119,54 @@ struct Row<'t> {
 }
 
 impl Row<'_> {
-    fn parse(&mut self) -> Result<(), Fault> {
+    /// Returns whether its keys are the first of those of the row before.
+    fn parse(&mut self) -> Result<bool, Fault> {
         self.skip_spaces();
         if self.peek() != Some(b'{') {
             return Err(fault(self.at, JsonFault::NotAnObject));
         }
         self.at += 1;
         self.skip_spaces();
-        self.members()?;
+        let are_as_before = self.members()?;
         self.skip_spaces();
         if self.at < self.text.len() {
             return Err(fault(self.at, JsonFault::TrailingText));
         }
-        Ok(())
+        Ok(are_as_before)
+    }
+
+    /// Parses a row that has the keys of the one before and a single value for each; tells whether it is such a one.
+    fn parse_as_before(&mut self) -> bool {
+        self.skip_spaces();
+        if self.peek() != Some(b'{') {
+            return false;
+        }
+        self.at += 1;
+        self.skip_spaces();
+        let count = self.tape.keys.len();
+        for place in 0..count {
+            let is_last = place + 1 == count;
+            if self.key_as_before(place).is_none() {
+                return false;
+            }
+            self.skip_spaces();
+            if !self.single_value() || !self.ends(b'}').is_ok_and(|ends| ends == is_last) {
+                return false;
+            }
+        }
+        self.skip_spaces();
+        self.at == self.text.len()
+    }
+
+    /// Parses a value that is no array and no object; tells whether it is one.
+    fn single_value(&mut self) -> bool {
+        let is_single = !matches!(self.peek(), Some(b'[' | b'{'));
+        is_single && self.value(KeyId::NONE, 0).is_ok()
     }
 
     /// Parses the members of the row up to the bracket that closes it. The tape still has the keys of the row before,
-    /// none of them twice, and nothing is done about those that are here again.
-    fn members(&mut self) -> Result<(), Fault> {
+    /// none of them twice, and nothing is done about those that are here again. Tells whether all are.
+    fn members(&mut self) -> Result<bool, Fault> {
         let mut count = 0;
         let mut are_as_before = true;
         if !self.closes(b'}') {
@@ -100,10 +187,10 @@ impl Row<'_> {
             }
         }
         self.tape.keys.truncate(count);
-        if are_as_before {
-            return Ok(());
+        if !are_as_before {
+            self.check_row()?;
         }
-        self.check_row()
+        Ok(are_as_before)
     }
 
     /// Goes behind the key that stood at this place of the row before, and its colon, if it stands here.

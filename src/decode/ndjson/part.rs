@@ -43,15 +43,12 @@ impl Part {
         let mut rows = Rows::new(block, 0);
         let end = loop {
             let before = rows.place();
-            let Ok(Some(frame)) = rows.next() else {
-                break before;
-            };
-            match table.take(&frame, &mut emit) {
-                Ok(()) => {}
+            match table.take_some(&mut rows, &mut emit) {
+                Ok(true) => {}
                 Err(DecodeError::Stopped) => break rows.place(),
                 // The row is in some columns and not in others; and in the file they may be fewer.
                 Err(DecodeError::Malformed(Malformed::TooManyColumns { .. })) => return None,
-                Err(_) => break before,
+                Ok(false) | Err(_) => break before,
             }
         };
         // Enough or not, there are no more.

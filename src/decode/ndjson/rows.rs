@@ -1,5 +1,7 @@
 //! Cuts a block of lines into rows.
 
+use std::ops::Range;
+
 use super::Framing;
 use super::frame::Frame;
 use super::scan::line_ends;
@@ -56,6 +58,22 @@ impl<'b> Rows<'b> {
         Place { bytes, lines }
     }
 
+    /// Returns the text that has the rows, and where in it the next line stands, without the spaces at its end; `None`
+    /// where there is none, or something is wrong with it.
+    pub(super) fn ahead(&self) -> Option<(&'b str, Range<usize>)> {
+        let (start, end) = (self.at, self.end_of_line());
+        let is_there = start < end && end - start <= RECORD_BYTES;
+        let line = self.text.get(start..end).filter(|_| is_there)?;
+        Some((self.text, start..start + without_spaces(line).len()))
+    }
+
+    /// Goes behind that line.
+    pub(super) fn pass(&mut self) {
+        self.at = self.end_of_line();
+        self.ends.next();
+        self.lines += 1;
+    }
+
     /// Returns the next row.
     pub(super) fn next(&mut self) -> Result<Option<Frame<'b>>, Malformed> {
         while let Some(line) = self.next_line()? {
@@ -84,11 +102,14 @@ impl<'b> Rows<'b> {
         if start == self.text.len() {
             return Ok(None);
         }
-        let end = self.ends.next().map_or(self.text.len(), |end| end + 1);
-        check_size(end - start, self.lines + 1)?;
-        self.at = end;
-        self.lines += 1;
-        Ok(Some(&self.text[start..end]))
+        check_size(self.end_of_line() - start, self.lines + 1)?;
+        self.pass();
+        Ok(Some(&self.text[start..self.at]))
+    }
+
+    fn end_of_line(&self) -> usize {
+        let ends = self.ends.as_slice();
+        ends.first().map_or(self.text.len(), |end| end + 1)
     }
 }
 

@@ -63,7 +63,7 @@ impl Seen {
             Token::Int(_) => TextType::Int64,
             Token::Float(_) => TextType::Float64,
             Token::Number => TextType::of_number(value.raw()).unwrap_or(TextType::Text),
-            Token::String | Token::Escaped(..) => TextType::of_string(&value.content()),
+            Token::String | Token::Escaped(..) => TextType::of_string(value.content()),
             Token::Key(_) => TextType::Text,
         };
         match self {

@@ -44,7 +44,7 @@ impl Table {
             let (line, limit) = (frame.line, MAX_COLUMNS);
             Malformed::TooManyColumns { line, limit }
         })?;
-        self.columns.complete(frame.text.len(), emit)
+        self.columns.complete(1, frame.text.len(), emit)
     }
 
     /// Takes the rows of a block.
@@ -53,10 +53,26 @@ impl Table {
         rows: &mut Rows<'_>,
         emit: &mut Emit<'_>,
     ) -> Result<(), DecodeError> {
-        while let Some(frame) = rows.next()? {
-            self.take(&frame, emit)?;
-        }
+        while self.take_some(rows, emit)? {}
         Ok(())
+    }
+
+    /// Takes the next row of a block, or several that are alike, and tells whether there were any. One that is wrong is
+    /// not among several.
+    pub(super) fn take_some(
+        &mut self,
+        rows: &mut Rows<'_>,
+        emit: &mut Emit<'_>,
+    ) -> Result<bool, DecodeError> {
+        if let Some(alike) = self.parser.parse_alike(rows, self.columns.room()) {
+            self.columns.take_alike(&alike);
+            self.columns.complete(alike.rows(), alike.bytes(), emit)?;
+            return Ok(true);
+        }
+        match rows.next()? {
+            Some(frame) => self.take(&frame, emit).map(|()| true),
+            None => Ok(false),
+        }
     }
 
     /// Ends the table, behind `rows` that others have emitted.

@@ -83,6 +83,15 @@ impl<'t> Parsed<'t> {
         })
     }
 
+    /// Returns the keys of the row, all of which have a number and a single value.
+    pub(super) fn keys(&'t self) -> impl Iterator<Item = Key<'t>> {
+        let keys = self.tape.keys.iter().enumerate();
+        keys.map(|(at, id)| Key {
+            id: *id,
+            node: self.value(at),
+        })
+    }
+
     /// Returns the value at a node.
     #[inline]
     pub(super) fn value(&'t self, at: usize) -> Value<'t> {
