@@ -366,6 +366,7 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
         (-9i64..9).prop_map(Into::into),
         (-9i32..9).prop_map(|number| (f64::from(number) / 4.0).into()),
         "[a\"\n\\\\é]{0,3}".prop_map(Into::into),
+        "2026-01-0[1-9](T10:00Z?)?|7|true".prop_map(Into::into),
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
@@ -382,7 +383,12 @@ fn type_of(value: &serde_json::Value) -> DataType {
         serde_json::Value::Null => DataType::Null,
         serde_json::Value::Bool(_) => DataType::Boolean,
         serde_json::Value::Number(number) => classify(&number.to_string()),
-        serde_json::Value::String(_) => DataType::Utf8,
+        serde_json::Value::String(text) => match text.is_empty() {
+            true => DataType::Utf8,
+            false => Some(classify(text))
+                .filter(DataType::is_temporal)
+                .unwrap_or(DataType::Utf8),
+        },
         serde_json::Value::Array(items) => {
             let item = items
                 .iter()
