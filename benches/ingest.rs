@@ -20,8 +20,8 @@
 //! its settings (rows in order or not, a file per thread, files of any size) and goes on with the fastest. Ratios say how many times more
 //! a peer takes than strandline: above 1 is good for us. Whoever wrote other rows than strandline stops the bench.
 //!
-//! Texts that look like times are read as times in CSV by all three, and in NDJSON by DuckDB alone: each does what it
-//! does when nothing is asked of it, except for Polars, which is asked for times in CSV.
+//! Texts that look like times are read as times in CSV by all three, and in NDJSON by strandline and DuckDB: each does what
+//! it does when nothing is asked of it, except for Polars, which is asked for times in CSV.
 
 #![expect(
     clippy::unwrap_used,
