@@ -76,7 +76,8 @@ pub enum Format {
     Excel,
 }
 
-/// Version of the bytes that an equal definition produces: raised when encoding changes.
+/// Version of the bytes that an equal definition produces of rows of equal types: raised when encoding changes. It is not
+/// raised where other types are inferred: what a pipeline has known stays, and so do its outputs.
 pub const FORMAT_VERSION: u32 = 5;
 
 impl Definition {

@@ -41,6 +41,11 @@ impl Gauge {
         self.rows
     }
 
+    /// Leaves what has been gathered out of every batch.
+    pub(super) fn forget(&mut self) {
+        (self.rows, self.bytes) = (0, 0);
+    }
+
     /// Returns all rows that have been emitted.
     pub(super) fn emitted(&self) -> u64 {
         self.emitted

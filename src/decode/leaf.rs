@@ -61,8 +61,8 @@ impl Leaf {
             Self::Int64(builder) => builder.append_value(parse_int(text).ok_or(Unfit)?),
             Self::Float64(builder) => builder.append_value(parse_float(text).ok_or(Unfit)?),
             Self::Date(builder) => builder.append_value(parse_date(text).ok_or(Unfit)?),
-            Self::Naive(builder) => builder.append_value(instant(text, false).ok_or(Unfit)?),
-            Self::Utc(builder) => builder.append_value(instant(text, true).ok_or(Unfit)?),
+            Self::Naive(builder) => builder.append_value(naive(text).ok_or(Unfit)?),
+            Self::Utc(builder) => builder.append_value(utc(text).ok_or(Unfit)?),
             Self::Text(builder) => builder.append_value(text),
             Self::Nulls(..) => return Err(Unfit),
         }
@@ -78,8 +78,8 @@ impl Leaf {
             Self::Int64(builder) => append_each(builder, texts, parse_int),
             Self::Float64(builder) => append_each(builder, texts, parse_float),
             Self::Date(builder) => append_each(builder, texts, parse_date),
-            Self::Naive(builder) => append_each(builder, texts, |text| instant(text, false)),
-            Self::Utc(builder) => append_each(builder, texts, |text| instant(text, true)),
+            Self::Naive(builder) => append_each(builder, texts, naive),
+            Self::Utc(builder) => append_each(builder, texts, utc),
             Self::Text(builder) => {
                 for text in texts {
                     if text.is_empty() {
@@ -159,8 +159,18 @@ fn append_each<'t, T: ArrowPrimitiveType>(
     Ok(())
 }
 
-/// Reads an instant with a zone or without, or the beginning of a day.
-pub(super) fn instant(text: &str, zoned: bool) -> Option<i64> {
+/// Reads an instant without a zone, or the beginning of a day.
+pub(super) fn naive(text: &str) -> Option<i64> {
+    instant(text, false)
+}
+
+/// Reads an instant with a zone, or the beginning of a day in UTC.
+pub(super) fn utc(text: &str) -> Option<i64> {
+    instant(text, true)
+}
+
+#[inline]
+fn instant(text: &str, zoned: bool) -> Option<i64> {
     const MICROS_PER_DAY: i64 = 86_400_000_000;
     match parse_date(text) {
         Some(days) => Some(i64::from(days) * MICROS_PER_DAY),

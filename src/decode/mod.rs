@@ -18,8 +18,9 @@
 //! | `Timestamp(µs, UTC)` | the same with `Z`, `+HH:MM` or `-HH:MM` |
 //! | `Utf8` | everything else: `007`, `+5`, `1_000`, `NaN`, `2024-02-30`, ` 1`, `1e999` |
 //!
-//! In NDJSON and JSON, numbers follow the two number rows; `true` and `false` are `Boolean`; a string is `Utf8` whatever is
-//! in it; arrays are lists and objects are structs, whose fields are sorted by name. `{}` is a struct without
+//! In NDJSON and JSON, numbers follow the two number rows; `true` and `false` are `Boolean`; a string is what the rows for
+//! dates and timestamps say, for JSON has no notation of its own for them, and else `Utf8` whatever is in it; arrays are
+//! lists and objects are structs, whose fields are sorted by name. `{}` is a struct without
 //! fields. Where a `Utf8` column meets another value, it keeps the value's JSON text: a scalar's digit for digit,
 //! a nested one's without the spaces between its tokens.
 //!

@@ -383,12 +383,9 @@ fn type_of(value: &serde_json::Value) -> DataType {
         serde_json::Value::Null => DataType::Null,
         serde_json::Value::Bool(_) => DataType::Boolean,
         serde_json::Value::Number(number) => classify(&number.to_string()),
-        serde_json::Value::String(text) => match text.is_empty() {
-            true => DataType::Utf8,
-            false => Some(classify(text))
-                .filter(DataType::is_temporal)
-                .unwrap_or(DataType::Utf8),
-        },
+        serde_json::Value::String(text) => Some(classify(text))
+            .filter(DataType::is_temporal)
+            .unwrap_or(DataType::Utf8),
         serde_json::Value::Array(items) => {
             let item = items
                 .iter()

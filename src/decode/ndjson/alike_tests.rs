@@ -1,10 +1,15 @@
 //! Rows that are taken together against the same rows one by one.
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::DataType;
 use proptest::prelude::*;
 
 use super::parse::Parser;
 use super::rows::Rows;
 use super::spread_tests::{assert_alike_under_any_shape, value};
+use crate::decode::testing::{plain, run};
+use crate::decode::{BATCH_BYTES, BATCH_ROWS, Kind};
+use crate::model::Shape;
 
 /// What the values of a column are, by turns.
 const KINDS: [&[&str]; 8] = [
@@ -43,9 +48,9 @@ fn row(values: &[&str], change: u8, other: &str) -> String {
         8 => format!("{{\"a\":{a},\"b\":{b},\"c\":{c},}}\n"),
         9 => format!("{{\"a\":{a},\"b\":{b},\"c\":{c}\n"),
         10 => "{}\n".to_owned(),
+        11 => format!("{{\"a\":{a},\"b\":{b},\"c\":{c}}} {other}\n"),
         12 => format!("{{\"a\":{a},\"b\":{b},\"c\":{c},\n"),
         13 => format!("{{\"a\":{a}}}\"b\":{b},\"c\":{c}}}\n"),
-        11 => format!("{{\"a\":{a},\"b\":{b},\"c\":{c}}} {other}\n"),
         _ => format!("{{\"a\":{a},\"b\":{b},\"c\":{c}}}\n"),
     }
 }
@@ -70,6 +75,28 @@ proptest! {
         let text = lines.concat();
         let text = if ends_with_line { &text } else { text.trim_end_matches('\n') };
         assert_alike_under_any_shape(text.as_bytes());
+    }
+}
+
+#[test]
+fn rows_that_are_taken_together_go_beyond_no_batch() {
+    let nothing = DataType::Int64;
+    let wide: Vec<String> = (0..2000).map(|column| format!("c{column}")).collect();
+    let all: Vec<(&str, DataType)> = wide
+        .iter()
+        .map(|name| (name.as_str(), nothing.clone()))
+        .collect();
+    let members: Vec<String> = wide.iter().map(|name| format!("\"{name}\":1")).collect();
+    let widest = format!("{{{}}}\n", members.join(","));
+    let short = "{\"c0\":1}\n".repeat(20_000);
+    for (text, columns, most) in [
+        (short.clone(), &all[..1], BATCH_ROWS),
+        (widest + &short, &all[..], BATCH_BYTES / (8 * 2000) + 1),
+    ] {
+        let (result, batches) = run(text.as_bytes(), plain(Kind::Ndjson), &Shape::of(columns));
+        let rows: Vec<usize> = batches.iter().map(RecordBatch::num_rows).collect();
+        assert_eq!(rows.iter().sum::<usize>() as u64, result.unwrap().rows);
+        assert!(rows.iter().all(|rows| *rows <= most), "{rows:?} of {most}");
     }
 }
 
@@ -120,6 +147,10 @@ fn rows_are_taken_together_from_the_third_on_up_to_one_that_is_otherwise() {
         let runs = runs(&text, 1000);
         assert_eq!(runs[0], 3, "{odd}");
         assert!(matches!(runs[1..], [2..=5]), "{odd}: {runs:?}");
+    }
+    for nested in ["[]", "{}", "[1]"] {
+        let row = format!("{{\"a\":1,\"b\":{nested}}}\n");
+        assert_eq!(runs(&row.repeat(9), 1000), [0; 0], "{nested}");
     }
     assert_eq!(runs(&usual.repeat(20), 8), [8, 8, 2]);
     assert_eq!(runs(&usual.repeat(20), 3), [0; 0]);

@@ -88,16 +88,20 @@ impl Columns {
     pub(super) fn take_alike(&mut self, rows: &Alike<'_>) {
         let first = self.gauge.rows();
         for (key, values) in rows.columns() {
-            let Some(at) = self.fields.find(key) else {
-                continue;
-            };
+            #[expect(clippy::expect_used, reason = "the row before has brought its columns")]
+            let at = self.fields.find(key).expect("a key that is known");
             let column = self.fields.item(at);
             let mut taken = 0;
-            if column.is_settled {
+            if self.expected.is_some() {
                 taken = column.builder.put_all(first, values.clone());
             }
+            // Single values have no names that could be too many.
+            if !column.is_settled {
+                for value in values.clone().take(taken) {
+                    let _never = column.seen.observe(value, &mut self.budget);
+                }
+            }
             for (place, value) in (first..).zip(values).skip(taken) {
-                // A single value has no names.
                 let _never = self.put(at, place, value);
             }
         }
@@ -132,6 +136,7 @@ impl Columns {
     pub(super) fn flush(&mut self, emit: &mut Emit<'_>) -> Result<(), DecodeError> {
         let rows = self.gauge.rows();
         if self.expected.is_none() {
+            self.gauge.forget();
             return Ok(());
         }
         let columns = self

@@ -29,6 +29,7 @@
 mod alike;
 mod build;
 mod columns;
+mod doubles;
 mod escape;
 mod fields;
 mod frame;

@@ -1,20 +1,20 @@
-//! Checks one row of JSON and lays it out on a [`Tape`].
+//! Checks a row of JSON, or rows that are [`Alike`], and lays them out on a [`Tape`].
 //!
 //! Most rows have the keys of the row before, in the same order. As long as that is so, the next key is known, it is
 //! neither noted nor looked for among those of its row, and what is left of it is one comparison. From the first key on
-//! that is another one, the row goes the way of any object: nothing is parsed twice.
+//! that is another one, the row goes the way of any object. A row is parsed twice only where two before it were alike and
+//! it is not.
 //!
 //! # Invariants
 //! - The rows before change how long a row takes, and nothing else.
 
-use std::collections::HashSet;
-
 use super::alike::Alike;
+use super::doubles::check_keys;
 use super::escape::unescape;
-use super::keys::{KeyId, Keys, Mark, Marks, Spot};
+use super::keys::{KeyId, Keys, Spot};
 use super::rows::Rows;
 use super::scan::{Number, number, string_stop};
-use super::tape::{Key, Node, Parsed, Tape, Token, Value};
+use super::tape::{Node, Parsed, Tape, Token};
 use crate::decode::JsonFault;
 use crate::model::MAX_NESTING;
 
@@ -41,7 +41,7 @@ impl Fault {
 pub(super) struct Parser {
     tape: Tape,
     keys: Keys,
-    /// Whether the row before was like the one before it.
+    /// Whether the last row had the keys of the one before it, and single values only.
     is_usual: bool,
 }
 
@@ -51,23 +51,15 @@ impl Parser {
         self.tape.nodes.clear();
         self.tape.texts.clear();
         let before = self.tape.keys.len();
-        let mut row = Row {
-            text,
-            at: 0,
-            tape: &mut self.tape,
-            keys: &mut self.keys,
-        };
-        let has_keys_as_before = match row.parse() {
-            Ok(has_keys_as_before) => has_keys_as_before,
-            Err(fault) => {
-                // One of them may stand there twice.
-                self.tape.keys.clear();
-                self.is_usual = false;
-                return Err(fault);
-            }
-        };
-        let keys = self.tape.keys.len();
-        self.is_usual = has_keys_as_before && keys == before && keys == self.tape.nodes.len();
+        let mut row = Row::new(text, 0, &mut self.tape, &mut self.keys);
+        let parsed = row.parse();
+        self.is_usual = parsed.is_ok() && row.is_flat && row.has_keys_as_before;
+        if let Err(fault) = parsed {
+            // One of them may stand there twice.
+            self.tape.keys.clear();
+            return Err(fault);
+        }
+        self.is_usual &= self.tape.keys.len() == before;
         Ok(Parsed::new(text, &self.tape, &self.keys))
     }
 
@@ -89,12 +81,8 @@ impl Parser {
             let Some((all, place)) = rows.ahead() else {
                 break false;
             };
-            let mut row = Row {
-                text: &all[..place.end],
-                at: place.start,
-                tape: &mut self.tape,
-                keys: &mut self.keys,
-            };
+            let line = &all[..place.end];
+            let mut row = Row::new(line, place.start, &mut self.tape, &mut self.keys);
             if !row.parse_as_before() {
                 break false;
             }
@@ -116,23 +104,38 @@ struct Row<'t> {
     at: usize,
     tape: &'t mut Tape,
     keys: &'t mut Keys,
+    /// Whether the keys so far are the first of those of the row before.
+    has_keys_as_before: bool,
+    /// Whether there is no array or object among its values so far.
+    is_flat: bool,
 }
 
-impl Row<'_> {
-    /// Returns whether its keys are the first of those of the row before.
-    fn parse(&mut self) -> Result<bool, Fault> {
+impl<'t> Row<'t> {
+    /// Begins a row that stands at the end of `text`.
+    fn new(text: &'t str, at: usize, tape: &'t mut Tape, keys: &'t mut Keys) -> Self {
+        Self {
+            text,
+            at,
+            tape,
+            keys,
+            has_keys_as_before: true,
+            is_flat: true,
+        }
+    }
+
+    fn parse(&mut self) -> Result<(), Fault> {
         self.skip_spaces();
         if self.peek() != Some(b'{') {
             return Err(fault(self.at, JsonFault::NotAnObject));
         }
         self.at += 1;
         self.skip_spaces();
-        let are_as_before = self.members()?;
+        self.members()?;
         self.skip_spaces();
         if self.at < self.text.len() {
             return Err(fault(self.at, JsonFault::TrailingText));
         }
-        Ok(are_as_before)
+        Ok(())
     }
 
     /// Parses a row that has the keys of the one before and a single value for each; tells whether it is such a one.
@@ -165,16 +168,15 @@ impl Row<'_> {
     }
 
     /// Parses the members of the row up to the bracket that closes it. The tape still has the keys of the row before,
-    /// none of them twice, and nothing is done about those that are here again. Tells whether all are.
-    fn members(&mut self) -> Result<bool, Fault> {
+    /// none of them twice, and nothing is done about those that are here again.
+    fn members(&mut self) -> Result<(), Fault> {
         let mut count = 0;
-        let mut are_as_before = true;
         if !self.closes(b'}') {
             loop {
                 let key = if let Some(key) = self.key_as_before(count) {
                     key
                 } else {
-                    are_as_before = false;
+                    self.has_keys_as_before = false;
                     self.other_key(count)?
                 };
                 count += 1;
@@ -187,10 +189,10 @@ impl Row<'_> {
             }
         }
         self.tape.keys.truncate(count);
-        if !are_as_before {
-            self.check_row()?;
+        if self.has_keys_as_before {
+            return Ok(());
         }
-        Ok(are_as_before)
+        self.check_row()
     }
 
     /// Goes behind the key that stood at this place of the row before, and its colon, if it stands here.
@@ -275,6 +277,7 @@ impl Row<'_> {
             let limit = MAX_NESTING;
             return Err(fault(self.at, JsonFault::TooDeep { limit }));
         };
+        self.is_flat = false;
         let node = self.tape.nodes.len();
         // What it is goes with where it ends.
         self.push(Token::Null, self.at);
@@ -463,45 +466,15 @@ impl Row<'_> {
     }
 }
 
+/// Says what is wrong, and at which byte.
 #[cold]
-fn fault(at: usize, fault: JsonFault) -> Fault {
+pub(super) fn fault(at: usize, fault: JsonFault) -> Fault {
     Fault(Box::new((at, fault)))
-}
-
-/// Looks for a key that stands twice in an object, by their numbers.
-fn check_keys<'t, M>(members: impl Fn() -> M) -> Result<(), Fault>
-where
-    M: Iterator<Item = (Key<'t>, Value<'t>)>,
-{
-    let mut marks = Marks::default();
-    for (key, value) in members() {
-        if key.id() == KeyId::NONE {
-            return check_names(members());
-        }
-        if marks.mark(key.id()) == Mark::Known {
-            return Err(duplicate(key, value));
-        }
-    }
-    Ok(())
-}
-
-/// Looks for a key that stands twice in an object, where some have no number.
-fn check_names<'t>(mut members: impl Iterator<Item = (Key<'t>, Value<'t>)>) -> Result<(), Fault> {
-    let mut names = HashSet::new();
-    match members.find(|(key, _)| !names.insert(key.name())) {
-        Some((key, value)) => Err(duplicate(key, value)),
-        None => Ok(()),
-    }
-}
-
-fn duplicate(key: Key<'_>, value: Value<'_>) -> Fault {
-    let key = key.name().to_owned();
-    fault(value.start(), JsonFault::DuplicateKey { key })
 }
 
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "a row is limited to far fewer than 2^32 bytes, and has no more values than bytes"
+    reason = "a row, or a block of them, has far fewer than 2^32 bytes, and no more values than bytes"
 )]
 fn short(position: usize) -> u32 {
     position as u32

@@ -3,7 +3,7 @@
 use arrow::array::{ArrowPrimitiveType, PrimitiveBuilder, StringBuilder};
 
 use super::tape::{Token, Value};
-use crate::decode::leaf::{Leaf, Unfit, instant};
+use crate::decode::leaf::{self, Leaf, Unfit};
 use crate::schema::{parse_date, parse_float, parse_int};
 
 /// Appends a value that is not null.
@@ -130,12 +130,12 @@ fn date(value: Value<'_>) -> Option<i32> {
 
 #[inline]
 fn naive(value: Value<'_>) -> Option<i64> {
-    string(value).and_then(|text| instant(text, false))
+    string(value).and_then(leaf::naive)
 }
 
 #[inline]
 fn utc(value: Value<'_>) -> Option<i64> {
-    string(value).and_then(|text| instant(text, true))
+    string(value).and_then(leaf::utc)
 }
 
 #[inline]

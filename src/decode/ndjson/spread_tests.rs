@@ -276,12 +276,17 @@ fn a_few_bytes_that_are_rows_of_many_columns_are_not_gathered() {
         .map(|key| format!("\"k{key}\":{key}"))
         .collect();
     let first = format!("{{{}}}\n", keys.join(","));
-    let text = format!("{{}}\n{first}{}{first}{{}}\n", "{}\n".repeat(5000));
     let shape = match outcome(first.as_bytes(), usize::MAX, &Alone, &Shape::default()) {
         Outcome::Misfit(shape) => shape,
         other => panic!("{other:?}"),
     };
-    for (bytes, hands) in [(usize::MAX, 1), (text.len() - 10, 3), (1500, 3)] {
+    let texts = [("{}\n", 0), ("{\"k7\":1}\n", 5000)].map(|(row, values)| {
+        let text = format!("{{}}\n{first}{}{first}{{}}\n", row.repeat(5000));
+        (text, values)
+    });
+    let ways = [(usize::MAX, 1), (100_000, 3), (1500, 3)];
+    let cases = texts.iter().flat_map(|text| ways.map(|way| (text, way)));
+    for ((text, few), (bytes, hands)) in cases {
         let (mut values, mut largest) = (0, 0);
         let mut take = |batch: RecordBatch| {
             assert!(batch.num_columns() == 0 || batch.num_columns() == COLUMNS);
@@ -293,7 +298,7 @@ fn a_few_bytes_that_are_rows_of_many_columns_are_not_gathered() {
         };
         let decoded = decode(text.as_bytes(), bytes, &Unordered(hands), &shape, &mut take);
         assert_eq!(decoded.unwrap().rows, 5004);
-        assert_eq!(values, 2 * COLUMNS);
+        assert_eq!(values, 2 * COLUMNS + few);
         assert!(largest <= 5 << 20, "{largest}");
     }
 }

@@ -1,4 +1,4 @@
-//! The values of one row, laid out flat.
+//! The values of a row, or of several that are alike, laid out flat.
 //!
 //! The tape keeps where each token lies in the text, because a `Utf8` column stores a number digit for digit;
 //! parsers that hand out numbers as machine words have lost that. It is reused from row to row, so that it costs a few
@@ -38,7 +38,7 @@ pub(super) struct Node {
     pub(super) end: u32,
 }
 
-/// The values of a row, one behind the other.
+/// Values, one behind the other.
 #[derive(Default)]
 pub(super) struct Tape {
     /// The keys of the row. One without a number has a node, in front of its value.

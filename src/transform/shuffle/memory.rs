@@ -136,7 +136,7 @@ impl Memory {
         })
     }
 
-    /// Returns how many bytes the rows of each partition take, by its number.
+    /// Sorts in what was pushed last, and returns how many bytes the rows of each partition take, by its number.
     pub(super) fn by_partition(&mut self) -> Result<Vec<usize>, TransformError> {
         self.close_stage()?;
         let row_bytes = self.row_bytes();

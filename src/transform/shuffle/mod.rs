@@ -16,7 +16,7 @@ mod writer;
 
 use arrow::array::RecordBatch;
 
-use self::memory::{Memory, SortedRows};
+use self::memory::Memory;
 use self::partitions::Partitions;
 use self::run::Runs;
 pub use self::shuffled::{PartitionRows, Shuffled};
@@ -99,11 +99,10 @@ impl<'a> Shuffle<'a> {
             }
             left.extend(pieces.iter().filter_map(|piece| piece.behind(&mut taken)));
         }
-        let left = SortedRows {
-            pieces: left,
-            ..rows
-        };
-        Ok(self.memory.put_back(&left)?)
+        // The old list is dropped before the new one is sorted in.
+        let mut rows = rows;
+        rows.pieces = left;
+        Ok(self.memory.put_back(&rows)?)
     }
 
     /// Spills the rows in memory, unless a quarter of it is free: what was handed out made room then.

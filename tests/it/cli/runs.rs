@@ -346,7 +346,7 @@ fn many_partitions_need_few_files_at_a_time() {
     sandbox.write("in/all.csv", text);
     let mut limited = Command::new("sh");
     sandbox.seal(&mut limited);
-    let run = "ulimit -n 48; exec \"$0\" run in out --threads 1 --memory 4MiB --partition-by day --row-group-rows 1024";
+    let run = "ulimit -n 48 && exec \"$0\" run in out --threads 1 --memory 4MiB --partition-by day --row-group-rows 1024";
     limited.args(["-c", run, env!("CARGO_BIN_EXE_strandline")]);
     let output = limited.output().unwrap();
     assert!(

@@ -75,6 +75,22 @@ fn schema(world: &World) -> BTreeMap<String, String> {
         .collect()
 }
 
+#[test]
+fn a_column_that_was_text_keeps_dates_as_they_are_written() {
+    let world = World::new(Setup::default());
+    for text in ["soon", "2026-01-01T10:00+02:00"] {
+        write(&world, 0, &format!("ndjson:{{\"at\":\"{text}\"}}\n"));
+        run(&world);
+        assert_eq!(schema(&world)["at"], "Utf8");
+        let rows = read_back(&world.disk).rows();
+        assert!(format!("{rows:?}").contains(text), "{rows:?}");
+    }
+    let anew = World::new(Setup::default());
+    write(&anew, 0, "ndjson:{\"at\":\"2026-01-01T10:00+02:00\"}\n");
+    run(&anew);
+    assert_eq!(schema(&anew)["at"], "Timestamp(µs, \"UTC\")");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
 
