@@ -63,7 +63,12 @@ impl Parser {
         Ok(Parsed::new(text, &self.tape, &self.keys))
     }
 
-    /// Parses the rows ahead that are [alike](Alike), up to `most` of them; `None` if there is no use in looking for them.
+    /// Tells whether it is worth a look if the rows ahead are [alike](Alike).
+    pub(super) fn expects_alike(&self) -> bool {
+        self.is_usual && !self.tape.keys.is_empty()
+    }
+
+    /// Parses the rows ahead that are alike, up to `most` of them; `None` if there are none.
     pub(super) fn parse_alike<'t, 'b: 't>(
         &'t mut self,
         rows: &mut Rows<'b>,
@@ -71,7 +76,7 @@ impl Parser {
     ) -> Option<Alike<'t>> {
         let width = self.tape.keys.len();
         let most = most.min(ALIKE_VALUES / width.max(1));
-        if !self.is_usual || width == 0 || most < LEAST_ALIKE {
+        if most < LEAST_ALIKE {
             return None;
         }
         self.tape.nodes.clear();

@@ -64,7 +64,9 @@ impl Table {
         rows: &mut Rows<'_>,
         emit: &mut Emit<'_>,
     ) -> Result<bool, DecodeError> {
-        if let Some(alike) = self.parser.parse_alike(rows, self.columns.room()) {
+        if self.parser.expects_alike()
+            && let Some(alike) = self.parser.parse_alike(rows, self.columns.room())
+        {
             self.columns.take_alike(&alike);
             self.columns.complete(alike.rows(), alike.bytes(), emit)?;
             return Ok(true);
