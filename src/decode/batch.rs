@@ -8,6 +8,9 @@ use arrow::datatypes::{Field, Schema};
 
 use super::{BATCH_BYTES, BATCH_ROWS, DecodeError, Emit};
 
+/// Bytes that a value costs its builder, about, even where it is null.
+pub(super) const VALUE_BYTES: usize = 8;
+
 /// Counts what has been gathered since the last batch.
 #[derive(Default)]
 pub(super) struct Gauge {
@@ -25,15 +28,14 @@ impl Gauge {
     /// Counts more rows of records of `bytes` in all; tells whether the batch is complete.
     pub(super) fn add_rows(&mut self, rows: usize, bytes: usize, columns: usize) -> bool {
         self.rows += rows;
-        // A value costs its builder about eight bytes even where it is null.
-        self.bytes += bytes + 8 * columns * rows;
+        self.bytes += bytes + VALUE_BYTES * columns * rows;
         self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES
     }
 
     /// Returns after how many more rows in a table of `columns` the batch is complete, however short they are.
     pub(super) fn room(&self, columns: usize) -> usize {
         let rows = BATCH_ROWS.saturating_sub(self.rows);
-        rows.min(BATCH_BYTES.saturating_sub(self.bytes) / (8 * columns.max(1)))
+        rows.min(BATCH_BYTES.saturating_sub(self.bytes) / (VALUE_BYTES * columns.max(1)))
     }
 
     /// Returns the rows gathered for the next batch.

@@ -104,11 +104,10 @@ fn rows_are_looked_at_together_where_two_had_the_same_keys_and_single_values() {
 
 #[test]
 fn rows_that_are_taken_together_go_beyond_no_batch() {
-    let nothing = DataType::Int64;
     let wide: Vec<String> = (0..2000).map(|column| format!("c{column}")).collect();
     let all: Vec<(&str, DataType)> = wide
         .iter()
-        .map(|name| (name.as_str(), nothing.clone()))
+        .map(|name| (name.as_str(), DataType::Int64))
         .collect();
     let members: Vec<String> = wide.iter().map(|name| format!("\"{name}\":1")).collect();
     let widest = format!("{{{}}}\n", members.join(","));

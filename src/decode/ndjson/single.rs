@@ -68,14 +68,7 @@ fn put_while<'t>(
     values: impl Iterator<Item = Value<'t>>,
     mut put: impl FnMut(Value<'t>) -> bool,
 ) -> usize {
-    let mut count = 0;
-    for value in values {
-        if !put(value) {
-            break;
-        }
-        count += 1;
-    }
-    count
+    values.take_while(|value| put(*value)).count()
 }
 
 /// Any value is a text: a string is what it says, everything else is as it is written.

@@ -16,7 +16,7 @@ use super::part::Part;
 use super::rows::Rows;
 use super::table::Table;
 use crate::crew::Crew;
-use crate::decode::batch::{batch_of, send};
+use crate::decode::batch::{VALUE_BYTES, batch_of, send};
 use crate::decode::blocks::{self, InBlocks, NextBlock};
 use crate::decode::{BATCH_BYTES, DecodeError, Decoded, Emit};
 
@@ -112,8 +112,7 @@ fn align(
         return send(batch, emit);
     }
     let there: HashMap<&str, &ArrayRef> = there.zip(batch.columns()).collect();
-    // As in the gauge of batches: a column that is not there costs eight bytes a row.
-    let most = (BATCH_BYTES / (8 * names.len().max(1))).max(1);
+    let most = (BATCH_BYTES / (VALUE_BYTES * names.len().max(1))).max(1);
     for start in (0..batch.num_rows()).step_by(most) {
         let rows = most.min(batch.num_rows() - start);
         let columns = names.iter().map(|name| {
