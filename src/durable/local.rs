@@ -162,7 +162,7 @@ impl Disk for LocalDisk {
         };
         // A shared lock can be had by any number at once, and through a file that may only be read.
         match file.try_lock_shared() {
-            Ok(()) => Ok(false),
+            Ok(()) => file.unlock().map(|()| false),
             Err(TryLockError::WouldBlock) => Ok(true),
             Err(TryLockError::Error(error)) => Err(error),
         }
@@ -259,8 +259,9 @@ impl StoreFile for LocalStore {
     }
 }
 
-/// An advisory lock on an open file; the system ends it with the last handle. The file is never removed: whoever
-/// removes a lock file can hand two processes a lock each.
+/// An advisory lock on an open file; the system ends it with the last handle. A program that this process starts has
+/// a copy of every handle for a moment, so letting go is said, and not left to closing. The file is never removed:
+/// whoever removes a lock file can hand two processes a lock each.
 struct LocalLock {
     path: PathBuf,
     file: File,
@@ -282,8 +283,36 @@ impl HeldLock for LocalLock {
     }
 }
 
+impl Drop for LocalLock {
+    fn drop(&mut self) {
+        // If the system refuses, the handle that closes now was the last one, but for copies.
+        drop(self.file.unlock());
+    }
+}
+
 impl fmt::Debug for LocalLock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LocalLock({})", self.path.display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_was_let_go_is_free_though_a_copy_of_its_handle_is_open() {
+        let top = tempfile::tempdir().unwrap();
+        let path = top.path().join("lock");
+        let held = LocalLock {
+            file: File::create(&path).unwrap(),
+            path: path.clone(),
+        };
+        held.file.try_lock().unwrap();
+        let copy = held.file.try_clone().unwrap();
+        assert!(LocalDisk::new().try_lock(&path, "").unwrap().is_none());
+        drop(held);
+        let free = LocalDisk::new().try_lock(&path, "").unwrap();
+        assert!(free.is_some(), "{copy:?} holds nothing");
     }
 }
