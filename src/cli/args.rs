@@ -20,6 +20,14 @@ use self::outputs::OutputArgs;
 use self::schema::SchemaArgs;
 pub(super) use self::schema::{Schema, SchemaCheckArgs, SchemaDiffArgs, SchemaShowArgs};
 
+/// What SOURCE is, at length.
+const SOURCE: &str = "Directory or URL (s3://, gs://, az://, file://) that holds the files
+
+Access to an object store comes from the environment, by the names that its own tools have: AWS_ACCESS_KEY_ID, \
+AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL (with AWS_ALLOW_HTTP=true where that is no \
+https://), GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY and so on. Example: \
+s3://bucket/raw";
+
 /// How every list of settings ends.
 const SETTINGS: &str = "Every option can also be set in strandline.toml (`strandline init` writes one) or as a \
 variable such as STRANDLINE_FORMAT. A flag wins over a variable, a variable over the file. ./strandline.toml is read \
@@ -187,8 +195,8 @@ pub(super) struct RunArgs {
 /// A pipeline and all its settings.
 #[derive(Debug, Args, Default)]
 pub(super) struct PipelineArgs {
-    /// Directory (or file:// URL) that holds the files
-    #[arg(value_name = "SOURCE", requires = "target")]
+    /// Directory or URL (s3://, gs://, az://, file://) that holds the files
+    #[arg(value_name = "SOURCE", requires = "target", long_help = SOURCE)]
     pub(super) source: Option<String>,
     /// Directory (or file:// URL) for the Parquet files
     #[arg(value_name = "TARGET")]
@@ -254,7 +262,8 @@ pub(super) struct InputArgs {
     pub(super) follow_symlinks: Option<String>,
     /// Leave a file for the next run until nobody has written to it for DUR
     ///
-    /// Set it to 0 where files appear whole, for example by a rename. Default: 2s. Example: --settle 1m30s
+    /// Set it to 0 where files appear whole, for example by a rename. Default: 2s, or 0 for an object store, where they
+    /// always do. Example: --settle 1m30s
     #[arg(long, value_name = "DUR")]
     pub(super) settle: Option<String>,
     /// Read the sheet NAME of Excel workbooks

@@ -6,6 +6,7 @@ use crate::config::{FileError, PatternError, SettingError};
 use crate::engine::{PlacesError, RunError};
 use crate::ledger::OpenError;
 use crate::model::RunStatus;
+use crate::source::OpenStoreError;
 
 use super::usage::UsageError;
 
@@ -79,7 +80,8 @@ impl Ending {
                     || cause.is::<PlacesError>()
                     || cause.is::<SettingError>()
                     || cause.is::<FileError>()
-                    || cause.is::<PatternError>();
+                    || cause.is::<PatternError>()
+                    || cause.is::<OpenStoreError>();
                 if usage {
                     return Some(Self::Usage);
                 }

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use crate::config::{BadValue, FileError, PlaceError, SettingError};
 use crate::engine::{PlacesError, RunError};
 use crate::ledger::{LedgerError, OpenError};
+use crate::source::OpenStoreError;
 
 use super::usage::UsageError;
 
@@ -20,6 +21,7 @@ pub(super) fn hint(error: &anyhow::Error) -> Option<String> {
             let open = || cause.downcast_ref().and_then(of_open);
             let ledger = || cause.downcast_ref().and_then(of_ledger);
             let run = || cause.downcast_ref().and_then(of_run);
+            let store = || cause.downcast_ref().map(of_store);
             usage
                 .or_else(places)
                 .or_else(setting)
@@ -27,6 +29,7 @@ pub(super) fn hint(error: &anyhow::Error) -> Option<String> {
                 .or_else(open)
                 .or_else(ledger)
                 .or_else(run)
+                .or_else(store)
         })
         .map(str::to_owned)
 }
@@ -66,9 +69,10 @@ fn of_places(error: &PlacesError) -> &'static str {
 
 fn of_setting(error: &SettingError) -> Option<&'static str> {
     match error.source {
-        BadValue::Place(PlaceError::ObjectStore { .. }) => {
-            Some("copy or mount the objects and name a local directory")
-        }
+        BadValue::Place(PlaceError::ObjectStore { .. }) => Some("name a directory of this machine"),
+        BadValue::Place(PlaceError::Secret { .. }) => Some(
+            "keys and tokens belong in the environment (AWS_ACCESS_KEY_ID, GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_SAS_TOKEN, …); a ? or # of a key is written %3F or %23",
+        ),
         BadValue::NothingDeclared => Some(
             "`strandline schema show TARGET --toml` prints the columns of a pipeline as [schema.columns]",
         ),
@@ -77,6 +81,10 @@ fn of_setting(error: &SettingError) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+fn of_store(_: &OpenStoreError) -> &'static str {
+    "`strandline run --help` tells, under SOURCE, which variables give access to an object store"
 }
 
 fn of_file(error: &FileError) -> Option<&'static str> {

@@ -13,7 +13,7 @@ use super::exit::Ending;
 use super::render;
 use super::target::{Opened, open, settings};
 use super::usage::UsageError;
-use crate::config::{Definition, Hidden, Links, Selection};
+use crate::config::{Definition, Hidden, Links, Place, Selection, parse_source};
 use crate::engine;
 use crate::ledger::{SchemaVersion, View};
 use crate::model::{RunId, SourcePath, Timestamp};
@@ -188,10 +188,18 @@ pub(super) fn check(args: &SchemaCheckArgs, session: &Session<'_>) -> anyhow::Re
         _ => settings.definition,
     };
     let recorded_source = match view {
-        Some(view) => view.meta()?.source.map(PathBuf::from),
+        Some(view) => view
+            .meta()?
+            .source
+            .and_then(|text| parse_source(&text).ok()),
         None => None,
     };
-    let (root, path) = placed(&args.file, settings.source.or(recorded_source).as_deref());
+    // FILE is on this machine, so it cannot lie in a source that is not.
+    let directory = match settings.source.or(recorded_source) {
+        Some(Place::Directory(path)) => Some(path),
+        Some(Place::Store(_)) | None => None,
+    };
+    let (root, path) = placed(&args.file, directory.as_deref());
     let selection = Selection::new(&[], &[], Hidden::Taken, None)?;
     let source = LocalSource::new(&root, Arc::new(selection), Links::Followed)?;
     let check = engine::check_file(view, &definition, &source, &path)?;

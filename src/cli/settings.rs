@@ -7,7 +7,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use crate::config::{Key, Layer, Layers, Settings, parse_file};
+use crate::config::{Access, Key, Layer, Layers, Settings, parse_file};
 
 use super::usage::UsageError;
 
@@ -35,7 +35,18 @@ pub(super) fn layers(flags: Layer, file: Option<&Path>) -> anyhow::Result<Layers
 /// Where a value means nothing.
 pub(super) fn resolve(layers: &Layers) -> anyhow::Result<Settings> {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    Ok(Settings::resolve(layers, processors)?)
+    Ok(Settings {
+        access: access(),
+        ..Settings::resolve(layers, processors)?
+    })
+}
+
+/// Returns what the environment says about object stores. A variable that is no text is none of theirs.
+fn access() -> Access {
+    let variables = env::vars_os();
+    let texts = variables
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    texts.collect()
 }
 
 fn read_file(file: Option<&Path>, own: bool) -> Result<Option<Layer>, anyhow::Error> {

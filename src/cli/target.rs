@@ -9,7 +9,7 @@ use crate::config::{Layer, Settings};
 use crate::durable::{Disk, LocalDisk};
 use crate::engine::{self, OpenPipelineError, Pipeline, Target, TargetPlaces, target_places};
 use crate::ledger::{self, View};
-use crate::source::LocalSource;
+use crate::source::Source;
 
 use super::settings::{layers, resolve};
 
@@ -78,7 +78,7 @@ pub(super) fn pipeline(settings: &Settings) -> anyhow::Result<Pipeline> {
 ///
 /// # Errors
 /// As [`pipeline`].
-pub(super) fn source(settings: &Settings) -> anyhow::Result<LocalSource> {
+pub(super) fn source(settings: &Settings) -> anyhow::Result<Arc<dyn Source>> {
     engine::open_source(settings).map_err(cause)
 }
 
@@ -88,5 +88,6 @@ fn cause(error: OpenPipelineError) -> anyhow::Error {
         OpenPipelineError::Places(error) => error.into(),
         OpenPipelineError::Pattern(error) => error.into(),
         OpenPipelineError::Source(error) => error.into(),
+        OpenPipelineError::Store(error) => error.into(),
     }
 }

@@ -1,7 +1,6 @@
 //! `strandline verify`: outputs against the ledger, and the source, where it is known.
 
 use crate::engine::{self, Control, Depth};
-use crate::source::Source;
 
 use super::Session;
 use super::args::VerifyArgs;
@@ -18,7 +17,6 @@ pub(super) fn verify(args: &VerifyArgs, session: &Session<'_>) -> anyhow::Result
         Some(_) => Some(source(&settings)?),
         None => None,
     };
-    let source: Option<&dyn Source> = source.as_ref().map(|source| source as &dyn Source);
     let depth = if args.deep {
         Depth::Deep
     } else {
@@ -26,7 +24,7 @@ pub(super) fn verify(args: &VerifyArgs, session: &Session<'_>) -> anyhow::Result
     };
     let control = Control::new(session.interrupt()?);
     let report = with_progress(session.talk, &control, || {
-        engine::verify(&target, source, depth, &control)
+        engine::verify(&target, source.as_deref(), depth, &control)
     })?;
     let detail = session.talk.detail;
     session

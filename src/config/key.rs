@@ -63,7 +63,7 @@ pub enum Key {
 /// What a setting may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A path or a `file://` URL.
+    /// A path or a URL.
     Path,
     /// A text.
     Text,
@@ -171,7 +171,7 @@ const fn row(
 #[rustfmt::skip]
 pub const SPECS: [Spec; 46] = [
     row(Key::Source, ("source", "path"), Path, None, "./in",
-        "The directory that holds the files; relative to this file."),
+        "The directory that holds the files, relative to this file; or a URL (s3://, gs://, az://, file://)."),
     row(Key::Format, ("source", "format"), Choice(FORMATS), Some("auto"), "",
         "How bytes become rows: auto (by extension), csv, tsv, ndjson, json, parquet, arrow, avro, text, regex, fixed or excel."),
     row(Key::Include, ("source", "include"), List, Some(""), "",
@@ -183,7 +183,7 @@ pub const SPECS: [Spec; 46] = [
     row(Key::FollowSymlinks, ("source", "follow_symlinks"), Switch, Some("false"), "",
         "Follow symbolic links to files and directories."),
     row(Key::Settle, ("source", "settle"), Duration, Some("2s"), "",
-        "Leave a file for the next run until nobody has written to it for this long."),
+        "Leave a file for the next run until nobody has written to it for this long; \"0s\" for objects if nothing is set."),
     row(Key::Sheet, ("source", "sheet"), Text, Some(""), "",
         "The sheet of Excel workbooks; the first when not set."),
     row(Key::Delimiter, ("csv", "delimiter"), Text, Some("auto"), "",

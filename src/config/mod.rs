@@ -8,6 +8,7 @@
 //! - Every setting is a row of [`SPECS`]; flags, variables and keys are named after it.
 //! - What cannot be understood is an error that says where it was written.
 
+mod access;
 mod aside;
 mod cutting;
 mod declared;
@@ -27,6 +28,7 @@ mod template;
 mod transform;
 mod writing;
 
+pub use access::Access;
 pub use aside::Hidden;
 pub use definition::{Definition, FORMAT_VERSION, Format};
 pub use dialect::ENCODINGS;
@@ -42,7 +44,7 @@ pub use lines::{
     LinePatternError, LinePatterns, Lines, UNMATCHED, Unmatched, Width, line_patterns,
 };
 pub use pattern::PatternError;
-pub use place::{PlaceError, parse_place};
+pub use place::{Place, PlaceError, StoreKind, StoreUrl, parse_place, parse_source};
 pub use policy::{Limits, Links, OnDelete, OnModify, Policies, Removals, SameContent};
 pub use selection::{PathPartitions, Recognises, Selection};
 pub use settings::{BadValue, SettingError, Settings};

@@ -1,18 +1,164 @@
-//! Where a source or a target is: a path, or a `file://` URL.
+//! Where a source or a target is: a path, a `file://` URL, or the URL of a prefix in an object store.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Where the files of a source are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In a directory of the machine.
+    Directory(PathBuf),
+    /// In an object store.
+    Store(StoreUrl),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(path) => path.display().fmt(f),
+            Self::Store(url) => url.fmt(f),
+        }
+    }
+}
+
+/// A path is a directory, whatever it looks like; [`StoreUrl::parse`] is for URLs.
+impl<P: AsRef<Path> + ?Sized> From<&P> for Place {
+    fn from(path: &P) -> Self {
+        Self::Directory(path.as_ref().to_owned())
+    }
+}
+
+impl From<PathBuf> for Place {
+    fn from(path: PathBuf) -> Self {
+        Self::Directory(path)
+    }
+}
+
+impl From<String> for Place {
+    fn from(path: String) -> Self {
+        Self::Directory(path.into())
+    }
+}
+
+impl From<StoreUrl> for Place {
+    fn from(url: StoreUrl) -> Self {
+        Self::Store(url)
+    }
+}
+
+/// Whose way of speaking a store has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreKind {
+    /// S3, and all that speak like it.
+    S3,
+    /// Google Cloud Storage.
+    Gcs,
+    /// Azure Blob Storage.
+    Azure,
+}
+
+/// A prefix in an object store. It holds no secrets: a URL that seems to is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreUrl {
+    kind: StoreKind,
+    bucket: String,
+    prefix: String,
+}
+
+impl StoreUrl {
+    /// Reads the URL of a bucket, or of a directory in one.
+    ///
+    /// # Errors
+    /// [`PlaceError`] where it is something else.
+    pub fn parse(text: &str) -> Result<Self, PlaceError> {
+        match parse_source(text)? {
+            Place::Store(url) => Ok(url),
+            Place::Directory(_) => Err(PlaceError::Scheme {
+                url: text.to_owned(),
+            }),
+        }
+    }
+
+    /// Returns whose way of speaking the store has.
+    #[must_use]
+    pub fn kind(&self) -> StoreKind {
+        self.kind
+    }
+
+    /// Returns the URL of the bucket.
+    #[must_use]
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// Returns the directory in the bucket, as the keys have it; empty for all of the bucket.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    fn new(kind: StoreKind, scheme: &str, text: &str, rest: &str) -> Result<Self, PlaceError> {
+        let url = || without_secrets(text);
+        let (authority, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let is_container = kind == StoreKind::Azure && !authority.contains(':');
+        if rest.contains(['?', '#']) || authority.contains('@') && !is_container {
+            return Err(PlaceError::Secret { url: url() });
+        }
+        if authority.is_empty() || authority.starts_with('@') {
+            return Err(PlaceError::Bucket { url: url() });
+        }
+        let prefix = unescape(prefix.strip_suffix('/').unwrap_or(prefix));
+        let is_plain = |segment: &str| !matches!(segment, "" | "." | "..");
+        if !prefix.is_empty() && !prefix.split('/').all(is_plain) {
+            return Err(PlaceError::Prefix { url: url() });
+        }
+        // The clients know this store by one of its names only.
+        let scheme = if scheme == "gcs" { "gs" } else { scheme };
+        Ok(Self {
+            kind,
+            bucket: format!("{scheme}://{authority}"),
+            prefix,
+        })
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let prefix = self.prefix.replace('%', "%25");
+        let prefix = prefix.replace('?', "%3F").replace('#', "%23");
+        write!(f, "{}/{prefix}", self.bucket)
+    }
+}
 
 /// A place that this version cannot reach.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlaceError {
     /// It is in an object store.
-    #[error("{url} is in an object store, which this version does not support")]
+    #[error("{url} is in an object store, and this version only reads from there")]
     ObjectStore {
         /// The place.
         url: String,
     },
+    /// It is a URL with a user, a password or a query.
+    #[error("{url} is written with more than a bucket and a prefix, which may be secret")]
+    Secret {
+        /// The place, without what may be secret.
+        url: String,
+    },
+    /// It names no bucket.
+    #[error("{url} names no bucket")]
+    Bucket {
+        /// The place.
+        url: String,
+    },
+    /// Its prefix is no directory.
+    #[error("{url} has a prefix that is no path")]
+    Prefix {
+        /// The place.
+        url: String,
+    },
     /// It is behind some other scheme.
-    #[error("{url} is neither a path nor a file:// URL")]
+    #[error("{url} is neither a path nor a URL of a kind that is known (file, s3, gs, az, abfss)")]
     Scheme {
         /// The place.
         url: String,
@@ -28,11 +174,11 @@ pub enum PlaceError {
     Empty,
 }
 
-/// Reads a place.
+/// Reads the place of a source.
 ///
 /// # Errors
-/// [`PlaceError`] where it is no place in the local file system.
-pub fn parse_place(text: &str) -> Result<PathBuf, PlaceError> {
+/// [`PlaceError`] where it is no place that can be read from.
+pub fn parse_source(text: &str) -> Result<Place, PlaceError> {
     if text.is_empty() {
         return Err(PlaceError::Empty);
     }
@@ -40,22 +186,37 @@ pub fn parse_place(text: &str) -> Result<PathBuf, PlaceError> {
         .split_once("://")
         .filter(|(scheme, _)| is_scheme(scheme))
     else {
-        return Ok(PathBuf::from(text));
+        return Ok(Place::Directory(PathBuf::from(text)));
     };
-    let url = without_secrets(text);
-    match scheme.to_ascii_lowercase().as_str() {
+    let url = || without_secrets(text);
+    let scheme = scheme.to_ascii_lowercase();
+    let kind = match scheme.as_str() {
         "file" => {
             let path = rest.strip_prefix("localhost").unwrap_or(rest);
-            if path.starts_with('/') {
-                Ok(PathBuf::from(unescape(path)))
+            return if path.starts_with('/') {
+                Ok(Place::Directory(PathBuf::from(unescape(path))))
             } else {
-                Err(PlaceError::Host { url })
-            }
+                Err(PlaceError::Host { url: url() })
+            };
         }
-        "s3" | "s3a" | "gs" | "gcs" | "az" | "azure" | "abfs" | "abfss" | "adl" => {
-            Err(PlaceError::ObjectStore { url })
-        }
-        _ => Err(PlaceError::Scheme { url }),
+        "s3" | "s3a" => StoreKind::S3,
+        "gs" | "gcs" => StoreKind::Gcs,
+        "az" | "azure" | "abfs" | "abfss" | "adl" => StoreKind::Azure,
+        _ => return Err(PlaceError::Scheme { url: url() }),
+    };
+    StoreUrl::new(kind, &scheme, text, rest).map(Place::Store)
+}
+
+/// Reads the place of a target or of its state.
+///
+/// # Errors
+/// [`PlaceError`] where it is no place in the local file system.
+pub fn parse_place(text: &str) -> Result<PathBuf, PlaceError> {
+    match parse_source(text)? {
+        Place::Directory(path) => Ok(path),
+        Place::Store(url) => Err(PlaceError::ObjectStore {
+            url: url.to_string(),
+        }),
     }
 }
 
@@ -114,15 +275,58 @@ mod tests {
     }
 
     #[test]
+    fn a_url_of_an_object_store_names_its_bucket_and_a_prefix() {
+        for (text, kind, bucket, prefix) in [
+            ("s3://b", StoreKind::S3, "s3://b", ""),
+            ("S3://b/", StoreKind::S3, "s3://b", ""),
+            ("s3a://b/x/y/", StoreKind::S3, "s3a://b", "x/y"),
+            ("gcs://b/a%20b", StoreKind::Gcs, "gs://b", "a b"),
+            ("az://c/x", StoreKind::Azure, "az://c", "x"),
+            (
+                "abfss://c@a.dfs.core.windows.net/x",
+                StoreKind::Azure,
+                "abfss://c@a.dfs.core.windows.net",
+                "x",
+            ),
+        ] {
+            let url = StoreUrl::parse(text).unwrap();
+            assert_eq!(
+                (url.kind(), url.bucket(), url.prefix()),
+                (kind, bucket, prefix),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_url_is_shown_as_it_can_be_written() {
+        for text in ["s3://b/", "gs://b/a b", "s3://b/100%25/%3Fx%23"] {
+            let url = StoreUrl::parse(text).unwrap();
+            assert_eq!(url.to_string(), text);
+            assert_eq!(StoreUrl::parse(&url.to_string()), Ok(url));
+        }
+    }
+
+    #[test]
     fn other_places_are_refused_without_their_secrets() {
         for (text, message) in [
             (
-                "s3://key:secret@bucket/x?token=1",
-                "s3://bucket/x is in an object store, which this version does not support",
+                "s3://b/x",
+                "s3://b/x is in an object store, and this version only reads from there",
             ),
             (
+                "s3://key:secret@bucket/x?token=1",
+                "s3://bucket/x is written with more than a bucket and a prefix, which may be secret",
+            ),
+            (
+                "az://c/x?sig=1",
+                "az://c/x is written with more than a bucket and a prefix, which may be secret",
+            ),
+            ("s3:///x", "s3:///x names no bucket"),
+            ("s3://b/x//y", "s3://b/x//y has a prefix that is no path"),
+            (
                 "http://h/x",
-                "http://h/x is neither a path nor a file:// URL",
+                "http://h/x is neither a path nor a URL of a kind that is known (file, s3, gs, az, abfss)",
             ),
             (
                 "file://other/x",

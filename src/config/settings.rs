@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::model::{ByteSize, ParseSizeError};
 use crate::schema::{DeclareError, RESCUED};
 
+use super::access::Access;
 use super::aside::Hidden;
 use super::dialect::{Decimal, ENCODINGS, Encoding, Header, Mark, TrailingDelimiter};
 use super::duration::{ParseDurationError, parse_duration};
@@ -13,7 +14,7 @@ use super::key::{FORMATS, Key, ON_DELETE, ON_MODIFY, SAME_CONTENT};
 use super::layer::{Layers, Origin, Value};
 use super::lines::LinePatternError;
 use super::pattern::PatternError;
-use super::place::{PlaceError, parse_place, without_secrets};
+use super::place::{Place, PlaceError, parse_place, parse_source, without_secrets};
 use super::selection::{PathPartitions, Recognises, Selection, capturing};
 use super::{
     Definition, Dialect, Format, Limits, Links, OnDelete, OnModify, Policies, Removals, RowSql,
@@ -27,7 +28,9 @@ const MOST_THREADS: usize = 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Where the files come from.
-    pub source: Option<PathBuf>,
+    pub source: Option<Place>,
+    /// What gives access to the source, where it is in an object store; not there where nobody has looked.
+    pub access: Access,
     /// Where the outputs go.
     pub target: Option<PathBuf>,
     /// Where the ledger is, if not in the target.
@@ -208,16 +211,18 @@ impl Settings {
     pub fn resolve(layers: &Layers, processors: usize) -> Result<Self, SettingError> {
         let read = Reading { layers };
         let include = read.list(Key::Include, patterns)?;
+        let source = read.source()?;
         Ok(Self {
-            source: read.place(Key::Source)?,
             target: read.place(Key::Target)?,
             state: read.place(Key::State)?,
             exclude: read.list(Key::Exclude, patterns)?,
             hidden: read.switch(Key::Hidden, Hidden::Aside, Hidden::Taken)?,
             links: read.switch(Key::FollowSymlinks, Links::Ignored, Links::Followed)?,
             definition: read.definition(&include)?,
-            policies: read.policies()?,
+            policies: read.policies(source.as_ref())?,
             limits: read.limits(processors)?,
+            access: Access::default(),
+            source,
             include,
         })
     }
@@ -371,7 +376,7 @@ impl Reading<'_> {
         }
     }
 
-    fn policies(&self) -> Result<Policies, SettingError> {
+    fn policies(&self, source: Option<&Place>) -> Result<Policies, SettingError> {
         let default = Policies::default();
         Ok(Policies {
             on_delete: self.choice(
@@ -390,7 +395,7 @@ impl Reading<'_> {
                 &[SameContent::Load, SameContent::Warn, SameContent::Skip],
             )?,
             removals: self.switch(Key::AllowRemovals, Removals::Braked, Removals::Allowed)?,
-            settle: self.duration(Key::Settle)?.unwrap_or(default.settle),
+            settle: self.settle(source)?.unwrap_or(default.settle),
             compatibility: self.compatibility()?,
         })
     }
@@ -409,15 +414,33 @@ impl Reading<'_> {
         })
     }
 
-    fn place(&self, key: Key) -> Result<Option<PathBuf>, SettingError> {
-        let Some((_, origin)) = self.layers.find(key) else {
-            return Ok(None);
-        };
-        let path = self.one(key, |text| Ok(parse_place(text)?))?;
-        Ok(path.map(|path| match origin {
-            Origin::File(file) => file.parent().unwrap_or(Path::new("")).join(path),
-            _ => path,
+    /// Objects appear whole: nobody has to wait for one, unless somebody says so.
+    fn settle(&self, source: Option<&Place>) -> Result<Option<Duration>, SettingError> {
+        match (source, self.layers.find(Key::Settle)) {
+            (Some(Place::Store(_)), Some((_, Origin::Default))) => Ok(Some(Duration::ZERO)),
+            _ => self.duration(Key::Settle),
+        }
+    }
+
+    fn source(&self) -> Result<Option<Place>, SettingError> {
+        let place = self.one(Key::Source, |text| Ok(parse_source(text)?))?;
+        Ok(place.map(|place| match place {
+            Place::Directory(path) => Place::Directory(self.beside_file(Key::Source, path)),
+            Place::Store(url) => Place::Store(url),
         }))
+    }
+
+    fn place(&self, key: Key) -> Result<Option<PathBuf>, SettingError> {
+        let path = self.one(key, |text| Ok(parse_place(text)?))?;
+        Ok(path.map(|path| self.beside_file(key, path)))
+    }
+
+    /// What a settings file says is relative to it.
+    fn beside_file(&self, key: Key, path: PathBuf) -> PathBuf {
+        match self.layers.find(key) {
+            Some((_, Origin::File(file))) => file.parent().unwrap_or(Path::new("")).join(path),
+            _ => path,
+        }
     }
 
     pub(super) fn size(&self, key: Key) -> Result<Option<ByteSize>, SettingError> {
@@ -599,11 +622,11 @@ mod tests {
     fn a_relative_path_in_the_file_is_relative_to_the_file() {
         let text = "[source]\npath = 'in'\n[target]\npath = '/out'\n";
         let settings = resolve(vec![file(text)]).unwrap();
-        assert_eq!(settings.source.as_deref(), Some(Path::new("conf/in")));
+        assert_eq!(settings.source, Some(Place::from("conf/in")));
         assert_eq!(settings.target.as_deref(), Some(Path::new("/out")));
         let flag = layer(Origin::Flag, &[(Key::Source, "in")]);
         let settings = resolve(vec![flag, file(text)]).unwrap();
-        assert_eq!(settings.source.as_deref(), Some(Path::new("in")));
+        assert_eq!(settings.source, Some(Place::from("in")));
     }
 
     #[test]
@@ -659,6 +682,28 @@ mod tests {
     }
 
     #[test]
+    fn objects_settle_at_once_unless_somebody_says_otherwise() {
+        for (source, told, settle) in [
+            ("s3://b/k", None, 0),
+            ("s3://b/k", Some("3s"), 3),
+            ("in", None, 2),
+        ] {
+            let mut layer = layer(Origin::Flag, &[(Key::Source, source)]);
+            if let Some(told) = told {
+                layer.set(Key::Settle, told);
+            }
+            let settings = resolve(vec![layer]).unwrap();
+            assert_eq!(settings.policies.settle, Duration::from_secs(settle));
+        }
+    }
+
+    #[test]
+    fn a_url_in_a_settings_file_is_not_relative_to_it() {
+        let settings = resolve(vec![file("[source]\npath = 's3://b/k'")]).unwrap();
+        assert_eq!(settings.source.unwrap().to_string(), "s3://b/k");
+    }
+
+    #[test]
     fn a_refused_url_is_shown_without_its_secrets() {
         let layer = layer(Origin::Flag, &[(Key::Target, "s3://me:pw@b/k?sig=pw")]);
         let error = resolve(vec![layer]).unwrap_err();
@@ -693,9 +738,9 @@ mod tests {
                 "it must be a whole number above zero",
             ),
             (
-                layer(Origin::Flag, &[(Key::Source, "s3://b/k")]),
-                "SOURCE is \"s3://b/k\", which it cannot be",
-                "s3://b/k is in an object store, which this version does not support",
+                layer(Origin::Flag, &[(Key::Target, "s3://b/k")]),
+                "TARGET is \"s3://b/k\", which it cannot be",
+                "s3://b/k is in an object store, and this version only reads from there",
             ),
             (
                 layer(Origin::Flag, &[(Key::PartitionBy, "a,a")]),

@@ -73,7 +73,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::{Layer, Layers, Settings, parse_file};
+    use crate::config::{Layer, Layers, Place, Settings, parse_file};
 
     fn resolve(text: &str) -> Settings {
         let file = parse_file(Path::new("strandline.toml"), text).unwrap();
@@ -112,14 +112,14 @@ mod tests {
             .collect();
         let uncommented = uncommented.join("\n");
         let settings = resolve(&uncommented);
-        assert_eq!(settings.source.as_deref(), Some(Path::new("./in")));
+        assert_eq!(settings.source, Some(Place::from("./in")));
         assert_eq!(settings.limits.max_files, Some(10_000));
     }
 
     #[test]
     fn given_paths_are_set() {
         let settings = resolve(&template(Some("a \"b\""), Some("/out")));
-        assert_eq!(settings.source.as_deref(), Some(Path::new("a \"b\"")));
+        assert_eq!(settings.source, Some(Place::from("a \"b\"")));
         assert_eq!(settings.target.as_deref(), Some(Path::new("/out")));
     }
 }

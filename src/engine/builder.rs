@@ -10,7 +10,9 @@ use super::error::RunError;
 use super::open::OpenPipelineError;
 use super::pipeline::Pipeline;
 use super::run::run;
-use crate::config::{Expectation, Key, Layer, Layers, Origin, SettingError, Settings};
+use crate::config::{
+    Access, Expectation, Key, Layer, Layers, Origin, Place, SettingError, Settings,
+};
 use crate::model::RunReport;
 use crate::transform::Transform;
 
@@ -20,7 +22,8 @@ use crate::transform::Transform;
 #[derive(Clone)]
 #[must_use = "nothing is opened before `build`"]
 pub struct PipelineBuilder {
-    source: PathBuf,
+    source: Place,
+    access: Access,
     target: PathBuf,
     state: Option<PathBuf>,
     layer: Layer,
@@ -42,7 +45,7 @@ pub enum BuildError {
 }
 
 impl Pipeline {
-    /// Begins a pipeline from the directory `source` to the directory `target`.
+    /// Begins a pipeline from `source`, a directory or a [`StoreUrl`](crate::config::StoreUrl), to the directory `target`.
     ///
     /// ```
     /// use strandline::engine::Pipeline;
@@ -65,9 +68,10 @@ impl Pipeline {
     /// assert_eq!(pipeline.run()?.units.written, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn builder(source: impl Into<PathBuf>, target: impl Into<PathBuf>) -> PipelineBuilder {
+    pub fn builder(source: impl Into<Place>, target: impl Into<PathBuf>) -> PipelineBuilder {
         PipelineBuilder {
             source: source.into(),
+            access: Access::default(),
             target: target.into(),
             state: None,
             layer: Layer::new(Origin::Program),
@@ -89,6 +93,12 @@ impl PipelineBuilder {
     /// line.
     pub fn set(mut self, key: Key, text: &str) -> Self {
         self.layer.set(key, text);
+        self
+    }
+
+    /// Gives access to the object store that the source is in.
+    pub fn access(mut self, access: Access) -> Self {
+        self.access = access;
         self
     }
 
@@ -132,9 +142,14 @@ impl PipelineBuilder {
     /// [`BuildError`].
     pub fn build(self) -> Result<Pipeline, BuildError> {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
-        let layers = Layers(vec![self.layer, Layer::defaults()]);
+        let mut layers = vec![self.layer, Layer::defaults()];
+        if let Place::Store(url) = &self.source {
+            layers[0].set(Key::Source, &url.to_string());
+        }
+        let layers = Layers(layers);
         let settings = Settings {
             source: Some(self.source),
+            access: self.access,
             target: Some(self.target),
             state: self.state,
             ..Settings::resolve(&layers, processors)?

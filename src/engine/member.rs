@@ -1,8 +1,8 @@
 //! Reads one source file: its hash and its rows from the same bytes, with a look at the stamps before and after.
 //!
 //! # Invariants
-//! - A read counts only if the file's fingerprint is the expected one before *and* after it. Anything else is
-//!   [`Trouble::Unsettled`]: the bytes may be a mixture.
+//! - A read counts only if the file's fingerprint is the expected one before *and* after it, or if the source vouches
+//!   that it read one version. Anything else is [`Trouble::Unsettled`]: the bytes may be a mixture.
 //! - Only bytes that were read completely, and did not change meanwhile, can be called bad.
 
 use std::io::{self, Read};
@@ -65,7 +65,7 @@ pub(super) fn hash(
 ) -> Result<ContentHash, Trouble> {
     let mut input = open(source, path, expected)?;
     let hash = hash_rest(path, &mut *input, blake3::Hasher::new(), expected.size)?;
-    confirm(source, path, expected)?;
+    confirm(source, &*input, path, expected)?;
     Ok(hash)
 }
 
@@ -146,7 +146,7 @@ fn try_read(
             reason: what.to_string(),
         }),
     };
-    confirm(source, file.path, file.expected)?;
+    confirm(source, &*input, file.path, file.expected)?;
     Ok(reading)
 }
 
@@ -234,9 +234,9 @@ impl<'a> Entrance<'a> {
         Some(format!("column {name} ({data_type}) is not declared"))
     }
 
-    /// Looks the place of a row up. That the file is still the one that was read is confirmed behind this.
+    /// Looks the place of a row up, in the version of the file that was read.
     fn place(&self, source: &dyn Source, unfit: &Unfit) -> Option<decode::Place> {
-        let mut input = source.open(self.file.path).ok()?;
+        let mut input = open(source, self.file.path, self.file.expected).ok()?;
         let bytes = Bytes::Stream(&mut *input);
         decode::place_of(bytes, self.file.how, self.file.definition, unfit.row?).ok()
     }
@@ -260,8 +260,17 @@ fn open(
     }
 }
 
-/// Looks at the path once more: the name may by now stand for another file than the one that is open.
-fn confirm(source: &dyn Source, path: &SourcePath, expected: &Fingerprint) -> Result<(), Trouble> {
+/// Looks at the path once more: the name may by now stand for another file than the one that is open, or that one for
+/// other bytes.
+fn confirm(
+    source: &dyn Source,
+    input: &dyn Input,
+    path: &SourcePath,
+    expected: &Fingerprint,
+) -> Result<(), Trouble> {
+    if input.is_one_version() {
+        return Ok(());
+    }
     match source.look(path).map_err(read_failed)? {
         Some(now) if now == *expected => Ok(()),
         Some(_) => Err(Trouble::Unsettled),
@@ -281,6 +290,10 @@ fn read_failed(error: ReadError) -> Trouble {
     reason = "an error handler takes its error"
 )]
 fn unreadable(path: &SourcePath, error: io::Error) -> Trouble {
+    // What is open is not what the name leads to any more.
+    if error.kind() == io::ErrorKind::StaleNetworkFileHandle {
+        return Trouble::Unsettled;
+    }
     Trouble::Unreadable(format!("cannot read {path}: {error}"))
 }
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::pipeline::{Pipeline, Target};
 use super::places::{PlacesError, TargetPlaces, source_place, target_places};
 use crate::clock::SystemClock;
-use crate::config::{Format, PatternError, Settings};
+use crate::config::{Format, PatternError, Place, Settings};
 use crate::decode::recognise;
 use crate::durable::{Disk, LocalDisk};
 use crate::sink::DiskSink;
-use crate::source::{LocalSource, OpenSourceError};
+use crate::source::{LocalSource, ObjectSource, OpenSourceError, OpenStoreError, Source};
 
 /// A pipeline that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,9 @@ pub enum OpenPipelineError {
     /// The source cannot be opened.
     #[error(transparent)]
     Source(#[from] OpenSourceError),
+    /// The store that the source is in cannot be used.
+    #[error(transparent)]
+    Store(#[from] OpenStoreError),
 }
 
 impl Pipeline {
@@ -33,7 +36,7 @@ impl Pipeline {
     /// [`OpenPipelineError`].
     pub fn open(settings: &Settings) -> Result<Self, OpenPipelineError> {
         Ok(Self {
-            source: Arc::new(open_source(settings)?),
+            source: open_source(settings)?,
             target: Target::open(settings)?,
             definition: settings.definition.clone(),
             step: None,
@@ -65,14 +68,16 @@ impl Target {
 ///
 /// # Errors
 /// [`OpenPipelineError`].
-pub fn open_source(settings: &Settings) -> Result<LocalSource, OpenPipelineError> {
+pub fn open_source(settings: &Settings) -> Result<Arc<dyn Source>, OpenPipelineError> {
     if settings.source.is_none() {
         return Err(PlacesError::NoSource.into());
     }
-    let path = source_place(settings, &target_places(settings)?)?;
-    let selection = settings.selection(is_recognised)?;
-    let source = LocalSource::new(&path, Arc::new(selection), settings.links);
-    Ok(source?)
+    let place = source_place(settings, &target_places(settings)?)?;
+    let selection = Arc::new(settings.selection(is_recognised)?);
+    Ok(match place {
+        Place::Directory(path) => Arc::new(LocalSource::new(&path, selection, settings.links)?),
+        Place::Store(url) => Arc::new(ObjectSource::new(&url, &settings.access, selection)?),
+    })
 }
 
 /// Says who we are, for whoever finds the pipeline locked.

@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use crate::config::Settings;
+use crate::config::{Place, Settings};
 
 /// Places that a pipeline cannot have.
 #[derive(Debug, thiserror::Error)]
@@ -91,18 +91,27 @@ pub fn target_places(settings: &Settings) -> Result<TargetPlaces, PlacesError> {
 pub(super) fn source_place(
     settings: &Settings,
     places: &TargetPlaces,
-) -> Result<PathBuf, PlacesError> {
+) -> Result<Place, PlacesError> {
     let source = settings.source.clone().ok_or(PlacesError::NoSource)?;
+    match &source {
+        Place::Directory(path) => keep_apart(path, places)?,
+        // Nothing that is on this machine lies in an object store.
+        Place::Store(_) => {}
+    }
+    Ok(source)
+}
+
+fn keep_apart(source: &PathBuf, places: &TargetPlaces) -> Result<(), PlacesError> {
     let in_source = |error| PlacesError::Source {
         path: source.clone(),
         source: error,
     };
-    let real = fs::canonicalize(&source).map_err(in_source)?;
+    let real = fs::canonicalize(source).map_err(in_source)?;
     if !fs::metadata(&real).map_err(in_source)?.is_dir() {
         return Err(in_source(io::ErrorKind::NotADirectory.into()));
     }
     let named = [
-        ("source", &source, real),
+        ("source", source, real),
         ("target", &places.target, real_path(&places.target)),
         ("state directory", &places.state, real_path(&places.state)),
     ];
@@ -118,7 +127,7 @@ pub(super) fn source_place(
     if !state_named.2.starts_with(target_named.2.join(STATE_DIR)) {
         keep_out(state_named, target_named)?;
     }
-    Ok(source)
+    Ok(())
 }
 
 type Named<'a> = (&'static str, &'a PathBuf, PathBuf);
@@ -177,7 +186,7 @@ mod tests {
     fn check(root: &Path, source: &str, target: &str, state: Option<&str>) -> Result<(), String> {
         let mut settings =
             Settings::resolve(&Layers(vec![Layer::new(Origin::Default)]), 1).unwrap();
-        settings.source = Some(root.join(source));
+        settings.source = Some(root.join(source).into());
         settings.target = Some(root.join(target));
         settings.state = state.map(|state| root.join(state));
         let places = target_places(&settings).map_err(|error| error.to_string())?;

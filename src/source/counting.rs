@@ -142,6 +142,10 @@ impl Input for Counted<Box<dyn Input>> {
             counts: Arc::clone(&self.counts),
         }))
     }
+
+    fn is_one_version(&self) -> bool {
+        self.inner.is_one_version()
+    }
 }
 
 impl ReadAt for Counted<Arc<dyn ReadAt>> {

@@ -246,6 +246,10 @@ impl Input for Faulty<Box<dyn Input>> {
         let bytes = self.inner.random_access()?;
         Ok(Arc::new(self.source.wrap(&self.path, bytes)))
     }
+
+    fn is_one_version(&self) -> bool {
+        self.inner.is_one_version()
+    }
 }
 
 impl ReadAt for Faulty<Arc<dyn ReadAt>> {

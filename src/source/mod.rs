@@ -11,11 +11,14 @@
 //! - What could not be looked at comes as an [`Unknown`] with the range that it hides: nothing in there may be
 //!   taken for removed.
 //! - Expanding a span again lists it again.
+//! - What is open goes on to be read when its name is gone or leads elsewhere; where that cannot be, reading fails with
+//!   [`io::ErrorKind::StaleNetworkFileHandle`], and never gives bytes of two versions without telling by the fingerprint.
 
 mod counting;
 mod faulty;
 mod local;
 mod memory;
+mod object;
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -26,6 +29,7 @@ pub use counting::CountingSource;
 pub use faulty::{FaultySource, Moment};
 pub use local::{LocalSource, OpenSourceError};
 pub use memory::MemorySource;
+pub use object::{ObjectSource, OpenStoreError};
 
 /// Where the files come from.
 pub trait Source: Send + Sync {
@@ -179,4 +183,10 @@ pub trait Input: Read + Send {
     /// # Errors
     /// What the system reports.
     fn random_access(&self) -> io::Result<Arc<dyn ReadAt>>;
+
+    /// Tells whether all bytes are those of the version that [`Self::fingerprint`] is of, whatever happens to the file
+    /// meanwhile: then nobody has to look at it again after reading.
+    fn is_one_version(&self) -> bool {
+        false
+    }
 }

@@ -264,7 +264,7 @@ fn a_settings_file_is_written_read_and_shown() {
 
     # Where the files come from, and which of them count.
     [source]
-    # The directory that holds the files; relative to this file.
+    # The directory that holds the files, relative to this file; or a URL (s3://, gs://, az://, file://).
     path = "in"
     # How bytes become rows: auto (by extension), csv, tsv, ndjson, json, parquet, arrow, avro, text, regex, fixed or excel.
     #format = "auto"
@@ -276,7 +276,7 @@ fn a_settings_file_is_written_read_and_shown() {
     #hidden = false
     # Follow symbolic links to files and directories.
     #follow_symlinks = false
-    # Leave a file for the next run until nobody has written to it for this long.
+    # Leave a file for the next run until nobody has written to it for this long; "0s" for objects if nothing is set.
     #settle = "2s"
     # The sheet of Excel workbooks; the first when not set.
     #sheet = ""

@@ -187,24 +187,35 @@ fn a_state_directory_inside_the_source_is_refused() {
 }
 
 #[test]
-fn an_object_store_is_not_supported_yet_as_a_source() {
-    insta::assert_snapshot!(refused("run s3://bucket/in out"), @r#"
+fn an_object_store_is_not_supported_yet_as_a_target() {
+    insta::assert_snapshot!(refused("run in s3://bucket/out"), @r#"
     exit code 2
     -- stderr
-    error: SOURCE is "s3://bucket/in", which it cannot be
-      caused by: s3://bucket/in is in an object store, which this version does not support
-      hint: copy or mount the objects and name a local directory
+    error: TARGET is "s3://bucket/out", which it cannot be
+      caused by: s3://bucket/out is in an object store, and this version only reads from there
+      hint: name a directory of this machine
     "#);
 }
 
 #[test]
-fn an_object_store_is_not_supported_yet_as_a_target() {
-    insta::assert_snapshot!(refused("run in gs://bucket/out"), @r#"
+fn a_url_with_secrets_is_refused_and_not_repeated() {
+    insta::assert_snapshot!(refused("run s3://me:pw@bucket/in?token=pw out"), @r#"
     exit code 2
     -- stderr
-    error: TARGET is "gs://bucket/out", which it cannot be
-      caused by: gs://bucket/out is in an object store, which this version does not support
-      hint: copy or mount the objects and name a local directory
+    error: SOURCE is "s3://bucket/in", which it cannot be
+      caused by: s3://bucket/in is written with more than a bucket and a prefix, which may be secret
+      hint: keys and tokens belong in the environment (AWS_ACCESS_KEY_ID, GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_SAS_TOKEN, …); a ? or # of a key is written %3F or %23
+    "#);
+}
+
+#[test]
+fn an_object_store_that_access_is_missing_for_is_refused_before_anything_is_asked() {
+    insta::assert_snapshot!(refused("run az://box/in out"), @r#"
+    exit code 2
+    -- stderr
+    error: cannot use the source az://box/in
+      caused by: Account must be specified
+      hint: `strandline run --help` tells, under SOURCE, which variables give access to an object store
     "#);
 }
 
@@ -214,7 +225,7 @@ fn another_scheme_is_no_place() {
     exit code 2
     -- stderr
     error: SOURCE is "http://example.com/in", which it cannot be
-      caused by: http://example.com/in is neither a path nor a file:// URL
+      caused by: http://example.com/in is neither a path nor a URL of a kind that is known (file, s3, gs, az, abfss)
     "#);
 }
 

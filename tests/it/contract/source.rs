@@ -12,6 +12,7 @@ use strandline::source::{
 };
 
 use crate::support::listing::{Listing, drain, list};
+use crate::support::store::PlannedStore;
 
 /// A source, and a way to change what it shows.
 struct World {
@@ -22,6 +23,7 @@ struct World {
 enum Files {
     Memory(MemorySource, Arc<ManualClock>),
     Local(tempfile::TempDir),
+    Objects(PlannedStore),
 }
 
 impl World {
@@ -43,6 +45,14 @@ impl World {
         }
     }
 
+    fn objects() -> Self {
+        let store = PlannedStore::new();
+        Self {
+            source: Arc::new(store.source(Arc::new(SelectAll))),
+            files: Files::Objects(store),
+        }
+    }
+
     fn wrapped(self, wrap: impl Fn(Arc<dyn Source>) -> Arc<dyn Source>) -> Self {
         Self {
             source: wrap(self.source),
@@ -61,6 +71,7 @@ impl World {
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();
                 std::fs::write(path, bytes).unwrap();
             }
+            Files::Objects(store) => store.put(&format!("raw/{path}"), bytes),
         }
     }
 
@@ -68,6 +79,7 @@ impl World {
         match &self.files {
             Files::Memory(memory, _) => memory.remove(path),
             Files::Local(_) => std::fs::remove_file(self.at(path)).unwrap(),
+            Files::Objects(store) => store.delete(&format!("raw/{path}")),
         }
     }
 
@@ -75,13 +87,14 @@ impl World {
         match &self.files {
             Files::Memory(memory, _) => memory.rename(from, to),
             Files::Local(_) => std::fs::rename(self.at(from), self.at(to)).unwrap(),
+            Files::Objects(_) => panic!("objects have no other name"),
         }
     }
 
     fn at(&self, path: &str) -> PathBuf {
         match &self.files {
             Files::Local(directory) => directory.path().join(path),
-            Files::Memory(..) => panic!("only a local source has a place"),
+            Files::Memory(..) | Files::Objects(_) => panic!("only a local source has a place"),
         }
     }
 
@@ -97,6 +110,13 @@ impl World {
 }
 
 fn on_every_source(check: impl Fn(&World)) {
+    on_every_file_system(&check);
+    check(&World::objects());
+    check(&World::objects().wrapped(|inner| Arc::new(CountingSource::new(inner))));
+    check(&World::objects().wrapped(|inner| Arc::new(FaultySource::new(inner))));
+}
+
+fn on_every_file_system(check: impl Fn(&World)) {
     for span_files in [1, 2, 1000] {
         check(&World::memory(span_files));
     }
@@ -198,7 +218,7 @@ fn an_open_file_outlives_its_name() {
 
 #[test]
 fn appending_to_an_open_file_shows_in_its_fingerprint() {
-    on_every_source(|world| {
+    on_every_file_system(|world| {
         world.write("a", b"1");
         let input = world.source.open(&"a".into()).unwrap();
         let before = input.fingerprint().unwrap();
@@ -208,8 +228,27 @@ fn appending_to_an_open_file_shows_in_its_fingerprint() {
 }
 
 #[test]
+fn what_is_one_version_stays_as_it_was_when_it_is_overwritten() {
+    let check = |world: &World| {
+        world.write("a", b"1");
+        let mut input = world.source.open(&"a".into()).unwrap();
+        assert!(input.is_one_version());
+        let before = input.fingerprint().unwrap();
+        world.write("a", b"2");
+        assert_eq!(input.fingerprint().unwrap(), before);
+        assert_ne!(world.look("a"), Some(before));
+        let mut all = Vec::new();
+        input.read_to_end(&mut all).unwrap();
+        assert_eq!(all, b"1");
+    };
+    check(&World::objects());
+    check(&World::objects().wrapped(|inner| Arc::new(CountingSource::new(inner))));
+    check(&World::objects().wrapped(|inner| Arc::new(FaultySource::new(inner))));
+}
+
+#[test]
 fn a_rename_keeps_inode_and_mtime() {
-    on_every_source(|world| {
+    on_every_file_system(|world| {
         world.write("a", b"1");
         let before = world.look("a").unwrap();
         world.rename("a", "b");

@@ -9,7 +9,7 @@ use strandline::config::Key;
 use strandline::engine::Pipeline;
 
 /// Returns every file below `directory` but for the state, by its path.
-fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(super) fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut left = vec![directory.to_owned()];
     while let Some(next) = left.pop() {

@@ -9,6 +9,7 @@ mod lost_rows;
 mod machine;
 mod model;
 mod moves;
+mod objects;
 mod operation;
 mod packing;
 mod portions;

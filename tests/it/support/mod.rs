@@ -3,6 +3,7 @@
 pub(crate) mod listing;
 pub(crate) mod program;
 pub(crate) mod redact;
+pub(crate) mod store;
 
 /// Tells whether the complete sets are wanted, where on each push a sample has to do.
 pub(crate) fn is_nightly() -> bool {

@@ -97,7 +97,13 @@ fn long_help_of_run() {
 
     Arguments:
       [SOURCE]
-              Directory (or file:// URL) that holds the files
+              Directory or URL (s3://, gs://, az://, file://) that holds the files
+
+              Access to an object store comes from the environment, by the names that its own tools
+              have: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION,
+              AWS_ENDPOINT_URL (with AWS_ALLOW_HTTP=true where that is no https://),
+              GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY and so on.
+              Example: s3://bucket/raw
 
       [TARGET]
               Directory (or file:// URL) for the Parquet files
@@ -137,8 +143,8 @@ fn long_help_of_run() {
           --settle <DUR>
               Leave a file for the next run until nobody has written to it for DUR
 
-              Set it to 0 where files appear whole, for example by a rename. Default: 2s. Example:
-              --settle [TIME]
+              Set it to 0 where files appear whole, for example by a rename. Default: [TIME], or 0 for an
+              object store, where they always do. Example: --settle [TIME]
 
           --sheet <NAME>
               Read the sheet NAME of Excel workbooks
@@ -421,7 +427,13 @@ fn long_help_of_plan() {
 
     Arguments:
       [SOURCE]
-              Directory (or file:// URL) that holds the files
+              Directory or URL (s3://, gs://, az://, file://) that holds the files
+
+              Access to an object store comes from the environment, by the names that its own tools
+              have: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION,
+              AWS_ENDPOINT_URL (with AWS_ALLOW_HTTP=true where that is no https://),
+              GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY and so on.
+              Example: s3://bucket/raw
 
       [TARGET]
               Directory (or file:// URL) for the Parquet files
@@ -710,8 +722,8 @@ fn long_help_of_verify() {
           --settle <DUR>
               Leave a file for the next run until nobody has written to it for DUR
 
-              Set it to 0 where files appear whole, for example by a rename. Default: 2s. Example:
-              --settle [TIME]
+              Set it to 0 where files appear whole, for example by a rename. Default: [TIME], or 0 for an
+              object store, where they always do. Example: --settle [TIME]
 
           --sheet <NAME>
               Read the sheet NAME of Excel workbooks
@@ -917,7 +929,13 @@ fn long_help_of_config_show() {
 
     Arguments:
       [SOURCE]
-              Directory (or file:// URL) that holds the files
+              Directory or URL (s3://, gs://, az://, file://) that holds the files
+
+              Access to an object store comes from the environment, by the names that its own tools
+              have: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION,
+              AWS_ENDPOINT_URL (with AWS_ALLOW_HTTP=true where that is no https://),
+              GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY and so on.
+              Example: s3://bucket/raw
 
       [TARGET]
               Directory (or file:// URL) for the Parquet files

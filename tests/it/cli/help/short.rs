@@ -51,7 +51,7 @@ fn short_help_of_run() {
     Usage: strandline run [OPTIONS] [SOURCE] [TARGET]
 
     Arguments:
-      [SOURCE]  Directory (or file:// URL) that holds the files
+      [SOURCE]  Directory or URL (s3://, gs://, az://, file://) that holds the files
       [TARGET]  Directory (or file:// URL) for the Parquet files
 
     Inputs:
@@ -138,7 +138,7 @@ fn short_help_of_plan() {
     Usage: strandline plan [OPTIONS] [SOURCE] [TARGET]
 
     Arguments:
-      [SOURCE]  Directory (or file:// URL) that holds the files
+      [SOURCE]  Directory or URL (s3://, gs://, az://, file://) that holds the files
       [TARGET]  Directory (or file:// URL) for the Parquet files
 
     CSV and TSV:
@@ -404,7 +404,7 @@ fn short_help_of_config_show() {
     Usage: strandline config show [OPTIONS] [SOURCE] [TARGET]
 
     Arguments:
-      [SOURCE]  Directory (or file:// URL) that holds the files
+      [SOURCE]  Directory or URL (s3://, gs://, az://, file://) that holds the files
       [TARGET]  Directory (or file:// URL) for the Parquet files
 
     CSV and TSV:

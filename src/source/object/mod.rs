@@ -1,0 +1,272 @@
+//! A prefix in an object store: S3, Google Cloud Storage, Azure, or whatever speaks like one of them.
+//!
+//! Everything is done over `object_store`, whose clients sign, retry and time out. Asynchronous code stops here: a
+//! small runtime of this source's own does the talking, and whoever lists or reads waits for it at a bounded channel.
+//!
+//! # Fingerprints
+//! A listing and an answer to a request must tell the same of the same object, and stores do not: some have
+//! milliseconds in a listing and whole seconds elsewhere, some quote an `ETag` here and not there. So instants are cut to
+//! whole seconds and quotes taken off. A weak `ETag` says nothing about bytes, and is left out. What remains is the
+//! object's validator: where it is the same, the bytes are.
+//!
+//! # Order
+//! One listing covers the whole prefix, page by page. Most stores list in byte order of the keys, some in tree order;
+//! the engine sees the difference and sorts.
+//!
+//! # Trouble
+//! A page that fails, after the retries of the client, makes everything unknown and not only what lies behind it: in a
+//! store that lists in another order, anything may lie behind it. A listing counts as complete only if it says so itself.
+//!
+//! # Directories
+//! There are none, but consoles and file systems put objects of no bytes where one should be: `a/` before `a/b.csv`, or
+//! `a` without an extension. They are skipped.
+//!
+//! # Limits
+//! An archived object looks like any other in a listing, and cannot be read: it is told of at each run. A key that is no
+//! path (`a//b`, `../a`) makes the listing that it is in fail.
+
+mod input;
+mod listing;
+mod open;
+
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use tokio::runtime::Runtime;
+
+use crate::config::{Access, StoreUrl};
+use crate::model::{Fingerprint, KeyRange, Select, SourcePath, Timestamp};
+
+use super::{Expansion, Input, ReadError, Source, Span, Unknown};
+use input::ObjectInput;
+use listing::ObjectEntries;
+
+/// Threads that talk to the store. They wait and copy; whatever costs time is done by whoever reads.
+const THREADS: usize = 2;
+
+/// The objects below a prefix.
+#[derive(Clone)]
+pub struct ObjectSource {
+    bucket: Arc<Bucket>,
+}
+
+/// An object store that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use the source {url}")]
+pub struct OpenStoreError {
+    /// The place.
+    pub url: String,
+    /// What the client says.
+    #[source]
+    pub source: Box<dyn Error + Send + Sync>,
+}
+
+impl ObjectSource {
+    /// Makes the source of what lies at `url`. Nothing is asked of the store yet.
+    ///
+    /// # Errors
+    /// [`OpenStoreError`] where `access` does not tell how to come in.
+    pub fn new(
+        url: &StoreUrl,
+        access: &Access,
+        selection: Arc<dyn Select>,
+    ) -> Result<Self, OpenStoreError> {
+        let failed = |source: Box<dyn Error + Send + Sync>| OpenStoreError {
+            url: url.to_string(),
+            source,
+        };
+        let store = open::open(url, access).map_err(|error| match error {
+            // Which says no more than what it holds.
+            object_store::Error::Generic { source, .. } => failed(source),
+            other => failed(other.into()),
+        })?;
+        Self::over(store, url.prefix(), url.to_string(), selection)
+            .map_err(|error| failed(error.into()))
+    }
+
+    /// Makes the source of the objects of `store` below the directory `prefix`, which people know as `name`.
+    ///
+    /// # Errors
+    /// Where `prefix` is no path; else what the system reports when threads are started.
+    pub fn over(
+        store: Arc<dyn ObjectStore>,
+        prefix: &str,
+        name: String,
+        selection: Arc<dyn Select>,
+    ) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("object store")
+            .enable_all()
+            .build()?;
+        let root = Path::parse(prefix)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        Ok(Self {
+            bucket: Arc::new(Bucket {
+                store,
+                prefix: if root.is_root() {
+                    String::new()
+                } else {
+                    format!("{root}/")
+                },
+                root,
+                name,
+                selection,
+                runtime,
+            }),
+        })
+    }
+}
+
+impl Source for ObjectSource {
+    fn root(&self) -> Box<dyn Span> {
+        Box::new(ObjectSpan {
+            bucket: Arc::clone(&self.bucket),
+            range: KeyRange::all(),
+        })
+    }
+
+    fn look(&self, path: &SourcePath) -> Result<Option<Fingerprint>, ReadError> {
+        let bucket = &self.bucket;
+        let location = bucket.location(path)?;
+        match bucket.runtime.block_on(bucket.store.head(&location)) {
+            Ok(object) => Ok(Some(fingerprint(&object))),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed(path, io_error(error))),
+        }
+    }
+
+    fn open(&self, path: &SourcePath) -> Result<Box<dyn Input>, ReadError> {
+        let location = self.bucket.location(path)?;
+        match ObjectInput::open(&self.bucket, location) {
+            Ok(input) => Ok(Box::new(input)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(ReadError::Vanished { path: path.clone() })
+            }
+            Err(error) => Err(failed(path, error)),
+        }
+    }
+
+    fn describe(&self) -> String {
+        self.bucket.name.clone()
+    }
+}
+
+/// What listings and inputs share. No task holds it: the runtime must not end within itself.
+struct Bucket {
+    store: Arc<dyn ObjectStore>,
+    root: Path,
+    /// What every key begins with: empty, or with a `/` at its end.
+    prefix: String,
+    name: String,
+    selection: Arc<dyn Select>,
+    runtime: Runtime,
+}
+
+impl Bucket {
+    fn location(&self, path: &SourcePath) -> Result<Path, ReadError> {
+        let refused = || failed(path, io::ErrorKind::InvalidInput.into());
+        let is_plain = |segment: &str| !matches!(segment, "" | "." | "..");
+        if !path.split('/').all(is_plain) {
+            return Err(refused());
+        }
+        Path::parse(format!("{}{path}", self.prefix)).map_err(|_| refused())
+    }
+}
+
+struct ObjectSpan {
+    bucket: Arc<Bucket>,
+    range: KeyRange,
+}
+
+impl Span for ObjectSpan {
+    fn range(&self) -> &KeyRange {
+        &self.range
+    }
+
+    fn expand(&self) -> Result<Expansion, Unknown> {
+        let entries = ObjectEntries::list(&self.bucket, &self.range);
+        Ok(Expansion::Entries(Box::new(entries)))
+    }
+}
+
+/// Returns what is told of an object, in the one form that listings and answers have in common.
+fn fingerprint(object: &ObjectMeta) -> Fingerprint {
+    Fingerprint {
+        size: object.size,
+        modified_at: Timestamp(
+            object
+                .last_modified
+                .timestamp()
+                .saturating_mul(1_000_000_000),
+        ),
+        changed_at: None,
+        inode: None,
+        validator: strong_tag(object).map(|tag| tag.trim_matches('"').into()),
+    }
+}
+
+/// Returns the object's `ETag` as the store writes it, where it stands for the bytes.
+fn strong_tag(object: &ObjectMeta) -> Option<&str> {
+    let tag = object.e_tag.as_deref()?;
+    (!tag.is_empty() && !tag.starts_with("W/")).then_some(tag)
+}
+
+fn failed(path: &SourcePath, source: io::Error) -> ReadError {
+    ReadError::Failed {
+        path: path.clone(),
+        source,
+    }
+}
+
+/// Sorts what a client says by kinds. An object that is not the one that was opened any more is a stale handle.
+fn io_error(error: object_store::Error) -> io::Error {
+    use object_store::Error;
+    let kind = match &error {
+        Error::NotFound { .. } => io::ErrorKind::NotFound,
+        Error::Precondition { .. } => io::ErrorKind::StaleNetworkFileHandle,
+        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
+            io::ErrorKind::PermissionDenied
+        }
+        Error::InvalidPath { .. } => io::ErrorKind::InvalidInput,
+        _ => io::ErrorKind::Other,
+    };
+    io::Error::new(kind, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(instant: &str, e_tag: Option<&str>) -> Fingerprint {
+        fingerprint(&ObjectMeta {
+            location: Path::from("a"),
+            last_modified: instant.parse().unwrap(),
+            size: 1,
+            e_tag: e_tag.map(str::to_owned),
+            version: None,
+        })
+    }
+
+    #[test]
+    fn a_listing_and_an_answer_tell_the_same_of_the_same_object() {
+        assert_eq!(
+            told("2026-01-02T03:04:05.678Z", Some("abc")),
+            told("2026-01-02T03:04:05Z", Some("\"abc\"")),
+        );
+        assert_ne!(
+            told("2026-01-02T03:04:05Z", Some("\"abc\"")),
+            told("2026-01-02T03:04:05Z", Some("\"abd\"")),
+        );
+    }
+
+    #[test]
+    fn what_is_no_strong_validator_is_left_out() {
+        for weak in [None, Some(""), Some("W/\"abc\"")] {
+            assert_eq!(told("2026-01-02T03:04:05Z", weak).validator, None);
+        }
+    }
+}

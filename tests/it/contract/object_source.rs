@@ -1,0 +1,175 @@
+//! What only an object store can do to a listing or a reader.
+
+use std::io::{ErrorKind, Read};
+use std::sync::Arc;
+
+use strandline::model::SelectAll;
+use strandline::source::{Entry, Expansion, ObjectSource, Source, collect};
+
+use crate::support::listing::list;
+use crate::support::store::{Break, PlannedStore, Requests};
+
+/// Takes a beginning, two parts and a bit.
+const LARGE_BYTES: usize = (9 << 20) + 7;
+
+fn source(store: &PlannedStore) -> ObjectSource {
+    store.source(Arc::new(SelectAll))
+}
+
+fn pattern(seed: u8) -> Vec<u8> {
+    let byte = |at: usize| u8::try_from(at % 251).unwrap() ^ seed;
+    (0..LARGE_BYTES).map(byte).collect()
+}
+
+fn store_of(keys: &[&str]) -> PlannedStore {
+    let store = PlannedStore::new();
+    for key in keys {
+        store.put(key, "x");
+    }
+    store
+}
+
+#[test]
+fn only_what_lies_below_the_prefix_is_listed_and_nothing_else_is_asked() {
+    let store = store_of(&["raw/a.csv", "raw/b/c.csv", "rawer/x.csv", "raw.csv"]);
+    let source = source(&store);
+    assert_eq!(list(&source).paths(), ["a.csv", "b/c.csv"]);
+    let asked = Requests {
+        lists: 1,
+        ..Requests::default()
+    };
+    assert_eq!(store.take_requests(), asked);
+    assert_eq!(source.describe(), "s3://bucket/raw");
+}
+
+#[test]
+fn an_object_that_stands_for_a_directory_is_skipped() {
+    let store = store_of(&["raw/a/x.csv", "raw/b.csv/part"]);
+    for key in [
+        "raw/a",
+        "raw/b.csv",
+        "raw/lonely",
+        "raw/empty.csv",
+        "raw/z.csv",
+    ] {
+        store.put(key, "");
+    }
+    let listing = list(&source(&store));
+    assert_eq!(
+        listing.paths(),
+        ["a/x.csv", "b.csv/part", "empty.csv", "z.csv"]
+    );
+    assert_eq!(listing.skipped, 3);
+}
+
+#[test]
+fn a_listing_that_breaks_off_hides_everything() {
+    for how in [Break::Fails, Break::Panics] {
+        let store = store_of(&["raw/a", "raw/b", "raw/c"]);
+        store.break_listings(2, how);
+        let listing = list(&source(&store));
+        if how == Break::Fails {
+            assert_eq!(listing.paths(), ["a", "b"]);
+        }
+        for hidden in ["", "a", "c", "z"] {
+            assert!(listing.hides(hidden), "{how:?}: {hidden}");
+        }
+        store.heal();
+        let listing = list(&source(&store));
+        assert_eq!(listing.paths(), ["a", "b", "c"]);
+        assert!(listing.unknown.is_empty());
+    }
+}
+
+#[test]
+fn a_listing_in_tree_order_is_told_as_it_comes() {
+    let store = store_of(&["raw/a!.csv", "raw/a/b.csv"]);
+    store.list_as_tree();
+    let Ok(Expansion::Entries(entries)) = source(&store).root().expand() else {
+        panic!("there is one span only");
+    };
+    let paths = collect(entries).into_iter().map(|(path, entry)| {
+        assert!(matches!(entry, Entry::Found(_)));
+        path
+    });
+    let paths: Vec<_> = paths.collect();
+    assert_eq!(
+        paths.iter().map(|path| &**path).collect::<Vec<_>>(),
+        ["a/b.csv", "a!.csv"]
+    );
+}
+
+#[test]
+fn a_small_object_takes_one_request_and_an_empty_one_a_second() {
+    let store = store_of(&["raw/a"]);
+    store.put("raw/empty", "");
+    for (path, expected, gets, heads) in [("a", "x", 1, 0), ("empty", "", 1, 1)] {
+        let mut input = source(&store).open(&path.into()).unwrap();
+        let mut text = String::new();
+        input.read_to_string(&mut text).unwrap();
+        assert_eq!(text, expected);
+        let random = input.random_access().unwrap();
+        let mut bytes = vec![0; expected.len()];
+        random.read_exact_at(0, &mut bytes).unwrap();
+        assert_eq!(bytes, expected.as_bytes());
+        let asked = Requests {
+            lists: 0,
+            gets,
+            heads,
+        };
+        assert_eq!(store.take_requests(), asked, "{path}");
+    }
+}
+
+#[test]
+fn a_large_object_is_read_in_parts_and_at_any_place() {
+    let store = PlannedStore::new();
+    let bytes = pattern(0);
+    store.put("raw/a", bytes.clone());
+    let mut input = source(&store).open(&"a".into()).unwrap();
+    let random = input.random_access().unwrap();
+    let mut all = Vec::new();
+    input.read_to_end(&mut all).unwrap();
+    assert!(all == bytes);
+    assert_eq!(store.take_requests().gets, 4);
+    for (offset, length) in [
+        (0, 10),
+        ((1 << 20) - 5, 10),
+        ((2 << 20) - 5, 10),
+        (3 << 20, 2 << 20),
+        (LARGE_BYTES - 3, 3),
+    ] {
+        let mut part = vec![0; length];
+        random.read_exact_at(offset as u64, &mut part).unwrap();
+        assert!(
+            part == bytes[offset..offset + length],
+            "{length} at {offset}"
+        );
+    }
+    let mut one = [0];
+    random.read_exact_at(1 << 20, &mut one).unwrap();
+    assert_eq!(store.take_requests().gets, 5, "blocks are kept");
+    let behind = random.read_exact_at(LARGE_BYTES as u64, &mut one);
+    assert_eq!(behind.unwrap_err().kind(), ErrorKind::UnexpectedEof);
+}
+
+#[test]
+fn an_object_that_is_overwritten_or_deleted_while_it_is_read_is_a_stale_handle_and_no_mixture() {
+    for deleted in [false, true] {
+        let store = PlannedStore::new();
+        store.put("raw/a", pattern(0));
+        let mut input = source(&store).open(&"a".into()).unwrap();
+        let random = input.random_access().unwrap();
+        let mut first = [0];
+        input.read_exact(&mut first).unwrap();
+        if deleted {
+            store.delete("raw/a");
+        } else {
+            store.put("raw/a", pattern(1));
+        }
+        let error = input.read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::StaleNetworkFileHandle);
+        let error = random.read_exact_at(2 << 20, &mut first).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::StaleNetworkFileHandle);
+    }
+}

@@ -1,0 +1,224 @@
+//! A source in an object store comes to the same as a directory, with no request too many.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+
+use strandline::clock::ManualClock;
+use strandline::config::Key;
+use strandline::engine::{Pipeline, verify};
+use strandline::model::{KeyRange, RunReport, RunStatus, SelectAll, Timestamp};
+use strandline::source::{FaultySource, MemorySource, Source};
+use tempfile::TempDir;
+
+use super::hands::files;
+use crate::support::store::{Break, PlannedStore, Requests};
+
+/// A target whose files come from somewhere else than a directory.
+struct World {
+    home: TempDir,
+    source: Arc<dyn Source>,
+}
+
+impl World {
+    fn over(source: Arc<dyn Source>) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join("in")).unwrap();
+        Self { home, source }
+    }
+
+    fn objects(store: &PlannedStore) -> Self {
+        Self::over(Arc::new(store.source(Arc::new(SelectAll))))
+    }
+
+    fn pipeline(&self) -> Pipeline {
+        let pipeline = Pipeline::builder(&self.home.path().join("in"), self.target())
+            .partition_by(["day"])
+            .set(Key::Settle, "0s")
+            .build()
+            .unwrap();
+        Pipeline {
+            source: Arc::clone(&self.source),
+            ..pipeline
+        }
+    }
+
+    fn run(&self) -> RunReport {
+        self.pipeline().run().unwrap()
+    }
+
+    fn target(&self) -> std::path::PathBuf {
+        self.home.path().join("out")
+    }
+
+    fn is_whole(&self) -> bool {
+        let target = self.pipeline().target;
+        let depth = strandline::engine::Depth::Deep;
+        let control = strandline::engine::Control::default();
+        verify(&target, Some(&*self.source), depth, &control)
+            .unwrap()
+            .is_clean()
+    }
+}
+
+fn csv(from: u64, rows: u64) -> String {
+    let lines = (from..from + rows).map(|id| format!("{id},2026-01-0{}\n", id % 3 + 1));
+    format!("id,day\n{}", lines.collect::<String>())
+}
+
+fn parquet() -> Vec<u8> {
+    let name = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/parquet");
+    let mut names: Vec<_> = std::fs::read_dir(name)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "parquet")
+        })
+        .collect();
+    names.sort();
+    std::fs::read(&names[0]).unwrap()
+}
+
+#[test]
+fn objects_become_the_same_outputs_as_files_to_the_byte() {
+    let store = PlannedStore::new();
+    let inputs = [
+        ("a.csv", csv(0, 100).into_bytes()),
+        ("b/large.csv", csv(1000, 120_000).into_bytes()),
+        ("b/x.parquet", parquet()),
+        ("c.ndjson", b"{\"id\":7,\"day\":\"2026-01-02\"}\n".to_vec()),
+        ("empty.csv", Vec::new()),
+    ];
+    let objects = World::objects(&store);
+    let local = World::over(Arc::new(
+        strandline::source::LocalSource::new(
+            &objects.home.path().join("in"),
+            Arc::new(SelectAll),
+            strandline::config::Links::Ignored,
+        )
+        .unwrap(),
+    ));
+    for (path, bytes) in inputs {
+        let file = objects.home.path().join("in").join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, &bytes).unwrap();
+        store.put(&format!("raw/{path}"), bytes);
+    }
+    let (of_objects, of_files) = (objects.run(), local.run());
+    assert_eq!(of_objects.rows, of_files.rows);
+    assert_eq!(of_objects.status, of_files.status);
+    assert_eq!(files(&objects.target()), files(&local.target()));
+    assert!(objects.is_whole());
+}
+
+#[test]
+fn a_run_asks_for_a_listing_and_for_what_changed_and_for_nothing_else() {
+    let store = PlannedStore::new();
+    for name in 0..50 {
+        store.put(&format!("raw/{name}.csv"), csv(name * 10, 10));
+    }
+    let world = World::objects(&store);
+    assert_eq!(world.run().files.added, 50);
+    store.take_requests();
+
+    let report = world.run();
+    assert_eq!((report.files.unchanged, report.units.planned), (50, 0));
+    let listing = Requests {
+        lists: 1,
+        ..Requests::default()
+    };
+    assert_eq!(store.take_requests(), listing);
+
+    store.put("raw/7.csv", csv(70, 10));
+    let report = world.run();
+    assert_eq!((report.files.touched, report.units.planned), (1, 0));
+    assert_eq!(store.take_requests(), Requests { gets: 1, ..listing });
+
+    store.delete("raw/7.csv");
+    let report = world.run();
+    assert_eq!(report.files.removed, 1);
+    assert!(world.is_whole());
+}
+
+#[test]
+fn an_object_overwritten_between_listing_and_reading_is_taken_next_time() {
+    let store = PlannedStore::new();
+    store.put("raw/a.csv", csv(0, 10));
+    store.put("raw/b.csv", csv(10, 10));
+    let world = World::objects(&store);
+    let other = store.clone();
+    store.before_get("raw/b.csv", 0, move || other.put("raw/b.csv", csv(50, 10)));
+    let report = world.run();
+    assert_eq!((report.files.unsettled, report.rows.written), (1, 10));
+    let report = world.run();
+    assert_eq!((report.files.unsettled, report.files.unchanged), (0, 1));
+    assert_eq!(report.status, RunStatus::Done);
+    assert!(world.is_whole());
+}
+
+#[test]
+fn an_object_overwritten_at_whatever_request_is_no_mixture() {
+    let mut unsettled = 0;
+    for gets in 0..4 {
+        let store = PlannedStore::new();
+        store.put("raw/a.csv", csv(0, 10));
+        store.put("raw/b.csv", csv(1_000_000, 120_000));
+        let world = World::objects(&store);
+        let other = store.clone();
+        let newer = csv(2_000_000, 120_000);
+        store.before_get("raw/b.csv", gets, move || other.put("raw/b.csv", newer));
+        let report = world.run();
+        assert_eq!((report.files.quarantined, report.files.unreadable), (0, 0));
+        unsettled += report.files.unsettled;
+        store.heal();
+        store.put("raw/b.csv", csv(2_000_000, 120_000));
+        assert_eq!(world.run().status, RunStatus::Done);
+        assert!(world.is_whole());
+    }
+    assert!(
+        unsettled >= 3,
+        "before the columns, the rows, and between these"
+    );
+}
+
+#[test]
+fn a_listing_that_breaks_off_removes_nothing_in_whatever_order_it_comes() {
+    for objects in [0, 1, 2, 3] {
+        let store = PlannedStore::new();
+        for key in ["raw/a!.csv", "raw/a/1.csv", "raw/a/2.csv", "raw/b.csv"] {
+            store.put(key, csv(0, 10));
+        }
+        let world = World::objects(&store);
+        world.run();
+        let before = files(&world.target());
+
+        store.list_as_tree();
+        store.break_listings(objects, Break::Fails);
+        match world.pipeline().run() {
+            Ok(report) => assert_eq!((report.files.removed, report.files.unreadable), (0, 1)),
+            Err(error) => assert!(objects == 0, "{error}"),
+        }
+        assert_eq!(files(&world.target()), before);
+
+        store.heal();
+        store.list_as_tree();
+        let report = world.run();
+        assert_eq!((report.files.unchanged, report.files.removed), (4, 0));
+    }
+}
+
+#[test]
+fn trouble_that_comes_behind_the_files_it_hides_removes_none_of_them() {
+    let clock = Arc::new(ManualClock::new(Timestamp(1_700_000_000_000_000_000)));
+    let memory = MemorySource::new(clock);
+    memory.write("a.csv", csv(0, 10));
+    memory.write("b.csv", csv(10, 10));
+    let faulty = FaultySource::new(Arc::new(memory));
+    let world = World::over(Arc::new(faulty.clone()));
+    assert_eq!(world.run().files.added, 2);
+    faulty.hide(KeyRange::only("a.csv"), ErrorKind::TimedOut);
+    faulty.reverse(KeyRange::all());
+    let report = world.run();
+    assert_eq!((report.files.removed, report.files.unreadable), (0, 1));
+}
