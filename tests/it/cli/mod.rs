@@ -3,6 +3,7 @@
 mod help;
 mod json;
 mod ledgers;
+mod objects;
 mod questions;
 mod runs;
 mod schema;

@@ -1,0 +1,150 @@
+//! The real program against a real server that speaks like S3.
+//!
+//! It needs moto; `.ci/run` installs it and says where by `READERS_PYTHON`.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::program::Sandbox;
+
+/// A server on a free port of this machine, with one bucket, for as long as it is held.
+struct Server {
+    process: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(sandbox: &Sandbox) -> Self {
+        let python = std::env::var("READERS_PYTHON").expect("READERS_PYTHON, as .ci/run sets it");
+        let mut command = Command::new(python);
+        sandbox.seal(&mut command);
+        command.args(["-u", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]);
+        let mut process = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let address = lines.find_map(|line| {
+            let line = line.unwrap();
+            Some(line.split_once("http://")?.1.trim().to_owned())
+        });
+        // Whoever does not listen to a server blocks it.
+        std::thread::spawn(move || lines.for_each(drop));
+        let server = Self {
+            process,
+            address: address.expect("the server tells its address"),
+        };
+        server.ask("PUT", "/bucket", b"");
+        server
+    }
+
+    fn put(&self, key: &str, bytes: impl AsRef<[u8]>) {
+        self.ask("PUT", &format!("/bucket/{key}"), bytes.as_ref());
+    }
+
+    fn delete(&self, key: &str) {
+        self.ask("DELETE", &format!("/bucket/{key}"), b"");
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &[u8]) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/s3/aws4_request\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            self.address,
+            body.len()
+        )
+        .unwrap();
+        stream.write_all(body).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap_or_default();
+        assert!(status.starts_with('2'), "{method} {path}: {answer}");
+    }
+
+    /// Runs the program, and returns its report.
+    fn run(&self, sandbox: &Sandbox, words: &[&str]) -> Value {
+        let output = sandbox
+            .command(words)
+            .arg("--json")
+            .env("AWS_ENDPOINT_URL", format!("http://{}", self.address))
+            .env("AWS_ALLOW_HTTP", "true")
+            .env("AWS_ACCESS_KEY_ID", "k")
+            .env("AWS_SECRET_ACCESS_KEY", "very secret")
+            .env("AWS_REGION", "us-east-1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{words:?}: {said}");
+        assert!(!said.contains("very secret"));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn counts(report: &Value, names: &[&str]) -> Vec<u64> {
+    let count = |name: &&str| report["files"][*name].as_u64().unwrap();
+    names.iter().map(count).collect()
+}
+
+#[test]
+#[ignore = "needs moto; .ci/run installs it"]
+fn a_bucket_is_loaded_and_followed_through_its_changes() {
+    let sandbox = Sandbox::new();
+    let server = Server::start(&sandbox);
+    let large: String = (0..300_000).map(|id| format!("{id},word\n")).collect();
+    server.put("raw/day=1/a.csv", "id,name\n1,ant\n2,bee\n");
+    server.put("raw/day=1/b%20c%2Bd.csv", "id,name\n3,cat\n");
+    server.put("raw/day=2/large.csv", format!("id,name\n{large}"));
+    server.put("raw/day=3/", "");
+    server.put("raw/empty.csv", "");
+    server.put("elsewhere/x.csv", "id,name\n9,owl\n");
+    let words = ["run", "s3://bucket/raw", "out"];
+    let report = server.run(&sandbox, &words);
+    assert_eq!(report["rows"]["written"], 300_003);
+    assert_eq!(counts(&report, &["added", "skipped"]), [4, 1]);
+
+    let report = server.run(&sandbox, &words);
+    assert_eq!(report["units"]["planned"], 0);
+    assert_eq!(report["bytes"]["read"], 0);
+    assert_eq!(counts(&report, &["unchanged"]), [4]);
+
+    server.put("raw/day=1/a.csv", "id,name\n1,ant\n2,elk\n");
+    server.delete("raw/day=2/large.csv");
+    let report = server.run(&sandbox, &words);
+    assert_eq!(
+        counts(&report, &["modified", "removed", "unchanged"]),
+        [1, 1, 2]
+    );
+    let verified = server.run(
+        &sandbox,
+        &["verify", "out", "--deep", "--source", "s3://bucket/raw"],
+    );
+    assert_eq!(verified["findings"], serde_json::json!([]));
+}
+
+#[test]
+#[ignore = "needs moto; .ci/run installs it"]
+fn more_objects_than_a_page_holds_are_all_listed() {
+    let sandbox = Sandbox::new();
+    let server = Server::start(&sandbox);
+    for number in 0..1_203 {
+        server.put(&format!("raw/{number}.csv"), format!("id\n{number}\n"));
+    }
+    let words = ["run", "s3://bucket/raw", "out"];
+    let report = server.run(&sandbox, &words);
+    assert_eq!(counts(&report, &["added"]), [1_203]);
+    assert_eq!(report["rows"]["written"], 1_203);
+    let report = server.run(&sandbox, &words);
+    assert_eq!(counts(&report, &["unchanged"]), [1_203]);
+}
