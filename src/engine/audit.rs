@@ -273,7 +273,7 @@ impl Audit<'_> {
     ) {
         let finding = match member::hash(source, &path, seen) {
             Ok(hash) if record.hash == Some(hash) => return,
-            Err(Trouble::Unreadable(_)) => Finding::SourceUnreadable { path },
+            Err(Trouble::Unreadable(_) | Trouble::Archived) => Finding::SourceUnreadable { path },
             _ => Finding::SourceMoved { path },
         };
         self.report.findings.push(finding);
@@ -293,7 +293,7 @@ impl Audit<'_> {
                     .findings
                     .push(Finding::SourceChangedInSecret { path });
             }
-            Err(Trouble::Unreadable(_)) => {
+            Err(Trouble::Unreadable(_) | Trouble::Archived) => {
                 self.report
                     .findings
                     .push(Finding::SourceUnreadable { path });

@@ -158,6 +158,9 @@ impl Checking<'_> {
                 Reading::Misfit { observed, .. } => own = observed,
                 Reading::Trouble(Trouble::Bad { reason, .. }) => return Ok(Err(reason)),
                 Reading::Trouble(Trouble::Unreadable(what)) => return Err(Unread::Failed(what)),
+                Reading::Trouble(trouble @ Trouble::Archived) => {
+                    return Err(Unread::Failed(trouble.told(file.path).message));
+                }
                 Reading::Trouble(Trouble::Vanished) => return Err(Unread::Gone),
                 Reading::Trouble(Trouble::Unsettled) | Reading::Stopped => break,
             }

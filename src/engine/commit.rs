@@ -210,6 +210,7 @@ impl Committer<'_> {
             errors: self.errors,
             unsettled: 0,
             unreadable: 0,
+            archived: 0,
             transient: false,
         };
         let mut inside = Vec::new();
@@ -234,6 +235,7 @@ impl Committer<'_> {
         let transient = notes.transient || self.waiting.contains(&order.unit);
         self.report.files.unsettled += notes.unsettled;
         self.report.files.unreadable += notes.unreadable;
+        self.report.files.archived += notes.archived;
         if self.was_built_narrower(order) {
             let mut fresh = Batch::default();
             for member in &order.members {

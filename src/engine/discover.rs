@@ -40,6 +40,9 @@ pub(super) struct Discovery {
     pub(super) listed: u64,
     pub(super) unchanged: u64,
     pub(super) skipped: u64,
+    /// Files that are there and cannot be read before somebody restores them: new ones are left alone, and known ones
+    /// as they are.
+    pub(super) archived: u64,
     /// The highest mtime of all that is listed.
     pub(super) newest: Option<Timestamp>,
 }
@@ -50,6 +53,7 @@ impl Discovery {
         self.listed += later.listed;
         self.unchanged += later.unchanged;
         self.skipped += later.skipped;
+        self.archived += later.archived;
         self.newest = self.newest.max(later.newest);
     }
 }
@@ -170,7 +174,7 @@ impl Pass<'_> {
         };
         // Trouble first, so that what it hides is known before anything could be missed.
         let key = |(path, entry): &(Box<str>, Entry)| match entry {
-            Entry::Found(_) => Some(path.clone()),
+            Entry::Found(_) | Entry::Archived => Some(path.clone()),
             Entry::Skipped | Entry::Unknown(_) => None,
         };
         entries.sort_by_cached_key(key);
@@ -217,6 +221,12 @@ impl From<LedgerError> for Stop {
     }
 }
 
+/// A file that is listed.
+enum Listed {
+    Here(Fingerprint),
+    Archived,
+}
+
 /// The merge join of one range.
 struct Join<'a> {
     look: &'a Look,
@@ -226,7 +236,7 @@ struct Join<'a> {
     range: &'a KeyRange,
     entries: Box<dyn Entries>,
     /// The listed file that comes next, and has not been judged yet.
-    next: Option<Fingerprint>,
+    next: Option<Listed>,
     /// Its path; one text for all of them, so that what is unchanged allocates nothing.
     path: String,
     out: Discovery,
@@ -288,7 +298,12 @@ impl<'a> Join<'a> {
                 Entry::Found(seen) => {
                     self.advance()?;
                     self.out.newest = self.out.newest.max(Some(seen.modified_at));
-                    self.next = Some(seen);
+                    self.next = Some(Listed::Here(seen));
+                    return Ok(());
+                }
+                Entry::Archived => {
+                    self.advance()?;
+                    self.next = Some(Listed::Archived);
                     return Ok(());
                 }
                 Entry::Skipped => self.out.skipped += 1,
@@ -322,8 +337,10 @@ impl<'a> Join<'a> {
     }
 
     fn compare(&mut self, row: &FileRow<'_>) {
-        let same = |seen: &Fingerprint| row.hash().is_some() && row.seen_equals(seen);
-        let equal = self.next.as_ref().is_some_and(same);
+        let Some(Listed::Here(seen)) = &self.next else {
+            return self.judge(None);
+        };
+        let equal = row.hash().is_some() && row.seen_equals(seen);
         if detect::is_plainly_unchanged(equal, row.racy(), row.standing(), self.look) {
             self.out.unchanged += 1;
         } else {
@@ -333,7 +350,14 @@ impl<'a> Join<'a> {
 
     /// Decides about the listed file that comes next.
     fn judge(&mut self, record: Option<FileRecord>) {
-        let Some(seen) = self.next.take() else { return };
+        let seen = match self.next.take() {
+            Some(Listed::Here(seen)) => seen,
+            Some(Listed::Archived) => {
+                self.out.archived += 1;
+                return;
+            }
+            None => return,
+        };
         let glance = detect::glance(&seen, record.as_ref(), self.look);
         self.keep(Found {
             path: SourcePath::from(self.path.as_str()),

@@ -14,7 +14,9 @@ use super::step::{self, Step, Stepping};
 use crate::config::Definition;
 use crate::crew::Crew;
 use crate::decode::{self, Admission, Bytes, DecodeError, Decoded, Kind, Recognised, Terms, Unfit};
-use crate::model::{Carried, ContentHash, Fingerprint, Shape, SourcePath};
+use crate::model::{
+    Carried, ContentHash, ErrorKind, Fingerprint, ReportedError, Shape, SourcePath,
+};
 use crate::schema::{Contract, column_text};
 use crate::source::{Input, ReadError, Source};
 
@@ -29,6 +31,35 @@ pub(super) enum Trouble {
     Vanished,
     /// It could not be read; the next run tries again.
     Unreadable(String),
+    /// It cannot be read before somebody restores it.
+    Archived,
+}
+
+impl Trouble {
+    /// Returns it as a report has it.
+    pub(super) fn told(&self, path: &SourcePath) -> ReportedError {
+        let (kind, message) = match self {
+            Self::Bad { reason, .. } => (ErrorKind::Undecodable, reason.clone()),
+            Self::Unsettled => (
+                ErrorKind::Unsettled,
+                format!("{path} changed while it was read"),
+            ),
+            Self::Vanished => (
+                ErrorKind::Unsettled,
+                format!("{path} vanished while it was read"),
+            ),
+            Self::Unreadable(message) => (ErrorKind::Unreadable, message.clone()),
+            Self::Archived => (
+                ErrorKind::Archived,
+                format!("{path} is archived, and left alone until it is restored"),
+            ),
+        };
+        ReportedError {
+            path: path.to_string(),
+            kind,
+            message,
+        }
+    }
 }
 
 /// What came of reading a file.
@@ -281,6 +312,7 @@ fn confirm(
 fn read_failed(error: ReadError) -> Trouble {
     match error {
         ReadError::Vanished { .. } => Trouble::Vanished,
+        ReadError::Archived { .. } => Trouble::Archived,
         ReadError::Failed { path, source } => unreadable(&path, source),
     }
 }

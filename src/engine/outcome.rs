@@ -49,6 +49,7 @@ pub(super) struct Notes<'a> {
     pub(super) errors: &'a mut Vec<ReportedError>,
     pub(super) unsettled: u64,
     pub(super) unreadable: u64,
+    pub(super) archived: u64,
     /// Set where a member's rows had to be carried over although they should have been read.
     pub(super) transient: bool,
 }
@@ -194,26 +195,12 @@ impl Notes<'_> {
     }
 
     fn report(&mut self, path: &SourcePath, trouble: &Trouble) {
-        let (kind, message) = match trouble {
-            Trouble::Bad { reason, .. } => (ErrorKind::Undecodable, reason.clone()),
-            Trouble::Unsettled => (
-                ErrorKind::Unsettled,
-                format!("{path} changed while it was read"),
-            ),
-            Trouble::Vanished => (
-                ErrorKind::Unsettled,
-                format!("{path} vanished while it was read"),
-            ),
-            Trouble::Unreadable(message) => (ErrorKind::Unreadable, message.clone()),
-        };
-        match kind {
+        let error = trouble.told(path);
+        match error.kind {
             ErrorKind::Unsettled => self.unsettled += 1,
+            ErrorKind::Archived => self.archived += 1,
             _ => self.unreadable += 1,
         }
-        self.errors.push(ReportedError {
-            path: path.to_string(),
-            kind,
-            message,
-        });
+        self.errors.push(error);
     }
 }

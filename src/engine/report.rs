@@ -73,6 +73,7 @@ pub(super) fn listed(report: &mut RunReport, discovery: &Discovery) {
     report.files.listed = discovery.listed;
     report.files.unchanged = discovery.unchanged;
     report.files.skipped += discovery.skipped;
+    report.files.archived += discovery.archived;
 }
 
 /// Counts what could not be looked at.
@@ -110,13 +111,13 @@ pub(super) fn verified(
     errors: &mut Vec<ReportedError>,
     changes: &mut Changes,
 ) {
-    for (path, message) in changes.unreadable.drain(..) {
-        report.files.unreadable += 1;
-        errors.push(ReportedError {
-            path: path.to_string(),
-            kind: ErrorKind::Unreadable,
-            message,
-        });
+    for (path, trouble) in changes.unreadable.drain(..) {
+        let error = trouble.told(&path);
+        match error.kind {
+            ErrorKind::Archived => report.files.archived += 1,
+            _ => report.files.unreadable += 1,
+        }
+        errors.push(error);
     }
     let files = &mut report.files;
     files.renamed += changes.renames.len() as u64;

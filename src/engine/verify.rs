@@ -36,7 +36,7 @@ pub(super) struct Changes {
     pub(super) files: Vec<Changed>,
     pub(super) renames: Vec<Renamed>,
     /// Files that could not be read for hashing.
-    pub(super) unreadable: Vec<(SourcePath, String)>,
+    pub(super) unreadable: Vec<(SourcePath, Trouble)>,
     /// Bytes read for hashing.
     pub(super) bytes_read: u64,
     /// New files that are left to later portions.
@@ -95,14 +95,14 @@ pub(super) fn verify(
         changes.bytes_read += decided.bytes_read;
         match decided.outcome {
             Ok(changed) => changes.files.push(changed),
-            Err((path, message)) => changes.unreadable.push((path, message)),
+            Err(unreadable) => changes.unreadable.push(unreadable),
         }
     }
     pair(changes, interchangeable)
 }
 
 struct Decided {
-    outcome: Result<Changed, (SourcePath, String)>,
+    outcome: Result<Changed, (SourcePath, Trouble)>,
     bytes_read: u64,
 }
 
@@ -150,7 +150,9 @@ fn decide(source: &dyn Source, found: Found, worth_hashing: bool, control: &Cont
                 None,
             ))
         }
-        (_, Some(Err(Trouble::Unreadable(message)))) => Err((path.clone(), message)),
+        (_, Some(Err(trouble @ (Trouble::Unreadable(_) | Trouble::Archived)))) => {
+            Err((path.clone(), trouble))
+        }
     };
     Decided {
         outcome,

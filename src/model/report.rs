@@ -56,6 +56,9 @@ pub struct FileCounts {
     /// Left for the next run by `--max-files` or `--max-bytes`.
     #[serde(default)]
     pub deferred: u64,
+    /// In an archive of the store, and left alone until somebody restores them.
+    #[serde(default)]
+    pub archived: u64,
 }
 
 /// Counts of units.
@@ -141,8 +144,10 @@ pub enum ErrorKind {
     Undecodable,
     /// The file or directory could not be read this time.
     Unreadable,
-    /// The name is not UTF-8, so the file cannot be recorded.
+    /// The name is not UTF-8, or no path, so the file cannot be recorded.
     BadName,
+    /// The file is in an archive of the store, and is left alone.
+    Archived,
     /// The file changed or vanished while it was read.
     Unsettled,
     /// A symbolic link leads back to a directory above it.

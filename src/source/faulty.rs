@@ -18,6 +18,15 @@ pub enum Moment {
     Reading,
 }
 
+/// Who tells that a file is archived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// The listing does, and so does opening it.
+    ByListing,
+    /// Only opening it does.
+    ByOpening,
+}
+
 type Hook = Box<dyn FnOnce() + Send>;
 
 struct Fault {
@@ -33,6 +42,7 @@ struct Plan {
     hooks: Vec<(String, Moment, Hook)>,
     hidden: Vec<(KeyRange, io::ErrorKind)>,
     reversed: Vec<KeyRange>,
+    archived: Vec<(String, Told)>,
 }
 
 /// Lets another source fail. Clones share what is to happen.
@@ -77,6 +87,17 @@ impl FaultySource {
     /// Lists the spans that touch `range` backwards until it is healed.
     pub fn reverse(&self, range: KeyRange) {
         self.plan().reversed.push(range);
+    }
+
+    /// Lets `path` be archived until it is healed.
+    pub fn archive(&self, path: &str, told: Told) {
+        self.plan().archived.push((path.to_owned(), told));
+    }
+
+    fn archived(&self, path: &str) -> Option<Told> {
+        let plan = self.plan();
+        let known = plan.archived.iter().find(|(name, _)| name == path);
+        known.map(|(_, told)| *told)
     }
 
     /// Lets everything be as in the source below.
@@ -128,6 +149,9 @@ impl Source for FaultySource {
     }
 
     fn open(&self, path: &SourcePath) -> Result<Box<dyn Input>, ReadError> {
+        if self.archived(path).is_some() {
+            return Err(ReadError::Archived { path: path.clone() });
+        }
         self.meet(path, Moment::Opening)
             .map_err(|source| ReadError::Failed {
                 path: path.clone(),
@@ -168,7 +192,7 @@ impl FaultySpan {
         before.sort_by(|a, b| b.0.start.cmp(&a.0.start));
         let mut changed = Vec::new();
         for (path, entry) in collect(entries) {
-            if let Entry::Found(_) = &entry {
+            if let Entry::Found(_) | Entry::Archived = &entry {
                 while let Some((range, kind)) = before.pop_if(|(range, _)| range.start <= path) {
                     changed.push((Box::default(), Entry::Unknown(unknown(range, kind))));
                 }
@@ -176,6 +200,8 @@ impl FaultySpan {
                     continue;
                 }
             }
+            let is_archived = self.source.archived(&path) == Some(Told::ByListing);
+            let entry = if is_archived { Entry::Archived } else { entry };
             changed.push((path, entry));
         }
         for (range, kind) in before.into_iter().rev() {

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use crate::model::{ErrorKind, Fingerprint, KeyRange, ReadAt, SourcePath};
 
 pub use counting::CountingSource;
-pub use faulty::{FaultySource, Moment};
+pub use faulty::{FaultySource, Moment, Told};
 pub use local::{LocalSource, OpenSourceError};
 pub use memory::MemorySource;
 pub use object::{ObjectSource, OpenStoreError};
@@ -45,7 +45,8 @@ pub trait Source: Send + Sync {
     /// Opens the file for reading.
     ///
     /// # Errors
-    /// [`ReadError::Vanished`] where there is no such file, else [`ReadError::Failed`].
+    /// [`ReadError::Vanished`] where there is no such file, [`ReadError::Archived`] where it has to be restored first, else
+    /// [`ReadError::Failed`].
     fn open(&self, path: &SourcePath) -> Result<Box<dyn Input>, ReadError>;
 
     /// Returns how the source is written on the command line, without secrets.
@@ -78,7 +79,8 @@ pub trait Entries: Send {
     /// Moves to the next entry; `None` behind the last.
     fn next(&mut self) -> Option<Entry>;
 
-    /// Returns the path of the file that the last call of [`Self::next`] found; after anything else, any text.
+    /// Returns the path of the file that the last call of [`Self::next`] found, archived or not; after anything else,
+    /// any text.
     fn path(&self) -> &str;
 }
 
@@ -87,7 +89,11 @@ pub trait Entries: Send {
 pub enum Entry {
     /// A file that the selection admits; [`Entries::path`] tells which.
     Found(Fingerprint),
-    /// A file that the selection does not admit, or that is none (a socket, a link that is not followed).
+    /// A file that the selection admits, and whose bytes cannot be had before somebody restores them;
+    /// [`Entries::path`] tells which.
+    Archived,
+    /// A file that the selection does not admit, or that is none (a socket, a link that is not followed, an object that
+    /// only stands for a directory).
     Skipped,
     /// Something that could not be looked at.
     Unknown(Unknown),
@@ -127,7 +133,7 @@ pub fn collect(mut entries: Box<dyn Entries>) -> Vec<(Box<str>, Entry)> {
     let mut all = Vec::new();
     while let Some(entry) = entries.next() {
         let path = match entry {
-            Entry::Found(_) => entries.path().into(),
+            Entry::Found(_) | Entry::Archived => entries.path().into(),
             Entry::Skipped | Entry::Unknown(_) => Box::default(),
         };
         all.push((path, entry));
@@ -156,6 +162,12 @@ pub enum ReadError {
     /// There is no such file (any more).
     #[error("{path} is gone from the source")]
     Vanished {
+        /// The file.
+        path: SourcePath,
+    },
+    /// Its bytes are in an archive, and cannot be had before somebody restores them.
+    #[error("{path} is archived")]
+    Archived {
         /// The file.
         path: SourcePath,
     },

@@ -64,6 +64,7 @@ fn headline(report: &PlanReport) -> String {
         (files.deferred, "left for a later run"),
         (files.quarantined, "quarantined"),
         (files.unreadable, "unreadable"),
+        (files.archived, "archived"),
     ]);
     let rest = if rest.is_empty() {
         rest

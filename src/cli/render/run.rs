@@ -61,6 +61,7 @@ fn headline(report: &RunReport) -> String {
         (files.unsettled, "not settled yet"),
         (files.deferred, "left for the next run"),
         (files.unreadable, "unreadable"),
+        (files.archived, "archived"),
     ]);
     let open = if open.is_empty() {
         open

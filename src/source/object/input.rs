@@ -213,11 +213,12 @@ async fn begin(store: Arc<dyn ObjectStore>, location: Path) -> io::Result<(Versi
     };
     let (object, beginning) = match store.get_opts(&location, options).await {
         Ok(answer) => (answer.meta.clone(), answer.bytes().await.map_err(io_error)?),
-        Err(error @ object_store::Error::NotFound { .. }) => return Err(io_error(error)),
-        Err(error) => match store.head(&location).await {
+        // A range that is not there is an error of no kind of its own.
+        Err(error @ object_store::Error::Generic { .. }) => match store.head(&location).await {
             Ok(object) if object.size == 0 => (object, Bytes::new()),
             _ => return Err(io_error(error)),
         },
+        Err(error) => return Err(io_error(error)),
     };
     if beginning.len() as u64 != object.size.min(BEGINNING_BYTES) {
         return Err(io::ErrorKind::UnexpectedEof.into());

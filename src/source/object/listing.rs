@@ -7,10 +7,10 @@ use futures::StreamExt;
 use object_store::ObjectMeta;
 use tokio::sync::mpsc;
 
-use crate::model::{ErrorKind, Fingerprint, KeyRange};
+use crate::model::{ErrorKind, KeyRange};
 
 use super::super::{Entries, Entry, Unknown};
-use super::{Bucket, fingerprint, io_error};
+use super::{Bucket, fingerprint, io_error, is_path};
 
 /// Objects that are handed over at once: as many as a store puts on a page.
 const PAGE_OBJECTS: usize = 1000;
@@ -32,8 +32,6 @@ pub(super) struct ObjectEntries {
     range: KeyRange,
     pages: mpsc::Receiver<Page>,
     page: std::vec::IntoIter<Listed>,
-    /// An object that was looked at ahead.
-    ahead: Option<Listed>,
     path: String,
     is_over: bool,
 }
@@ -59,7 +57,6 @@ impl ObjectEntries {
             range: range.clone(),
             pages,
             page: Vec::new().into_iter(),
-            ahead: None,
             path: String::new(),
             is_over: false,
         }
@@ -67,9 +64,6 @@ impl ObjectEntries {
 
     /// Returns what is listed next, `None` behind the last. A listing that breaks off without a word has failed.
     fn pull(&mut self) -> Option<Listed> {
-        if let Some(ahead) = self.ahead.take() {
-            return Some(ahead);
-        }
         while !self.is_over {
             if let Some(listed) = self.page.next() {
                 self.is_over = listed.is_err();
@@ -91,40 +85,27 @@ impl ObjectEntries {
     }
 
     fn judge(&mut self, object: &ObjectMeta) -> Entry {
-        let key: &str = object.location.as_ref();
+        let bucket = &self.bucket;
+        let Some(listed) = bucket.locations.read(&object.location) else {
+            return Entry::Unknown(no_path(object.location.as_ref()));
+        };
         // The marker of the prefix itself has no path below it.
-        let Some(path) = key.strip_prefix(&self.bucket.prefix) else {
+        let Some(path) = listed.key.strip_prefix(&bucket.prefix) else {
             return Entry::Skipped;
         };
-        if path.is_empty() || !self.bucket.selection.admits(path) || self.is_marker(object) {
+        let is_marker = object.size == 0 && path.ends_with('/');
+        if path.is_empty() || is_marker || !bucket.selection.admits(path) {
             return Entry::Skipped;
+        }
+        if !is_path(path) {
+            return Entry::Unknown(no_path(path));
         }
         self.path.clear();
         self.path.push_str(path);
-        let seen: Fingerprint = fingerprint(object);
-        Entry::Found(seen)
-    }
-
-    /// Tells whether an object only stands for a directory. It has no bytes, hence no rows, and either no extension or
-    /// the directory's objects right behind it.
-    fn is_marker(&mut self, object: &ObjectMeta) -> bool {
-        if object.size > 0 {
-            return false;
-        }
-        let name = object.location.filename().unwrap_or_default();
-        if !name.contains('.') {
-            return true;
-        }
-        self.ahead = self.pull();
-        match &self.ahead {
-            Some(Ok(next)) => {
-                let rest = next
-                    .location
-                    .as_ref()
-                    .strip_prefix(object.location.as_ref());
-                rest.is_some_and(|rest| rest.starts_with('/'))
-            }
-            _ => false,
+        if listed.is_archived {
+            Entry::Archived
+        } else {
+            Entry::Found(fingerprint(object))
         }
     }
 }
@@ -148,5 +129,113 @@ fn unknown(name: &str, range: &KeyRange, source: io::Error) -> Unknown {
         hides: Some(range.clone()),
         kind: ErrorKind::Unreadable,
         source,
+    }
+}
+
+/// A key that the client cannot ask for: it keeps no empty segments, and no `/` at the end.
+fn no_path(key: &str) -> Unknown {
+    Unknown {
+        path: key.to_owned(),
+        // No record has such a path.
+        hides: None,
+        kind: ErrorKind::BadName,
+        source: io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the key is no path, and the object cannot be asked for by it",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::source;
+    use crate::source::{Entry, Expansion, Source, collect};
+
+    /// Lists what a page of the store `url` tells.
+    fn listed(url: &str, page: &'static str) -> Vec<String> {
+        let Ok(Expansion::Entries(entries)) = source(url, 200, page).root().expand() else {
+            panic!("there is one span only");
+        };
+        let told = collect(entries)
+            .into_iter()
+            .map(|(path, entry)| match entry {
+                Entry::Found(seen) => format!("{path} of {}", seen.size),
+                Entry::Archived => format!("{path} archived"),
+                Entry::Skipped => "skipped".to_owned(),
+                Entry::Unknown(unknown) => format!("{} {:?}", unknown.path, unknown.kind),
+            });
+        told.collect()
+    }
+
+    const S3: &str = r#"<?xml version="1.0"?>
+        <ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
+        <Name>bucket</Name><Prefix>raw/</Prefix><IsTruncated>false</IsTruncated>
+        <Contents><Key>raw/</Key><LastModified>2026-01-02T03:04:05.678Z</LastModified>
+            <ETag>"0"</ETag><Size>0</Size></Contents>
+        <Contents><Key>raw/./a.csv</Key><LastModified>2026-01-02T03:04:05.678Z</LastModified>
+            <ETag>"1"</ETag><Size>1</Size><StorageClass>STANDARD</StorageClass></Contents>
+        <Contents><Key>raw//a.csv</Key><LastModified>2026-01-02T03:04:05.678Z</LastModified>
+            <ETag>"2"</ETag><Size>2</Size></Contents>
+        <Contents><Key>raw/a&amp;b 100%.csv</Key><LastModified>2026-01-02T03:04:05Z</LastModified>
+            <ETag>"3"</ETag><Size>3</Size></Contents>
+        <Contents><Key>raw/c.csv</Key><LastModified>2026-01-02T03:04:05.678Z</LastModified>
+            <ETag>"4"</ETag><Size>4</Size><StorageClass>DEEP_ARCHIVE</StorageClass></Contents>
+        <Contents><Key>raw/d</Key><LastModified>2026-01-02T03:04:05.678Z</LastModified>
+            <ETag>"5"</ETag><Size>0</Size></Contents>
+        <Contents><Key>raw/dir/</Key><LastModified>2026-01-02T03:04:05.678Z</LastModified>
+            <ETag>"6"</ETag><Size>0</Size></Contents>
+        <Contents><Key>raw/full/</Key><LastModified>2026-01-02T03:04:05.678Z</LastModified>
+            <ETag>"7"</ETag><Size>7</Size></Contents>
+        </ListBucketResult>"#;
+
+    #[test]
+    fn one_key_that_is_no_path_is_told_and_all_others_are_listed() {
+        for url in ["s3://bucket/raw", "gs://bucket/raw"] {
+            assert_eq!(
+                listed(url, S3),
+                [
+                    "skipped",
+                    "./a.csv BadName",
+                    "/a.csv BadName",
+                    "a&b 100%.csv of 3",
+                    "c.csv archived",
+                    "d of 0",
+                    "skipped",
+                    "full/ BadName",
+                ],
+                "{url}"
+            );
+        }
+    }
+
+    const AZURE: &str = r#"<?xml version="1.0" encoding="utf-8"?>
+        <EnumerationResults ServiceEndpoint="https://a.blob.core.windows.net/" ContainerName="box"><Prefix>raw/</Prefix>
+        <Blobs>
+        <Blob><Name>raw//a.csv</Name><Properties><Last-Modified>Fri, 02 Jan 2026 03:04:05 GMT</Last-Modified>
+            <Etag>0x1</Etag><Content-Length>1</Content-Length><Content-Type>text/csv</Content-Type></Properties></Blob>
+        <Blob><Name>raw/b.csv</Name><Properties><Last-Modified>Fri, 02 Jan 2026 03:04:05 GMT</Last-Modified>
+            <Etag>0x2</Etag><Content-Length>2</Content-Length><Content-Type>text/csv</Content-Type>
+            <AccessTier>Archive</AccessTier></Properties></Blob>
+        <Blob><Name>raw/c.csv</Name><Properties><Last-Modified>Fri, 02 Jan 2026 03:04:05 GMT</Last-Modified>
+            <Etag>0x3</Etag><Content-Length>3</Content-Length><Content-Type>text/csv</Content-Type>
+            <AccessTier>Hot</AccessTier></Properties></Blob>
+        </Blobs><NextMarker /></EnumerationResults>"#;
+
+    #[test]
+    fn a_listing_of_azure_is_read_as_well() {
+        assert_eq!(
+            listed("az://box/raw", AZURE),
+            ["/a.csv BadName", "b.csv archived", "c.csv of 3"]
+        );
+    }
+
+    #[test]
+    fn a_page_that_is_none_hides_everything() {
+        for page in ["<ListBucketResult", "nonsense"] {
+            assert_eq!(
+                listed("s3://bucket/raw", page),
+                ["s3://bucket/raw Unreadable"]
+            );
+        }
     }
 }

@@ -18,16 +18,23 @@
 //! store that lists in another order, anything may lie behind it. A listing counts as complete only if it says so itself.
 //!
 //! # Directories
-//! There are none, but consoles and file systems put objects of no bytes where one should be: `a/` before `a/b.csv`, or
-//! `a` without an extension. They are skipped.
+//! There are none, but consoles and file systems put objects of no bytes where one should be: `a/` before `a/b.csv`. They
+//! are skipped.
+//!
+//! # Archives
+//! What a listing says to be archived is left alone, and is never asked for. Where it does not say so (an object that a store
+//! moves to an archive by itself), asking for it does.
 //!
 //! # Limits
-//! An archived object looks like any other in a listing, and cannot be read: it is told of at each run. A key that is no
-//! path (`a//b`, `../a`) makes the listing that it is in fail.
+//! A key that is no path (`a//b`, `../a`, `a/` with bytes) cannot be asked for: it is told of by every listing, and
+//! skipped. A store that somebody else made ([`ObjectSource::over`]) tells neither of these, nor of markers and archives.
 
 mod input;
 mod listing;
 mod open;
+mod pages;
+#[cfg(test)]
+mod testing;
 
 use std::error::Error;
 use std::io;
@@ -43,6 +50,7 @@ use crate::model::{Fingerprint, KeyRange, Select, SourcePath, Timestamp};
 use super::{Expansion, Input, ReadError, Source, Span, Unknown};
 use input::ObjectInput;
 use listing::ObjectEntries;
+use pages::ListedKey;
 
 /// Threads that talk to the store. They wait and copy; whatever costs time is done by whoever reads.
 const THREADS: usize = 2;
@@ -78,13 +86,15 @@ impl ObjectSource {
             url: url.to_string(),
             source,
         };
-        let store = open::open(url, access).map_err(|error| match error {
-            // Which says no more than what it holds.
-            object_store::Error::Generic { source, .. } => failed(source),
-            other => failed(other.into()),
-        })?;
-        Self::over(store, url.prefix(), url.to_string(), selection)
-            .map_err(|error| failed(error.into()))
+        let store = open::open(url, access).map_err(failed)?;
+        Self::listing(
+            store,
+            url.prefix(),
+            url.to_string(),
+            selection,
+            Locations::Listed,
+        )
+        .map_err(|error| failed(error.into()))
     }
 
     /// Makes the source of the objects of `store` below the directory `prefix`, which people know as `name`.
@@ -96,6 +106,16 @@ impl ObjectSource {
         prefix: &str,
         name: String,
         selection: Arc<dyn Select>,
+    ) -> io::Result<Self> {
+        Self::listing(store, prefix, name, selection, Locations::Keys)
+    }
+
+    fn listing(
+        store: Arc<dyn ObjectStore>,
+        prefix: &str,
+        name: String,
+        selection: Arc<dyn Select>,
+        locations: Locations,
     ) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
@@ -115,6 +135,7 @@ impl ObjectSource {
                 root,
                 name,
                 selection,
+                locations,
                 runtime,
             }),
         })
@@ -146,6 +167,7 @@ impl Source for ObjectSource {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(ReadError::Vanished { path: path.clone() })
             }
+            Err(error) if is_archived(&error) => Err(ReadError::Archived { path: path.clone() }),
             Err(error) => Err(failed(path, error)),
         }
     }
@@ -163,18 +185,45 @@ struct Bucket {
     prefix: String,
     name: String,
     selection: Arc<dyn Select>,
+    locations: Locations,
     runtime: Runtime,
+}
+
+/// What the locations of a listing are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Locations {
+    /// Keys.
+    Keys,
+    /// Written as [`ListedKey`]s.
+    Listed,
+}
+
+impl Locations {
+    fn read(self, location: &Path) -> Option<ListedKey> {
+        match self {
+            Self::Keys => Some(ListedKey {
+                key: location.to_string(),
+                is_archived: false,
+            }),
+            Self::Listed => ListedKey::read(location.as_ref()),
+        }
+    }
 }
 
 impl Bucket {
     fn location(&self, path: &SourcePath) -> Result<Path, ReadError> {
         let refused = || failed(path, io::ErrorKind::InvalidInput.into());
-        let is_plain = |segment: &str| !matches!(segment, "" | "." | "..");
-        if !path.split('/').all(is_plain) {
+        if !is_path(path) {
             return Err(refused());
         }
         Path::parse(format!("{}{path}", self.prefix)).map_err(|_| refused())
     }
+}
+
+/// Tells whether an object with this path can be asked for: the client takes keys for paths.
+fn is_path(path: &str) -> bool {
+    let is_plain = |segment: &str| !matches!(segment, "" | "." | "..");
+    path.split('/').all(is_plain) && !path.bytes().any(|byte| byte.is_ascii_control())
 }
 
 struct ObjectSpan {
@@ -222,6 +271,20 @@ fn failed(path: &SourcePath, source: io::Error) -> ReadError {
     }
 }
 
+/// Tells whether a store says that an object has to be restored first. S3 and Azure do so in the body of an answer that
+/// is otherwise a refusal or a conflict, and the client hands the body on as text only.
+fn is_archived(error: &io::Error) -> bool {
+    let mut cause = error.get_ref().map(|error| error as &dyn Error);
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if words.contains("InvalidObjectState") || words.contains("BlobArchived") {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// Sorts what a client says by kinds. An object that is not the one that was opened any more is a stale handle.
 fn io_error(error: object_store::Error) -> io::Error {
     use object_store::Error;
@@ -267,6 +330,42 @@ mod tests {
     fn what_is_no_strong_validator_is_left_out() {
         for weak in [None, Some(""), Some("W/\"abc\"")] {
             assert_eq!(told("2026-01-02T03:04:05Z", weak).validator, None);
+        }
+    }
+
+    #[test]
+    fn a_store_that_wants_an_object_restored_first_has_it_archived_and_no_other_refusal_does() {
+        let opened = |url: &str, status, body| {
+            let opened = testing::source(url, status, body).open(&"a.csv".into());
+            opened.err().map(|error| error.to_string())
+        };
+        for (url, status, body, error) in [
+            (
+                "s3://bucket/raw",
+                403,
+                "<Error><Code>InvalidObjectState</Code><StorageClass>GLACIER</StorageClass></Error>",
+                "a.csv is archived",
+            ),
+            (
+                "az://box/raw",
+                409,
+                "<Error><Code>BlobArchived</Code></Error>",
+                "a.csv is archived",
+            ),
+            (
+                "s3://bucket/raw",
+                403,
+                "<Error><Code>AccessDenied</Code></Error>",
+                "cannot read a.csv",
+            ),
+            (
+                "s3://bucket/raw",
+                404,
+                "<Error><Code>NoSuchKey</Code></Error>",
+                "a.csv is gone from the source",
+            ),
+        ] {
+            assert_eq!(opened(url, status, body).as_deref(), Some(error), "{body}");
         }
     }
 }

@@ -1,38 +1,59 @@
 //! From a URL and what gives access to a client.
 
+use std::error::Error;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use object_store::ObjectStore;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::client::{HttpConnector, ReqwestConnector};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
-use object_store::{ObjectStore, Result};
 
+use super::pages::Pages;
 use crate::config::{Access, StoreKind, StoreUrl};
 
-/// Makes the client. What the URL names wins over what `access` does.
-pub(super) fn open(url: &StoreUrl, access: &Access) -> Result<Arc<dyn ObjectStore>> {
+/// Makes the client, whose listings have [`ListedKey`](super::pages::ListedKey)s. What the URL names wins over what `access`
+/// does.
+pub(super) fn open(
+    url: &StoreUrl,
+    access: &Access,
+) -> Result<Arc<dyn ObjectStore>, Box<dyn Error + Send + Sync>> {
+    let connector = Pages(ReqwestConnector::default());
+    connected(url, access, connector).map_err(|error| match error {
+        // Which says no more than what it holds.
+        object_store::Error::Generic { source, .. } => source,
+        other => other.into(),
+    })
+}
+
+/// As [`open`], over whatever `connector` connects with.
+pub(super) fn connected(
+    url: &StoreUrl,
+    access: &Access,
+    connector: impl HttpConnector,
+) -> object_store::Result<Arc<dyn ObjectStore>> {
     Ok(match url.kind() {
         StoreKind::S3 => {
             let mut builder = AmazonS3Builder::new().with_url(url.bucket());
             for (key, value) in known::<AmazonS3ConfigKey>(access, "AWS_") {
                 builder = builder.with_config(key, value);
             }
-            Arc::new(builder.build()?)
+            Arc::new(builder.with_http_connector(connector).build()?)
         }
         StoreKind::Gcs => {
             let mut builder = GoogleCloudStorageBuilder::new().with_url(url.bucket());
             for (key, value) in known::<GoogleConfigKey>(access, "GOOGLE_") {
                 builder = builder.with_config(key, value);
             }
-            Arc::new(builder.build()?)
+            Arc::new(builder.with_http_connector(connector).build()?)
         }
         StoreKind::Azure => {
             let mut builder = MicrosoftAzureBuilder::new().with_url(url.bucket());
             for (key, value) in known::<AzureConfigKey>(access, "AZURE_") {
                 builder = builder.with_config(key, value);
             }
-            Arc::new(builder.build()?)
+            Arc::new(builder.with_http_connector(connector).build()?)
         }
     })
 }

@@ -94,7 +94,8 @@ fn the_report_of_a_run_has_every_key_that_is_promised() {
         "quarantined": 1,
         "unreadable": 0,
         "skipped": 0,
-        "deferred": 0
+        "deferred": 0,
+        "archived": 0
       },
       "units": {
         "planned": 3,

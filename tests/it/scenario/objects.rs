@@ -1,14 +1,13 @@
 //! A source in an object store comes to the same as a directory, with no request too many.
 
-use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
 use strandline::clock::ManualClock;
 use strandline::config::Key;
 use strandline::engine::{Pipeline, verify};
-use strandline::model::{KeyRange, RunReport, RunStatus, SelectAll, Timestamp};
-use strandline::source::{FaultySource, MemorySource, Source};
+use strandline::model::{ErrorKind, RunReport, RunStatus, SelectAll, Timestamp};
+use strandline::source::{CountingSource, FaultySource, MemorySource, Source, Told};
 use tempfile::TempDir;
 
 use super::hands::files;
@@ -32,7 +31,7 @@ impl World {
     }
 
     fn pipeline(&self) -> Pipeline {
-        let pipeline = Pipeline::builder(&self.home.path().join("in"), self.target())
+        let pipeline = Pipeline::builder(self.home.path().join("in"), self.target())
             .partition_by(["day"])
             .set(Key::Settle, "0s")
             .build()
@@ -208,17 +207,68 @@ fn a_listing_that_breaks_off_removes_nothing_in_whatever_order_it_comes() {
     }
 }
 
-#[test]
-fn trouble_that_comes_behind_the_files_it_hides_removes_none_of_them() {
+/// A file, and one that is archived; who tells so, and what it counts how often files are opened.
+fn archive(told: Told) -> (World, FaultySource, CountingSource) {
     let clock = Arc::new(ManualClock::new(Timestamp(1_700_000_000_000_000_000)));
     let memory = MemorySource::new(clock);
     memory.write("a.csv", csv(0, 10));
     memory.write("b.csv", csv(10, 10));
     let faulty = FaultySource::new(Arc::new(memory));
-    let world = World::over(Arc::new(faulty.clone()));
-    assert_eq!(world.run().files.added, 2);
-    faulty.hide(KeyRange::only("a.csv"), ErrorKind::TimedOut);
-    faulty.reverse(KeyRange::all());
+    faulty.archive("b.csv", told);
+    let counting = CountingSource::new(Arc::new(faulty.clone()));
+    (World::over(Arc::new(counting.clone())), faulty, counting)
+}
+
+#[test]
+fn what_a_listing_tells_to_be_archived_is_never_opened_and_left_alone() {
+    let (world, faulty, counting) = archive(Told::ByListing);
     let report = world.run();
-    assert_eq!((report.files.removed, report.files.unreadable), (0, 1));
+    assert_eq!(report.status, RunStatus::Done);
+    assert!(report.checkpoint && report.errors.is_empty());
+    let files = &report.files;
+    assert_eq!((files.listed, files.added, files.archived), (2, 1, 1));
+    assert_eq!(
+        counting.opens(),
+        2,
+        "the other, for its columns and its rows"
+    );
+    faulty.heal();
+    let report = world.run();
+    assert_eq!((report.files.added, report.files.archived), (1, 0));
+    assert_eq!(report.rows.written, 20);
+}
+
+#[test]
+fn what_is_archived_when_it_is_known_already_keeps_its_rows() {
+    let (world, faulty, _) = archive(Told::ByListing);
+    faulty.heal();
+    assert_eq!(world.run().files.added, 2);
+    let before = files(&world.target());
+    faulty.archive("b.csv", Told::ByListing);
+    let report = world.run();
+    let counts = &report.files;
+    assert_eq!(
+        (counts.unchanged, counts.removed, counts.archived),
+        (1, 0, 1)
+    );
+    assert_eq!(report.status, RunStatus::Done);
+    assert_eq!(files(&world.target()), before);
+}
+
+#[test]
+fn what_turns_out_to_be_archived_when_it_is_opened_is_told_and_is_no_fault_of_the_run() {
+    let (world, faulty, _) = archive(Told::ByOpening);
+    let report = world.run();
+    assert_eq!(report.status, RunStatus::Done);
+    assert_eq!((report.files.archived, report.files.unreadable), (1, 0));
+    assert_eq!(report.rows.written, 10);
+    let error = &report.errors[0];
+    assert_eq!(error.kind, ErrorKind::Archived);
+    assert_eq!(
+        error.message,
+        "b.csv is archived, and left alone until it is restored"
+    );
+    faulty.heal();
+    assert_eq!(world.run().rows.written, 20);
+    assert!(world.is_whole());
 }

@@ -9,6 +9,7 @@ pub(crate) struct Listing {
     pub(crate) found: Vec<SourcePath>,
     pub(crate) fingerprints: Vec<Fingerprint>,
     pub(crate) skipped: usize,
+    pub(crate) archived: Vec<SourcePath>,
     pub(crate) unknown: Vec<Unknown>,
 }
 
@@ -64,6 +65,7 @@ pub(crate) fn drain(span: &dyn Span, listing: &mut Listing) {
                         listing.found.push((&*path).into());
                         listing.fingerprints.push(fingerprint);
                     }
+                    Entry::Archived => listing.archived.push(SourcePath::from(&*path)),
                     Entry::Skipped => listing.skipped += 1,
                     Entry::Unknown(unknown) => listing.unknown.push(unknown),
                 }

@@ -1,0 +1,282 @@
+//! What a page of a listing tells and the client does not hand on: keys as they are, and whether an object is archived.
+//!
+//! The client takes keys for paths. It fails a whole page for one key that is none (`a//b`), cuts off the `/` that makes a
+//! key a directory's marker, and has no word for the class that an object is kept in. All of that stands in the answer.
+//! So a page is changed on its way to the client: each key becomes a [`ListedKey`], written as a path of one segment,
+//! which the listing reads again. Signing, retrying and turning of pages stay the client's.
+//!
+//! # Format
+//! `%k` or, of an archived object, `%a`, and then the key as the page has it, with `%`, `/` and control characters written
+//! as `%` and two digits. Other references to characters (`&amp;`) are left to the client.
+
+use std::fmt::Write;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use object_store::ClientOptions;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService,
+};
+
+/// A key, and what its listing says of the object beside what the client tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ListedKey {
+    pub(super) key: String,
+    /// Its bytes cannot be had before somebody restores them.
+    pub(super) is_archived: bool,
+}
+
+impl ListedKey {
+    /// Reads the location of a listed object; `None` where it is not as [`Pages`] writes it.
+    pub(super) fn read(location: &str) -> Option<Self> {
+        let (is_archived, escaped) = match location.split_at_checked(2)? {
+            ("%k", escaped) => (false, escaped),
+            ("%a", escaped) => (true, escaped),
+            _ => return None,
+        };
+        Some(Self {
+            key: unescaped(escaped)?,
+            is_archived,
+        })
+    }
+}
+
+/// Makes clients whose listings have [`ListedKey`]s for locations.
+#[derive(Debug)]
+pub(super) struct Pages<C>(pub(super) C);
+
+impl<C: HttpConnector> HttpConnector for Pages<C> {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(Reader(self.0.connect(options)?)))
+    }
+}
+
+#[derive(Debug)]
+struct Reader(HttpClient);
+
+#[async_trait]
+impl HttpService for Reader {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let is_listing = is_listing(request.uri().query());
+        let answer = self.0.execute(request).await?;
+        if !is_listing || !answer.status().is_success() {
+            return Ok(answer);
+        }
+        let (parts, body) = answer.into_parts();
+        let page = body.bytes().await?;
+        let page = match std::str::from_utf8(&page) {
+            Ok(text) => Bytes::from(rewritten(text)),
+            // The client says what is wrong with it.
+            Err(_) => page,
+        };
+        Ok(HttpResponse::from_parts(parts, page.into()))
+    }
+}
+
+/// S3 and Google Cloud Storage are asked for `list-type=2`, Azure for `comp=list`.
+fn is_listing(query: Option<&str>) -> bool {
+    let mut words = query.unwrap_or_default().split('&');
+    words.any(|word| matches!(word, "list-type=2" | "comp=list"))
+}
+
+/// Returns the page with other keys, and all else as it is.
+fn rewritten(page: &str) -> String {
+    // An object and its key, of S3 and Google Cloud Storage, or of Azure.
+    let (object, key) = if page.contains("<Contents>") {
+        ("Contents", "Key")
+    } else {
+        ("Blob", "Name")
+    };
+    let (open, close) = (format!("<{object}>"), format!("</{object}>"));
+    let mut pieces = page.split(&open);
+    let mut written = String::with_capacity(page.len() + page.len() / 8);
+    written.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let (object, behind) = piece.split_at(piece.find(&close).unwrap_or(piece.len()));
+        written.push_str(&open);
+        write_object(&mut written, object, key);
+        written.push_str(behind);
+    }
+    written
+}
+
+fn write_object(out: &mut String, object: &str, key: &str) {
+    let (open, close) = (format!("<{key}>"), format!("</{key}>"));
+    let found = object.split_once(&open);
+    let found = found.and_then(|(before, rest)| Some((before, rest.split_once(&close)?)));
+    let Some((before, (text, behind))) = found else {
+        return out.push_str(object);
+    };
+    out.push_str(before);
+    out.push_str(&open);
+    out.push_str(if is_archived(object) { "%a" } else { "%k" });
+    write_escaped(out, text);
+    out.push_str(&close);
+    out.push_str(behind);
+}
+
+/// Tells whether an object is in a class that has to be restored before it can be read. In others that are called
+/// archives (`GLACIER_IR`, or `ARCHIVE` of Google Cloud Storage), bytes can be had at once.
+fn is_archived(object: &str) -> bool {
+    const MARKS: [&str; 3] = [
+        "<StorageClass>GLACIER</StorageClass>",
+        "<StorageClass>DEEP_ARCHIVE</StorageClass>",
+        "<AccessTier>Archive</AccessTier>",
+    ];
+    MARKS.iter().any(|mark| object.contains(mark))
+}
+
+/// Writes the text of a key, in which references to characters may stand.
+fn write_escaped(out: &mut String, text: &str) {
+    let mut left = text;
+    while let Some(first) = left.chars().next() {
+        let (character, length) = referred(left).unwrap_or((first, first.len_utf8()));
+        if matches!(character, '%' | '/') || character.is_ascii_control() {
+            // Writing to a string does not fail.
+            let _ = write!(out, "%{:02X}", u32::from(character));
+        } else {
+            out.push_str(&left[..length]);
+        }
+        left = &left[length..];
+    }
+}
+
+/// Returns the character that a text begins with by its number (`&#47;`, `&#x2F;`), and the length of the reference.
+fn referred(text: &str) -> Option<(char, usize)> {
+    let (number, _) = text.strip_prefix("&#")?.split_once(';')?;
+    let value = match number.strip_prefix(['x', 'X']) {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => number.parse(),
+    };
+    let character = char::from_u32(value.ok()?)?;
+    Some((character, "&#;".len() + number.len()))
+}
+
+/// Returns the text without its `%`, `None` where it is none that was escaped.
+fn unescaped(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut pieces = text.split('%');
+    bytes.extend_from_slice(pieces.next()?.as_bytes());
+    for piece in pieces {
+        let (digits, rest) = piece.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::path::Path;
+
+    use super::*;
+
+    fn key_of(element: &str, text: &str) -> String {
+        let (_, rest) = text.split_once(&format!("<{element}>")).unwrap();
+        rest.split_once(&format!("</{element}>")).unwrap().0.into()
+    }
+
+    #[test]
+    fn a_key_of_any_kind_passes_the_client_and_comes_back() {
+        for (text, key) in [
+            ("raw/a.csv", "raw/a.csv"),
+            ("raw/dir/", "raw/dir/"),
+            ("/raw//a", "/raw//a"),
+            ("raw/./a/..", "raw/./a/.."),
+            ("..", ".."),
+            ("100%25", "100%25"),
+            ("a&#x1;b&#10;", "a\u{1}b\n"),
+            ("a&#47;b&#x25;", "a/b%"),
+            ("\u{e9}\u{1f40c}", "\u{e9}\u{1f40c}"),
+        ] {
+            let page = format!("<R><Contents><Key>{text}</Key></Contents></R>");
+            let location = Path::parse(key_of("Key", &rewritten(&page))).unwrap();
+            let listed = ListedKey::read(location.as_ref()).unwrap();
+            assert_eq!(listed.key, key, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_the_client_resolves_is_left_to_it() {
+        let page = "<Contents><Key>a&amp;b&lt;&#38;&#xE9;&#xZ;&</Key></Contents>";
+        assert_eq!(
+            key_of("Key", &rewritten(page)),
+            "%ka&amp;b&lt;&#38;&#xE9;&#xZ;&"
+        );
+    }
+
+    #[test]
+    fn only_what_has_to_be_restored_is_archived() {
+        for (object, element, is_archived) in [
+            (
+                "<StorageClass>GLACIER</StorageClass>",
+                ("Contents", "Key"),
+                true,
+            ),
+            (
+                "<StorageClass>DEEP_ARCHIVE</StorageClass>",
+                ("Contents", "Key"),
+                true,
+            ),
+            (
+                "<StorageClass>GLACIER_IR</StorageClass>",
+                ("Contents", "Key"),
+                false,
+            ),
+            (
+                "<StorageClass>ARCHIVE</StorageClass>",
+                ("Contents", "Key"),
+                false,
+            ),
+            ("", ("Contents", "Key"), false),
+            (
+                "<Properties><AccessTier>Archive</AccessTier></Properties>",
+                ("Blob", "Name"),
+                true,
+            ),
+            (
+                "<Properties><AccessTier>Hot</AccessTier></Properties>",
+                ("Blob", "Name"),
+                false,
+            ),
+        ] {
+            let (outer, inner) = element;
+            let page = format!("<B><{outer}><{inner}>a</{inner}>{object}</{outer}></B>");
+            let listed = ListedKey::read(&key_of(inner, &rewritten(&page))).unwrap();
+            assert_eq!(listed.is_archived, is_archived, "{object}");
+        }
+    }
+
+    #[test]
+    fn all_but_keys_of_objects_is_as_it_was() {
+        for page in [
+            "",
+            "<Error><Key>a/b</Key></Error>",
+            "<R><Prefix>raw/</Prefix><NextContinuationToken>a/b</NextContinuationToken></R>",
+            "<Contents><Key>cut/off",
+            "<Blobs><Blob><Name Encoded=\"true\">a%2Fb</Name></Blob></Blobs>",
+        ] {
+            assert_eq!(rewritten(page), page);
+        }
+    }
+
+    #[test]
+    fn a_location_that_nobody_rewrote_is_no_listed_key() {
+        for location in ["", "%", "raw/a", "%EFa", "%k%", "%k%2", "%k%GG", "%k%FF"] {
+            assert_eq!(ListedKey::read(location), None, "{location}");
+        }
+    }
+
+    #[test]
+    fn only_answers_to_listings_are_read() {
+        for (query, expected) in [
+            (Some("list-type=2&prefix=a%2F"), true),
+            (Some("restype=container&comp=list"), true),
+            (Some("prefix=list-type=2"), false),
+            (Some("comp=blocklist"), false),
+            (None, false),
+        ] {
+            assert_eq!(is_listing(query), expected, "{query:?}");
+        }
+    }
+}
