@@ -4,6 +4,8 @@
 //! compared with it, for stores that do not care. So the bytes of an input are those of one version, or an error: a
 //! stale handle.
 //!
+//! Beginnings are kept for a while ([`Kept`](super::kept::Kept)): whoever opens an object again has it from there.
+//!
 //! # Limits
 //! An input that is read from the front holds two parts, one that is read at any place a few blocks.
 
@@ -35,7 +37,7 @@ const BLOCKS: usize = 16;
 
 /// One version of an object.
 #[derive(Clone)]
-struct Version {
+pub(super) struct Version {
     store: Arc<dyn ObjectStore>,
     location: Path,
     seen: Fingerprint,
@@ -164,9 +166,10 @@ impl ObjectInput {
     /// # Errors
     /// `NotFound` where nothing does, else what the client reports.
     pub(super) fn open(bucket: &Arc<Bucket>, location: Path) -> io::Result<Self> {
-        let store = Arc::clone(&bucket.store);
-        let begun = bucket.runtime.block_on(begin(store, location))?;
-        let (version, beginning) = begun;
+        let (version, beginning) = match bucket.kept.get(&location) {
+            Some(begun) => begun,
+            None => begin_and_keep(bucket, location)?,
+        };
         let object = Object {
             bucket: Arc::clone(bucket),
             version,
@@ -203,6 +206,16 @@ impl ObjectInput {
         }
         Ok(())
     }
+}
+
+fn begin_and_keep(bucket: &Bucket, location: Path) -> io::Result<(Version, Bytes)> {
+    let begun = begin(Arc::clone(&bucket.store), location);
+    let (version, beginning) = bucket.runtime.block_on(begun)?;
+    if version.tag.is_some() {
+        let kept = version.clone();
+        bucket.kept.put(&version.location, kept, beginning.clone());
+    }
+    Ok((version, beginning))
 }
 
 /// Asks for the beginning, which tells about the whole. Of an object without bytes there is no beginning to ask for.

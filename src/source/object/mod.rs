@@ -30,6 +30,7 @@
 //! skipped. A store that somebody else made ([`ObjectSource::over`]) tells neither of these, nor of markers and archives.
 
 mod input;
+mod kept;
 mod listing;
 mod open;
 mod pages;
@@ -48,7 +49,8 @@ use crate::config::{Access, StoreUrl};
 use crate::model::{Fingerprint, KeyRange, Select, SourcePath, Timestamp};
 
 use super::{Expansion, Input, ReadError, Source, Span, Unknown};
-use input::ObjectInput;
+use input::{ObjectInput, Version};
+use kept::Kept;
 use listing::ObjectEntries;
 use pages::ListedKey;
 
@@ -136,6 +138,7 @@ impl ObjectSource {
                 name,
                 selection,
                 locations,
+                kept: Kept::default(),
                 runtime,
             }),
         })
@@ -144,6 +147,8 @@ impl ObjectSource {
 
 impl Source for ObjectSource {
     fn root(&self) -> Box<dyn Span> {
+        // What is listed from now on may be newer.
+        self.bucket.kept.clear();
         Box::new(ObjectSpan {
             bucket: Arc::clone(&self.bucket),
             range: KeyRange::all(),
@@ -153,6 +158,7 @@ impl Source for ObjectSource {
     fn look(&self, path: &SourcePath) -> Result<Option<Fingerprint>, ReadError> {
         let bucket = &self.bucket;
         let location = bucket.location(path)?;
+        bucket.kept.forget(&location);
         match bucket.runtime.block_on(bucket.store.head(&location)) {
             Ok(object) => Ok(Some(fingerprint(&object))),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
@@ -186,6 +192,7 @@ struct Bucket {
     name: String,
     selection: Arc<dyn Select>,
     locations: Locations,
+    kept: Kept<Version>,
     runtime: Runtime,
 }
 

@@ -5,6 +5,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
 
 use serde_json::Value;
 
@@ -14,6 +15,8 @@ use crate::support::program::Sandbox;
 struct Server {
     process: Child,
     address: String,
+    /// What it has been asked, a line each.
+    log: Receiver<String>,
 }
 
 impl Server {
@@ -32,11 +35,18 @@ impl Server {
             let line = line.unwrap();
             Some(line.split_once("http://")?.1.trim().to_owned())
         });
+        let (sender, log) = mpsc::channel();
         // Whoever does not listen to a server blocks it.
-        std::thread::spawn(move || lines.for_each(drop));
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).for_each(|line| {
+                // Nobody cares any more when the test is over.
+                let _ = sender.send(line);
+            });
+        });
         let server = Self {
             process,
             address: address.expect("the server tells its address"),
+            log,
         };
         server.ask("PUT", "/bucket", b"");
         server
@@ -49,6 +59,24 @@ impl Server {
     fn put_archived(&self, key: &str, bytes: &[u8], class: &str) {
         let header = format!("x-amz-storage-class: {class}\r\n");
         self.ask_with(&header, "PUT", &format!("/bucket/{key}"), bytes);
+    }
+
+    /// Returns how many pages were listed, and how many objects asked for, since the last call.
+    fn take_requests(&self) -> (usize, usize) {
+        // The server tells of a request before it answers, so all that came before this one has been told.
+        let last = "/bucket?list-type=2&prefix=the-last-of-all";
+        self.ask("GET", last, b"");
+        let mut requests = (0, 0);
+        for line in self.log.iter().take_while(|line| !line.contains(last)) {
+            if line.contains("GET /bucket?") {
+                requests.0 += 1;
+            } else if line.contains("GET /bucket/") {
+                requests.1 += 1;
+            } else if line.contains("HEAD /bucket/") {
+                panic!("nobody needs {line}");
+            }
+        }
+        requests
     }
 
     fn delete(&self, key: &str) {
@@ -165,6 +193,7 @@ fn objects_of_every_odd_kind_are_told_and_stop_no_other() {
         "--include",
         "**",
     ];
+    server.take_requests();
     let report = server.run(&sandbox, &words);
     assert_eq!(report["status"], "done");
     assert_eq!(
@@ -197,10 +226,17 @@ fn more_objects_than_a_page_holds_are_all_listed() {
     for number in 0..1_203 {
         server.put(&format!("raw/{number}.csv"), format!("id\n{number}\n"));
     }
+    server.take_requests();
     let words = ["run", "s3://bucket/raw", "out"];
     let report = server.run(&sandbox, &words);
     assert_eq!(counts(&report, &["added"]), [1_203]);
     assert_eq!(report["rows"]["written"], 1_203);
+    assert_eq!(
+        server.take_requests(),
+        (2, 1_203),
+        "two pages, and each once"
+    );
     let report = server.run(&sandbox, &words);
     assert_eq!(counts(&report, &["unchanged"]), [1_203]);
+    assert_eq!(server.take_requests(), (2, 0));
 }

@@ -54,6 +54,26 @@ fn an_object_without_bytes_is_a_file_whatever_its_name() {
 }
 
 #[test]
+fn what_was_read_is_kept_until_the_next_look() {
+    let store = store_of(&["raw/a"]);
+    let source = source(&store);
+    let read = || {
+        let mut text = String::new();
+        let mut input = source.open(&"a".into()).unwrap();
+        input.read_to_string(&mut text).unwrap();
+        (text, store.take_requests().gets)
+    };
+    assert_eq!(read(), ("x".to_owned(), 1));
+    assert_eq!(read(), ("x".to_owned(), 0));
+    store.put("raw/a", "y");
+    drop(source.root());
+    assert_eq!(read(), ("y".to_owned(), 1));
+    store.put("raw/a", "z");
+    source.look(&"a".into()).unwrap();
+    assert_eq!(read(), ("z".to_owned(), 1));
+}
+
+#[test]
 fn a_listing_that_breaks_off_hides_everything() {
     for how in [Break::Fails, Break::Panics] {
         let store = store_of(&["raw/a", "raw/b", "raw/c"]);
