@@ -93,6 +93,7 @@ pub fn check_file(
                 contract: contract.as_ref(),
                 step: None,
                 crew: &Alone,
+                spool: None,
             };
             let trial = Checking {
                 source,

@@ -121,6 +121,7 @@ pub(super) fn forecast(
             contract: contract.as_ref(),
             step: None,
             crew: &Alone,
+            spool: None,
         };
         forecast.looked_at += 1;
         let Some(own) = member::sniff(&*pipeline.source, &file) else {

@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 
 use arrow::record_batch::RecordBatch;
 
+use super::spool::Copy;
 use super::step::{self, Step, Stepping};
 use crate::config::Definition;
 use crate::crew::Crew;
@@ -19,6 +20,7 @@ use crate::model::{
 };
 use crate::schema::{Contract, column_text};
 use crate::source::{Input, ReadError, Source};
+use crate::transform::SpillStore;
 
 /// Why a file's rows could not be had this time.
 #[derive(Debug, Clone)]
@@ -86,6 +88,8 @@ pub(super) struct ToRead<'a> {
     pub(super) step: Option<Step<'a>>,
     /// Who helps with a large file.
     pub(super) crew: &'a dyn Crew,
+    /// Where a copy of what is far away may lie while it is read at any place.
+    pub(super) spool: Option<&'a dyn SpillStore>,
 }
 
 /// Returns the hash of the file's bytes.
@@ -95,7 +99,7 @@ pub(super) fn hash(
     expected: &Fingerprint,
 ) -> Result<ContentHash, Trouble> {
     let mut input = open(source, path, expected)?;
-    let hash = hash_rest(path, &mut *input, blake3::Hasher::new(), expected.size)?;
+    let hash = hash_rest(path, &mut *input, fresh(), expected.size)?;
     confirm(source, &*input, path, expected)?;
     Ok(hash)
 }
@@ -136,13 +140,22 @@ fn try_read(
     let mut entrance = Entrance::new(file);
     let mut input = open(source, file.path, file.expected)?;
     let (decoded, hash) = if file.how.wants_random_access() {
-        let hash = hash_rest(file.path, &mut *input, blake3::Hasher::new(), size)?;
-        let bytes = Bytes::Random(input.random_access().map_err(failed)?);
+        let spool = file.spool.filter(|_| input.is_far());
+        let mut copy = spool.map(Copy::begin).transpose().map_err(failed)?;
+        let hash = match &mut copy {
+            Some(copy) => hash_rest(file.path, &mut copy.of(&mut *input), fresh(), size)?,
+            None => hash_rest(file.path, &mut *input, fresh(), size)?,
+        };
+        let bytes = match &mut copy {
+            Some(copy) => copy.finish(),
+            None => input.random_access(),
+        };
+        let bytes = Bytes::Random(bytes.map_err(failed)?);
         (entrance.decode(bytes, shape, emit), hash)
     } else {
         let mut tee = Tee {
             inner: &mut *input,
-            hasher: blake3::Hasher::new(),
+            hasher: fresh(),
         };
         let decoded = entrance.decode(Bytes::Stream(&mut tee), shape, emit);
         if matches!(decoded, Err(DecodeError::Stopped)) {
@@ -329,11 +342,15 @@ fn unreadable(path: &SourcePath, error: io::Error) -> Trouble {
     Trouble::Unreadable(format!("cannot read {path}: {error}"))
 }
 
+fn fresh() -> blake3::Hasher {
+    blake3::Hasher::new()
+}
+
 /// Hashes what is left of a file of `size` bytes. What ends too early, or goes on too long, is not the file that was
 /// listed, whatever its stamps say.
 fn hash_rest(
     path: &SourcePath,
-    input: &mut dyn Input,
+    input: &mut dyn Read,
     mut hasher: blake3::Hasher,
     size: u64,
 ) -> Result<ContentHash, Trouble> {

@@ -55,6 +55,7 @@ mod rows;
 mod run;
 mod same_content;
 mod session;
+mod spool;
 mod sql;
 mod staged;
 mod step;

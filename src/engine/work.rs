@@ -25,7 +25,7 @@ use super::order::{OrderMember, OrderRead, Outcome, Receipt, StagedOutput, Way, 
 use super::routing;
 use super::rows::{Gates, Outputs, Told};
 use super::sql::UnitSql;
-use super::staged::UnitFiles;
+use super::staged::{Spill, UnitFiles};
 use super::step::{self, Step};
 pub(super) use super::work_error::WorkError;
 use crate::config::SchemaMetadata;
@@ -180,6 +180,7 @@ impl<'a> Building<'a> {
                 target: &self.shape,
             }),
             crew: self.shop.crew,
+            spool: None,
         }
     }
 
@@ -426,7 +427,15 @@ impl<'a> Building<'a> {
             (None, step) => step.map(|_| own()),
         };
         let shape = raw.as_ref().unwrap_or(&self.shape);
-        let file = self.to_read(member, read);
+        let files = UnitFiles::new(self.order.unit, self.shop.sink);
+        let spool = Spill {
+            files: &files,
+            what: "input",
+        };
+        let file = ToRead {
+            spool: Some(&spool),
+            ..self.to_read(member, read)
+        };
         let reading = member::read(self.shop.source, &file, shape, emit);
         self.bytes_read += read.expected.size;
         let keeps_comments = self.keeps_comments();

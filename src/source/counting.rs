@@ -146,6 +146,10 @@ impl Input for Counted<Box<dyn Input>> {
     fn is_one_version(&self) -> bool {
         self.inner.is_one_version()
     }
+
+    fn is_far(&self) -> bool {
+        self.inner.is_far()
+    }
 }
 
 impl ReadAt for Counted<Arc<dyn ReadAt>> {

@@ -276,6 +276,10 @@ impl Input for Faulty<Box<dyn Input>> {
     fn is_one_version(&self) -> bool {
         self.inner.is_one_version()
     }
+
+    fn is_far(&self) -> bool {
+        self.inner.is_far()
+    }
 }
 
 impl ReadAt for Faulty<Arc<dyn ReadAt>> {

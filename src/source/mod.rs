@@ -201,4 +201,9 @@ pub trait Input: Read + Send {
     fn is_one_version(&self) -> bool {
         false
     }
+
+    /// Tells whether bytes that are read once more are fetched once more, so that a copy is worth its place.
+    fn is_far(&self) -> bool {
+        false
+    }
 }

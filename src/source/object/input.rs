@@ -268,6 +268,10 @@ impl Input for ObjectInput {
     fn is_one_version(&self) -> bool {
         self.object.version.tag.is_some()
     }
+
+    fn is_far(&self) -> bool {
+        self.object.len() > self.object.beginning.len() as u64
+    }
 }
 
 impl Drop for ObjectInput {

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use parquet::arrow::ArrowWriter;
 use strandline::clock::ManualClock;
 use strandline::config::Key;
 use strandline::engine::{Pipeline, verify};
@@ -63,6 +65,26 @@ impl World {
 fn csv(from: u64, rows: u64) -> String {
     let lines = (from..from + rows).map(|id| format!("{id},2026-01-0{}\n", id % 3 + 1));
     format!("id,day\n{}", lines.collect::<String>())
+}
+
+const LARGE_ROWS: u64 = 1 << 20;
+
+/// Numbers that no encoding makes small.
+fn large_parquet() -> Vec<u8> {
+    let mut state = 1_u64;
+    let ids = (0..LARGE_ROWS).map(|_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        i64::from_ne_bytes(state.to_ne_bytes())
+    });
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(ids));
+    let days = (0..LARGE_ROWS).map(|_| "2026-01-01");
+    let days: ArrayRef = Arc::new(StringArray::from_iter_values(days));
+    let batch = RecordBatch::try_from_iter([("id", ids), ("day", days)]).unwrap();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap()
 }
 
 fn parquet() -> Vec<u8> {
@@ -162,6 +184,26 @@ fn a_changed_object_is_asked_for_once_for_its_hash_its_columns_and_its_rows() {
         heads: 0,
     };
     assert_eq!(store.take_requests(), asked);
+}
+
+#[test]
+fn a_large_parquet_object_is_not_fetched_twice() {
+    let store = PlannedStore::new();
+    let bytes = large_parquet();
+    let size = bytes.len() as u64;
+    assert!(size > 6 << 20, "{size}");
+    store.put("raw/a.parquet", bytes);
+    let world = World::objects(&store);
+    assert_eq!(world.run().rows.written, LARGE_ROWS);
+    let fetched = store.take_fetched();
+    // The columns are looked for in the last block, which is fetched with the rest once more.
+    assert!(
+        (size..size + (2 << 20)).contains(&fetched),
+        "{fetched} of {size}"
+    );
+    let staging = world.target().join("_strandline").join("staging");
+    assert_eq!(files(&staging).len(), 0, "no copy stays behind");
+    assert!(world.is_whole());
 }
 
 #[test]

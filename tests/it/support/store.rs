@@ -41,6 +41,7 @@ type Hook = Box<dyn FnOnce() + Send>;
 #[derive(Default)]
 struct Plan {
     requests: Requests,
+    fetched: u64,
     breaks: Option<(usize, Break)>,
     is_tree_ordered: bool,
     /// Called before the bytes of an object are asked for once more, when that has been done so often.
@@ -105,6 +106,11 @@ impl PlannedStore {
     /// Returns what has been asked for since the last call.
     pub(crate) fn take_requests(&self) -> Requests {
         std::mem::take(&mut self.plan().requests)
+    }
+
+    /// Returns how many bytes of objects have been handed out since the last call.
+    pub(crate) fn take_fetched(&self) -> u64 {
+        std::mem::take(&mut self.plan().fetched)
     }
 
     fn plan(&self) -> MutexGuard<'_, Plan> {
@@ -180,7 +186,11 @@ impl ObjectStore for PlannedStore {
             self.meet(location.as_ref());
         }
         options.if_match = options.if_match.map(|tag| tag.trim_matches('"').to_owned());
+        let is_head = options.head;
         let mut answer = self.inner.get_opts(location, options).await?;
+        if !is_head {
+            self.plan().fetched += answer.range.end - answer.range.start;
+        }
         answer.meta = answered(answer.meta);
         Ok(answer)
     }
