@@ -13,12 +13,21 @@ use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use super::pages::Pages;
 use crate::config::{Access, StoreKind, StoreUrl};
 
+/// An address without encryption that nobody has allowed. The client says no more than "builder error".
+#[derive(Debug, thiserror::Error)]
+#[error("{variable} is no https:// address, and {allow} is not true")]
+struct PlainHttp {
+    variable: String,
+    allow: &'static str,
+}
+
 /// Makes the client, whose listings have [`ListedKey`](super::pages::ListedKey)s. What the URL names wins over what `access`
 /// does.
 pub(super) fn open(
     url: &StoreUrl,
     access: &Access,
 ) -> Result<Arc<dyn ObjectStore>, Box<dyn Error + Send + Sync>> {
+    refuse_plain_http(url.kind(), access)?;
     let connector = Pages(ReqwestConnector::default());
     connected(url, access, connector).map_err(|error| match error {
         // Which says no more than what it holds.
@@ -56,6 +65,38 @@ pub(super) fn connected(
             Arc::new(builder.with_http_connector(connector).build()?)
         }
     })
+}
+
+/// Looks at the addresses of the kind of store, by the names that the client knows them by.
+fn refuse_plain_http(kind: StoreKind, access: &Access) -> Result<(), PlainHttp> {
+    let (addresses, allow): (&[&str], _) = match kind {
+        StoreKind::S3 => (
+            &["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"],
+            "AWS_ALLOW_HTTP",
+        ),
+        StoreKind::Gcs => (&["GOOGLE_BASE_URL"], "GOOGLE_ALLOW_HTTP"),
+        StoreKind::Azure => (
+            &["AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"],
+            "AZURE_ALLOW_HTTP",
+        ),
+    };
+    let is_true = |value: &str| {
+        let value = value.to_ascii_lowercase();
+        matches!(&*value, "1" | "true" | "on" | "yes" | "y")
+    };
+    let mut variables = access.variables();
+    if variables.any(|(name, value)| name == allow && is_true(value)) {
+        return Ok(());
+    }
+    let is_plain = |value: &str| value.to_ascii_lowercase().starts_with("http://");
+    let mut variables = access.variables();
+    match variables.find(|(name, value)| addresses.contains(name) && is_plain(value)) {
+        Some((name, _)) => Err(PlainHttp {
+            variable: name.to_owned(),
+            allow,
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Returns what the client knows of the variables that begin with `prefix`.
@@ -101,6 +142,32 @@ mod tests {
         ] {
             let store = open(&StoreUrl::parse(url).unwrap(), &access).unwrap();
             assert_eq!(store.to_string(), shown, "{url}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_encryption_is_refused_by_its_name_unless_allowed() {
+        for (url, variable, allow) in [
+            ("s3://bucket", "AWS_ENDPOINT_URL", "AWS_ALLOW_HTTP"),
+            ("s3://bucket", "AWS_ENDPOINT_URL_S3", "AWS_ALLOW_HTTP"),
+            ("gs://bucket", "GOOGLE_BASE_URL", "GOOGLE_ALLOW_HTTP"),
+            ("az://box", "AZURE_STORAGE_ENDPOINT", "AZURE_ALLOW_HTTP"),
+        ] {
+            let url = StoreUrl::parse(url).unwrap();
+            for (value, allowed, is_refused) in [
+                ("http://127.0.0.1:9", "false", true),
+                ("HTTP://127.0.0.1:9", "", true),
+                ("http://127.0.0.1:9", "True", false),
+                ("https://127.0.0.1:9", "", false),
+            ] {
+                let access = [(variable, value), (allow, allowed)].into_iter().collect();
+                let refused = refuse_plain_http(url.kind(), &access);
+                let refused = refused.map_err(|error| error.to_string());
+                let expected =
+                    format!("{variable} is no https:// address, and {allow} is not true");
+                let expected = if is_refused { Err(expected) } else { Ok(()) };
+                assert_eq!(refused, expected, "{variable} {value} {allowed}");
+            }
         }
     }
 }

@@ -220,6 +220,20 @@ fn an_object_store_that_access_is_missing_for_is_refused_before_anything_is_aske
 }
 
 #[test]
+fn an_address_without_encryption_is_refused_by_its_name() {
+    let sandbox = sandbox();
+    let mut command = sandbox.command(&["run", "s3://bucket/in", "out"]);
+    command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"
+    error: cannot use the source s3://bucket/in
+      caused by: AWS_ENDPOINT_URL is no https:// address, and AWS_ALLOW_HTTP is not true
+      hint: `strandline run --help` tells, under SOURCE, which variables give access to an object store
+    ");
+}
+
+#[test]
 fn another_scheme_is_no_place() {
     insta::assert_snapshot!(refused("run http://example.com/in out"), @r#"
     exit code 2
