@@ -149,6 +149,7 @@ fn no_path(key: &str) -> Unknown {
 #[cfg(test)]
 mod tests {
     use super::super::testing::source;
+    use crate::model::KeyRange;
     use crate::source::{Entry, Expansion, Source, collect};
 
     /// Lists what a page of the store `url` tells.
@@ -162,7 +163,14 @@ mod tests {
                 Entry::Found(seen) => format!("{path} of {}", seen.size),
                 Entry::Archived => format!("{path} archived"),
                 Entry::Skipped => "skipped".to_owned(),
-                Entry::Unknown(unknown) => format!("{} {:?}", unknown.path, unknown.kind),
+                Entry::Unknown(unknown) => {
+                    let hidden = match &unknown.hides {
+                        Some(range) if *range == KeyRange::all() => " of all",
+                        Some(_) => " of some",
+                        None => "",
+                    };
+                    format!("{} {:?}{hidden}", unknown.path, unknown.kind)
+                }
             });
         told.collect()
     }
@@ -230,12 +238,39 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_is_none_hides_everything() {
-        for page in ["<ListBucketResult", "nonsense"] {
-            assert_eq!(
-                listed("s3://bucket/raw", page),
-                ["s3://bucket/raw Unreadable"]
-            );
+    fn an_answer_that_is_no_page_or_does_not_lead_on_hides_everything() {
+        for (url, page) in [
+            ("s3://bucket/raw", "<ListBucketResult"),
+            ("s3://bucket/raw", "nonsense"),
+            (
+                "s3://bucket/raw",
+                "<Error><Code>AccessDenied</Code></Error>",
+            ),
+            ("s3://bucket/raw", "<ListAllMyBucketsResult/>"),
+            ("gs://bucket/raw", "<html></html>"),
+            ("az://box/raw", "<Error/>"),
+            (
+                "s3://bucket/raw",
+                "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
+            ),
+            (
+                "s3://bucket/raw",
+                "<ListBucketResult><IsTruncated>true</IsTruncated>\
+                 <NextContinuationToken>a</NextContinuationToken></ListBucketResult>",
+            ),
+            (
+                "az://box/raw",
+                "<EnumerationResults><Blobs/><NextMarker>a</NextMarker></EnumerationResults>",
+            ),
+        ] {
+            assert_eq!(listed(url, page), [format!("{url} Unreadable of all")]);
         }
+    }
+
+    #[test]
+    fn a_page_with_an_empty_token_is_the_last() {
+        let page = "<ListBucketResult><IsTruncated>false</IsTruncated>\
+                    <NextContinuationToken></NextContinuationToken></ListBucketResult>";
+        assert_eq!(listed("s3://bucket/raw", page), [""; 0]);
     }
 }

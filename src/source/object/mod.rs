@@ -15,7 +15,8 @@
 //!
 //! # Trouble
 //! A page that fails, after the retries of the client, makes everything unknown and not only what lies behind it: in a
-//! store that lists in another order, anything may lie behind it. A listing counts as complete only if it says so itself.
+//! store that lists in another order, anything may lie behind it. A listing counts as complete only if it says so itself, and
+//! an answer for a page only if it is one.
 //!
 //! # Directories
 //! There are none, but consoles and file systems put objects of no bytes where one should be: `a/` before `a/b.csv`. They
@@ -29,6 +30,8 @@
 //! A key that is no path (`a//b`, `../a`, `a/` with bytes) cannot be asked for: it is told of by every listing, and
 //! skipped. A store that somebody else made ([`ObjectSource::over`]) tells neither of these, nor of markers and archives.
 
+mod complete;
+mod escapes;
 mod input;
 mod kept;
 mod listing;

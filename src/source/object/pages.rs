@@ -2,21 +2,25 @@
 //!
 //! The client takes keys for paths. It fails a whole page for one key that is none (`a//b`), cuts off the `/` that makes a
 //! key a directory's marker, and has no word for the class that an object is kept in. All of that stands in the answer.
-//! So a page is changed on its way to the client: each key becomes a [`ListedKey`], written as a path of one segment,
-//! which the listing reads again. Signing, retrying and turning of pages stay the client's.
+//! So a page is changed on its way to the client, once it [counts as one](super::complete): each key becomes a
+//! [`ListedKey`], written as a path of one segment, which the listing reads again. Signing, retrying and turning of pages
+//! stay the client's.
 //!
 //! # Format
 //! `%k` or, of an archived object, `%a`, and then the key as the page has it, with `%`, `/` and control characters written
 //! as `%` and two digits. Other references to characters (`&amp;`) are left to the client.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use object_store::ClientOptions;
 use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService,
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
 };
+
+use super::complete::Form;
+use super::escapes::{referred, unescaped};
 
 /// A key, and what its listing says of the object beside what the client tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,36 +61,32 @@ struct Reader(HttpClient);
 #[async_trait]
 impl HttpService for Reader {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let is_listing = is_listing(request.uri().query());
+        let query = request.uri().query().map(str::to_owned);
         let answer = self.0.execute(request).await?;
-        if !is_listing || !answer.status().is_success() {
+        let form = Form::asked_for(query.as_deref()).filter(|_| answer.status().is_success());
+        let Some(form) = form else {
             return Ok(answer);
-        }
-        let (parts, body) = answer.into_parts();
-        let page = body.bytes().await?;
-        let page = match std::str::from_utf8(&page) {
-            Ok(text) => Bytes::from(rewritten(text)),
-            // The client says what is wrong with it.
-            Err(_) => page,
         };
+        let (parts, body) = answer.into_parts();
+        let page = read(form, &body.bytes().await?, query.as_deref())?;
         Ok(HttpResponse::from_parts(parts, page.into()))
     }
 }
 
-/// S3 and Google Cloud Storage are asked for `list-type=2`, Azure for `comp=list`.
-fn is_listing(query: Option<&str>) -> bool {
-    let mut words = query.unwrap_or_default().split('&');
-    words.any(|word| matches!(word, "list-type=2" | "comp=list"))
+/// Returns the page, if it is one, as the client is to see it.
+fn read(form: Form, page: &[u8], query: Option<&str>) -> Result<String, HttpError> {
+    let told = match std::str::from_utf8(page) {
+        Ok(page) => form.check(page, query).map(|()| rewritten(form, page)),
+        Err(_) => Err(form.no_page()),
+    };
+    // An answer that is well but for what it says is not asked for again.
+    told.map_err(|error| HttpError::new(HttpErrorKind::Decode, error))
 }
 
 /// Returns the page with other keys, and all else as it is.
-fn rewritten(page: &str) -> String {
-    // An object and its key, of S3 and Google Cloud Storage, or of Azure.
-    let (object, key) = if page.contains("<Contents>") {
-        ("Contents", "Key")
-    } else {
-        ("Blob", "Name")
-    };
+fn rewritten(form: Form, page: &str) -> String {
+    let (object, key) = form.object_and_key();
+    let page = without_empty_token(page);
     let (open, close) = (format!("<{object}>"), format!("</{object}>"));
     let mut pieces = page.split(&open);
     let mut written = String::with_capacity(page.len() + page.len() / 8);
@@ -98,6 +98,18 @@ fn rewritten(page: &str) -> String {
         written.push_str(behind);
     }
     written
+}
+
+/// The client takes a token without text for one, and would go on with it for ever.
+fn without_empty_token(page: &str) -> Cow<'_, str> {
+    const EMPTY: [&str; 2] = [
+        "<NextContinuationToken></NextContinuationToken>",
+        "<NextContinuationToken/>",
+    ];
+    match EMPTY.iter().find(|empty| page.contains(*empty)) {
+        Some(empty) => page.replace(empty, "").into(),
+        None => page.into(),
+    }
 }
 
 fn write_object(out: &mut String, object: &str, key: &str) {
@@ -141,30 +153,6 @@ fn write_escaped(out: &mut String, text: &str) {
     }
 }
 
-/// Returns the character that a text begins with by its number (`&#47;`, `&#x2F;`), and the length of the reference.
-fn referred(text: &str) -> Option<(char, usize)> {
-    let (number, _) = text.strip_prefix("&#")?.split_once(';')?;
-    let value = match number.strip_prefix(['x', 'X']) {
-        Some(digits) => u32::from_str_radix(digits, 16),
-        None => number.parse(),
-    };
-    let character = char::from_u32(value.ok()?)?;
-    Some((character, "&#;".len() + number.len()))
-}
-
-/// Returns the text without its `%`, `None` where it is none that was escaped.
-fn unescaped(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut pieces = text.split('%');
-    bytes.extend_from_slice(pieces.next()?.as_bytes());
-    for piece in pieces {
-        let (digits, rest) = piece.split_at_checked(2)?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        bytes.extend_from_slice(rest.as_bytes());
-    }
-    String::from_utf8(bytes).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use object_store::path::Path;
@@ -190,7 +178,8 @@ mod tests {
             ("\u{e9}\u{1f40c}", "\u{e9}\u{1f40c}"),
         ] {
             let page = format!("<R><Contents><Key>{text}</Key></Contents></R>");
-            let location = Path::parse(key_of("Key", &rewritten(&page))).unwrap();
+            let page = rewritten(Form::Bucket, &page);
+            let location = Path::parse(key_of("Key", &page)).unwrap();
             let listed = ListedKey::read(location.as_ref()).unwrap();
             assert_eq!(listed.key, key, "{text}");
         }
@@ -200,49 +189,41 @@ mod tests {
     fn what_the_client_resolves_is_left_to_it() {
         let page = "<Contents><Key>a&amp;b&lt;&#38;&#xE9;&#xZ;&</Key></Contents>";
         assert_eq!(
-            key_of("Key", &rewritten(page)),
+            key_of("Key", &rewritten(Form::Bucket, page)),
             "%ka&amp;b&lt;&#38;&#xE9;&#xZ;&"
         );
     }
 
     #[test]
     fn only_what_has_to_be_restored_is_archived() {
-        for (object, element, is_archived) in [
-            (
-                "<StorageClass>GLACIER</StorageClass>",
-                ("Contents", "Key"),
-                true,
-            ),
+        for (object, form, is_archived) in [
+            ("<StorageClass>GLACIER</StorageClass>", Form::Bucket, true),
             (
                 "<StorageClass>DEEP_ARCHIVE</StorageClass>",
-                ("Contents", "Key"),
+                Form::Bucket,
                 true,
             ),
             (
                 "<StorageClass>GLACIER_IR</StorageClass>",
-                ("Contents", "Key"),
+                Form::Bucket,
                 false,
             ),
-            (
-                "<StorageClass>ARCHIVE</StorageClass>",
-                ("Contents", "Key"),
-                false,
-            ),
-            ("", ("Contents", "Key"), false),
+            ("<StorageClass>ARCHIVE</StorageClass>", Form::Bucket, false),
+            ("", Form::Bucket, false),
             (
                 "<Properties><AccessTier>Archive</AccessTier></Properties>",
-                ("Blob", "Name"),
+                Form::Container,
                 true,
             ),
             (
                 "<Properties><AccessTier>Hot</AccessTier></Properties>",
-                ("Blob", "Name"),
+                Form::Container,
                 false,
             ),
         ] {
-            let (outer, inner) = element;
+            let (outer, inner) = form.object_and_key();
             let page = format!("<B><{outer}><{inner}>a</{inner}>{object}</{outer}></B>");
-            let listed = ListedKey::read(&key_of(inner, &rewritten(&page))).unwrap();
+            let listed = ListedKey::read(&key_of(inner, &rewritten(form, &page))).unwrap();
             assert_eq!(listed.is_archived, is_archived, "{object}");
         }
     }
@@ -256,7 +237,8 @@ mod tests {
             "<Contents><Key>cut/off",
             "<Blobs><Blob><Name Encoded=\"true\">a%2Fb</Name></Blob></Blobs>",
         ] {
-            assert_eq!(rewritten(page), page);
+            assert_eq!(rewritten(Form::Bucket, page), page);
+            assert_eq!(rewritten(Form::Container, page), page);
         }
     }
 
@@ -264,19 +246,6 @@ mod tests {
     fn a_location_that_nobody_rewrote_is_no_listed_key() {
         for location in ["", "%", "raw/a", "%EFa", "%k%", "%k%2", "%k%GG", "%k%FF"] {
             assert_eq!(ListedKey::read(location), None, "{location}");
-        }
-    }
-
-    #[test]
-    fn only_answers_to_listings_are_read() {
-        for (query, expected) in [
-            (Some("list-type=2&prefix=a%2F"), true),
-            (Some("restype=container&comp=list"), true),
-            (Some("prefix=list-type=2"), false),
-            (Some("comp=blocklist"), false),
-            (None, false),
-        ] {
-            assert_eq!(is_listing(query), expected, "{query:?}");
         }
     }
 }
