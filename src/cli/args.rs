@@ -500,7 +500,7 @@ pub(super) struct FilesArgs {
     ///
     /// pending: planned, not built yet. loaded: its rows are in the outputs. quarantined: cannot be decoded.
     /// outlived: cannot be decoded any more, rows of an earlier version are in the outputs. retained: gone, rows
-    /// kept. frozen: changed, rows of the first version kept. duplicate: same bytes as an earlier name, not loaded.
+    /// kept. frozen: changed or archived, rows that were loaded kept. duplicate: same bytes as an earlier name, not loaded.
     #[arg(help_heading = "Selection", long, value_name = "STANDING", value_parser = standing)]
     pub(super) standing: Vec<Standing>,
 }

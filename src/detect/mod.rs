@@ -168,6 +168,21 @@ pub fn missing(record: &FileRecord, look: &Look) -> Verdict {
     }
 }
 
+/// Judges a recorded file whose bytes cannot be had before somebody restores them. Whatever might read it again, for its
+/// own sake or its unit's, has to know.
+#[must_use]
+pub fn archived(standing: Standing) -> Verdict {
+    let change = match standing {
+        Standing::Pending | Standing::Loaded => Change::Archived,
+        Standing::Quarantined
+        | Standing::Outlived
+        | Standing::Retained
+        | Standing::Frozen
+        | Standing::Duplicate => Change::Unchanged,
+    };
+    Verdict::new(change, Reason::InArchive)
+}
+
 impl Doubt {
     /// Decides, now that the content hash is known.
     #[must_use]

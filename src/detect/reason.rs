@@ -23,6 +23,8 @@ pub enum Change {
     Removed,
     /// Still being written; looked at again next time.
     Unsettled,
+    /// There, and not to be read before somebody restores it.
+    Archived,
     /// As it was.
     Unchanged,
 }
@@ -36,6 +38,7 @@ impl fmt::Display for Change {
             Self::Renamed => "renamed",
             Self::Removed => "removed",
             Self::Unsettled => "unsettled",
+            Self::Archived => "archived",
             Self::Unchanged => "unchanged",
         })
     }
@@ -59,6 +62,8 @@ pub enum Reason {
     PolicyLifted,
     /// It was gone, its rows were retained, and now it is there again.
     BackInSource,
+    /// Its bytes are in an archive.
+    InArchive,
     /// The listing does not show the path.
     NotListed {
         /// How it looked last.
@@ -144,6 +149,7 @@ impl fmt::Display for Reason {
             Self::StillRetained => f.write_str("gone from the source; its rows are retained"),
             Self::PolicyLifted => f.write_str("was left as it is by a policy that no longer holds"),
             Self::BackInSource => f.write_str("back in the source, where it had been gone from"),
+            Self::InArchive => f.write_str("archived, and left alone until it is restored"),
             Self::NotListed { .. } => f.write_str("no longer in the source"),
             Self::TooYoung {
                 modified_at,

@@ -325,6 +325,22 @@ fn renames_pair_each_name_once_and_only_where_rows_stay_right() {
 }
 
 #[test]
+fn only_what_may_be_read_again_has_to_know_that_it_is_archived() {
+    for (standing, change) in [
+        (Standing::Pending, Change::Archived),
+        (Standing::Loaded, Change::Archived),
+        (Standing::Quarantined, Change::Unchanged),
+        (Standing::Outlived, Change::Unchanged),
+        (Standing::Retained, Change::Unchanged),
+        (Standing::Frozen, Change::Unchanged),
+        (Standing::Duplicate, Change::Unchanged),
+    ] {
+        let verdict = Verdict::new(change, Reason::InArchive);
+        assert_eq!(archived(standing), verdict, "{standing:?}");
+    }
+}
+
+#[test]
 fn every_reason_reads_as_a_sentence_and_survives_storage() {
     let old = seen(10, 100, 100, 7);
     let new = seen(11, 101, 100, 7);
@@ -335,6 +351,7 @@ fn every_reason_reads_as_a_sentence_and_survives_storage() {
         Reason::StillRetained,
         Reason::PolicyLifted,
         Reason::BackInSource,
+        Reason::InArchive,
         Reason::NotListed {
             seen: Box::new(old.clone()),
         },

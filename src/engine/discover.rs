@@ -40,8 +40,8 @@ pub(super) struct Discovery {
     pub(super) listed: u64,
     pub(super) unchanged: u64,
     pub(super) skipped: u64,
-    /// Files that are there and cannot be read before somebody restores them: new ones are left alone, and known ones
-    /// as they are.
+    /// Files that are there and cannot be read before somebody restores them: new ones are left alone, and the rows of
+    /// known ones as they are.
     pub(super) archived: u64,
     /// The highest mtime of all that is listed.
     pub(super) newest: Option<Timestamp>,
@@ -338,13 +338,27 @@ impl<'a> Join<'a> {
 
     fn compare(&mut self, row: &FileRow<'_>) {
         let Some(Listed::Here(seen)) = &self.next else {
-            return self.judge(None);
+            return self.compare_archived(row);
         };
         let equal = row.hash().is_some() && row.seen_equals(seen);
         if detect::is_plainly_unchanged(equal, row.racy(), row.standing(), self.look) {
             self.out.unchanged += 1;
         } else {
             self.judge(Some(row.record()));
+        }
+    }
+
+    fn compare_archived(&mut self, row: &FileRow<'_>) {
+        self.judge(None);
+        let verdict = detect::archived(row.standing());
+        if verdict.change != Change::Unchanged {
+            let record = row.record();
+            self.keep(Found {
+                path: SourcePath::new(row.path),
+                seen: Some(record.seen.clone()),
+                glance: Glance::Decided(verdict),
+                record: Some(record),
+            });
         }
     }
 

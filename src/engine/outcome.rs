@@ -50,7 +50,7 @@ pub(super) struct Notes<'a> {
     pub(super) unsettled: u64,
     pub(super) unreadable: u64,
     pub(super) archived: u64,
-    /// Set where a member's rows had to be carried over although they should have been read.
+    /// Set where a member's rows had to be carried over although they should have been read, and may be next time.
     pub(super) transient: bool,
 }
 
@@ -76,6 +76,14 @@ impl Notes<'_> {
             } => {
                 self.quarantine(seat, bad, reason);
                 self.record(seat, bad, Standing::Outlived, Some(seat.order.unit));
+                Place::Inside(Some(*version))
+            }
+            Outcome::CarriedOver {
+                version,
+                trouble: Some(trouble @ Trouble::Archived),
+            } => {
+                self.report(seat.path, trouble);
+                self.shelve(seat, old);
                 Place::Inside(Some(*version))
             }
             Outcome::CarriedOver { version, trouble } => {
@@ -145,6 +153,17 @@ impl Notes<'_> {
             self.then.files.insert(seat.path.clone(), Some(moved));
         }
         (!recorded).then_some(version)
+    }
+
+    /// The rows stay as they are until the file is restored.
+    fn shelve(&mut self, seat: &Seat<'_>, old: Option<FileRecord>) {
+        if let Some(old) = old {
+            let shelved = FileRecord {
+                unit: Some(seat.order.unit),
+                ..old.shelved(self.run)
+            };
+            self.then.files.insert(seat.path.clone(), Some(shelved));
+        }
     }
 
     fn record(

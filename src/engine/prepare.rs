@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //! - Nothing here touches the source, the target or the ledger; what it returns is written in one transaction.
-//! - A file that leaves no trace in any output (touched, renamed, retained, frozen) causes no work.
+//! - A file that leaves no trace in any output (touched, renamed, retained, frozen, archived) causes no
+//!   work.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -97,7 +98,12 @@ impl Preparation<'_> {
         for renamed in changes.renames {
             self.rename(renamed, &mut prepared.batch, &mut members);
         }
-        let (work, rest): (Vec<_>, Vec<_>) = changes.files.into_iter().partition(|file| {
+        let is_archived = |file: &Changed| file.verdict.change == Change::Archived;
+        let (archived, files): (Vec<_>, Vec<_>) = changes.files.into_iter().partition(is_archived);
+        for file in archived {
+            self.shelve(file, &mut prepared.batch, &mut members);
+        }
+        let (work, rest): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| {
             let change = file.verdict.change;
             matches!(change, Change::Added | Change::Modified) || self.has_other_rows(file)
         });
@@ -294,6 +300,27 @@ impl Preparation<'_> {
             ..self.seen_again(record, seen)
         };
         batch.files.insert(file.path, Some(frozen));
+    }
+
+    /// Its bytes cannot be read: what is loaded of it is carried over, until it is restored and asked for again.
+    fn shelve(&self, file: Changed, batch: &mut Batch, members: &mut MemberEdits) {
+        let Some(record) = file.record else {
+            return;
+        };
+        if record.standing == Standing::Pending {
+            return forget(batch, file.path);
+        }
+        if let (Some(unit), Some(hash)) = (record.unit, record.hash) {
+            let version = Carried {
+                size: record.seen.size,
+                hash,
+            };
+            members.edit(unit, &file.path, Edit::Carry(version));
+        }
+        keep_reason(batch, &file.path, &file.verdict);
+        batch
+            .files
+            .insert(file.path, Some(record.shelved(self.run)));
     }
 
     /// A file that needs no reading.

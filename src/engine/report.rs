@@ -129,6 +129,8 @@ pub(super) fn verified(
             Change::Renamed => files.renamed += 1,
             Change::Removed => files.removed += 1,
             Change::Unsettled => files.unsettled += 1,
+            // Counted by whoever told.
+            Change::Archived => {}
             Change::Unchanged => files.unchanged += 1,
         }
     }

@@ -265,6 +265,7 @@ impl<'a> Names<'a> {
                 self.policies.on_delete == OnDelete::Retain
                     && record.is_some_and(|record| record.standing.has_rows())
             }
+            Change::Archived => record.is_some_and(|record| record.standing.has_rows()),
             _ => record.is_some_and(|record| record.standing.is_carried()),
         };
         let comes = match file.verdict.change {

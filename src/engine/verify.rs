@@ -6,7 +6,9 @@ use super::control::Control;
 use super::discover::Found;
 use super::member::{self, Trouble};
 use super::portion::Later;
-use crate::detect::{Candidate, Change, Glance, Reason, Verdict, pair_renames, sizes_in_common};
+use crate::detect::{
+    self, Candidate, Change, Glance, Reason, Verdict, pair_renames, sizes_in_common,
+};
 use crate::model::{ContentHash, FileRecord, Fingerprint, SourcePath, Standing};
 use crate::source::Source;
 
@@ -95,15 +97,26 @@ pub(super) fn verify(
         changes.bytes_read += decided.bytes_read;
         match decided.outcome {
             Ok(changed) => changes.files.push(changed),
-            Err(unreadable) => changes.unreadable.push(unreadable),
+            Err(unread) => {
+                changes.files.extend(unread.archived);
+                changes.unreadable.push((unread.path, unread.trouble));
+            }
         }
     }
     pair(changes, interchangeable)
 }
 
 struct Decided {
-    outcome: Result<Changed, (SourcePath, Trouble)>,
+    outcome: Result<Changed, Unread>,
     bytes_read: u64,
+}
+
+/// A file that could not be read for hashing.
+struct Unread {
+    path: SourcePath,
+    trouble: Trouble,
+    /// The file, where it is recorded and turned out to be archived.
+    archived: Option<Changed>,
 }
 
 /// To be read whatever its bytes are: new, planned by a run that did not get to it, back, or no longer frozen.
@@ -129,6 +142,8 @@ fn decide(source: &dyn Source, found: Found, worth_hashing: bool, control: &Cont
         (Some(Ok(_)), Some(seen)) => seen.size,
         _ => 0,
     };
+    let in_archive = record.as_ref().map(|file| detect::archived(file.standing));
+    let in_archive = in_archive.filter(|verdict| verdict.change != Change::Unchanged);
     let changed = |verdict, seen, hash| Changed {
         path: path.clone(),
         verdict,
@@ -150,9 +165,16 @@ fn decide(source: &dyn Source, found: Found, worth_hashing: bool, control: &Cont
                 None,
             ))
         }
-        (_, Some(Err(trouble @ (Trouble::Unreadable(_) | Trouble::Archived)))) => {
-            Err((path.clone(), trouble))
-        }
+        (_, Some(Err(trouble @ Trouble::Unreadable(_)))) => Err(Unread {
+            path: path.clone(),
+            trouble,
+            archived: None,
+        }),
+        (_, Some(Err(trouble @ Trouble::Archived))) => Err(Unread {
+            path: path.clone(),
+            trouble,
+            archived: in_archive.map(|verdict| changed(verdict, seen, None)),
+        }),
     };
     Decided {
         outcome,

@@ -52,7 +52,8 @@ pub enum Standing {
     Outlived,
     /// Gone from the source; the policy keeps its rows in the outputs.
     Retained,
-    /// Changed in the source; the policy keeps the rows of the version that was loaded.
+    /// Changed in the source, and the policy keeps the rows of the version that was loaded; or archived, and there are no
+    /// others.
     Frozen,
     /// Holds the same bytes as an earlier name; the policy counts them once, so it contributes no row.
     Duplicate,
@@ -88,6 +89,20 @@ pub struct FileRecord {
     pub unit: Option<UnitId>,
     /// The run that last changed this record.
     pub run: RunId,
+}
+
+impl FileRecord {
+    /// Returns the record of a file that turned out to be archived: its rows stay, and once it can be read again it is
+    /// asked for, whatever its stamps are by then.
+    #[must_use]
+    pub fn shelved(self, run: RunId) -> Self {
+        Self {
+            hash: None,
+            standing: Standing::Frozen,
+            run,
+            ..self
+        }
+    }
 }
 
 /// The version of a member whose rows are carried over, where that is not the version in the source.

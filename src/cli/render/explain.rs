@@ -99,7 +99,9 @@ fn meaning(standing: Standing) -> &'static str {
         Standing::Quarantined => "quarantined: it cannot be decoded and has no row in the outputs",
         Standing::Outlived => "outlived: it cannot be decoded any more",
         Standing::Retained => "retained: gone from the source, its rows are kept",
-        Standing::Frozen => "frozen: changed in the source, the rows of its first version are kept",
+        Standing::Frozen => {
+            "frozen: changed or archived in the source, the rows that were loaded are kept"
+        }
         Standing::Duplicate => "duplicate: the same bytes as an earlier name, so not loaded",
     }
 }

@@ -9,13 +9,14 @@ use crate::model::ByteSize;
 use super::{Detail, count, list, nonzero, number, safe};
 
 /// The groups of changes, in the order in which they are shown.
-const GROUPS: [Change; 6] = [
+const GROUPS: [Change; 7] = [
     Change::Added,
     Change::Modified,
     Change::Renamed,
     Change::Removed,
     Change::Touched,
     Change::Unsettled,
+    Change::Archived,
 ];
 
 /// Returns what a run would do, with reasons.

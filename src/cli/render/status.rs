@@ -76,7 +76,10 @@ fn files(status: &Status) -> String {
         (files.pending, "pending"),
         (files.quarantined, "quarantined"),
         (files.outlived, "outlived (rows of an earlier version)"),
-        (files.frozen, "frozen (changed, first rows kept)"),
+        (
+            files.frozen,
+            "frozen (changed or archived, first rows kept)",
+        ),
         (files.duplicate, "duplicate"),
     ]);
     let gone = nonzero(&[(files.retained, "retained (gone, rows kept)")]);

@@ -271,11 +271,19 @@ fn a_listing_that_breaks_off_removes_nothing_in_whatever_order_it_comes() {
 
 /// A file, and one that is archived; who tells so, and what it counts how often files are opened.
 fn archive(told: Told) -> (World, FaultySource, CountingSource) {
+    archive_over(&two_files(), told)
+}
+
+fn two_files() -> MemorySource {
     let clock = Arc::new(ManualClock::new(Timestamp(1_700_000_000_000_000_000)));
     let memory = MemorySource::new(clock);
     memory.write("a.csv", csv(0, 10));
     memory.write("b.csv", csv(10, 10));
-    let faulty = FaultySource::new(Arc::new(memory));
+    memory
+}
+
+fn archive_over(memory: &MemorySource, told: Told) -> (World, FaultySource, CountingSource) {
+    let faulty = FaultySource::new(Arc::new(memory.clone()));
     faulty.archive("b.csv", told);
     let counting = CountingSource::new(Arc::new(faulty.clone()));
     (World::over(Arc::new(counting.clone())), faulty, counting)
@@ -315,6 +323,96 @@ fn what_is_archived_when_it_is_known_already_keeps_its_rows() {
     );
     assert_eq!(report.status, RunStatus::Done);
     assert_eq!(files(&world.target()), before);
+}
+
+#[test]
+fn what_is_archived_is_carried_over_when_its_unit_is_built_again_and_that_is_all() {
+    for told in [Told::ByListing, Told::ByOpening] {
+        let memory = two_files();
+        let (world, faulty, counting) = archive_over(&memory, told);
+        faulty.heal();
+        assert_eq!(world.run().files.added, 2);
+
+        faulty.archive("b.csv", told);
+        memory.write("a.csv", csv(100, 10));
+        let report = world.run();
+        let counts = &report.files;
+        assert_eq!((counts.modified, counts.archived), (1, 1), "{told:?}");
+        assert_eq!((report.units.planned, report.rows.written), (1, 20));
+        assert_eq!(report.status, RunStatus::Done);
+
+        let opens = counting.opens();
+        let report = world.run();
+        assert_eq!(report.units.planned, 0, "{told:?}");
+        assert_eq!(report.files.archived, 1, "{told:?}");
+        if told == Told::ByListing {
+            assert_eq!(counting.opens(), opens);
+        }
+
+        faulty.heal();
+        let report = world.run();
+        assert_eq!((report.files.modified, report.units.planned), (1, 1));
+        assert_eq!(world.run().units.planned, 0);
+        assert!(world.is_whole());
+    }
+}
+
+#[test]
+fn an_archived_name_still_counts_for_its_content() {
+    let memory = two_files();
+    let (world, faulty, _) = archive_over(&memory, Told::ByListing);
+    faulty.heal();
+    let run = || {
+        let pipeline = Pipeline::builder(world.home.path().join("in"), world.target())
+            .set(Key::Settle, "0s")
+            .set(Key::SameContent, "skip")
+            .build()
+            .unwrap();
+        let pipeline = Pipeline {
+            source: Arc::clone(&world.source),
+            ..pipeline
+        };
+        pipeline.run().unwrap()
+    };
+    assert_eq!(run().rows.written, 20);
+    let before = files(&world.target());
+    faulty.archive("b.csv", Told::ByListing);
+    memory.write("c.csv", csv(10, 10));
+    for _ in 0..2 {
+        let report = run();
+        assert_eq!((report.units.planned, report.files.archived), (0, 1));
+        assert_eq!(files(&world.target()), before);
+    }
+}
+
+#[test]
+fn what_is_archived_is_reached_by_a_changed_definition_once_it_is_restored() {
+    for told in [Told::ByListing, Told::ByOpening] {
+        let (world, faulty, _) = archive(told);
+        faulty.heal();
+        world.run();
+        faulty.archive("b.csv", told);
+        let run_changed = |target: &Path| {
+            let pipeline = Pipeline::builder(world.home.path().join("in"), target)
+                .partition_by(["day"])
+                .set(Key::Settle, "0s")
+                .set(Key::Select, "id + 1 AS id, day")
+                .build()
+                .unwrap();
+            let pipeline = Pipeline {
+                source: Arc::clone(&world.source),
+                ..pipeline
+            };
+            pipeline.run().unwrap()
+        };
+        let (target, fresh) = (world.target(), world.home.path().join("fresh"));
+        assert_eq!(run_changed(&target).status, RunStatus::Done);
+        assert_eq!(run_changed(&target).units.planned, 0, "{told:?}");
+        faulty.heal();
+        run_changed(&target);
+        run_changed(&fresh);
+        assert_eq!(files(&target), files(&fresh), "{told:?}");
+    }
 }
 
 #[test]

@@ -618,8 +618,8 @@ fn long_help_of_files() {
 
               pending: planned, not built yet. loaded: its rows are in the outputs. quarantined: cannot
               be decoded. outlived: cannot be decoded any more, rows of an earlier version are in the
-              outputs. retained: gone, rows kept. frozen: changed, rows of the first version kept.
-              duplicate: same bytes as an earlier name, not loaded.
+              outputs. retained: gone, rows kept. frozen: changed or archived, rows that were loaded
+              kept. duplicate: same bytes as an earlier name, not loaded.
     ");
 }
 
