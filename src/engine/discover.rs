@@ -12,7 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
 
-use super::control::{Control, Progress};
+use super::control::Control;
+use super::pace::Pace;
 use super::portion::{Findings, Later, Portion, Shelf};
 use crate::detect::{self, Change, Glance, Look};
 use crate::ledger::{FileCursor, FileRow, LedgerError, View};
@@ -121,17 +122,24 @@ impl Pass<'_> {
                 parts?.into_iter().for_each(|part| whole.append(part));
                 Ok(whole)
             }
-            Ok(Expansion::Entries(entries)) => {
-                let joined = match self.join(span.range(), entries, records)? {
-                    Ordered::Yes(joined) => joined,
-                    Ordered::No => self.sorted(span)?,
-                };
-                if self.portion.is_fresh() {
-                    let listed = &self.control.progress().files_listed;
-                    Progress::add(listed, joined.listed);
-                }
-                Ok(joined)
-            }
+            Ok(Expansion::Entries(entries)) => self.entries(span, entries, records),
+        }
+    }
+
+    fn entries(
+        &self,
+        span: &dyn Span,
+        entries: Box<dyn Entries>,
+        records: &mut Option<FileCursor>,
+    ) -> Result<Discovery, LedgerError> {
+        let mut pace = if self.portion.is_fresh() {
+            Pace::told(self.control)
+        } else {
+            Pace::untold(self.control)
+        };
+        match self.join(span.range(), entries, records, &mut pace)? {
+            Some(joined) => Ok(joined),
+            None => self.sorted(span, &mut pace),
         }
     }
 
@@ -139,13 +147,15 @@ impl Pass<'_> {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns nothing where the entries are not in byte order. Of a range that was interrupted nothing is known.
     fn join(
         &self,
         range: &KeyRange,
         entries: Box<dyn Entries>,
         records: &mut Option<FileCursor>,
-    ) -> Result<Ordered, LedgerError> {
-        let mut join = Join::new(self, range, entries);
+        pace: &mut Pace<'_>,
+    ) -> Result<Option<Discovery>, LedgerError> {
+        let mut join = Join::new(self, range, entries, pace);
         let gone_on = records.take().map(|cursor| cursor.go_on(range));
         let mut cursor = match gone_on.transpose()?.flatten() {
             Some(cursor) => cursor,
@@ -158,20 +168,27 @@ impl Pass<'_> {
                 if !join.findings.is_empty() {
                     self.shelf().put(range, join.findings);
                 }
-                Ok(Ordered::Yes(join.out))
+                join.pace.tell(join.out.listed);
+                Ok(Some(join.out))
             }
-            Err(Stop::Disorder) => Ok(Ordered::No),
+            Err(Stop::Interrupted) => Ok(Some(Discovery::default())),
+            Err(Stop::Disorder) => Ok(None),
             Err(Stop::Ledger(error)) => Err(error),
         }
     }
 
     /// Lists a range again whose entries were out of order, and joins it sorted.
-    fn sorted(&self, span: &dyn Span) -> Result<Discovery, LedgerError> {
+    fn sorted(&self, span: &dyn Span, pace: &mut Pace<'_>) -> Result<Discovery, LedgerError> {
         let mut entries = match span.expand() {
-            Ok(Expansion::Entries(entries)) => source::collect(entries),
+            Ok(Expansion::Entries(entries)) => {
+                source::collect_while(entries, |listed| pace.goes_on(listed))
+            }
             Ok(Expansion::Spans(_)) => return self.span(span, &mut None),
             Err(unknown) => vec![("".into(), Entry::Unknown(unknown))],
         };
+        if self.control.is_interrupted() {
+            return Ok(Discovery::default());
+        }
         // Trouble first, so that what it hides is known before anything could be missed.
         let key = |(path, entry): &(Box<str>, Entry)| match entry {
             Entry::Found(_) | Entry::Archived => Some(path.clone()),
@@ -180,13 +197,11 @@ impl Pass<'_> {
         entries.sort_by_cached_key(key);
         entries.dedup_by(|a, b| key(a).is_some() && key(a) == key(b));
         let entries = Box::new(ReadyEntries::from(entries));
-        match self.join(span.range(), entries, &mut None)? {
-            Ordered::Yes(joined) => Ok(joined),
-            Ordered::No => Ok(Discovery {
-                unknown: vec![out_of_range(span.range())],
-                ..Discovery::default()
-            }),
-        }
+        let joined = self.join(span.range(), entries, &mut None, pace)?;
+        Ok(joined.unwrap_or_else(|| Discovery {
+            unknown: vec![out_of_range(span.range())],
+            ..Discovery::default()
+        }))
     }
 }
 
@@ -202,16 +217,12 @@ fn out_of_range(range: &KeyRange) -> Unknown {
     }
 }
 
-/// Whether a range came in byte order.
-enum Ordered {
-    Yes(Discovery),
-    No,
-}
-
 /// Why a merge did not come to its end.
 enum Stop {
     /// The range came in another order, or with paths that are not its own.
     Disorder,
+    /// Somebody asked to.
+    Interrupted,
     Ledger(LedgerError),
 }
 
@@ -228,13 +239,14 @@ enum Listed {
 }
 
 /// The merge join of one range.
-struct Join<'a> {
+struct Join<'a, 'p> {
     look: &'a Look,
     portion: &'a Portion,
     /// How many new files are kept.
     room: usize,
     range: &'a KeyRange,
     entries: Box<dyn Entries>,
+    pace: &'a mut Pace<'p>,
     /// The listed file that comes next, and has not been judged yet.
     next: Option<Listed>,
     /// Its path; one text for all of them, so that what is unchanged allocates nothing.
@@ -244,14 +256,20 @@ struct Join<'a> {
     hidden: Vec<KeyRange>,
 }
 
-impl<'a> Join<'a> {
-    fn new(pass: &'a Pass<'_>, range: &'a KeyRange, entries: Box<dyn Entries>) -> Self {
+impl<'a, 'p> Join<'a, 'p> {
+    fn new(
+        pass: &'a Pass<'_>,
+        range: &'a KeyRange,
+        entries: Box<dyn Entries>,
+        pace: &'a mut Pace<'p>,
+    ) -> Self {
         Self {
             look: &pass.look,
             portion: pass.portion,
             room: pass.shelf().room(range),
             range,
             entries,
+            pace,
             next: None,
             path: String::new(),
             out: Discovery::default(),
@@ -294,6 +312,9 @@ impl<'a> Join<'a> {
     /// Moves to the next listed file, noting what else comes on the way.
     fn pull(&mut self) -> Result<(), Stop> {
         while let Some(entry) = self.entries.next() {
+            if !self.pace.goes_on(self.out.listed) {
+                return Err(Stop::Interrupted);
+            }
             match entry {
                 Entry::Found(seen) => {
                     self.advance()?;

@@ -41,6 +41,7 @@ mod member;
 mod open;
 mod order;
 mod outcome;
+mod pace;
 mod partitions;
 mod pipeline;
 mod places;

@@ -129,11 +129,26 @@ impl Entries for ReadyEntries {
 
 /// Returns all entries, with the paths of those that are files.
 #[must_use]
-pub fn collect(mut entries: Box<dyn Entries>) -> Vec<(Box<str>, Entry)> {
+pub fn collect(entries: Box<dyn Entries>) -> Vec<(Box<str>, Entry)> {
+    collect_while(entries, |_| true)
+}
+
+/// Returns the entries as [`collect`] does, until `goes_on`, which is asked before each of them with how many files came
+/// before it, is false.
+pub fn collect_while(
+    mut entries: Box<dyn Entries>,
+    mut goes_on: impl FnMut(u64) -> bool,
+) -> Vec<(Box<str>, Entry)> {
     let mut all = Vec::new();
-    while let Some(entry) = entries.next() {
+    let mut files = 0;
+    while goes_on(files)
+        && let Some(entry) = entries.next()
+    {
         let path = match entry {
-            Entry::Found(_) | Entry::Archived => entries.path().into(),
+            Entry::Found(_) | Entry::Archived => {
+                files += 1;
+                entries.path().into()
+            }
             Entry::Skipped | Entry::Unknown(_) => Box::default(),
         };
         all.push((path, entry));

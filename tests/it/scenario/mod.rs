@@ -21,6 +21,7 @@ mod same_content;
 mod sorted;
 mod sql;
 mod step;
+mod stopped;
 mod stories;
 mod together;
 mod unwritable;
