@@ -213,7 +213,7 @@ fn begin_and_keep(bucket: &Bucket, location: Path) -> io::Result<(Version, Bytes
     let (version, beginning) = bucket.runtime.block_on(begun)?;
     if version.tag.is_some() {
         let kept = version.clone();
-        bucket.kept.put(&version.location, kept, beginning.clone());
+        bucket.kept.put(&version.location, kept, &beginning);
     }
     Ok((version, beginning))
 }

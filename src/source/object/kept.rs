@@ -6,7 +6,8 @@
 //! - What is kept is of a version that its `ETag` tells apart from others.
 //! - All of it was fetched behind the beginning of the last listing, and of an object behind the last look at it. So
 //!   what is kept is no older than what whoever reads it expects.
-//! - It holds no more than a fixed number of bytes.
+//! - It holds no more than a fixed number of bytes: copies, since what a client hands over may be a small part of the
+//!   buffer that it received, and would keep all of that.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -57,11 +58,11 @@ impl<V> Kept<V> {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps the beginning of what lies at `place`, and makes room for it.
-    pub(super) fn put(&self, place: &Path, version: V, beginning: Bytes) {
+    /// Keeps a copy of the beginning of what lies at `place`, and makes room for it.
+    pub(super) fn put(&self, place: &Path, version: V, beginning: &[u8]) {
         let mut shelf = self.shelf();
         shelf.forget(place);
-        let cost = cost(&beginning);
+        let cost = cost(beginning);
         if cost > self.most_bytes {
             return;
         }
@@ -70,7 +71,7 @@ impl<V> Kept<V> {
         }
         shelf.bytes += cost;
         shelf.places.push(place.clone());
-        let kept = (version, beginning);
+        let kept = (version, Bytes::copy_from_slice(beginning));
         shelf.beginnings.insert(place.clone(), kept);
     }
 
@@ -119,7 +120,7 @@ impl<V> Shelf<V> {
     }
 }
 
-fn cost(beginning: &Bytes) -> usize {
+fn cost(beginning: &[u8]) -> usize {
     beginning.len() + ENTRY_BYTES
 }
 
@@ -129,7 +130,7 @@ mod tests {
 
     fn kept(names: impl Iterator<Item = usize>, most: usize) -> Kept<usize> {
         let kept = Kept::with_bytes(most * (ENTRY_BYTES + 8));
-        names.for_each(|name| kept.put(&place(name), name, Bytes::from_static(b"8 bytes.")));
+        names.for_each(|name| kept.put(&place(name), name, b"8 bytes."));
         kept
     }
 
@@ -140,7 +141,7 @@ mod tests {
     #[test]
     fn what_fits_is_kept_and_what_is_put_again_replaces_what_was() {
         let kept = kept((0..4).chain(0..4), 4);
-        kept.put(&place(2), 7, Bytes::new());
+        kept.put(&place(2), 7, &[]);
         let versions = (0..5).map(|name| kept.get(&place(name)).map(|(version, _)| version));
         let versions: Vec<_> = versions.collect();
         assert_eq!(versions, [Some(0), Some(1), Some(7), Some(3), None]);
@@ -160,7 +161,7 @@ mod tests {
         let kept = kept(0..3, 3);
         kept.forget(&place(1));
         assert!(kept.get(&place(1)).is_none());
-        kept.put(&place(9), 9, Bytes::from_static(b"8 bytes."));
+        kept.put(&place(9), 9, b"8 bytes.");
         assert!(
             [0, 2, 9]
                 .iter()
@@ -171,9 +172,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_holds_no_more_than_is_counted() {
+        let received = Bytes::from(vec![0; 4096]);
+        let beginning = received.slice(..8);
+        let kept = Kept::with_bytes(ENTRY_BYTES + 8);
+        kept.put(&place(0), 0, &beginning);
+        drop(beginning);
+        assert_eq!(kept.get(&place(0)).unwrap().1.len(), 8);
+        assert!(received.is_unique());
+    }
+
+    #[test]
     fn what_can_never_fit_is_not_kept_and_displaces_nothing() {
         let kept = kept(0..1, 1);
-        kept.put(&place(1), 1, Bytes::from(vec![0; 4096]));
+        kept.put(&place(1), 1, &[0; 4096]);
         assert!(kept.get(&place(0)).is_some());
         assert!(kept.get(&place(1)).is_none());
     }
