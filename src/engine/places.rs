@@ -84,7 +84,7 @@ pub fn target_places(settings: &Settings) -> Result<TargetPlaces, PlacesError> {
     Ok(TargetPlaces { target, state })
 }
 
-/// Returns the source, after checking that it keeps apart from the target and its state.
+/// Returns the source, after checking that it keeps apart from the target and its state, and those from each other.
 ///
 /// # Errors
 /// [`PlacesError`] where there is no source, it is no directory, or the places overlap.
@@ -98,6 +98,10 @@ pub(super) fn source_place(
         // Nothing that is on this machine lies in an object store.
         Place::Store(_) => {}
     }
+    let (target, state) = named(places);
+    if !state.2.starts_with(target.2.join(STATE_DIR)) {
+        keep_out(&state, &target)?;
+    }
     Ok(source)
 }
 
@@ -110,27 +114,30 @@ fn keep_apart(source: &PathBuf, places: &TargetPlaces) -> Result<(), PlacesError
     if !fs::metadata(&real).map_err(in_source)?.is_dir() {
         return Err(in_source(io::ErrorKind::NotADirectory.into()));
     }
-    let named = [
-        ("source", source, real),
-        ("target", &places.target, real_path(&places.target)),
-        ("state directory", &places.state, real_path(&places.state)),
-    ];
-    let [source_named, target_named, state_named] = &named;
+    let source = ("source", source, real);
+    let (target, state) = named(places);
     for (one, other) in [
-        (target_named, source_named),
-        (state_named, source_named),
-        (source_named, target_named),
-        (source_named, state_named),
+        (&target, &source),
+        (&state, &source),
+        (&source, &target),
+        (&source, &state),
     ] {
         keep_out(one, other)?;
-    }
-    if !state_named.2.starts_with(target_named.2.join(STATE_DIR)) {
-        keep_out(state_named, target_named)?;
     }
     Ok(())
 }
 
+/// What a place is, how it is written and where it really is.
 type Named<'a> = (&'static str, &'a PathBuf, PathBuf);
+
+/// Returns the target and its state.
+fn named(places: &TargetPlaces) -> (Named<'_>, Named<'_>) {
+    let TargetPlaces { target, state } = places;
+    (
+        ("target", target, real_path(target)),
+        ("state directory", state, real_path(state)),
+    )
+}
 
 fn keep_out(inner: &Named<'_>, outer: &Named<'_>) -> Result<(), PlacesError> {
     if inner.2.starts_with(&outer.2) {
@@ -181,12 +188,21 @@ fn real_path(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Layer, Layers, Origin};
+    use crate::config::{Layer, Layers, Origin, StoreUrl};
 
     fn check(root: &Path, source: &str, target: &str, state: Option<&str>) -> Result<(), String> {
+        check_source(root, root.join(source).into(), target, state)
+    }
+
+    fn check_source(
+        root: &Path,
+        source: Place,
+        target: &str,
+        state: Option<&str>,
+    ) -> Result<(), String> {
         let mut settings =
             Settings::resolve(&Layers(vec![Layer::new(Origin::Default)]), 1).unwrap();
-        settings.source = Some(root.join(source).into());
+        settings.source = Some(source);
         settings.target = Some(root.join(target));
         settings.state = state.map(|state| root.join(state));
         let places = target_places(&settings).map_err(|error| error.to_string())?;
@@ -260,6 +276,28 @@ mod tests {
             ("out", Some("out/_strandline/x")),
         ] {
             assert_eq!(check(root, "in", target, state), Ok(()), "{target}");
+        }
+    }
+    #[test]
+    fn state_among_the_outputs_is_refused_wherever_the_source_is() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        fs::create_dir_all(root.join("out")).unwrap();
+        let check = |state| {
+            let url = StoreUrl::parse("s3://bucket/raw").unwrap();
+            check_source(root, url.into(), "out", state)
+        };
+        for (state, message) in [
+            ("out", "the state directory /out is also the target /out"),
+            (
+                "out/s",
+                "the state directory /out/s lies in the target /out",
+            ),
+        ] {
+            assert_eq!(check(Some(state)), Err(message.to_owned()));
+        }
+        for state in [None, Some("s"), Some("out/_strandline/s")] {
+            assert_eq!(check(state), Ok(()), "{state:?}");
         }
     }
 }
