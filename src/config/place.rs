@@ -100,8 +100,9 @@ impl StoreUrl {
     fn new(kind: StoreKind, scheme: &str, text: &str, rest: &str) -> Result<Self, PlaceError> {
         let url = || without_secrets(text);
         let (authority, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        let is_container = kind == StoreKind::Azure && !authority.contains(':');
-        if rest.contains(['?', '#']) || authority.contains('@') && !is_container {
+        let names_user = authority.contains('@') && kind != StoreKind::Azure;
+        // A secret may hold a `/`, so that the `@` behind it is not where it should be.
+        if rest.contains(['?', '#']) || authority.contains(':') || names_user {
             return Err(PlaceError::Secret { url: url() });
         }
         if authority.is_empty() || authority.starts_with('@') {
@@ -232,13 +233,28 @@ pub(super) fn without_secrets(url: &str) -> String {
     let scheme = url.split_once("://");
     match scheme.filter(|(scheme, _)| is_scheme(scheme)) {
         Some((scheme, rest)) => {
+            let rest = behind_password(rest);
             let rest = rest.split(['?', '#']).next().unwrap_or(rest);
             let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
             let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-            format!("{scheme}://{host}/{path}")
+            match host.split_once(':') {
+                Some((_, port)) if !is_port(port) => format!("{scheme}://\u{2026}"),
+                _ => format!("{scheme}://{host}/{path}"),
+            }
         }
         None => url.to_owned(),
     }
+}
+
+/// Returns what comes behind a user and a password, which may be written with whatever characters it has.
+fn behind_password(rest: &str) -> &str {
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let behind = rest.rsplit_once('@').filter(|_| authority.contains(':'));
+    behind.map_or(rest, |(_, behind)| behind)
+}
+
+fn is_port(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Decodes `%XX`; what is no valid sequence stands for itself.
@@ -317,6 +333,26 @@ mod tests {
             (
                 "s3://key:secret@bucket/x?token=1",
                 "s3://bucket/x is written with more than a bucket and a prefix, which may be secret",
+            ),
+            (
+                "s3://KEY:SEC/RET@bucket/x",
+                "s3://bucket/x is written with more than a bucket and a prefix, which may be secret",
+            ),
+            (
+                "gs://KEY:S?E#C/R@ET@bucket/x",
+                "gs://bucket/x is written with more than a bucket and a prefix, which may be secret",
+            ),
+            (
+                "s3://KEY:SEC/RET/x",
+                "s3://\u{2026} is written with more than a bucket and a prefix, which may be secret",
+            ),
+            (
+                "az://c:secret@a.blob.core.windows.net/x",
+                "az://a.blob.core.windows.net/x is written with more than a bucket and a prefix, which may be secret",
+            ),
+            (
+                "http://user:p/w@h:80/x",
+                "http://h:80/x is neither a path nor a URL of a kind that is known (file, s3, gs, az, abfss)",
             ),
             (
                 "az://c/x?sig=1",

@@ -13,12 +13,18 @@ use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use super::pages::Pages;
 use crate::config::{Access, StoreKind, StoreUrl};
 
-/// An address without encryption that nobody has allowed. The client says no more than "builder error".
+/// An address of a store that is refused.
 #[derive(Debug, thiserror::Error)]
-#[error("{variable} is no https:// address, and {allow} is not true")]
-struct PlainHttp {
-    variable: String,
-    allow: &'static str,
+enum AddressError {
+    /// It is without encryption, and nobody has allowed that. The client says no more than "builder error".
+    #[error("{variable} is no https:// address, and {allow} is not true")]
+    PlainHttp {
+        variable: String,
+        allow: &'static str,
+    },
+    /// It has a user, a password or a query. The client tells addresses in its errors.
+    #[error("{variable} holds more than an address, which may be secret")]
+    Secret { variable: String },
 }
 
 /// Makes the client, whose listings have [`ListedKey`](super::pages::ListedKey)s. What the URL names wins over what `access`
@@ -27,7 +33,7 @@ pub(super) fn open(
     url: &StoreUrl,
     access: &Access,
 ) -> Result<Arc<dyn ObjectStore>, Box<dyn Error + Send + Sync>> {
-    refuse_plain_http(url.kind(), access)?;
+    check_addresses(url.kind(), access)?;
     let connector = Pages(ReqwestConnector::default());
     connected(url, access, connector).map_err(|error| match error {
         // Which says no more than what it holds.
@@ -68,7 +74,7 @@ pub(super) fn connected(
 }
 
 /// Looks at the addresses of the kind of store, by the names that the client knows them by.
-fn refuse_plain_http(kind: StoreKind, access: &Access) -> Result<(), PlainHttp> {
+fn check_addresses(kind: StoreKind, access: &Access) -> Result<(), AddressError> {
     let (addresses, allow): (&[&str], _) = match kind {
         StoreKind::S3 => (
             &["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"],
@@ -80,6 +86,14 @@ fn refuse_plain_http(kind: StoreKind, access: &Access) -> Result<(), PlainHttp> 
             "AZURE_ALLOW_HTTP",
         ),
     };
+    let given = || {
+        let variables = access.variables();
+        variables.filter(|(name, _)| addresses.contains(name))
+    };
+    if let Some((name, _)) = given().find(|(_, value)| value.contains(['@', '?', '#'])) {
+        let variable = name.to_owned();
+        return Err(AddressError::Secret { variable });
+    }
     let is_true = |value: &str| {
         let value = value.to_ascii_lowercase();
         matches!(&*value, "1" | "true" | "on" | "yes" | "y")
@@ -89,9 +103,8 @@ fn refuse_plain_http(kind: StoreKind, access: &Access) -> Result<(), PlainHttp> 
         return Ok(());
     }
     let is_plain = |value: &str| value.to_ascii_lowercase().starts_with("http://");
-    let mut variables = access.variables();
-    match variables.find(|(name, value)| addresses.contains(name) && is_plain(value)) {
-        Some((name, _)) => Err(PlainHttp {
+    match given().find(|(_, value)| is_plain(value)) {
+        Some((name, _)) => Err(AddressError::PlainHttp {
             variable: name.to_owned(),
             allow,
         }),
@@ -161,12 +174,34 @@ mod tests {
                 ("https://127.0.0.1:9", "", false),
             ] {
                 let access = [(variable, value), (allow, allowed)].into_iter().collect();
-                let refused = refuse_plain_http(url.kind(), &access);
+                let refused = check_addresses(url.kind(), &access);
                 let refused = refused.map_err(|error| error.to_string());
                 let expected =
                     format!("{variable} is no https:// address, and {allow} is not true");
                 let expected = if is_refused { Err(expected) } else { Ok(()) };
                 assert_eq!(refused, expected, "{variable} {value} {allowed}");
+            }
+        }
+    }
+    #[test]
+    fn an_address_with_a_user_or_a_query_is_refused_by_its_name_alone() {
+        for (url, variable) in [
+            ("s3://bucket", "AWS_ENDPOINT_URL"),
+            ("gs://bucket", "GOOGLE_BASE_URL"),
+            ("az://box", "AZURE_STORAGE_ENDPOINT"),
+        ] {
+            let url = StoreUrl::parse(url).unwrap();
+            for value in [
+                "https://user:pw@host",
+                "https://user@host:9/x",
+                "https://us/er:pw@host",
+                "https://host/?sig=pw",
+            ] {
+                let error = open(&url, &[(variable, value)].into_iter().collect()).err();
+                assert_eq!(
+                    error.unwrap().to_string(),
+                    format!("{variable} holds more than an address, which may be secret"),
+                );
             }
         }
     }
