@@ -11,7 +11,7 @@
 //!   to go on by saying nothing.
 //! - No page leads to itself.
 
-use super::escapes::{resolved, unescaped};
+use super::markup::{resolved, text_of, unescaped};
 
 /// How a store is asked for a page, and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,13 +105,6 @@ fn is_whole(page: &str, root: &str) -> bool {
     let inside = left.strip_prefix('<').and_then(|it| it.strip_prefix(root));
     let begins = inside.is_some_and(|it| it.starts_with(|c: char| c == '>' || c.is_whitespace()));
     begins && page.trim_end().ends_with(&format!("</{root}>"))
-}
-
-/// Returns what stands in the first element `name` that is written with an end of its own.
-fn text_of<'a>(page: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = page.split_once(&format!("<{name}>"))?;
-    let (text, _) = rest.split_once(&format!("</{name}>"))?;
-    Some(text.trim())
 }
 
 /// Tells whether a token in a query is the one in a page.

@@ -31,12 +31,13 @@
 //! skipped. A store that somebody else made ([`ObjectSource::over`]) tells neither of these, nor of markers and archives.
 
 mod complete;
-mod escapes;
 mod input;
 mod kept;
 mod listing;
+mod markup;
 mod open;
 mod pages;
+mod refusal;
 #[cfg(test)]
 mod testing;
 
@@ -56,6 +57,7 @@ use input::{ObjectInput, Version};
 use kept::Kept;
 use listing::ObjectEntries;
 use pages::ListedKey;
+use refusal::Refusal;
 
 /// Threads that talk to the store. They wait and copy; whatever costs time is done by whoever reads.
 const THREADS: usize = 2;
@@ -296,6 +298,10 @@ fn is_archived(error: &io::Error) -> bool {
 }
 
 /// Sorts what a client says by kinds. An object that is not the one that was opened any more is a stale handle.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "an error handler takes its error"
+)]
 fn io_error(error: object_store::Error) -> io::Error {
     use object_store::Error;
     let kind = match &error {
@@ -307,7 +313,7 @@ fn io_error(error: object_store::Error) -> io::Error {
         Error::InvalidPath { .. } => io::ErrorKind::InvalidInput,
         _ => io::ErrorKind::Other,
     };
-    io::Error::new(kind, error)
+    io::Error::new(kind, Refusal::of(&error))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use object_store::client::{
 };
 
 use super::complete::Form;
-use super::escapes::{referred, unescaped};
+use super::markup::{referred, unescaped};
 
 /// A key, and what its listing says of the object beside what the client tells.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,11 @@
-//! Ways in which characters are written that cannot stand for themselves: references in a page, `%` in a query.
+//! As much of the answers of stores, and of the queries that they are asked with, as is read here.
+
+/// Returns what stands in the first element `name` that is written with an end of its own.
+pub(super) fn text_of<'a>(page: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = page.split_once(&format!("<{name}>"))?;
+    let (text, _) = rest.split_once(&format!("</{name}>"))?;
+    Some(text.trim())
+}
 
 /// Returns the text without its `%`, `None` where it is none that was escaped.
 pub(super) fn unescaped(text: &str) -> Option<String> {

@@ -1,0 +1,127 @@
+//! What came of a request that failed, as people may read it.
+//!
+//! A client hands on neither the status nor the code of an answer, but repeats all of it in the words of its errors. An
+//! answer may hold what should not be seen: keys, headers, what was signed and how. So of the client's words only those are
+//! kept that are its own, and of the answer its code and the first line of its message.
+//!
+//! The client's own words stand before the answer, and are known by what introduces it.
+
+use std::error::Error;
+
+use super::markup::{resolved, text_of};
+
+/// A request that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{told}")]
+pub(super) struct Refusal {
+    told: String,
+}
+
+/// What the client says before the status of an answer, and behind that `": "` and the answer.
+const REFUSED: &str = "Server returned non-2xx status code: ";
+
+/// What the client says before an answer that has a status of success.
+const FAILED: &str = "Server returned error response: ";
+
+impl Refusal {
+    /// Takes down what a client says.
+    pub(super) fn of(error: &dyn Error) -> Self {
+        let words = chain(error);
+        let refused = words.split_once(REFUSED).map(|(own, rest)| {
+            let (status, answer) = rest.split_once(": ").unwrap_or((rest, ""));
+            (own, status, answer)
+        });
+        let failed = || {
+            let (own, answer) = words.split_once(FAILED)?;
+            Some((own, "an error", answer))
+        };
+        let told = match refused.or_else(failed) {
+            Some((own, status, answer)) => {
+                let reason = reason(answer).unwrap_or_default();
+                format!("{own}the store answered {status}{reason}")
+            }
+            None => words,
+        };
+        Self { told }
+    }
+}
+
+/// Returns the error with its causes in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let own = error.to_string();
+        if !words.ends_with(&own) {
+            words.push_str(": ");
+            words.push_str(&own);
+        }
+        cause = error.source();
+    }
+    words
+}
+
+fn reason(answer: &str) -> Option<String> {
+    let code = text_of(answer, "Code")?;
+    let message = text_of(answer, "Message").map(resolved);
+    let first = message
+        .as_deref()
+        .and_then(|message| message.lines().next());
+    Some(match first {
+        Some(message) => format!(" ({code}: {message})"),
+        None => format!(" ({code})"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::source;
+    use crate::source::{ReadError, Source};
+
+    /// Returns what is said where a store answers like this.
+    fn told(url: &str, status: u16, answer: &'static str) -> String {
+        match source(url, status, answer).open(&"a.csv".into()) {
+            Err(ReadError::Failed { source, .. }) => source.to_string(),
+            _ => panic!("nothing can be read"),
+        }
+    }
+
+    const S3: &str = "<?xml version=\"1.0\"?>\n<Error><Code>SignatureDoesNotMatch</Code>\
+        <Message>Not &quot;equal&quot;.\nRequestId: 7</Message><AWSAccessKeyId>secret</AWSAccessKeyId>\
+        <StringToSign>secret</StringToSign></Error>";
+
+    #[test]
+    fn of_an_answer_only_its_code_and_message_are_told() {
+        for (url, status, answer, end) in [
+            (
+                "s3://bucket/raw",
+                403,
+                S3,
+                "the store answered 403 Forbidden (SignatureDoesNotMatch: Not \"equal\".)",
+            ),
+            (
+                "gs://bucket/raw",
+                401,
+                "<Error><Code>Denied</Code><Details>secret</Details></Error>",
+                "the store answered 401 Unauthorized (Denied)",
+            ),
+            (
+                "az://box/raw",
+                400,
+                "{\"secret\": 1}",
+                "the store answered 400 Bad Request",
+            ),
+            (
+                "az://box/raw",
+                400,
+                "",
+                "the store answered 400 Bad Request",
+            ),
+        ] {
+            let told = told(url, status, answer);
+            assert!(told.ends_with(end), "{told}");
+            assert!(!told.contains("secret"), "{told}");
+            assert!(told.contains("GET"), "{told}");
+        }
+    }
+}
