@@ -87,7 +87,9 @@ impl ObjectEntries {
     fn judge(&mut self, object: &ObjectMeta) -> Entry {
         let bucket = &self.bucket;
         let Some(listed) = bucket.locations.read(&object.location) else {
-            return Entry::Unknown(no_path(object.location.as_ref()));
+            // Whatever else is listed is not what it seems to be either.
+            self.is_over = true;
+            return Entry::Unknown(unknown(&bucket.name, &self.range, unlike_a_key()));
         };
         // The marker of the prefix itself has no path below it.
         let Some(path) = listed.key.strip_prefix(&bucket.prefix) else {
@@ -130,6 +132,14 @@ fn unknown(name: &str, range: &KeyRange, source: io::Error) -> Unknown {
         kind: ErrorKind::Unreadable,
         source,
     }
+}
+
+/// A page is not written as it was taken to be, and its keys may be others than the client tells.
+fn unlike_a_key() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "the listing tells keys in a way that is not known",
+    )
 }
 
 /// A key that the client cannot ask for: it keeps no empty segments, and no `/` at the end.
@@ -227,13 +237,21 @@ mod tests {
         <Blob><Name>raw/c.csv</Name><Properties><Last-Modified>Fri, 02 Jan 2026 03:04:05 GMT</Last-Modified>
             <Etag>0x3</Etag><Content-Length>3</Content-Length><Content-Type>text/csv</Content-Type>
             <AccessTier>Hot</AccessTier></Properties></Blob>
+        <Blob><Name Encoded="true">raw%2Fd%25.csv</Name><Properties>
+            <Last-Modified>Fri, 02 Jan 2026 03:04:05 GMT</Last-Modified>
+            <Etag>0x4</Etag><Content-Length>4</Content-Length><Content-Type>text/csv</Content-Type></Properties></Blob>
         </Blobs><NextMarker /></EnumerationResults>"#;
 
     #[test]
     fn a_listing_of_azure_is_read_as_well() {
         assert_eq!(
             listed("az://box/raw", AZURE),
-            ["/a.csv BadName", "b.csv archived", "c.csv of 3"]
+            [
+                "/a.csv BadName",
+                "b.csv archived",
+                "c.csv of 3",
+                "d%.csv of 4"
+            ]
         );
     }
 
@@ -265,6 +283,19 @@ mod tests {
         ] {
             assert_eq!(listed(url, page), [format!("{url} Unreadable of all")]);
         }
+    }
+
+    #[test]
+    fn keys_that_are_written_in_another_way_hide_everything() {
+        let page = "<ListBucketResult><IsTruncated>false</IsTruncated>\
+            <Contents><Key>raw/a</Key><LastModified>2026-01-02T03:04:05Z</LastModified><Size>1</Size></Contents>\
+            <Contents ><Key>raw/b</Key><LastModified>2026-01-02T03:04:05Z</LastModified><Size>1</Size></Contents>\
+            <Contents ><Key>raw/c</Key><LastModified>2026-01-02T03:04:05Z</LastModified><Size>1</Size></Contents>\
+            </ListBucketResult>";
+        assert_eq!(
+            listed("s3://bucket/raw", page),
+            ["a of 1", "s3://bucket/raw Unreadable of all"]
+        );
     }
 
     #[test]

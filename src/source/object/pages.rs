@@ -114,15 +114,25 @@ fn without_empty_token(page: &str) -> Cow<'_, str> {
 
 fn write_object(out: &mut String, object: &str, key: &str) {
     let (open, close) = (format!("<{key}>"), format!("</{key}>"));
-    let found = object.split_once(&open);
-    let found = found.and_then(|(before, rest)| Some((before, rest.split_once(&close)?)));
-    let Some((before, (text, behind))) = found else {
+    let encoded = format!("<{key} Encoded=\"true\">");
+    let found = |open: &str| {
+        let (before, rest) = object.split_once(open)?;
+        let (text, behind) = rest.split_once(&close)?;
+        Some((before, text, behind))
+    };
+    // Azure writes a name with `%` that is no text of XML.
+    let decoded = || {
+        let (before, text, behind) = found(&encoded)?;
+        Some((before, Cow::from(unescaped(text)?), behind))
+    };
+    let plain = found(&open).map(|(before, text, behind)| (before, Cow::from(text), behind));
+    let Some((before, text, behind)) = plain.or_else(decoded) else {
         return out.push_str(object);
     };
     out.push_str(before);
     out.push_str(&open);
     out.push_str(if is_archived(object) { "%a" } else { "%k" });
-    write_escaped(out, text);
+    write_escaped(out, &text);
     out.push_str(&close);
     out.push_str(behind);
 }
@@ -235,7 +245,7 @@ mod tests {
             "<Error><Key>a/b</Key></Error>",
             "<R><Prefix>raw/</Prefix><NextContinuationToken>a/b</NextContinuationToken></R>",
             "<Contents><Key>cut/off",
-            "<Blobs><Blob><Name Encoded=\"true\">a%2Fb</Name></Blob></Blobs>",
+            "<Blobs><Blob><Name Encoded=\"true\">a%2</Name></Blob></Blobs>",
         ] {
             assert_eq!(rewritten(Form::Bucket, page), page);
             assert_eq!(rewritten(Form::Container, page), page);
