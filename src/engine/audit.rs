@@ -254,7 +254,7 @@ impl Audit<'_> {
             let record = row.record();
             if record.seen.is_unseen() && record.seen.size == seen.size {
                 self.never_seen(source, path, &seen, &record);
-            } else if record.seen != seen {
+            } else if !record.seen.is_same_version(&seen) {
                 self.report.findings.push(Finding::SourceMoved { path });
             } else if self.depth == Depth::Deep {
                 self.content(source, path, record);

@@ -298,7 +298,7 @@ fn open(
 ) -> Result<Box<dyn Input>, Trouble> {
     let input = source.open(path).map_err(read_failed)?;
     match input.fingerprint() {
-        Ok(now) if now == *expected => Ok(input),
+        Ok(now) if now.is_same_version(expected) => Ok(input),
         Ok(_) => Err(Trouble::Unsettled),
         Err(error) => Err(unreadable(path, error)),
     }
@@ -316,7 +316,7 @@ fn confirm(
         return Ok(());
     }
     match source.look(path).map_err(read_failed)? {
-        Some(now) if now == *expected => Ok(()),
+        Some(now) if now.is_same_version(expected) => Ok(()),
         Some(_) => Err(Trouble::Unsettled),
         None => Err(Trouble::Vanished),
     }

@@ -45,6 +45,17 @@ impl Fingerprint {
     pub fn is_unseen(&self) -> bool {
         *self == Self::unseen(self.size)
     }
+
+    /// Tells whether both are of one version of the file, where one of them may be told by a listing and the other by the
+    /// file itself: some stores round an mtime in one place and not in the other, or take it from another clock. So where
+    /// both have validators, those decide.
+    #[must_use]
+    pub fn is_same_version(&self, other: &Self) -> bool {
+        match (&self.validator, &other.validator) {
+            (Some(one), Some(other_one)) => one == other_one && self.size == other.size,
+            _ => self == other,
+        }
+    }
 }
 
 /// One part of a [`Fingerprint`], named so that a reason can say which of them moved.
@@ -91,5 +102,31 @@ impl Fingerprint {
         note(self.inode != other.inode, Stamp::Inode);
         note(self.validator != other.validator, Stamp::Validator);
         moved
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_both_have_validators_those_tell_versions_apart_and_else_every_stamp() {
+        let seen = |size, seconds, validator: Option<&str>| Fingerprint {
+            modified_at: Timestamp(seconds),
+            validator: validator.map(Into::into),
+            ..Fingerprint::unseen(size)
+        };
+        let base = seen(1, 1, Some("a"));
+        for (other, is_same) in [
+            (seen(1, 2, Some("a")), true),
+            (seen(2, 1, Some("a")), false),
+            (seen(1, 1, Some("b")), false),
+            (seen(1, 1, None), false),
+        ] {
+            assert_eq!(base.is_same_version(&other), is_same, "{other:?}");
+        }
+        let bare = seen(1, 1, None);
+        assert!(bare.is_same_version(&bare.clone()));
+        assert!(!bare.is_same_version(&seen(1, 2, None)));
     }
 }

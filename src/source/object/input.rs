@@ -59,7 +59,7 @@ impl Version {
             object_store::Error::NotFound { .. } => stale(),
             error => io_error(error),
         })?;
-        if fingerprint(&answer.meta) != self.seen {
+        if !fingerprint(&answer.meta).is_same_version(&self.seen) {
             return Err(stale());
         }
         let bytes = answer.bytes().await.map_err(io_error)?;

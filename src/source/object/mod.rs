@@ -6,8 +6,9 @@
 //! # Fingerprints
 //! A listing and an answer to a request must tell the same of the same object, and stores do not: some have
 //! milliseconds in a listing and whole seconds elsewhere, some quote an `ETag` here and not there. So instants are cut to
-//! whole seconds and quotes taken off. A weak `ETag` says nothing about bytes, and is left out. What remains is the
-//! object's validator: where it is the same, the bytes are.
+//! whole seconds and quotes taken off. A weak `ETag` says nothing about bytes, and is left out. What remains is the object's
+//! validator: where it is the same, the bytes are, and whatever else an answer tells
+//! [does not matter](Fingerprint::is_same_version).
 //!
 //! # Order
 //! One listing covers the whole prefix, page by page. Most stores list in byte order of the keys, some in tree order;

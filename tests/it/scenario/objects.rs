@@ -187,6 +187,20 @@ fn a_changed_object_is_asked_for_once_for_its_hash_its_columns_and_its_rows() {
 }
 
 #[test]
+fn an_mtime_that_only_answers_tell_otherwise_is_no_change_where_tags_are_the_same() {
+    let store = PlannedStore::new();
+    store.put("raw/a.csv", csv(0, 10));
+    store.put("raw/b.csv", csv(0, 120_000));
+    store.answer_behind(60);
+    let world = World::objects(&store);
+    let report = world.run();
+    assert_eq!((report.files.added, report.files.unsettled), (2, 0));
+    assert_eq!(report.rows.written, 120_010);
+    assert_eq!(world.run().units.planned, 0);
+    assert!(world.is_whole());
+}
+
+#[test]
 fn a_large_parquet_object_is_not_fetched_twice() {
     let store = PlannedStore::new();
     let bytes = large_parquet();

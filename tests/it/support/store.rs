@@ -44,6 +44,8 @@ struct Plan {
     fetched: u64,
     breaks: Option<(usize, Break)>,
     is_tree_ordered: bool,
+    /// By how many seconds the mtime of an answer is behind that of a listing.
+    answers_behind: i64,
     /// Called before the bytes of an object are asked for once more, when that has been done so often.
     hooks: Vec<(String, u32, Hook)>,
 }
@@ -90,6 +92,11 @@ impl PlannedStore {
     /// Lets listings come in the order of a tree: `a/b` before `a!`.
     pub(crate) fn list_as_tree(&self) {
         self.plan().is_tree_ordered = true;
+    }
+
+    /// Lets answers tell an mtime that is so many seconds before that in listings.
+    pub(crate) fn answer_behind(&self, seconds: i64) {
+        self.plan().answers_behind = seconds;
     }
 
     /// Calls `hook` once, when the bytes of `key` are asked for after `gets` requests for them.
@@ -140,9 +147,9 @@ fn path(key: &str) -> Path {
 }
 
 /// As an answer tells it, where a listing says the same otherwise.
-fn answered(mut object: ObjectMeta) -> ObjectMeta {
+fn answered(mut object: ObjectMeta, behind: i64) -> ObjectMeta {
     object.e_tag = object.e_tag.map(|tag| format!("\"{tag}\""));
-    let seconds = object.last_modified.timestamp();
+    let seconds = object.last_modified.timestamp() - behind;
     object.last_modified = chrono::DateTime::from_timestamp(seconds, 0).unwrap();
     object
 }
@@ -191,7 +198,7 @@ impl ObjectStore for PlannedStore {
         if !is_head {
             self.plan().fetched += answer.range.end - answer.range.start;
         }
-        answer.meta = answered(answer.meta);
+        answer.meta = answered(answer.meta, self.plan().answers_behind);
         Ok(answer)
     }
 
