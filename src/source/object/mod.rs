@@ -284,18 +284,14 @@ fn failed(path: &SourcePath, source: io::Error) -> ReadError {
     }
 }
 
-/// Tells whether a store says that an object has to be restored first. S3 and Azure do so in the body of an answer that
-/// is otherwise a refusal or a conflict, and the client hands the body on as text only.
+/// Tells whether a store says that an object has to be restored first. S3 and Azure do so by the code of an answer that
+/// is otherwise a refusal or a conflict.
 fn is_archived(error: &io::Error) -> bool {
-    let mut cause = error.get_ref().map(|error| error as &dyn Error);
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if words.contains("InvalidObjectState") || words.contains("BlobArchived") {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    let refusal = error.get_ref().and_then(|error| error.downcast_ref());
+    matches!(
+        refusal.and_then(Refusal::code),
+        Some("InvalidObjectState" | "BlobArchived")
+    )
 }
 
 /// Sorts what a client says by kinds. An object that is not the one that was opened any more is a stale handle.
@@ -372,7 +368,7 @@ mod tests {
             (
                 "s3://bucket/raw",
                 403,
-                "<Error><Code>AccessDenied</Code></Error>",
+                "<Error><Code>AccessDenied</Code><Message>no BlobArchived in InvalidObjectState</Message></Error>",
                 "cannot read a.csv",
             ),
             (

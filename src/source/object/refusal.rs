@@ -15,6 +15,7 @@ use super::markup::{resolved, text_of};
 #[error("{told}")]
 pub(super) struct Refusal {
     told: String,
+    code: Option<String>,
 }
 
 /// What the client says before the status of an answer, and behind that `": "` and the answer.
@@ -35,14 +36,24 @@ impl Refusal {
             let (own, answer) = words.split_once(FAILED)?;
             Some((own, "an error", answer))
         };
-        let told = match refused.or_else(failed) {
+        match refused.or_else(failed) {
             Some((own, status, answer)) => {
                 let reason = reason(answer).unwrap_or_default();
-                format!("{own}the store answered {status}{reason}")
+                Self {
+                    told: format!("{own}the store answered {status}{reason}"),
+                    code: text_of(answer, "Code").map(str::to_owned),
+                }
             }
-            None => words,
-        };
-        Self { told }
+            None => Self {
+                told: words,
+                code: None,
+            },
+        }
+    }
+
+    /// Returns the code by which the store says what is wrong, if it has answered with one.
+    pub(super) fn code(&self) -> Option<&str> {
+        self.code.as_deref()
     }
 }
 
