@@ -21,7 +21,8 @@ use tokio::task::JoinHandle;
 use crate::model::{Fingerprint, ReadAt};
 
 use super::super::Input;
-use super::{Bucket, fingerprint, io_error, strong_tag};
+use super::refusal::Refusal;
+use super::{Bucket, fingerprint, io_error, refusal, strong_tag};
 
 /// What the first request asks for: all there is, of most objects.
 const BEGINNING_BYTES: u64 = 1 << 20;
@@ -226,12 +227,16 @@ async fn begin(store: Arc<dyn ObjectStore>, location: Path) -> io::Result<(Versi
     };
     let (object, beginning) = match store.get_opts(&location, options).await {
         Ok(answer) => (answer.meta.clone(), answer.bytes().await.map_err(io_error)?),
-        // A range that is not there is an error of no kind of its own.
-        Err(error @ object_store::Error::Generic { .. }) => match store.head(&location).await {
-            Ok(object) if object.size == 0 => (object, Bytes::new()),
-            _ => return Err(io_error(error)),
-        },
-        Err(error) => return Err(io_error(error)),
+        Err(error) => {
+            let error = io_error(error);
+            if !refusal(&error).is_some_and(Refusal::is_of_range) {
+                return Err(error);
+            }
+            match store.head(&location).await {
+                Ok(object) if object.size == 0 => (object, Bytes::new()),
+                _ => return Err(error),
+            }
+        }
     };
     if beginning.len() as u64 != object.size.min(BEGINNING_BYTES) {
         return Err(io::ErrorKind::UnexpectedEof.into());

@@ -287,11 +287,15 @@ fn failed(path: &SourcePath, source: io::Error) -> ReadError {
 /// Tells whether a store says that an object has to be restored first. S3 and Azure do so by the code of an answer that
 /// is otherwise a refusal or a conflict.
 fn is_archived(error: &io::Error) -> bool {
-    let refusal = error.get_ref().and_then(|error| error.downcast_ref());
     matches!(
-        refusal.and_then(Refusal::code),
+        refusal(error).and_then(Refusal::code),
         Some("InvalidObjectState" | "BlobArchived")
     )
+}
+
+/// Returns what came of the request that an error is of.
+fn refusal(error: &io::Error) -> Option<&Refusal> {
+    error.get_ref()?.downcast_ref()
 }
 
 /// Sorts what a client says by kinds. An object that is not the one that was opened any more is a stale handle.

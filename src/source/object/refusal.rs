@@ -16,10 +16,19 @@ use super::markup::{resolved, text_of};
 pub(super) struct Refusal {
     told: String,
     code: Option<String>,
+    is_of_range: bool,
 }
 
 /// What the client says before the status of an answer, and behind that `": "` and the answer.
 const REFUSED: &str = "Server returned non-2xx status code: ";
+
+/// What the client says of a range that is not there: where the store has refused it, has answered with all there is, or
+/// told the size and nothing else.
+const NO_RANGE: [&str; 3] = [
+    "Server returned non-2xx status code: 416 ",
+    "Received non-partial response when range requested",
+    "Wanted range starting at ",
+];
 
 /// What the client says before an answer that has a status of success.
 const FAILED: &str = "Server returned error response: ";
@@ -28,6 +37,7 @@ impl Refusal {
     /// Takes down what a client says.
     pub(super) fn of(error: &dyn Error) -> Self {
         let words = chain(error);
+        let is_of_range = NO_RANGE.iter().any(|no_range| words.contains(no_range));
         let refused = words.split_once(REFUSED).map(|(own, rest)| {
             let (status, answer) = rest.split_once(": ").unwrap_or((rest, ""));
             (own, status, answer)
@@ -42,11 +52,13 @@ impl Refusal {
                 Self {
                     told: format!("{own}the store answered {status}{reason}"),
                     code: text_of(answer, "Code").map(str::to_owned),
+                    is_of_range,
                 }
             }
             None => Self {
                 told: words,
                 code: None,
+                is_of_range,
             },
         }
     }
@@ -54,6 +66,11 @@ impl Refusal {
     /// Returns the code by which the store says what is wrong, if it has answered with one.
     pub(super) fn code(&self) -> Option<&str> {
         self.code.as_deref()
+    }
+
+    /// Tells whether it may be that there is no byte in the range that was asked for.
+    pub(super) fn is_of_range(&self) -> bool {
+        self.is_of_range
     }
 }
 

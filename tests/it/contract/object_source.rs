@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 
 use strandline::model::SelectAll;
-use strandline::source::{Entry, Expansion, ObjectSource, Source, collect};
+use strandline::source::{Entry, Expansion, ObjectSource, ReadError, Source, collect};
 
 use crate::support::listing::list;
 use crate::support::store::{Break, PlannedStore, Requests};
@@ -129,6 +129,29 @@ fn a_small_object_takes_one_request_and_an_empty_one_a_second() {
             heads,
         };
         assert_eq!(store.take_requests(), asked, "{path}");
+    }
+}
+
+#[test]
+fn whether_an_object_is_empty_is_asked_only_where_a_range_was_refused() {
+    let store = store_of(&["raw/a"]);
+    for (words, heads) in [
+        ("503 Slow Down", 0),
+        (
+            "Server returned non-2xx status code: 416 Range Not Satisfiable: ",
+            1,
+        ),
+        ("Received non-partial response when range requested", 1),
+    ] {
+        store.refuse_gets(words);
+        let opened = source(&store).open(&"a".into());
+        assert!(matches!(opened, Err(ReadError::Failed { .. })), "{words}");
+        let asked = Requests {
+            lists: 0,
+            gets: 1,
+            heads,
+        };
+        assert_eq!(store.take_requests(), asked, "{words}");
     }
 }
 

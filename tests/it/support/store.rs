@@ -44,6 +44,8 @@ struct Plan {
     fetched: u64,
     breaks: Option<(usize, Break)>,
     is_tree_ordered: bool,
+    /// What is said instead of handing out bytes.
+    refuses: Option<&'static str>,
     /// By how many seconds the mtime of an answer is behind that of a listing.
     answers_behind: i64,
     /// Called before the bytes of an object are asked for once more, when that has been done so often.
@@ -92,6 +94,11 @@ impl PlannedStore {
     /// Lets listings come in the order of a tree: `a/b` before `a!`.
     pub(crate) fn list_as_tree(&self) {
         self.plan().is_tree_ordered = true;
+    }
+
+    /// Lets every request for bytes fail with these words.
+    pub(crate) fn refuse_gets(&self, words: &'static str) {
+        self.plan().refuses = Some(words);
     }
 
     /// Lets answers tell an mtime that is so many seconds before that in listings.
@@ -191,6 +198,12 @@ impl ObjectStore for PlannedStore {
         } else {
             self.plan().requests.gets += 1;
             self.meet(location.as_ref());
+            if let Some(words) = self.plan().refuses {
+                return Err(Error::Generic {
+                    store: "planned",
+                    source: words.into(),
+                });
+            }
         }
         options.if_match = options.if_match.map(|tag| tag.trim_matches('"').to_owned());
         let is_head = options.head;
