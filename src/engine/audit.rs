@@ -1,20 +1,26 @@
 //! `verify`: outputs against the ledger, and the source against the ledger. What is found damaged is marked, and
 //! the next run mends it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::control::Control;
+use super::discover::discover;
 use super::error::RunError;
 use super::member::{self, Trouble};
 use super::pipeline::Target;
+use super::portion::Portion;
 use super::recover::hash_of;
 use super::session::{self, Absent};
-use crate::ledger::{Batch, Ledger, View};
+use crate::config::{OnDelete, OnModify, SameContent};
+use crate::detect::Look;
+use crate::ledger::{Batch, Ledger, LedgerError, View};
 use crate::model::{
-    DirtyReason, FileRecord, Fingerprint, KeyRange, OutputPath, SourcePath, Standing, UnitId,
+    DirtyReason, FileRecord, Fingerprint, KeyRange, OutputPath, SourcePath, Standing, Timestamp,
+    UnitId,
 };
 use crate::source::Source;
 
@@ -162,7 +168,7 @@ fn audit(
     };
     audit.outputs(target)?;
     if let Some(source) = source {
-        audit.source(source)?;
+        audit.source(source, target.clock.now())?;
     }
     let Audit {
         marks, mut report, ..
@@ -178,6 +184,18 @@ struct Audit<'a> {
     control: &'a Control,
     marks: Batch,
     report: VerifyReport,
+}
+
+/// Files that a listing does not show as they are recorded.
+struct Doubt {
+    paths: HashSet<SourcePath>,
+    hidden: Vec<KeyRange>,
+}
+
+impl Doubt {
+    fn contains(&self, path: &SourcePath) -> bool {
+        self.paths.contains(path) || self.hidden.iter().any(|range| range.contains(path))
+    }
 }
 
 impl Audit<'_> {
@@ -227,7 +245,12 @@ impl Audit<'_> {
         }
     }
 
-    fn source(&mut self, source: &dyn Source) -> Result<(), RunError> {
+    fn source(&mut self, source: &dyn Source, now: Timestamp) -> Result<(), RunError> {
+        let in_doubt = if source.is_far() {
+            Some(self.in_doubt(source, now)?)
+        } else {
+            None
+        };
         let mut rows = self.view.files(&KeyRange::all())?;
         while let Some(row) = rows.next()? {
             if self.control.is_interrupted() {
@@ -238,7 +261,15 @@ impl Audit<'_> {
             }
             self.report.files += 1;
             let path = SourcePath::new(row.path);
-            let seen = match source.look(&path) {
+            let is_plain = in_doubt
+                .as_ref()
+                .is_some_and(|doubt| !doubt.contains(&path));
+            let looked = if is_plain {
+                Ok(Some(row.record().seen))
+            } else {
+                source.look(&path)
+            };
+            let seen = match looked {
                 Ok(Some(seen)) => seen,
                 Ok(None) => {
                     self.report.findings.push(Finding::SourceMissing { path });
@@ -261,6 +292,25 @@ impl Audit<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Lists the source, and finds what is not plainly as recorded. That is looked at once more: the listing may have
+    /// broken off, and need not admit all that has been loaded.
+    fn in_doubt(&self, source: &dyn Source, now: Timestamp) -> Result<Doubt, LedgerError> {
+        let look = Look {
+            now,
+            settle: Duration::ZERO,
+            on_modify: OnModify::Ignore,
+            on_delete: OnDelete::Retain,
+            same_content: SameContent::Skip,
+        };
+        let discovery = discover(source, self.view, look, &Portion::first(1), self.control)?;
+        let found = discovery.found.into_iter().map(|found| found.path);
+        let unknown = discovery.unknown.into_iter();
+        Ok(Doubt {
+            paths: found.collect(),
+            hidden: unknown.filter_map(|unknown| unknown.hides).collect(),
+        })
     }
 
     /// A record that `recover` made holds no stamps, so only the content can tell whether the file moved.

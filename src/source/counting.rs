@@ -82,6 +82,10 @@ impl Source for CountingSource {
     fn describe(&self) -> String {
         self.inner.describe()
     }
+
+    fn is_far(&self) -> bool {
+        self.inner.is_far()
+    }
 }
 
 struct CountingSpan {

@@ -163,6 +163,10 @@ impl Source for FaultySource {
     fn describe(&self) -> String {
         self.inner.describe()
     }
+
+    fn is_far(&self) -> bool {
+        self.inner.is_far()
+    }
 }
 
 struct FaultySpan {

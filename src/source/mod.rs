@@ -51,6 +51,11 @@ pub trait Source: Send + Sync {
 
     /// Returns how the source is written on the command line, without secrets.
     fn describe(&self) -> String;
+
+    /// Tells whether each look is a request, so that one listing is better than many looks.
+    fn is_far(&self) -> bool {
+        false
+    }
 }
 
 /// A stretch of the listing that can be worked through on its own.

@@ -187,6 +187,10 @@ impl Source for ObjectSource {
     fn describe(&self) -> String {
         self.bucket.name.clone()
     }
+
+    fn is_far(&self) -> bool {
+        true
+    }
 }
 
 /// What listings and inputs share. No task holds it: the runtime must not end within itself.

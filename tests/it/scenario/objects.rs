@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
 use strandline::clock::ManualClock;
 use strandline::config::Key;
-use strandline::engine::{Pipeline, verify};
+use strandline::engine::{Control, Depth, Finding, Pipeline, VerifyReport, verify};
 use strandline::model::{ErrorKind, RunReport, RunStatus, SelectAll, Timestamp};
 use strandline::source::{CountingSource, FaultySource, MemorySource, Source, Told};
 use tempfile::TempDir;
@@ -53,12 +53,12 @@ impl World {
     }
 
     fn is_whole(&self) -> bool {
+        self.verified(Depth::Deep).is_clean()
+    }
+
+    fn verified(&self, depth: Depth) -> VerifyReport {
         let target = self.pipeline().target;
-        let depth = strandline::engine::Depth::Deep;
-        let control = strandline::engine::Control::default();
-        verify(&target, Some(&*self.source), depth, &control)
-            .unwrap()
-            .is_clean()
+        verify(&target, Some(&*self.source), depth, &Control::default()).unwrap()
     }
 }
 
@@ -184,6 +184,43 @@ fn a_changed_object_is_asked_for_once_for_its_hash_its_columns_and_its_rows() {
         heads: 0,
     };
     assert_eq!(store.take_requests(), asked);
+}
+
+#[test]
+fn a_check_lists_the_store_once_and_asks_only_for_what_is_not_as_recorded() {
+    let store = PlannedStore::new();
+    for name in 0..50 {
+        store.put(&format!("raw/{name:02}.csv"), csv(name * 10, 10));
+    }
+    let world = World::objects(&store);
+    world.run();
+    let check = |lists, heads, findings: &[Finding]| {
+        store.take_requests();
+        let report = world.verified(Depth::Shallow);
+        assert_eq!((report.files, &*report.findings), (50, findings));
+        let asked = Requests {
+            lists,
+            gets: 0,
+            heads,
+        };
+        assert_eq!(store.take_requests(), asked);
+    };
+    check(1, 0, &[]);
+    store.break_listings(10, Break::Fails);
+    check(1, 50, &[]);
+    store.heal();
+    store.put("raw/07.csv", csv(900, 10));
+    store.put("raw/new.csv", csv(900, 10));
+    store.delete("raw/31.csv");
+    let findings = [
+        Finding::SourceMoved {
+            path: "07.csv".into(),
+        },
+        Finding::SourceMissing {
+            path: "31.csv".into(),
+        },
+    ];
+    check(1, 2, &findings);
 }
 
 #[test]
