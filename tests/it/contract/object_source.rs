@@ -189,8 +189,11 @@ fn a_large_object_is_read_in_parts_and_at_any_place() {
 
 #[test]
 fn an_object_that_is_overwritten_or_deleted_while_it_is_read_is_a_stale_handle_and_no_mixture() {
-    for deleted in [false, true] {
+    for (deleted, ignores_versions) in [(false, false), (true, false), (false, true)] {
         let store = PlannedStore::new();
+        if ignores_versions {
+            store.ignore_versions();
+        }
         store.put("raw/a", pattern(0));
         let mut input = source(&store).open(&"a".into()).unwrap();
         let random = input.random_access().unwrap();
@@ -205,5 +208,20 @@ fn an_object_that_is_overwritten_or_deleted_while_it_is_read_is_a_stale_handle_a
         assert_eq!(error.kind(), ErrorKind::StaleNetworkFileHandle);
         let error = random.read_exact_at(2 << 20, &mut first).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::StaleNetworkFileHandle);
+    }
+}
+
+#[test]
+fn without_tags_no_input_vouches_for_one_version_and_nothing_is_kept() {
+    let store = store_of(&["raw/a"]);
+    store.tell_no_tags();
+    let source = source(&store);
+    for _ in 0..2 {
+        let mut text = String::new();
+        let mut input = source.open(&"a".into()).unwrap();
+        input.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "x");
+        assert!(!input.is_one_version());
+        assert_eq!(store.take_requests().gets, 1);
     }
 }

@@ -44,6 +44,8 @@ struct Plan {
     fetched: u64,
     breaks: Option<(usize, Break)>,
     is_tree_ordered: bool,
+    takes_any_version: bool,
+    has_no_tags: bool,
     /// What is said instead of handing out bytes.
     refuses: Option<&'static str>,
     /// By how many seconds the mtime of an answer is behind that of a listing.
@@ -94,6 +96,16 @@ impl PlannedStore {
     /// Lets listings come in the order of a tree: `a/b` before `a!`.
     pub(crate) fn list_as_tree(&self) {
         self.plan().is_tree_ordered = true;
+    }
+
+    /// Lets the store hand out whatever version there is, also where another is asked for.
+    pub(crate) fn ignore_versions(&self) {
+        self.plan().takes_any_version = true;
+    }
+
+    /// Lets the store tell no `ETag` of anything.
+    pub(crate) fn tell_no_tags(&self) {
+        self.plan().has_no_tags = true;
     }
 
     /// Lets every request for bytes fail with these words.
@@ -154,9 +166,10 @@ fn path(key: &str) -> Path {
 }
 
 /// As an answer tells it, where a listing says the same otherwise.
-fn answered(mut object: ObjectMeta, behind: i64) -> ObjectMeta {
-    object.e_tag = object.e_tag.map(|tag| format!("\"{tag}\""));
-    let seconds = object.last_modified.timestamp() - behind;
+fn answered(mut object: ObjectMeta, plan: &Plan) -> ObjectMeta {
+    let tag = object.e_tag.filter(|_| !plan.has_no_tags);
+    object.e_tag = tag.map(|tag| format!("\"{tag}\""));
+    let seconds = object.last_modified.timestamp() - plan.answers_behind;
     object.last_modified = chrono::DateTime::from_timestamp(seconds, 0).unwrap();
     object
 }
@@ -205,13 +218,14 @@ impl ObjectStore for PlannedStore {
                 });
             }
         }
-        options.if_match = options.if_match.map(|tag| tag.trim_matches('"').to_owned());
+        let asked = options.if_match.filter(|_| !self.plan().takes_any_version);
+        options.if_match = asked.map(|tag| tag.trim_matches('"').to_owned());
         let is_head = options.head;
         let mut answer = self.inner.get_opts(location, options).await?;
         if !is_head {
             self.plan().fetched += answer.range.end - answer.range.start;
         }
-        answer.meta = answered(answer.meta, self.plan().answers_behind);
+        answer.meta = answered(answer.meta, &self.plan());
         Ok(answer)
     }
 
@@ -231,6 +245,10 @@ impl ObjectStore for PlannedStore {
         plan.requests.lists += 1;
         let all = self.inner.list(prefix).collect::<Vec<_>>();
         let mut all = all.now_or_never().unwrap();
+        if plan.has_no_tags {
+            let objects = all.iter_mut().filter_map(|object| object.as_mut().ok());
+            objects.for_each(|object| object.e_tag = None);
+        }
         if plan.is_tree_ordered {
             all.sort_by_key(|object| {
                 let key = object.as_ref().unwrap().location.to_string();
