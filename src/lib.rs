@@ -54,11 +54,11 @@
 //!                  |          \      \      |       /        |        /
 //!                  v           v      v     v      v         v       v
 //!          detect, plan, schema, config  -------------->  model                 pure: decide, never do I/O
-//!                                                          (clock, crew, durable beside them: ports)
+//!                                                          (clock, crew, durable, store beside them: ports)
 //! ```
 //!
 //! Imports go down, never up, and never sideways between adapters. Only [`ledger`] names redb, only [`engine`] names
-//! rayon, only [`durable`] renames, syncs and removes, only [`clock`] reads time, only [`cli`] prints and reads the
+//! rayon, only [`durable`] renames, syncs and removes, only [`store`], [`source`] and [`sink`] name object stores, only [`clock`] reads time, only [`cli`] prints and reads the
 //! environment. A test scans the sources for breaches.
 //!
 //! # Where to look
@@ -89,6 +89,7 @@ pub mod plan;
 pub mod schema;
 pub mod sink;
 pub mod source;
+pub mod store;
 pub mod transform;
 
 /// The Rust of the README, so that it is compiled and run.

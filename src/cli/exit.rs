@@ -6,7 +6,7 @@ use crate::config::{FileError, PatternError, SettingError};
 use crate::engine::{PlacesError, RunError};
 use crate::ledger::OpenError;
 use crate::model::RunStatus;
-use crate::source::OpenStoreError;
+use crate::store::OpenStoreError;
 
 use super::usage::UsageError;
 

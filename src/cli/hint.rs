@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use crate::config::{BadValue, FileError, PlaceError, SettingError};
 use crate::engine::{PlacesError, RunError};
 use crate::ledger::{LedgerError, OpenError};
-use crate::source::OpenStoreError;
+use crate::store::OpenStoreError;
 
 use super::usage::UsageError;
 

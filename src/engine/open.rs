@@ -10,7 +10,8 @@ use crate::config::{Format, PatternError, Place, Settings};
 use crate::decode::recognise;
 use crate::durable::{Disk, LocalDisk};
 use crate::sink::DiskSink;
-use crate::source::{LocalSource, ObjectSource, OpenSourceError, OpenStoreError, Source};
+use crate::source::{LocalSource, ObjectSource, OpenSourceError, Source};
+use crate::store::OpenStoreError;
 
 /// A pipeline that cannot be opened.
 #[derive(Debug, thiserror::Error)]

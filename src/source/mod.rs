@@ -29,7 +29,9 @@ pub use counting::CountingSource;
 pub use faulty::{FaultySource, Moment, Told};
 pub use local::{LocalSource, OpenSourceError};
 pub use memory::MemorySource;
-pub use object::{ObjectSource, OpenStoreError};
+pub use object::ObjectSource;
+#[cfg(test)]
+pub(crate) use object::testing;
 
 /// Where the files come from.
 pub trait Source: Send + Sync {

@@ -45,8 +45,8 @@ const ROWS: [Row; 14] = [
         forbidden: &["redb"],
     },
     Row {
-        text: "only source and sink name object_store",
-        applies: |room| !["source", "sink"].contains(&room),
+        text: "only store, source and sink name object_store",
+        applies: |room| !["store", "source", "sink"].contains(&room),
         forbidden: &["object_store"],
     },
     Row {
@@ -142,6 +142,7 @@ fn must_not_import(room: &str, other: &str) -> bool {
     match room {
         _ if is_core(room) => is_adapter(other) || is_above(other),
         _ if is_adapter(room) => is_adapter(other) || is_above(other),
+        "store" => !["store", "model", "config", "clock", "durable"].contains(&other),
         "clock" | "durable" => other != "model" && other != "clock" && other != "durable",
         "engine" | "daemon" | "dashboard" => ["daemon", "dashboard", "cli"].contains(&other),
         _ => false,

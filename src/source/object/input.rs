@@ -19,10 +19,10 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use tokio::task::JoinHandle;
 
 use crate::model::{Fingerprint, ReadAt};
+use crate::store::{Refusal, io_error};
 
 use super::super::Input;
-use super::refusal::Refusal;
-use super::{Bucket, fingerprint, io_error, refusal, strong_tag};
+use super::{Bucket, fingerprint, refusal, strong_tag};
 
 /// What the first request asks for: all there is, of most objects.
 const BEGINNING_BYTES: u64 = 1 << 20;

@@ -8,9 +8,10 @@ use object_store::ObjectMeta;
 use tokio::sync::mpsc;
 
 use crate::model::{ErrorKind, KeyRange};
+use crate::store::io_error;
 
 use super::super::{Entries, Entry, Unknown};
-use super::{Bucket, fingerprint, io_error, is_path};
+use super::{Bucket, fingerprint, is_path};
 
 /// Objects that are handed over at once: as many as a store puts on a page.
 const PAGE_OBJECTS: usize = 1000;

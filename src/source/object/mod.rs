@@ -31,18 +31,12 @@
 //! A key that is no path (`a//b`, `../a`, `a/` with bytes) cannot be asked for: it is told of by every listing, and
 //! skipped. A store that somebody else made ([`ObjectSource::over`]) tells neither of these, nor of markers and archives.
 
-mod complete;
 mod input;
 mod kept;
 mod listing;
-mod markup;
-mod open;
-mod pages;
-mod refusal;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
-use std::error::Error;
 use std::io;
 use std::sync::Arc;
 
@@ -52,13 +46,12 @@ use tokio::runtime::Runtime;
 
 use crate::config::{Access, StoreUrl};
 use crate::model::{Fingerprint, KeyRange, Select, SourcePath, Timestamp};
+use crate::store::{ListedKey, OpenStoreError, Refusal, connect, io_error};
 
 use super::{Expansion, Input, ReadError, Source, Span, Unknown};
 use input::{ObjectInput, Version};
 use kept::Kept;
 use listing::ObjectEntries;
-use pages::ListedKey;
-use refusal::Refusal;
 
 /// Threads that talk to the store. They wait and copy; whatever costs time is done by whoever reads.
 const THREADS: usize = 2;
@@ -67,17 +60,6 @@ const THREADS: usize = 2;
 #[derive(Clone)]
 pub struct ObjectSource {
     bucket: Arc<Bucket>,
-}
-
-/// An object store that cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot use the source {url}")]
-pub struct OpenStoreError {
-    /// The place.
-    pub url: String,
-    /// What the client says.
-    #[source]
-    pub source: Box<dyn Error + Send + Sync>,
 }
 
 impl ObjectSource {
@@ -90,11 +72,11 @@ impl ObjectSource {
         access: &Access,
         selection: Arc<dyn Select>,
     ) -> Result<Self, OpenStoreError> {
-        let failed = |source: Box<dyn Error + Send + Sync>| OpenStoreError {
+        let failed = |source| OpenStoreError {
             url: url.to_string(),
             source,
         };
-        let store = open::open(url, access).map_err(failed)?;
+        let store = connect(url, access).map_err(failed)?;
         Self::listing(
             store,
             url.prefix(),
@@ -300,25 +282,6 @@ fn is_archived(error: &io::Error) -> bool {
 /// Returns what came of the request that an error is of.
 fn refusal(error: &io::Error) -> Option<&Refusal> {
     error.get_ref()?.downcast_ref()
-}
-
-/// Sorts what a client says by kinds. An object that is not the one that was opened any more is a stale handle.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "an error handler takes its error"
-)]
-fn io_error(error: object_store::Error) -> io::Error {
-    use object_store::Error;
-    let kind = match &error {
-        Error::NotFound { .. } => io::ErrorKind::NotFound,
-        Error::Precondition { .. } => io::ErrorKind::StaleNetworkFileHandle,
-        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
-            io::ErrorKind::PermissionDenied
-        }
-        Error::InvalidPath { .. } => io::ErrorKind::InvalidInput,
-        _ => io::ErrorKind::Other,
-    };
-    io::Error::new(kind, Refusal::of(&error))
 }
 
 #[cfg(test)]

@@ -8,11 +8,10 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService,
 };
 
-use super::open::connected;
-use super::pages::Pages;
 use super::{Locations, ObjectSource};
 use crate::config::{Access, StoreUrl};
 use crate::model::SelectAll;
+use crate::store::{Pages, connected};
 
 #[derive(Debug, Clone)]
 struct OneAnswer {
@@ -36,7 +35,7 @@ impl HttpService for OneAnswer {
 }
 
 /// Returns the source `url`, whose store answers with `status` and `body` whatever it is asked.
-pub(super) fn source(url: &str, status: u16, body: &'static str) -> ObjectSource {
+pub(crate) fn source(url: &str, status: u16, body: &'static str) -> ObjectSource {
     let access: Access = [
         ("AWS_ACCESS_KEY_ID", "k"),
         ("AWS_SECRET_ACCESS_KEY", "s"),

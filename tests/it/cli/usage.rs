@@ -213,7 +213,7 @@ fn an_object_store_that_access_is_missing_for_is_refused_before_anything_is_aske
     insta::assert_snapshot!(refused("run az://box/in out"), @r#"
     exit code 2
     -- stderr
-    error: cannot use the source az://box/in
+    error: cannot use az://box/in
       caused by: Account must be specified
       hint: `strandline run --help` tells, under SOURCE, which variables give access to an object store
     "#);
@@ -227,7 +227,7 @@ fn an_address_without_encryption_is_refused_by_its_name() {
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"
-    error: cannot use the source s3://bucket/in
+    error: cannot use s3://bucket/in
       caused by: AWS_ENDPOINT_URL is no https:// address, and AWS_ALLOW_HTTP is not true
       hint: `strandline run --help` tells, under SOURCE, which variables give access to an object store
     ");

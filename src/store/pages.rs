@@ -24,15 +24,15 @@ use super::markup::{referred, unescaped};
 
 /// A key, and what its listing says of the object beside what the client tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ListedKey {
-    pub(super) key: String,
+pub(crate) struct ListedKey {
+    pub(crate) key: String,
     /// Its bytes cannot be had before somebody restores them.
-    pub(super) is_archived: bool,
+    pub(crate) is_archived: bool,
 }
 
 impl ListedKey {
     /// Reads the location of a listed object; `None` where it is not as [`Pages`] writes it.
-    pub(super) fn read(location: &str) -> Option<Self> {
+    pub(crate) fn read(location: &str) -> Option<Self> {
         let (is_archived, escaped) = match location.split_at_checked(2)? {
             ("%k", escaped) => (false, escaped),
             ("%a", escaped) => (true, escaped),
@@ -47,7 +47,7 @@ impl ListedKey {
 
 /// Makes clients whose listings have [`ListedKey`]s for locations.
 #[derive(Debug)]
-pub(super) struct Pages<C>(pub(super) C);
+pub(crate) struct Pages<C>(pub(crate) C);
 
 impl<C: HttpConnector> HttpConnector for Pages<C> {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {

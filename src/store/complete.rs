@@ -15,7 +15,7 @@ use super::markup::{resolved, text_of, unescaped};
 
 /// How a store is asked for a page, and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// S3 and Google Cloud Storage.
     Bucket,
     /// Azure.
@@ -24,7 +24,7 @@ pub(super) enum Form {
 
 /// Why an answer does not count as a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Incomplete {
+pub(crate) enum Incomplete {
     /// It is something else, or was cut short.
     #[error("the listing is incomplete: an answer is no whole {root}")]
     NoPage {
@@ -41,7 +41,7 @@ pub(super) enum Incomplete {
 
 impl Form {
     /// Tells by the query of a request whether it asks for a page.
-    pub(super) fn asked_for(query: Option<&str>) -> Option<Self> {
+    pub(crate) fn asked_for(query: Option<&str>) -> Option<Self> {
         let mut words = query.unwrap_or_default().split('&');
         words.find_map(|word| match word {
             "list-type=2" => Some(Self::Bucket),
@@ -51,7 +51,7 @@ impl Form {
     }
 
     /// Returns the elements that an object and its key are.
-    pub(super) fn object_and_key(self) -> (&'static str, &'static str) {
+    pub(crate) fn object_and_key(self) -> (&'static str, &'static str) {
         match self {
             Self::Bucket => ("Contents", "Key"),
             Self::Container => ("Blob", "Name"),
@@ -59,7 +59,7 @@ impl Form {
     }
 
     /// Returns what an answer is that is no text.
-    pub(super) fn no_page(self) -> Incomplete {
+    pub(crate) fn no_page(self) -> Incomplete {
         Incomplete::NoPage { root: self.root() }
     }
 
@@ -74,7 +74,7 @@ impl Form {
     ///
     /// # Errors
     /// [`Incomplete`] where what is listed may not be all there is.
-    pub(super) fn check(self, page: &str, query: Option<&str>) -> Result<(), Incomplete> {
+    pub(crate) fn check(self, page: &str, query: Option<&str>) -> Result<(), Incomplete> {
         let (next, asked) = match self {
             Self::Bucket => ("NextContinuationToken", "continuation-token="),
             Self::Container => ("NextMarker", "marker="),

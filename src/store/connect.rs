@@ -29,7 +29,7 @@ enum AddressError {
 
 /// Makes the client, whose listings have [`ListedKey`](super::pages::ListedKey)s. What the URL names wins over what `access`
 /// does.
-pub(super) fn open(
+pub(crate) fn connect(
     url: &StoreUrl,
     access: &Access,
 ) -> Result<Arc<dyn ObjectStore>, Box<dyn Error + Send + Sync>> {
@@ -42,8 +42,8 @@ pub(super) fn open(
     })
 }
 
-/// As [`open`], over whatever `connector` connects with.
-pub(super) fn connected(
+/// As [`connect`], over whatever `connector` connects with.
+pub(crate) fn connected(
     url: &StoreUrl,
     access: &Access,
     connector: impl HttpConnector,
@@ -153,7 +153,7 @@ mod tests {
                 "MicrosoftAzure { account: account, container: box }",
             ),
         ] {
-            let store = open(&StoreUrl::parse(url).unwrap(), &access).unwrap();
+            let store = connect(&StoreUrl::parse(url).unwrap(), &access).unwrap();
             assert_eq!(store.to_string(), shown, "{url}");
         }
     }
@@ -197,7 +197,7 @@ mod tests {
                 "https://us/er:pw@host",
                 "https://host/?sig=pw",
             ] {
-                let error = open(&url, &[(variable, value)].into_iter().collect()).err();
+                let error = connect(&url, &[(variable, value)].into_iter().collect()).err();
                 assert_eq!(
                     error.unwrap().to_string(),
                     format!("{variable} holds more than an address, which may be secret"),

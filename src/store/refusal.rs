@@ -13,7 +13,7 @@ use super::markup::{resolved, text_of};
 /// A request that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{told}")]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     told: String,
     code: Option<String>,
     is_of_range: bool,
@@ -35,7 +35,7 @@ const FAILED: &str = "Server returned error response: ";
 
 impl Refusal {
     /// Takes down what a client says.
-    pub(super) fn of(error: &dyn Error) -> Self {
+    pub(crate) fn of(error: &dyn Error) -> Self {
         let words = chain(error);
         let is_of_range = NO_RANGE.iter().any(|no_range| words.contains(no_range));
         let refused = words.split_once(REFUSED).map(|(own, rest)| {
@@ -64,12 +64,12 @@ impl Refusal {
     }
 
     /// Returns the code by which the store says what is wrong, if it has answered with one.
-    pub(super) fn code(&self) -> Option<&str> {
+    pub(crate) fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
 
     /// Tells whether it may be that there is no byte in the range that was asked for.
-    pub(super) fn is_of_range(&self) -> bool {
+    pub(crate) fn is_of_range(&self) -> bool {
         self.is_of_range
     }
 }
@@ -103,7 +103,7 @@ fn reason(answer: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::source;
+    use crate::source::testing::source;
     use crate::source::{ReadError, Source};
 
     /// Returns what is said where a store answers like this.

@@ -1,14 +1,14 @@
 //! As much of the answers of stores, and of the queries that they are asked with, as is read here.
 
 /// Returns what stands in the first element `name` that is written with an end of its own.
-pub(super) fn text_of<'a>(page: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn text_of<'a>(page: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = page.split_once(&format!("<{name}>"))?;
     let (text, _) = rest.split_once(&format!("</{name}>"))?;
     Some(text.trim())
 }
 
 /// Returns the text without its `%`, `None` where it is none that was escaped.
-pub(super) fn unescaped(text: &str) -> Option<String> {
+pub(crate) fn unescaped(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut pieces = text.split('%');
     bytes.extend_from_slice(pieces.next()?.as_bytes());
@@ -21,7 +21,7 @@ pub(super) fn unescaped(text: &str) -> Option<String> {
 }
 
 /// Returns the text of an element without references to characters.
-pub(super) fn resolved(text: &str) -> String {
+pub(crate) fn resolved(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut left = text;
     while let Some(first) = left.chars().next() {
@@ -34,7 +34,7 @@ pub(super) fn resolved(text: &str) -> String {
 }
 
 /// Returns the character that a text begins with by its number (`&#47;`, `&#x2F;`), and the length of the reference.
-pub(super) fn referred(text: &str) -> Option<(char, usize)> {
+pub(crate) fn referred(text: &str) -> Option<(char, usize)> {
     let (number, _) = text.strip_prefix("&#")?.split_once(';')?;
     let value = match number.strip_prefix(['x', 'X']) {
         Some(digits) => u32::from_str_radix(digits, 16),
