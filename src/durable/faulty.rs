@@ -267,6 +267,18 @@ impl Disk for FaultyDisk {
         self.inner.try_lock(path, note)
     }
 
+    fn lock_note(&self, path: &Path) -> io::Result<Option<String>> {
+        self.inner.lock_note(path)
+    }
+
+    fn caveat(&self) -> Option<&'static str> {
+        self.inner.caveat()
+    }
+
+    fn opens_whole(&self) -> bool {
+        self.inner.opens_whole()
+    }
+
     fn is_locked(&self, path: &Path) -> io::Result<bool> {
         self.step(Action::Look, path)?;
         self.inner.is_locked(path)

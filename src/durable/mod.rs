@@ -124,7 +124,37 @@ pub trait Disk: Send + Sync + Debug {
     /// # Errors
     /// What the system reports.
     fn is_locked(&self, path: &Path) -> io::Result<bool>;
+
+    /// Returns what the holder of the lock file `path` has noted, `None` where nobody holds it. It is as [`Self::is_locked`],
+    /// and the note is what anybody may have put there.
+    ///
+    /// # Errors
+    /// What the system reports.
+    fn lock_note(&self, path: &Path) -> io::Result<Option<String>> {
+        if !self.is_locked(path)? {
+            return Ok(None);
+        }
+        let file = self.open(path)?;
+        let length = usize::try_from(file.len().min(NOTE_BYTES)).unwrap_or_default();
+        let mut bytes = vec![0; length];
+        file.read_exact_at(0, &mut bytes)?;
+        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// Returns what keeps the locks of this disk from being as good as they should be; asked while one is held.
+    fn caveat(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Tells whether what [`Disk::open`] gives of a database's file is the file as it was at one [`StoreFile::sync`],
+    /// whatever is written to it meanwhile.
+    fn opens_whole(&self) -> bool {
+        false
+    }
 }
+
+/// What is read of a note, at most: whoever can write to the directory can put anything in its place.
+const NOTE_BYTES: u64 = 1024;
 
 /// A file being written. What has been flushed can be read through [`Disk::open`].
 pub trait StagedFile: Write + Send {

@@ -106,6 +106,9 @@ impl Gate {
 
     /// Waits for the gate, but no longer than `tries` pauses, and only once for the same who hangs in it.
     pub(super) fn pass(&self, tries: usize) -> Option<Box<dyn HeldLock>> {
+        if self.disk.opens_whole() {
+            return None;
+        }
         let tries = if self.stuck.load(Ordering::Relaxed) {
             1
         } else {
@@ -152,6 +155,13 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// # Errors
 /// What the disk reports; `TimedOut` where commits came faster than the file could be copied.
 pub(super) fn copy(disk: Arc<dyn Disk>, dir: &Path, path: &Path) -> io::Result<Option<Vec<u8>>> {
+    if disk.opens_whole() {
+        return match disk.open(path) {
+            Ok(file) => read_whole(&*file).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        };
+    }
     let gate = Gate::new(disk, dir);
     for attempt in 0..COPY_TRIES {
         let shut = gate.pass(if attempt == 0 { READER_TRIES } else { 10 });
@@ -176,7 +186,18 @@ pub(super) fn copy(disk: Arc<dyn Disk>, dir: &Path, path: &Path) -> io::Result<O
 pub(super) fn copy_once(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u8>>> {
     let file = disk.open(path)?;
     let file_bytes = file.len();
-    let length = usize::try_from(file_bytes).map_err(io::Error::other)?;
+    let bytes = read_whole(&*file)?;
+    let mut header = [0; HEADER_BYTES];
+    let header = &mut header[..bytes.len().min(HEADER_BYTES)];
+    file.read_exact_at(0, header)?;
+    // An open file may go on telling the length that it had when it was opened.
+    let is_at_rest = bytes.get(..header.len()) == Some(header)
+        && disk.look(path)? == Some(Kind::File(file_bytes));
+    Ok(is_at_rest.then_some(bytes))
+}
+
+fn read_whole(file: &dyn ReadAt) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(file.len()).map_err(io::Error::other)?;
     let mut bytes = Vec::new();
     // The file may be larger than the memory, which is no reason to end the process.
     bytes
@@ -188,13 +209,7 @@ pub(super) fn copy_once(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u
         file.read_exact_at(offset, chunk)?;
         offset += chunk.len() as u64;
     }
-    let mut header = [0; HEADER_BYTES];
-    let header = &mut header[..length.min(HEADER_BYTES)];
-    file.read_exact_at(0, header)?;
-    // An open file may go on telling the length that it had when it was opened.
-    let is_at_rest = bytes.get(..header.len()) == Some(header)
-        && disk.look(path)? == Some(Kind::File(file_bytes));
-    Ok(is_at_rest.then_some(bytes))
+    Ok(bytes)
 }
 
 /// A copy of the file in memory; the storage repairs it as it would the file.

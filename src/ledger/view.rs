@@ -266,6 +266,17 @@ impl View {
         self.all(GARBAGE, |output, _| Ok(output.into()))
     }
 
+    /// Tells whether `output` is one of [`Self::garbage`].
+    ///
+    /// # Errors
+    /// See [`Self::meta`].
+    pub fn is_garbage(&self, output: &OutputPath) -> Result<bool, LedgerError> {
+        self.ask(|| {
+            let table = self.transaction.open_table(GARBAGE)?;
+            Ok(table.get(output.as_str())?.is_some())
+        })
+    }
+
     /// Returns at most `newest` reports, the last run first.
     ///
     /// # Errors

@@ -4,12 +4,12 @@ use std::error::Error;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use object_store::ObjectStore;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::client::{HttpConnector, ReqwestConnector};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 
+use super::Objects;
 use super::pages::Pages;
 use crate::config::{Access, StoreKind, StoreUrl};
 
@@ -32,7 +32,7 @@ enum AddressError {
 pub(crate) fn connect(
     url: &StoreUrl,
     access: &Access,
-) -> Result<Arc<dyn ObjectStore>, Box<dyn Error + Send + Sync>> {
+) -> Result<Arc<dyn Objects>, Box<dyn Error + Send + Sync>> {
     check_addresses(url.kind(), access)?;
     let connector = Pages(ReqwestConnector::default());
     connected(url, access, connector).map_err(|error| match error {
@@ -47,7 +47,7 @@ pub(crate) fn connected(
     url: &StoreUrl,
     access: &Access,
     connector: impl HttpConnector,
-) -> object_store::Result<Arc<dyn ObjectStore>> {
+) -> object_store::Result<Arc<dyn Objects>> {
     Ok(match url.kind() {
         StoreKind::S3 => {
             let mut builder = AmazonS3Builder::new().with_url(url.bucket());

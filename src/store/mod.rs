@@ -1,26 +1,82 @@
 //! Speaks with object stores: S3, Google Cloud Storage, Azure, or whatever speaks like one of them.
 //!
 //! `connect` makes a client of `object_store` for a URL; what such a client does not tell, or tells in a way that
-//! must not be shown, is read from the answers on their way to it (`ListedKey`, `Refusal`). The sources and sinks that lie in
-//! stores stand on this room.
+//! must not be shown, is read from the answers on their way to it (`ListedKey`, `Refusal`). `Directory` is what sinks
+//! and ledgers in stores stand on: objects by their paths, and conditional writes. [`StoreDisk`] is a disk for a ledger, whose
+//! lock is a lease and whose file is kept as an image; see `lease` and `image`.
 
+mod blocks;
 mod complete;
 mod connect;
+mod directory;
+mod disk;
+mod image;
+mod lease;
 mod markup;
 mod pages;
 mod refusal;
+mod segment;
 
 use std::error::Error;
 use std::io;
+use std::sync::Arc;
 
+use object_store::ObjectStore;
+use object_store::multipart::MultipartStore;
+
+use crate::config::{Access, StoreUrl};
+
+pub(crate) use blocks::Blocks;
 pub(crate) use connect::connect;
 #[cfg(test)]
 pub(crate) use connect::connected;
+pub use directory::Directory;
+pub(crate) use directory::{Condition, PART_BYTES, Version};
+pub use disk::StoreDisk;
+pub use lease::{Conditions, Fence};
 pub(crate) use pages::ListedKey;
 #[cfg(test)]
 pub(crate) use pages::Pages;
 pub(crate) use refusal::Refusal;
 
+/// Objects that can be written in parts.
+pub trait Objects: ObjectStore + MultipartStore {}
+
+impl<T: ObjectStore + MultipartStore> Objects for T {}
+
+/// Talks to a store.
+#[derive(Clone)]
+pub struct Client {
+    objects: Arc<dyn Objects>,
+    /// Listings have [`ListedKey`]s for locations.
+    is_listed: bool,
+}
+
+impl Client {
+    /// Talks to the store of `url`. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// [`OpenStoreError`] where `access` does not tell how to come in.
+    pub fn connect(url: &StoreUrl, access: &Access) -> Result<Self, OpenStoreError> {
+        let objects = connect(url, access).map_err(|source| OpenStoreError {
+            url: url.to_string(),
+            source,
+        })?;
+        Ok(Self {
+            objects,
+            is_listed: true,
+        })
+    }
+
+    /// Talks to a store that somebody else made.
+    #[must_use]
+    pub fn over(objects: Arc<dyn Objects>) -> Self {
+        Self {
+            objects,
+            is_listed: false,
+        }
+    }
+}
 /// An object store that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot use {url}")]

@@ -11,7 +11,7 @@
 
 use std::io::{self, Read};
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use object_store::path::Path;
@@ -19,7 +19,7 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use tokio::task::JoinHandle;
 
 use crate::model::{Fingerprint, ReadAt};
-use crate::store::{Refusal, io_error};
+use crate::store::{Blocks, Refusal, io_error};
 
 use super::super::Input;
 use super::{Bucket, fingerprint, refusal, strong_tag};
@@ -29,12 +29,6 @@ const BEGINNING_BYTES: u64 = 1 << 20;
 
 /// What each request for the next part asks for.
 const PART_BYTES: u64 = 4 << 20;
-
-/// What is asked for at once where bytes are read at any place; a page header is not worth a request of its own.
-const BLOCK_BYTES: u64 = 1 << 20;
-
-/// Blocks that are kept: the columns of a Parquet file are read side by side.
-const BLOCKS: usize = 16;
 
 /// One version of an object.
 #[derive(Clone)]
@@ -83,9 +77,7 @@ fn stale() -> io::Error {
 struct Object {
     bucket: Arc<Bucket>,
     version: Version,
-    beginning: Bytes,
-    /// Blocks with their places, the one that was asked for last at the end.
-    blocks: Mutex<Vec<(u64, Bytes)>>,
+    blocks: Blocks,
 }
 
 impl Object {
@@ -93,60 +85,16 @@ impl Object {
         let fetched = self.version.clone().fetch(range);
         self.bucket.runtime.block_on(fetched)
     }
-
-    /// Returns the block at `index`, which is not behind the end.
-    fn block(&self, index: u64) -> io::Result<Bytes> {
-        let lock = || self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
-        {
-            let mut blocks = lock();
-            if let Some(at) = blocks.iter().position(|(known, _)| *known == index) {
-                let found = blocks.remove(at);
-                let bytes = found.1.clone();
-                blocks.push(found);
-                return Ok(bytes);
-            }
-        }
-        let start = index * BLOCK_BYTES;
-        let end = (start + BLOCK_BYTES).min(self.version.seen.size);
-        let bytes = self.fetch(start..end)?;
-        let mut blocks = lock();
-        if blocks.len() >= BLOCKS {
-            blocks.remove(0);
-        }
-        blocks.push((index, bytes.clone()));
-        Ok(bytes)
-    }
 }
 
 impl ReadAt for Object {
     fn len(&self) -> u64 {
-        self.version.seen.size
+        self.blocks.len()
     }
 
     fn read_exact_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        let end = offset.checked_add(buffer.len() as u64);
-        let Some(end) = end.filter(|end| *end <= self.len()) else {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        };
-        if end <= self.beginning.len() as u64 {
-            let start = usize::try_from(offset).map_err(io::Error::other)?;
-            buffer.copy_from_slice(&self.beginning[start..start + buffer.len()]);
-            return Ok(());
-        }
-        if buffer.len() as u64 >= BLOCK_BYTES {
-            buffer.copy_from_slice(&self.fetch(offset..end)?);
-            return Ok(());
-        }
-        let mut filled = 0;
-        while filled < buffer.len() {
-            let at = offset + filled as u64;
-            let mut block = self.block(at / BLOCK_BYTES)?;
-            block.advance(usize::try_from(at % BLOCK_BYTES).map_err(io::Error::other)?);
-            let count = block.len().min(buffer.len() - filled);
-            block.copy_to_slice(&mut buffer[filled..filled + count]);
-            filled += count;
-        }
-        Ok(())
+        let fetch = |range| self.fetch(range);
+        self.blocks.read_exact_at(offset, buffer, fetch)
     }
 }
 
@@ -173,9 +121,8 @@ impl ObjectInput {
         };
         let object = Object {
             bucket: Arc::clone(bucket),
+            blocks: Blocks::new(version.seen.size, beginning.clone()),
             version,
-            beginning: beginning.clone(),
-            blocks: Mutex::default(),
         };
         Ok(Self {
             object: Arc::new(object),
@@ -275,7 +222,7 @@ impl Input for ObjectInput {
     }
 
     fn is_far(&self) -> bool {
-        self.object.len() > self.object.beginning.len() as u64
+        self.object.len() > self.object.blocks.begun()
     }
 }
 

@@ -7,3 +7,4 @@ mod object_source;
 mod power;
 mod sink;
 mod source;
+mod store_disk;

@@ -1,5 +1,6 @@
 //! What several suites need.
 
+pub(crate) mod cut_store;
 pub(crate) mod listing;
 pub(crate) mod program;
 pub(crate) mod redact;
