@@ -36,7 +36,7 @@ use crate::model::{
     Carried, DirtyReason, FileRecord, Member, OutputPath, OutputRecord, ReportedError, RunId,
     RunReport, Shape, SourcePath, Timestamp, UnitId, UnitRecord, partition_dir,
 };
-use crate::sink::{Discard, Sink, StageName};
+use crate::sink::{Discard, Publication, Sink, StageName, Stands};
 use crate::transform::RowTransform;
 
 /// Publishes and records; see the module.
@@ -72,6 +72,8 @@ struct Group {
     /// Staged files whose bytes stand already.
     same: Vec<StageName>,
     retired: BTreeSet<OutputPath>,
+    /// Outputs of units that had none of the name.
+    new: BTreeSet<OutputPath>,
     written: u64,
     kept: u64,
     bytes: u64,
@@ -115,17 +117,17 @@ impl Committer<'_> {
             self.add(&view, &order, receipt, &mut group)?;
         }
         std::mem::take(&mut group.edits).apply(&view, &mut group.then)?;
-        self.publish(group)
+        self.publish(&view, group)
     }
 
-    fn publish(&mut self, mut group: Group) -> Result<(), RunError> {
+    fn publish(&mut self, view: &View, mut group: Group) -> Result<(), RunError> {
         self.groups += 1;
         let id = IntentId(self.groups);
         for output in &group.retired {
             group.then.garbage.insert(output.clone(), Garbage::Add);
         }
         for planned in &group.moves {
-            if self.collected.remove(&planned.output) {
+            if self.collected.remove(&planned.output) || view.is_garbage(&planned.output)? {
                 group
                     .then
                     .garbage
@@ -149,7 +151,15 @@ impl Committer<'_> {
             let moves: Vec<_> = group
                 .moves
                 .iter()
-                .map(|planned| (StageName(planned.stage.clone()), planned.output.clone()))
+                .map(|planned| Publication {
+                    stage: StageName(planned.stage.clone()),
+                    output: planned.output.clone(),
+                    stands: if group.new.contains(&planned.output) {
+                        Stands::No
+                    } else {
+                        Stands::Maybe
+                    },
+                })
                 .collect();
             if !self.ledger.is_held() {
                 return Err(RunError::LeaseLost);
@@ -339,7 +349,11 @@ fn add_outputs(sink: &dyn Sink, order: &WorkOrder, staged: &[StagedOutput], grou
         .map(|output| (&output.path, output))
         .collect();
     for output in staged {
-        let same = standing.remove(&output.output).is_some_and(|old| {
+        let old = standing.remove(&output.output);
+        if old.is_none() {
+            group.new.insert(output.output.clone());
+        }
+        let same = old.is_some_and(|old| {
             old.hash == output.hash
                 && is_whole(sink.open(&output.output), output.size, output.hash).unwrap_or(false)
         });

@@ -10,6 +10,9 @@
 //!   done (again) and the intent's rows are recorded: *forward*. If one does not, the unit is marked dirty and
 //!   outputs that only the intent knows become garbage: *back*.
 //! - *Garbage*: outputs that no unit owns any more; they are removed.
+//! - *A request on its way to a store*, of a run that was not killed but held up, until another took its lock. Where it
+//!   replaces an output, the store refuses it. A new output may still appear behind all this: so what only an intent
+//!   knows that was rolled back stays garbage until the next start, and is then removed again.
 //!
 //! # Invariants
 //! - Being killed in here leaves a state that is one of the above.
@@ -21,7 +24,7 @@ use std::sync::Arc;
 use super::error::RunError;
 use crate::ledger::{Batch, Garbage, Intent, Ledger, View};
 use crate::model::{ContentHash, DirtyReason, OutputPath, ReadAt};
-use crate::sink::{Discard, Sink, SinkError, StageName};
+use crate::sink::{Discard, Publication, Sink, SinkError, StageName, Stands};
 
 /// Rolls open intents forward or back, collects garbage and sweeps staging.
 ///
@@ -29,24 +32,28 @@ use crate::sink::{Discard, Sink, SinkError, StageName};
 /// [`RunError`] where ledger or target fail; running again is safe.
 pub(super) fn mend(ledger: &Ledger, sink: &dyn Sink) -> Result<(), RunError> {
     let view = ledger.view()?;
+    let mut late = BTreeSet::new();
     for intent in view.intents()? {
-        match locate(&intent, sink)? {
-            Some(moves) => {
-                sink.publish(&moves)?;
-                let mut then = intent.then.clone();
-                then.closed_intents.push(intent.id);
-                ledger.write(&then)?;
+        if let Some(moves) = locate(&intent, sink)? {
+            sink.publish(&moves)?;
+            let mut then = intent.then.clone();
+            then.closed_intents.push(intent.id);
+            ledger.write(&then)?;
+        } else {
+            let back = roll_back(&view, &intent)?;
+            if sink.may_arrive_late() {
+                late.extend(back.garbage.keys().cloned());
             }
-            None => ledger.write(&roll_back(&view, &intent)?)?,
+            ledger.write(&back)?;
         }
     }
-    collect(ledger, sink)?;
+    collect(ledger, sink, &late)?;
     sink.discard(Discard::All)?;
     Ok(())
 }
 
-/// Removes outputs that no unit owns any more.
-fn collect(ledger: &Ledger, sink: &dyn Sink) -> Result<(), RunError> {
+/// Removes outputs that no unit owns any more, and forgets all of them but those that may appear again.
+fn collect(ledger: &Ledger, sink: &dyn Sink, late: &BTreeSet<OutputPath>) -> Result<(), RunError> {
     let garbage = ledger.view()?.garbage()?;
     if garbage.is_empty() {
         return Ok(());
@@ -55,6 +62,7 @@ fn collect(ledger: &Ledger, sink: &dyn Sink) -> Result<(), RunError> {
     ledger.write(&Batch {
         garbage: garbage
             .into_iter()
+            .filter(|output| !late.contains(output))
             .map(|output| (output, Garbage::Collected))
             .collect(),
         ..Batch::default()
@@ -63,15 +71,16 @@ fn collect(ledger: &Ledger, sink: &dyn Sink) -> Result<(), RunError> {
 }
 
 /// Returns the moves that are still to be done, or `None` where a file is neither staged nor published whole.
-fn locate(
-    intent: &Intent,
-    sink: &dyn Sink,
-) -> Result<Option<Vec<(StageName, OutputPath)>>, RunError> {
+fn locate(intent: &Intent, sink: &dyn Sink) -> Result<Option<Vec<Publication>>, RunError> {
     let mut moves = Vec::new();
     for planned in &intent.moves {
         let stage = StageName(planned.stage.clone());
         if is_whole(sink.open_staged(&stage), planned.size, planned.hash)? {
-            moves.push((stage, planned.output.clone()));
+            moves.push(Publication {
+                stage,
+                output: planned.output.clone(),
+                stands: Stands::Maybe,
+            });
         } else if !is_whole(sink.open(&planned.output), planned.size, planned.hash)? {
             return Ok(None);
         }

@@ -162,6 +162,8 @@ pub enum ErrorKind {
     SameContent,
     /// The SQL names a column that no file has.
     UnknownColumn,
+    /// The store that the ledger is in does every write, whatever its condition is.
+    Unconditional,
     /// No file has a column that is to name partitions.
     NoSuchColumn,
 }

@@ -18,10 +18,10 @@ use std::sync::Arc;
 use crate::durable::{self, Disk, Kind, Move, StagedFile};
 use crate::model::{LedgerId, OutputPath, ReadAt};
 
-use super::{Discard, Sink, SinkError, StageName, Staging};
-
-/// The directory in a target that readers skip.
-const STATE_DIR: &str = "_strandline";
+use super::{
+    Discard, Publication, STATE_DIR, Sink, SinkError, StageName, Staging, check_place, failed,
+    has_parquet_extension, is_plain,
+};
 
 /// A mark longer than this is none.
 const MARK_BYTES: u64 = 4096;
@@ -59,13 +59,8 @@ impl DiskSink {
     /// Returns where an output stands; a path that leads out of the target, or to other
     /// state than rows that are set aside, is none.
     fn place(&self, output: &OutputPath) -> io::Result<PathBuf> {
-        let mut segments = output.split('/');
-        let is_state = segments.next() == Some(STATE_DIR);
-        if output.split('/').all(is_plain) && (output.is_aside() || !is_state) {
-            Ok(self.root.join(output.as_str()))
-        } else {
-            Err(io::ErrorKind::InvalidFilename.into())
-        }
+        check_place(output)?;
+        Ok(self.root.join(output.as_str()))
     }
 
     fn create_staged(&self, stage: &StageName) -> io::Result<Box<dyn StagedFile>> {
@@ -83,16 +78,19 @@ impl DiskSink {
         self.disk.remove_file(&self.staged_path(stage)?)
     }
 
-    fn moves(&self, moves: &[(StageName, OutputPath)]) -> Result<Vec<Move>, SinkError> {
-        let one = |(stage, output): &(StageName, OutputPath)| {
+    fn moves(&self, moves: &[Publication]) -> Result<Vec<Move>, SinkError> {
+        let one = |publication: &Publication| {
             Ok(Move {
-                from: self.staged_path(stage)?,
-                to: self.place(output)?,
+                from: self.staged_path(&publication.stage)?,
+                to: self.place(&publication.output)?,
             })
         };
         moves
             .iter()
-            .map(|pair| one(pair).map_err(|source| failed("publish", pair.1.as_str(), source)))
+            .map(|publication| {
+                one(publication)
+                    .map_err(|source| failed("publish", publication.output.as_str(), source))
+            })
             .collect()
     }
 
@@ -192,10 +190,10 @@ impl Sink for DiskSink {
         Ok(())
     }
 
-    fn publish(&self, moves: &[(StageName, OutputPath)]) -> Result<(), SinkError> {
+    fn publish(&self, moves: &[Publication]) -> Result<(), SinkError> {
         let steps = self.moves(moves)?;
         durable::publish(&*self.disk, &steps).map_err(|source| match moves {
-            [(_, output)] => failed("publish", output.as_str(), source),
+            [only] => failed("publish", only.output.as_str(), source),
             _ => failed("publish outputs to", &self.describe(), source),
         })
     }
@@ -267,26 +265,12 @@ impl Sink for DiskSink {
             .map_err(|source| failed("write", &path.to_string_lossy(), source))
     }
 
+    fn may_arrive_late(&self) -> bool {
+        false
+    }
+
     fn describe(&self) -> String {
         self.root.to_string_lossy().into_owned()
-    }
-}
-
-fn is_plain(segment: &str) -> bool {
-    !matches!(segment, "" | "." | "..") && !segment.contains('\0')
-}
-
-fn has_parquet_extension(path: &str) -> bool {
-    Path::new(path)
-        .extension()
-        .is_some_and(|extension| extension == "parquet")
-}
-
-fn failed(action: &'static str, name: &str, source: io::Error) -> SinkError {
-    SinkError {
-        action,
-        name: name.to_owned(),
-        source,
     }
 }
 

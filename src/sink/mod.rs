@@ -12,13 +12,17 @@
 //! - Staging never lies where a reader of the target looks.
 
 mod disk;
+mod scratch;
+mod store;
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::model::{LedgerId, OutputPath, ReadAt};
 
 pub use disk::DiskSink;
+pub use store::StoreSink;
 
 /// Where the outputs stand.
 pub trait Sink: Send + Sync {
@@ -50,7 +54,7 @@ pub trait Sink: Send + Sync {
     ///
     /// # Errors
     /// [`SinkError`] naming the output.
-    fn publish(&self, moves: &[(StageName, OutputPath)]) -> Result<(), SinkError>;
+    fn publish(&self, moves: &[Publication]) -> Result<(), SinkError>;
 
     /// Removes outputs, and directories that this empties.
     ///
@@ -89,8 +93,43 @@ pub trait Sink: Send + Sync {
     /// [`SinkError`] naming the mark.
     fn set_mark(&self, ledger: &LedgerId) -> Result<(), SinkError>;
 
+    /// Tells whether what somebody has begun to publish may still appear after he has lost his lock to another.
+    fn may_arrive_late(&self) -> bool;
+
     /// Returns how the target is written on the command line, without secrets.
     fn describe(&self) -> String;
+}
+
+/// A staged output and the place where readers will find it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publication {
+    /// The staged file, whole.
+    pub stage: StageName,
+    /// Its place.
+    pub output: OutputPath,
+    /// What is known of that place.
+    pub stands: Stands,
+}
+
+/// Of that place nothing is known.
+impl From<(StageName, OutputPath)> for Publication {
+    fn from((stage, output): (StageName, OutputPath)) -> Self {
+        Self {
+            stage,
+            output,
+            stands: Stands::Maybe,
+        }
+    }
+}
+
+/// Whether there is an output already where one is to be published. A sink that has to ask is spared that; it must be right
+/// wherever this is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stands {
+    /// There should be none.
+    No,
+    /// There should be one, or nobody knows.
+    Maybe,
 }
 
 /// The name of a staged file: one flat name without `/`.
@@ -126,4 +165,35 @@ pub struct SinkError {
     /// The system's own words.
     #[source]
     pub source: io::Error,
+}
+
+/// The directory in a target that readers skip.
+const STATE_DIR: &str = "_strandline";
+
+/// Makes sure that an output lies in the target, and not among its state unless its rows are set aside.
+fn check_place(output: &OutputPath) -> io::Result<()> {
+    let is_state = output.split('/').next() == Some(STATE_DIR);
+    if output.split('/').all(is_plain) && (output.is_aside() || !is_state) {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::InvalidFilename.into())
+    }
+}
+
+fn is_plain(segment: &str) -> bool {
+    !matches!(segment, "" | "." | "..") && !segment.contains('\0')
+}
+
+fn has_parquet_extension(path: &str) -> bool {
+    Path::new(path)
+        .extension()
+        .is_some_and(|extension| extension == "parquet")
+}
+
+fn failed(action: &'static str, name: &str, source: io::Error) -> SinkError {
+    SinkError {
+        action,
+        name: name.to_owned(),
+        source,
+    }
 }

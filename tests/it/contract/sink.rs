@@ -4,11 +4,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use object_store::memory::InMemory;
 use strandline::durable::{
     Action, Disk, Fault, FaultyDisk, LocalDisk, MemoryDisk, Step, Survivors,
 };
 use strandline::model::{LedgerId, OutputPath};
-use strandline::sink::{Discard, DiskSink, Sink, StageName};
+use strandline::sink::{Discard, DiskSink, Sink, StageName, StoreSink};
+use strandline::store::{Client, Directory};
 
 fn on_every_sink(check: impl Fn(&dyn Sink)) {
     let local: Arc<dyn Disk> = Arc::new(LocalDisk::new());
@@ -17,6 +19,15 @@ fn on_every_sink(check: impl Fn(&dyn Sink)) {
         check(&DiskSink::new(disk, directory.path().join("target")));
     }
     check(&memory_sink(&MemoryDisk::new()));
+    check(&store_sink());
+}
+
+/// Returns a target in a store, for which staged files lie in memory.
+fn store_sink() -> StoreSink {
+    let client = Client::over(Arc::new(InMemory::new()));
+    let directory = Directory::new(client, "lake", "s3://bucket/lake".to_owned()).unwrap();
+    let staging: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    StoreSink::new(directory, None, staging, Path::new("/tmp")).unwrap()
 }
 
 fn memory_sink(disk: &MemoryDisk) -> DiskSink {
@@ -34,7 +45,8 @@ fn stage(sink: &dyn Sink, name: &str, bytes: &[u8]) -> StageName {
 fn put(sink: &dyn Sink, path: &str, bytes: &[u8]) {
     let staged = stage(sink, "put", bytes);
     sink.sync_staging().unwrap();
-    sink.publish(&[(staged, path.into())]).unwrap();
+    sink.publish(&[(staged, OutputPath::from(path)).into()])
+        .unwrap();
 }
 
 fn content(sink: &dyn Sink, path: &str) -> Vec<u8> {
@@ -71,7 +83,8 @@ fn a_staged_output_is_invisible_until_it_is_published() {
         assert_eq!(sink.open_staged(&staged).unwrap().len(), 4);
         sink.sync_staging().unwrap();
         let output = OutputPath::from("day=1/u1.parquet");
-        sink.publish(&[(staged.clone(), output.clone())]).unwrap();
+        sink.publish(&[(staged.clone(), output.clone()).into()])
+            .unwrap();
         assert_eq!(outputs(sink), ["day=1/u1.parquet"]);
         assert_eq!(content(sink, &output), b"rows");
         assert_eq!(sink.look(&output).unwrap(), Some(4));
@@ -84,10 +97,10 @@ fn a_staged_output_is_invisible_until_it_is_published() {
 fn publishing_again_is_no_error_and_publishing_nothing_staged_is() {
     on_every_sink(|sink| {
         let staged = stage(sink, "s", b"rows");
-        let moves = [(staged, OutputPath::from("a.parquet"))];
+        let moves = [(staged, OutputPath::from("a.parquet")).into()];
         sink.publish(&moves).unwrap();
         sink.publish(&moves).unwrap();
-        let never = [(StageName("never".to_owned()), OutputPath::from("b.parquet"))];
+        let never = [(StageName("never".to_owned()), OutputPath::from("b.parquet")).into()];
         let error = sink.publish(&never).unwrap_err();
         assert_eq!(error.name, "b.parquet");
         assert_eq!(error.source.kind(), io::ErrorKind::NotFound);
@@ -255,7 +268,7 @@ fn a_full_disk_is_told_with_the_name_it_hit() {
         |step: &Step| step.action == Action::Rename,
         Fault::System(28),
     );
-    let moves = [(staged, OutputPath::from("day=1/x.parquet"))];
+    let moves = [(staged, OutputPath::from("day=1/x.parquet")).into()];
     let error = sink.publish(&moves).unwrap_err();
     assert_eq!(error.name, "day=1/x.parquet");
     assert_eq!(error.source.kind(), io::ErrorKind::StorageFull);

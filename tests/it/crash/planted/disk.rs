@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use strandline::durable::{Disk, Entry, HeldLock, Kind, StagedFile, StoreFile};
 use strandline::model::{LedgerId, OutputPath, ReadAt};
-use strandline::sink::{Discard, DiskSink, Sink, SinkError, StageName, Staging};
+use strandline::sink::{Discard, DiskSink, Publication, Sink, SinkError, StageName, Staging};
 
 use crate::crash::world::TARGET;
 
@@ -254,18 +254,17 @@ impl Sink for BadSink {
         }
     }
 
-    fn publish(&self, moves: &[(StageName, OutputPath)]) -> Result<(), SinkError> {
+    fn publish(&self, moves: &[Publication]) -> Result<(), SinkError> {
         match self.fault {
             SinkFault::PublishesHalf => self.inner.publish(&moves[..moves.len() / 2]),
             SinkFault::NeverReplaces => {
-                let is_new = |(_, output): &&(StageName, OutputPath)| {
-                    self.inner.look(output).unwrap().is_none()
-                };
+                let is_new = |one: &&Publication| self.inner.look(&one.output).unwrap().is_none();
                 let new: Vec<_> = moves.iter().filter(is_new).cloned().collect();
                 self.inner.publish(&new)
             }
-            SinkFault::PublishesInPieces => moves.iter().try_for_each(|(stage, output)| {
-                self.copy(stage, output).map_err(|source| SinkError {
+            SinkFault::PublishesInPieces => moves.iter().try_for_each(|one| {
+                let output = &one.output;
+                self.copy(&one.stage, output).map_err(|source| SinkError {
                     action: "publish",
                     name: output.to_string(),
                     source,
@@ -303,6 +302,10 @@ impl Sink for BadSink {
             SinkFault::MarksNothing => Ok(()),
             _ => self.inner.set_mark(ledger),
         }
+    }
+
+    fn may_arrive_late(&self) -> bool {
+        self.inner.may_arrive_late()
     }
 
     fn describe(&self) -> String {

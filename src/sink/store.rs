@@ -1,0 +1,392 @@
+//! A target in an object store.
+//!
+//! ```text
+//! PREFIX/day=2026-01-01/NAME.parquet   an output
+//! PREFIX/_strandline/quarantine/…    rows that are set aside
+//! PREFIX/_strandline/mark              the id of the ledger that the target belongs to, and a line feed
+//! PREFIX/_strandline/uploads/NAME      an upload in parts that is under way: its object and its name in the store
+//! ```
+//!
+//! Outputs are staged on this machine; an output that is published is written to its place whole, by one request or in
+//! parts that appear with the last. Staged files end with the process: a run that is killed has its units built again.
+//!
+//! # Whoever lost his lease writes nothing
+//! An output takes the place of the version that stood there a moment ago, or of nothing: first the version is looked
+//! up, then the lease is asked for, then the output is written by compare-and-swap. Whoever was stopped in between and
+//! wakes after another has written finds another version there, and is refused. Where it is refused and the lease still
+//! holds, what stands there is a leftover, and is replaced.
+//!
+//! # Limits
+//! - Removing is not conditional: between the look at the lease and the request lies a moment.
+//! - An output of more than `WHOLE_BYTES` is written in parts, and a store compares nothing when they are put together.
+//!   It is looked at right before.
+//! - Up to `AT_ONCE_BYTES` of outputs are held in memory while they are sent.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::scratch::Scratch;
+use super::{
+    Discard, DiskSink, Publication, STATE_DIR, Sink, SinkError, StageName, Staging, Stands,
+    check_place, failed, has_parquet_extension,
+};
+use crate::durable::Disk;
+use crate::model::{LedgerId, OutputPath, ReadAt};
+use crate::store::{Blocks, Condition, Directory, Fence, PART_BYTES, Version};
+
+/// Outputs up to this length are written by one request.
+const WHOLE_BYTES: u64 = 32 << 20;
+
+/// What is held in memory at once.
+const AT_ONCE_BYTES: u64 = 64 << 20;
+
+/// Outputs that are sent at once.
+const AT_ONCE: usize = 16;
+
+/// How often the place of an output is looked at again that somebody else has written to.
+const TRIES: u32 = 4;
+
+/// The first request for an output brings so much of it.
+const BEGINNING_BYTES: u64 = 256 << 10;
+
+/// What is to be published, and its bytes.
+type Ready<'a> = (&'a Publication, Arc<dyn ReadAt>);
+
+/// A target in a directory of a store.
+#[derive(Debug, Clone)]
+pub struct StoreSink {
+    directory: Directory,
+    /// Tells whether we may write; `None` where the ledger's lock is none that can be lost.
+    fence: Option<Arc<Fence>>,
+    staged: DiskSink,
+    /// The staged files go with it.
+    _scratch: Arc<Scratch>,
+}
+
+impl StoreSink {
+    /// Takes `directory` as the target, and stages on `disk` in `base`.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn new(
+        directory: Directory,
+        fence: Option<Arc<Fence>>,
+        disk: Arc<dyn Disk>,
+        base: &Path,
+    ) -> io::Result<Self> {
+        let scratch = Scratch::new(Arc::clone(&disk), base)?;
+        Ok(Self {
+            directory,
+            fence,
+            staged: DiskSink::new(disk, scratch.path().to_owned()),
+            _scratch: Arc::new(scratch),
+        })
+    }
+
+    fn check_fence(&self) -> io::Result<()> {
+        self.fence.as_ref().map_or(Ok(()), |fence| fence.check())
+    }
+
+    /// Publishes outputs that fit into memory together.
+    fn publish_whole(&self, some: &[Ready<'_>]) -> Result<(), SinkError> {
+        let send = |(publication, file): &Ready<'_>| {
+            let publication = (*publication).clone();
+            let bytes = read(&**file, 0, file.len());
+            async move {
+                let output = &publication.output;
+                let sent = match bytes {
+                    Ok(bytes) => self.replace(output, &bytes, publication.stands).await,
+                    Err(error) => Err(error),
+                };
+                sent.map_err(|source| failed("publish", output.as_str(), source))
+            }
+        };
+        self.directory.side_by_side(some.iter().map(send), AT_ONCE)
+    }
+
+    async fn replace(&self, output: &str, bytes: &Bytes, stands: Stands) -> io::Result<()> {
+        let mut stands = stands;
+        for _ in 0..TRIES {
+            let version = match stands {
+                Stands::No => None,
+                Stands::Maybe => self.version(output).await?,
+            };
+            self.check_fence()?;
+            let condition = condition(version.as_ref());
+            match self.directory.put_soon(output, bytes, condition).await {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    stands = Stands::Maybe;
+                }
+                other => return other.map(|_| ()),
+            }
+        }
+        Err(io::Error::other("somebody else keeps writing to it"))
+    }
+
+    async fn version(&self, output: &str) -> io::Result<Option<Version>> {
+        let seen = self.directory.look_soon(output).await?;
+        Ok(seen.map(|seen| seen.version))
+    }
+
+    fn publish_in_parts(&self, output: &OutputPath, file: &dyn ReadAt) -> io::Result<()> {
+        let look = || {
+            let seen = self.directory.look(output)?;
+            io::Result::Ok(seen.map(|seen| seen.version))
+        };
+        let before = look()?;
+        self.check_fence()?;
+        let mut offset = 0;
+        let mut note = String::new();
+        let written = self.directory.put_in_parts(
+            output,
+            |upload| {
+                note = upload_note(output, upload);
+                let bytes = Bytes::from(format!("{upload}\n{output}"));
+                self.directory
+                    .put(&note, &bytes, Condition::Any)
+                    .map(|_| ())
+            },
+            || {
+                let end = file.len().min(offset + PART_BYTES as u64);
+                let part = read(file, offset, end);
+                offset = end;
+                part
+            },
+            || {
+                let is_same = match (&before, &look()?) {
+                    (None, None) => true,
+                    (Some(before), Some(now)) => before.is(now),
+                    _ => false,
+                };
+                self.check_fence()?;
+                if is_same {
+                    Ok(())
+                } else {
+                    Err(io::Error::other("somebody else has written to it"))
+                }
+            },
+        );
+        if written.is_ok() && !note.is_empty() {
+            self.directory.remove([&*note])?;
+        }
+        written.map(|_| ())
+    }
+
+    /// Gives up the uploads that dead runs began.
+    fn abort_uploads(&self) -> io::Result<()> {
+        for note in self.directory.list(UPLOADS)? {
+            let (bytes, _) = self.directory.get(&note.path)?;
+            let text = String::from_utf8_lossy(&bytes);
+            if let Some((upload, output)) = text.split_once('\n') {
+                self.directory.abort(output, upload)?;
+            }
+            self.directory.remove([&*note.path])?;
+        }
+        Ok(())
+    }
+
+    /// Opens what is to be published; nothing where that was done already.
+    fn staged<'a>(&self, publication: &'a Publication) -> Result<Option<Ready<'a>>, SinkError> {
+        let output = &publication.output;
+        let failed = |source| failed("publish", output.as_str(), source);
+        check_place(output).map_err(failed)?;
+        match self.staged.open_staged(&publication.stage) {
+            Ok(file) => Ok(Some((publication, file))),
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => {
+                match self.look(output)? {
+                    Some(_) => Ok(None),
+                    None => Err(failed(error.source)),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Sink for StoreSink {
+    fn stage(&self, stage: &StageName) -> Result<Box<dyn Staging>, SinkError> {
+        Ok(Box::new(Unsynced(self.staged.stage(stage)?)))
+    }
+
+    fn open_staged(&self, stage: &StageName) -> Result<Arc<dyn ReadAt>, SinkError> {
+        self.staged.open_staged(stage)
+    }
+
+    fn sync_staging(&self) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn discard(&self, what: Discard<'_>) -> Result<(), SinkError> {
+        if matches!(what, Discard::All) {
+            self.abort_uploads()
+                .map_err(|source| failed("give up uploads in", &self.describe(), source))?;
+        }
+        self.staged.discard(what)
+    }
+
+    fn publish(&self, moves: &[Publication]) -> Result<(), SinkError> {
+        let mut some = Vec::new();
+        let mut bytes = 0;
+        for publication in moves {
+            let Some((publication, file)) = self.staged(publication)? else {
+                continue;
+            };
+            if file.len() > WHOLE_BYTES {
+                self.publish_in_parts(&publication.output, &*file)
+                    .map_err(|source| failed("publish", publication.output.as_str(), source))?;
+                continue;
+            }
+            if bytes + file.len() > AT_ONCE_BYTES {
+                self.publish_whole(&std::mem::take(&mut some))?;
+                bytes = 0;
+            }
+            bytes += file.len();
+            some.push((publication, file));
+        }
+        self.publish_whole(&some)?;
+        let stages: Vec<StageName> = moves.iter().map(|one| one.stage.clone()).collect();
+        self.staged.discard(Discard::These(&stages))
+    }
+
+    fn retire(&self, outputs: &[OutputPath]) -> Result<(), SinkError> {
+        for output in outputs {
+            check_place(output).map_err(|source| failed("remove", output.as_str(), source))?;
+        }
+        self.check_fence()
+            .and_then(|()| {
+                self.directory
+                    .remove(outputs.iter().map(OutputPath::as_str))
+            })
+            .map_err(|source| failed("remove outputs from", &self.describe(), source))
+    }
+
+    fn open(&self, output: &OutputPath) -> Result<Arc<dyn ReadAt>, SinkError> {
+        let opened = check_place(output)
+            .and_then(|()| self.directory.get_beginning(output, BEGINNING_BYTES));
+        let (beginning, seen) = opened.map_err(|source| failed("open", output.as_str(), source))?;
+        Ok(Arc::new(OpenOutput {
+            directory: self.directory.clone(),
+            output: output.clone(),
+            version: seen.version,
+            blocks: Blocks::new(seen.size, beginning),
+        }))
+    }
+
+    fn look(&self, output: &OutputPath) -> Result<Option<u64>, SinkError> {
+        let seen = check_place(output).and_then(|()| self.directory.look(output));
+        let seen = seen.map_err(|source| failed("look at", output.as_str(), source))?;
+        Ok(seen.map(|seen| seen.size))
+    }
+
+    fn outputs(&self) -> Result<Vec<OutputPath>, SinkError> {
+        let listed = self.directory.list("");
+        let listed = listed.map_err(|source| failed("list", &self.describe(), source))?;
+        let outputs = listed.into_iter().map(|seen| OutputPath::new(seen.path));
+        Ok(outputs
+            .filter(|output| has_parquet_extension(output) && check_place(output).is_ok())
+            .collect())
+    }
+
+    fn mark(&self) -> Result<Option<LedgerId>, SinkError> {
+        let failed = |source| failed("read", &self.mark_name(), source);
+        let bytes = match self.directory.get(MARK) {
+            Ok((bytes, _)) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        match std::str::from_utf8(&bytes).map(str::trim) {
+            Ok(id) if !id.is_empty() => Ok(Some(LedgerId(id.to_owned()))),
+            _ => Err(failed(io::ErrorKind::InvalidData.into())),
+        }
+    }
+
+    fn set_mark(&self, ledger: &LedgerId) -> Result<(), SinkError> {
+        let bytes = Bytes::from(format!("{}\n", ledger.0));
+        self.check_fence()
+            .and_then(|()| self.directory.put(MARK, &bytes, Condition::Any))
+            .map(|_| ())
+            .map_err(|source| failed("write", &self.mark_name(), source))
+    }
+
+    fn may_arrive_late(&self) -> bool {
+        true
+    }
+
+    fn describe(&self) -> String {
+        self.directory.name().to_owned()
+    }
+}
+
+const MARK: &str = "_strandline/mark";
+const UPLOADS: &str = "_strandline/uploads";
+
+impl StoreSink {
+    fn mark_name(&self) -> String {
+        format!("{}/{STATE_DIR}/mark", self.describe())
+    }
+}
+
+fn condition(version: Option<&Version>) -> Condition<'_> {
+    version.map_or(Condition::Absent, Condition::Same)
+}
+
+fn upload_note(output: &str, upload: &str) -> String {
+    let name = crate::model::ContentHash::of(format!("{output}\n{upload}").as_bytes());
+    format!("{UPLOADS}/{name}")
+}
+
+fn read(file: &dyn ReadAt, start: u64, end: u64) -> io::Result<Bytes> {
+    let length = usize::try_from(end - start).map_err(io::Error::other)?;
+    let mut bytes = vec![0; length];
+    file.read_exact_at(start, &mut bytes)?;
+    Ok(bytes.into())
+}
+
+/// A staged file that need not outlive the process, so that no disk has to take it in.
+struct Unsynced(Box<dyn Staging>);
+
+impl Write for Unsynced {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Staging for Unsynced {
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// One version of an output.
+struct OpenOutput {
+    directory: Directory,
+    output: OutputPath,
+    version: Version,
+    blocks: Blocks,
+}
+
+impl ReadAt for OpenOutput {
+    fn len(&self) -> u64 {
+        self.blocks.len()
+    }
+
+    fn read_exact_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.blocks.read_exact_at(offset, buffer, |range| {
+            let length = range.end - range.start;
+            let version = Some(&self.version);
+            let (bytes, _) = self.directory.get_range(&self.output, range, version)?;
+            if bytes.len() as u64 == length {
+                Ok(bytes)
+            } else {
+                Err(io::ErrorKind::UnexpectedEof.into())
+            }
+        })
+    }
+}
