@@ -28,6 +28,11 @@ AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL (with AWS
 https://), GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY and so on. Example: \
 s3://bucket/raw";
 
+/// What TARGET is, at length.
+const TARGET: &str = "Directory or URL (s3://, gs://, az://, file://) for the Parquet files
+
+Access to an object store comes from the environment, as for SOURCE. Example: s3://bucket/lake";
+
 /// How every list of settings ends.
 const SETTINGS: &str = "Every option can also be set in strandline.toml (`strandline init` writes one) or as a \
 variable such as STRANDLINE_FORMAT. A flag wins over a variable, a variable over the file. ./strandline.toml is read \
@@ -198,8 +203,8 @@ pub(super) struct PipelineArgs {
     /// Directory or URL (s3://, gs://, az://, file://) that holds the files
     #[arg(value_name = "SOURCE", requires = "target", long_help = SOURCE)]
     pub(super) source: Option<String>,
-    /// Directory (or file:// URL) for the Parquet files
-    #[arg(value_name = "TARGET")]
+    /// Directory or URL (s3://, gs://, az://, file://) for the Parquet files
+    #[arg(value_name = "TARGET", long_help = TARGET)]
     pub(super) target: Option<String>,
     /// About inputs.
     #[command(flatten)]
@@ -398,7 +403,7 @@ pub(super) struct SqlArgs {
 pub(super) struct StateArgs {
     /// Keep the ledger in DIR
     ///
-    /// Default: TARGET/_strandline. Name the same DIR in every command about this target.
+    /// A directory or URL, as TARGET. Default: TARGET/_strandline. Name the same DIR in every command about this target.
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<String>,
 }
@@ -455,6 +460,12 @@ pub(super) struct ResourceArgs {
     /// A changed file whose unit is built for another reason is taken beyond that. Default: any size. Example: --max-bytes 10GiB
     #[arg(long, value_name = "SIZE")]
     pub(super) max_bytes: Option<String>,
+    /// Let another run take over after DUR of silence
+    ///
+    /// Only for a ledger in an object store: a run renews its lock there four times in this time, and loses it if it
+    /// cannot. After a killed run, the next one has to wait for so long. Default: 60s; at least 3s. Example: --lease 5m
+    #[arg(long, value_name = "DUR")]
+    pub(super) lease: Option<String>,
 }
 
 /// A target, and where its state is.
@@ -657,6 +668,7 @@ impl PipelineArgs {
             (Key::Select, &self.sql.select),
             (Key::Where, &self.sql.filter),
             (Key::State, &self.outputs.state.state),
+            (Key::Lease, &resources.lease),
             (Key::AllowRemovals, &behaviour.allow_removals),
             (Key::OnDelete, &behaviour.on_delete),
             (Key::OnModify, &behaviour.on_modify),

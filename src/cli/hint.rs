@@ -63,13 +63,14 @@ fn of_places(error: &PlacesError) -> &'static str {
             inner: "state directory",
             ..
         } => "name another directory with --state, or leave it out",
+        PlacesError::Store(error) => of_store(error),
+        PlacesError::Staging { .. } => "TMPDIR names another directory for it",
         PlacesError::Overlap { .. } => "keep SOURCE and TARGET apart, for example ./in and ./out",
     }
 }
 
 fn of_setting(error: &SettingError) -> Option<&'static str> {
     match error.source {
-        BadValue::Place(PlaceError::ObjectStore { .. }) => Some("name a directory of this machine"),
         BadValue::Place(PlaceError::Secret { .. }) => Some(
             "keys and tokens belong in the environment (AWS_ACCESS_KEY_ID, GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_SAS_TOKEN, …); a ? or # of a key is written %3F or %23",
         ),

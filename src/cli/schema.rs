@@ -13,7 +13,7 @@ use super::exit::Ending;
 use super::render;
 use super::target::{Opened, open, settings};
 use super::usage::UsageError;
-use crate::config::{Definition, Hidden, Links, Place, Selection, parse_source};
+use crate::config::{Definition, Hidden, Links, Place, Selection, parse_place};
 use crate::engine;
 use crate::ledger::{SchemaVersion, View};
 use crate::model::{RunId, SourcePath, Timestamp};
@@ -188,10 +188,7 @@ pub(super) fn check(args: &SchemaCheckArgs, session: &Session<'_>) -> anyhow::Re
         _ => settings.definition,
     };
     let recorded_source = match view {
-        Some(view) => view
-            .meta()?
-            .source
-            .and_then(|text| parse_source(&text).ok()),
+        Some(view) => view.meta()?.source.and_then(|text| parse_place(&text).ok()),
         None => None,
     };
     // FILE is on this machine, so it cannot lie in a source that is not.

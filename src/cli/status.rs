@@ -35,8 +35,8 @@ fn gather(opened: &Opened, clock: &dyn Clock) -> anyhow::Result<Status> {
     let lag = meta.watermark.map(|mark| clock.now().since(mark).as_secs());
     Ok(Status {
         version: VERSION,
-        target: opened.target.display().to_string(),
-        state: opened.state.display().to_string(),
+        target: opened.places.target.to_string(),
+        state: opened.places.state.to_string(),
         files: answer::files_by_standing(view)?,
         units: meta.units,
         dirty: answer::dirty(view)?,

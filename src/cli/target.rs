@@ -1,13 +1,12 @@
 //! Opens what a command works on: a target, its ledger, a whole pipeline.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 
 use crate::config::{Layer, Settings};
-use crate::durable::{Disk, LocalDisk};
-use crate::engine::{self, OpenPipelineError, Pipeline, Target, TargetPlaces, target_places};
+use crate::engine::{self, Home, OpenPipelineError, Pipeline, Target, TargetPlaces, target_places};
 use crate::ledger::{self, View};
 use crate::source::Source;
 
@@ -15,10 +14,9 @@ use super::settings::{layers, resolve};
 
 /// What the ledger of a target tells.
 pub(super) struct Opened {
-    /// The outputs.
-    pub(super) target: PathBuf,
-    /// Ledger and lock.
-    pub(super) state: PathBuf,
+    /// The outputs, and ledger and lock.
+    pub(super) places: TargetPlaces,
+    home: Home,
     /// The ledger as it is committed now.
     pub(super) view: View,
 }
@@ -29,8 +27,9 @@ impl Opened {
     /// # Errors
     /// Where the lock cannot be looked at.
     pub(super) fn holder(&self) -> anyhow::Result<Option<String>> {
-        ledger::holder(&LocalDisk::new(), &self.state)
-            .with_context(|| format!("cannot look at the lock in {}", self.state.display()))
+        let Home { disk, path } = &self.home;
+        ledger::holder(&**disk, path)
+            .with_context(|| format!("cannot look at the lock in {}", path.display()))
     }
 }
 
@@ -47,15 +46,12 @@ pub(super) fn settings(flags: Layer, file: Option<&Path>) -> anyhow::Result<Sett
 /// # Errors
 /// Where there is no target, no ledger, or none that can be read.
 pub(super) fn open(flags: Layer, file: Option<&Path>) -> anyhow::Result<Opened> {
-    let TargetPlaces { target, state } = target_places(&settings(flags, file)?)?;
-    let disk: Arc<dyn Disk> = Arc::new(LocalDisk::new());
-    let view = ledger::snapshot(disk, &state)
-        .with_context(|| format!("cannot ask the ledger of {}", target.display()))?;
-    Ok(Opened {
-        target,
-        state,
-        view,
-    })
+    let settings = settings(flags, file)?;
+    let places = target_places(&settings)?;
+    let home = Home::open(&settings)?;
+    let view = ledger::snapshot(Arc::clone(&home.disk), &home.path)
+        .with_context(|| format!("cannot ask the ledger of {}", places.target))?;
+    Ok(Opened { places, home, view })
 }
 
 /// Returns the target that settings name.

@@ -3,14 +3,16 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::config::Place;
+
 /// A command that cannot be carried out as it is written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum UsageError {
     /// There is nothing that a ledger could be rebuilt from.
-    #[error("cannot recover {}", path.display())]
+    #[error("cannot recover {place}")]
     Recover {
-        /// The path.
-        path: PathBuf,
+        /// The target.
+        place: Place,
         /// The system's own words.
         #[source]
         source: io::Error,

@@ -50,6 +50,7 @@ pub enum Key {
     BloomFilter,
     SchemaMetadata,
     State,
+    Lease,
     Threads,
     Memory,
     MaxFiles,
@@ -169,7 +170,7 @@ const fn row(
 
 /// The table, in the order of the file.
 #[rustfmt::skip]
-pub const SPECS: [Spec; 46] = [
+pub const SPECS: [Spec; 47] = [
     row(Key::Source, ("source", "path"), Path, None, "./in",
         "The directory that holds the files, relative to this file; or a URL (s3://, gs://, az://, file://)."),
     row(Key::Format, ("source", "format"), Choice(FORMATS), Some("auto"), "",
@@ -246,6 +247,8 @@ pub const SPECS: [Spec; 46] = [
         "Keep comments: what Parquet, Arrow and Avro files say about themselves and their columns."),
     row(Key::State, ("target", "state"), Path, None, "./state",
         "Keep the ledger here instead of in the target's _strandline/."),
+    row(Key::Lease, ("target", "lease"), Duration, Some("60s"), "",
+        "In an object store: how long a run may be silent before another takes its ledger over."),
     row(Key::Threads, ("run", "threads"), Count, None, "4",
         "Workers; as many as there are processors when not set."),
     row(Key::Memory, ("run", "memory"), Size, Some("512MiB"), "",

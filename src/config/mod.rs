@@ -44,7 +44,7 @@ pub use lines::{
     LinePatternError, LinePatterns, Lines, UNMATCHED, Unmatched, Width, line_patterns,
 };
 pub use pattern::PatternError;
-pub use place::{Place, PlaceError, StoreKind, StoreUrl, parse_place, parse_source};
+pub use place::{Place, PlaceError, StoreKind, StoreUrl, parse_place};
 pub use policy::{Limits, Links, OnDelete, OnModify, Policies, Removals, SameContent};
 pub use selection::{PathPartitions, Recognises, Selection};
 pub use settings::{BadValue, SettingError, Settings};

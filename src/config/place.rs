@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Where the files of a source are.
+/// Where a source, a target or a ledger is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// In a directory of the machine.
@@ -17,6 +17,17 @@ impl fmt::Display for Place {
         match self {
             Self::Directory(path) => path.display().fmt(f),
             Self::Store(url) => url.fmt(f),
+        }
+    }
+}
+
+impl Place {
+    /// Returns the directory `name` in this one.
+    #[must_use]
+    pub fn join(&self, name: &str) -> Self {
+        match self {
+            Self::Directory(path) => Self::Directory(path.join(name)),
+            Self::Store(url) => Self::Store(url.join(name)),
         }
     }
 }
@@ -71,7 +82,7 @@ impl StoreUrl {
     /// # Errors
     /// [`PlaceError`] where it is something else.
     pub fn parse(text: &str) -> Result<Self, PlaceError> {
-        match parse_source(text)? {
+        match parse_place(text)? {
             Place::Store(url) => Ok(url),
             Place::Directory(_) => Err(PlaceError::Scheme {
                 url: text.to_owned(),
@@ -95,6 +106,29 @@ impl StoreUrl {
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
+    }
+
+    /// Returns the directory `name` in this one.
+    #[must_use]
+    pub fn join(&self, name: &str) -> Self {
+        let prefix = match &*self.prefix {
+            "" => name.to_owned(),
+            prefix => format!("{prefix}/{name}"),
+        };
+        Self {
+            prefix,
+            ..self.clone()
+        }
+    }
+
+    /// Tells whether `other` is this directory or lies in it. One store may have several addresses: they count as different
+    /// ones.
+    #[must_use]
+    pub fn holds(&self, other: &Self) -> bool {
+        let below = other.prefix.strip_prefix(&*self.prefix);
+        let is_below =
+            |rest: &str| rest.is_empty() || self.prefix.is_empty() || rest.starts_with('/');
+        self.kind == other.kind && self.bucket == other.bucket && below.is_some_and(is_below)
     }
 
     fn new(kind: StoreKind, scheme: &str, text: &str, rest: &str) -> Result<Self, PlaceError> {
@@ -131,15 +165,9 @@ impl fmt::Display for StoreUrl {
     }
 }
 
-/// A place that this version cannot reach.
+/// A text that names no place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlaceError {
-    /// It is in an object store.
-    #[error("{url} is in an object store, and this version only reads from there")]
-    ObjectStore {
-        /// The place.
-        url: String,
-    },
     /// It is a URL with a user, a password or a query.
     #[error("{url} is written with more than a bucket and a prefix, which may be secret")]
     Secret {
@@ -175,11 +203,11 @@ pub enum PlaceError {
     Empty,
 }
 
-/// Reads the place of a source.
+/// Reads a place.
 ///
 /// # Errors
-/// [`PlaceError`] where it is no place that can be read from.
-pub fn parse_source(text: &str) -> Result<Place, PlaceError> {
+/// [`PlaceError`] where it is none.
+pub fn parse_place(text: &str) -> Result<Place, PlaceError> {
     if text.is_empty() {
         return Err(PlaceError::Empty);
     }
@@ -206,19 +234,6 @@ pub fn parse_source(text: &str) -> Result<Place, PlaceError> {
         _ => return Err(PlaceError::Scheme { url: url() }),
     };
     StoreUrl::new(kind, &scheme, text, rest).map(Place::Store)
-}
-
-/// Reads the place of a target or of its state.
-///
-/// # Errors
-/// [`PlaceError`] where it is no place in the local file system.
-pub fn parse_place(text: &str) -> Result<PathBuf, PlaceError> {
-    match parse_source(text)? {
-        Place::Directory(path) => Ok(path),
-        Place::Store(url) => Err(PlaceError::ObjectStore {
-            url: url.to_string(),
-        }),
-    }
 }
 
 fn is_scheme(text: &str) -> bool {
@@ -286,7 +301,7 @@ mod tests {
             ("file:///a%20b/%zz", "/a b/%zz"),
             ("file://localhost/a", "/a"),
         ] {
-            assert_eq!(parse_place(text), Ok(PathBuf::from(path)), "{text}");
+            assert_eq!(parse_place(text), Ok(Place::from(path)), "{text}");
         }
     }
 

@@ -14,12 +14,18 @@ use super::key::{FORMATS, Key, ON_DELETE, ON_MODIFY, SAME_CONTENT};
 use super::layer::{Layers, Origin, Value};
 use super::lines::LinePatternError;
 use super::pattern::PatternError;
-use super::place::{Place, PlaceError, parse_place, parse_source, without_secrets};
+use super::place::{Place, PlaceError, parse_place, without_secrets};
 use super::selection::{PathPartitions, Recognises, Selection, capturing};
 use super::{
     Definition, Dialect, Format, Limits, Links, OnDelete, OnModify, Policies, Removals, RowSql,
     SameContent,
 };
+
+/// How long a lease outlasts the last sign of its holder, where nobody says otherwise.
+const LEASE: Duration = Duration::from_mins(1);
+
+/// A shorter one would be lost to a few slow answers.
+const LEAST_LEASE: Duration = Duration::from_secs(3);
 
 /// Threads beyond this only cost: starting very many takes for ever, and nothing can interrupt that.
 const MOST_THREADS: usize = 1024;
@@ -29,12 +35,14 @@ const MOST_THREADS: usize = 1024;
 pub struct Settings {
     /// Where the files come from.
     pub source: Option<Place>,
-    /// What gives access to the source, where it is in an object store; not there where nobody has looked.
+    /// What gives access to object stores; not there where nobody has looked.
     pub access: Access,
     /// Where the outputs go.
-    pub target: Option<PathBuf>,
+    pub target: Option<Place>,
     /// Where the ledger is, if not in the target.
-    pub state: Option<PathBuf>,
+    pub state: Option<Place>,
+    /// How long the lock of a ledger in an object store outlasts the last sign of its holder.
+    pub lease: Duration,
     /// Patterns of what is taken; all that is recognised where there is none.
     pub include: Vec<String>,
     /// Patterns of what is left out.
@@ -94,6 +102,9 @@ pub enum BadValue {
     /// It is no number.
     #[error("it must be a whole number")]
     Number,
+    /// It is shorter than makes sense.
+    #[error("it must be at least {0}")]
+    AtLeast(&'static str),
     /// It is no character that could mark anything.
     #[error("it must be one ASCII character{}, and no line end", or(word))]
     Mark {
@@ -211,10 +222,11 @@ impl Settings {
     pub fn resolve(layers: &Layers, processors: usize) -> Result<Self, SettingError> {
         let read = Reading { layers };
         let include = read.list(Key::Include, patterns)?;
-        let source = read.source()?;
+        let source = read.place(Key::Source)?;
         Ok(Self {
             target: read.place(Key::Target)?,
             state: read.place(Key::State)?,
+            lease: read.lease()?,
             exclude: read.list(Key::Exclude, patterns)?,
             hidden: read.switch(Key::Hidden, Hidden::Aside, Hidden::Taken)?,
             links: read.switch(Key::FollowSymlinks, Links::Ignored, Links::Followed)?,
@@ -422,17 +434,20 @@ impl Reading<'_> {
         }
     }
 
-    fn source(&self) -> Result<Option<Place>, SettingError> {
-        let place = self.one(Key::Source, |text| Ok(parse_source(text)?))?;
-        Ok(place.map(|place| match place {
-            Place::Directory(path) => Place::Directory(self.beside_file(Key::Source, path)),
-            Place::Store(url) => Place::Store(url),
-        }))
+    fn lease(&self) -> Result<Duration, SettingError> {
+        let least = |text: &str| match parse_duration(text)? {
+            lasts if lasts < LEAST_LEASE => Err(BadValue::AtLeast("3s")),
+            lasts => Ok(lasts),
+        };
+        Ok(self.one(Key::Lease, least)?.unwrap_or(LEASE))
     }
 
-    fn place(&self, key: Key) -> Result<Option<PathBuf>, SettingError> {
-        let path = self.one(key, |text| Ok(parse_place(text)?))?;
-        Ok(path.map(|path| self.beside_file(key, path)))
+    fn place(&self, key: Key) -> Result<Option<Place>, SettingError> {
+        let place = self.one(key, |text| Ok(parse_place(text)?))?;
+        Ok(place.map(|place| match place {
+            Place::Directory(path) => Place::Directory(self.beside_file(key, path)),
+            Place::Store(url) => Place::Store(url),
+        }))
     }
 
     /// What a settings file says is relative to it.
@@ -623,7 +638,7 @@ mod tests {
         let text = "[source]\npath = 'in'\n[target]\npath = '/out'\n";
         let settings = resolve(vec![file(text)]).unwrap();
         assert_eq!(settings.source, Some(Place::from("conf/in")));
-        assert_eq!(settings.target.as_deref(), Some(Path::new("/out")));
+        assert_eq!(settings.target, Some(Place::from("/out")));
         let flag = layer(Origin::Flag, &[(Key::Source, "in")]);
         let settings = resolve(vec![flag, file(text)]).unwrap();
         assert_eq!(settings.source, Some(Place::from("in")));
@@ -738,9 +753,9 @@ mod tests {
                 "it must be a whole number above zero",
             ),
             (
-                layer(Origin::Flag, &[(Key::Target, "s3://b/k")]),
-                "TARGET is \"s3://b/k\", which it cannot be",
-                "s3://b/k is in an object store, and this version only reads from there",
+                layer(Origin::Flag, &[(Key::Lease, "2s")]),
+                "--lease is \"2s\", which it cannot be",
+                "it must be at least 3s",
             ),
             (
                 layer(Origin::Flag, &[(Key::PartitionBy, "a,a")]),

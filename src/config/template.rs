@@ -120,6 +120,6 @@ mod tests {
     fn given_paths_are_set() {
         let settings = resolve(&template(Some("a \"b\""), Some("/out")));
         assert_eq!(settings.source, Some(Place::from("a \"b\"")));
-        assert_eq!(settings.target.as_deref(), Some(Path::new("/out")));
+        assert_eq!(settings.target, Some(Place::from("/out")));
     }
 }

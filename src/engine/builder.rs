@@ -1,7 +1,6 @@
 //! A pipeline put together in Rust, with the settings that the command line and `strandline.toml` have.
 
 use std::num::NonZero;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
@@ -24,8 +23,8 @@ use crate::transform::Transform;
 pub struct PipelineBuilder {
     source: Place,
     access: Access,
-    target: PathBuf,
-    state: Option<PathBuf>,
+    target: Place,
+    state: Option<Place>,
     layer: Layer,
     step: Option<Arc<dyn Transform>>,
 }
@@ -68,7 +67,7 @@ impl Pipeline {
     /// assert_eq!(pipeline.run()?.units.written, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn builder(source: impl Into<Place>, target: impl Into<PathBuf>) -> PipelineBuilder {
+    pub fn builder(source: impl Into<Place>, target: impl Into<Place>) -> PipelineBuilder {
         PipelineBuilder {
             source: source.into(),
             access: Access::default(),
@@ -96,14 +95,14 @@ impl PipelineBuilder {
         self
     }
 
-    /// Gives access to the object store that the source is in.
+    /// Gives access to object stores that source, target or ledger are in.
     pub fn access(mut self, access: Access) -> Self {
         self.access = access;
         self
     }
 
     /// Keeps ledger and lock in `state` instead of the target.
-    pub fn state(mut self, state: impl Into<PathBuf>) -> Self {
+    pub fn state(mut self, state: impl Into<Place>) -> Self {
         self.state = Some(state.into());
         self
     }
@@ -144,6 +143,7 @@ impl PipelineBuilder {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         let mut layers = vec![self.layer, Layer::defaults()];
         if let Place::Store(url) = &self.source {
+            // Settings ask what the source is.
             layers[0].set(Key::Source, &url.to_string());
         }
         let layers = Layers(layers);

@@ -71,7 +71,7 @@ pub use control::{Control, Phase, Progress};
 pub use error::RunError;
 pub use forecast::{Forecast, Stale};
 pub use forget::{ResetFilter, ResetReport, reset, retry_quarantined};
-pub use open::{OpenPipelineError, open_source};
+pub use open::{Home, OpenPipelineError, open_source};
 pub use pipeline::{Pipeline, Target};
 pub use places::{PlacesError, TargetPlaces, target_places};
 pub use preview::{PlanReport, PlannedChange, UnitPreview, preview};

@@ -1,17 +1,18 @@
 //! Opens what settings describe: a target with its ledger, a source beside it, a whole pipeline.
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::pipeline::{Pipeline, Target};
 use super::places::{PlacesError, TargetPlaces, source_place, target_places};
-use crate::clock::SystemClock;
-use crate::config::{Format, PatternError, Place, Settings};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Format, PatternError, Place, Settings, StoreUrl};
 use crate::decode::recognise;
 use crate::durable::{Disk, LocalDisk};
-use crate::sink::DiskSink;
+use crate::sink::{DiskSink, Sink, StoreSink};
 use crate::source::{LocalSource, ObjectSource, OpenSourceError, Source};
-use crate::store::OpenStoreError;
+use crate::store::{Client, Directory, Fence, OpenStoreError, StoreDisk};
 
 /// A pipeline that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -53,16 +54,97 @@ impl Target {
     /// # Errors
     /// [`PlacesError`] where they name none, or one that cannot be.
     pub fn open(settings: &Settings) -> Result<Self, PlacesError> {
-        let TargetPlaces { target, state } = target_places(settings)?;
-        let disk: Arc<dyn Disk> = Arc::new(LocalDisk::new());
+        let places = target_places(settings)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let opener = Opener { settings };
+        let (home, fence) = opener.home(&places, &clock)?;
+        let sink: Arc<dyn Sink> = match &places.target {
+            Place::Directory(path) => Arc::new(DiskSink::new(local(), path.clone())),
+            Place::Store(url) => Arc::new(opener.sink(url, fence)?),
+        };
         Ok(Self {
-            sink: Arc::new(DiskSink::new(Arc::clone(&disk), target)),
-            disk,
-            clock: Arc::new(SystemClock::new()),
-            state,
+            sink,
+            disk: home.disk,
+            clock,
+            state: home.path,
             holder: holder(),
         })
     }
+}
+
+/// Where a ledger lies.
+#[derive(Debug, Clone)]
+pub struct Home {
+    /// The disk that it is on.
+    pub disk: Arc<dyn Disk>,
+    /// Its directory there.
+    pub path: PathBuf,
+}
+
+impl Home {
+    /// Returns where the ledger of the target is that settings name.
+    ///
+    /// # Errors
+    /// [`PlacesError`] where they name none, or one that cannot be.
+    pub fn open(settings: &Settings) -> Result<Self, PlacesError> {
+        let places = target_places(settings)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        Ok(Opener { settings }.home(&places, &clock)?.0)
+    }
+}
+
+struct Opener<'a> {
+    settings: &'a Settings,
+}
+
+impl Opener<'_> {
+    /// Returns where the ledger is, and what tells whether its lock is ours where that can be lost.
+    fn home(
+        &self,
+        places: &TargetPlaces,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<(Home, Option<Arc<Fence>>), PlacesError> {
+        match &places.state {
+            Place::Directory(path) => {
+                let path = path.clone();
+                let disk = local();
+                Ok((Home { disk, path }, None))
+            }
+            Place::Store(url) => {
+                let directory = self.directory(url)?;
+                let disk = StoreDisk::new(directory, self.settings.lease, Arc::clone(clock));
+                let path = disk.root().to_owned();
+                let fence = disk.fence();
+                let disk = Arc::new(disk);
+                Ok((Home { disk, path }, Some(fence)))
+            }
+        }
+    }
+
+    fn sink(&self, url: &StoreUrl, fence: Option<Arc<Fence>>) -> Result<StoreSink, PlacesError> {
+        let staging = std::env::temp_dir();
+        let sink = StoreSink::new(self.directory(url)?, fence, local(), &staging);
+        sink.map_err(|source| PlacesError::Staging {
+            path: staging,
+            source,
+        })
+    }
+
+    fn directory(&self, url: &StoreUrl) -> Result<Directory, PlacesError> {
+        let client = Client::connect(url, &self.settings.access)?;
+        let name = url.to_string();
+        let name = name.strip_suffix('/').unwrap_or(&name).to_owned();
+        Directory::new(client, url.prefix(), name).map_err(|source| {
+            PlacesError::Store(OpenStoreError {
+                url: url.to_string(),
+                source: source.into(),
+            })
+        })
+    }
+}
+
+fn local() -> Arc<dyn Disk> {
+    Arc::new(LocalDisk::new())
 }
 
 /// Returns the source that settings describe, as it has to lie beside the target.

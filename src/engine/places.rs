@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use crate::config::{Place, Settings};
+use crate::store::OpenStoreError;
 
 /// Places that a pipeline cannot have.
 #[derive(Debug, thiserror::Error)]
@@ -39,21 +40,36 @@ pub enum PlacesError {
         source: io::Error,
     },
     /// Two places that must be apart are not.
-    #[error("the {inner} {} {} the {outer} {}", inner_path.display(), lies(inner_path, outer_path), outer_path.display())]
+    #[error(
+        "the {inner} {inner_place} {} the {outer} {outer_place}",
+        lies(inner_place, outer_place)
+    )]
     Overlap {
         /// What lies inside.
         inner: &'static str,
         /// Where it is.
-        inner_path: PathBuf,
+        inner_place: Box<Place>,
         /// What lies outside.
         outer: &'static str,
         /// Where it is.
-        outer_path: PathBuf,
+        outer_place: Box<Place>,
+    },
+    /// The object store that one of them is in cannot be used.
+    #[error(transparent)]
+    Store(#[from] OpenStoreError),
+    /// There is no room for what goes to an object store.
+    #[error("cannot stage outputs in {}", path.display())]
+    Staging {
+        /// The directory.
+        path: PathBuf,
+        /// The system's own words.
+        #[source]
+        source: io::Error,
     },
 }
 
 /// Returns how one place lies to another that it is in.
-fn lies(inner: &Path, outer: &Path) -> &'static str {
+fn lies(inner: &Place, outer: &Place) -> &'static str {
     if inner == outer { "is also" } else { "lies in" }
 }
 
@@ -64,9 +80,9 @@ const STATE_DIR: &str = "_strandline";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetPlaces {
     /// The outputs.
-    pub target: PathBuf,
+    pub target: Place,
     /// Ledger and lock.
-    pub state: PathBuf,
+    pub state: Place,
 }
 
 /// Returns where the target and its state are.
@@ -92,30 +108,13 @@ pub(super) fn source_place(
     settings: &Settings,
     places: &TargetPlaces,
 ) -> Result<Place, PlacesError> {
-    let source = settings.source.clone().ok_or(PlacesError::NoSource)?;
-    match &source {
-        Place::Directory(path) => keep_apart(path, places)?,
-        // Nothing that is on this machine lies in an object store.
-        Place::Store(_) => {}
-    }
-    let (target, state) = named(places);
-    if !state.2.starts_with(target.2.join(STATE_DIR)) {
-        keep_out(&state, &target)?;
-    }
-    Ok(source)
-}
-
-fn keep_apart(source: &PathBuf, places: &TargetPlaces) -> Result<(), PlacesError> {
-    let in_source = |error| PlacesError::Source {
-        path: source.clone(),
-        source: error,
+    let place = settings.source.as_ref().ok_or(PlacesError::NoSource)?;
+    let source = match place {
+        Place::Directory(path) => Named::existing("source", place, path)?,
+        Place::Store(_) => Named::new("source", place),
     };
-    let real = fs::canonicalize(source).map_err(in_source)?;
-    if !fs::metadata(&real).map_err(in_source)?.is_dir() {
-        return Err(in_source(io::ErrorKind::NotADirectory.into()));
-    }
-    let source = ("source", source, real);
-    let (target, state) = named(places);
+    let target = Named::new("target", &places.target);
+    let state = Named::new("state directory", &places.state);
     for (one, other) in [
         (&target, &source),
         (&state, &source),
@@ -124,34 +123,68 @@ fn keep_apart(source: &PathBuf, places: &TargetPlaces) -> Result<(), PlacesError
     ] {
         keep_out(one, other)?;
     }
-    Ok(())
+    if !Named::new("", &places.target.join(STATE_DIR)).holds(&state) {
+        keep_out(&state, &target)?;
+    }
+    Ok(place.clone())
 }
 
-/// What a place is, how it is written and where it really is.
-type Named<'a> = (&'static str, &'a PathBuf, PathBuf);
+/// A place, what it is for, and where it really is.
+struct Named<'a> {
+    role: &'static str,
+    place: &'a Place,
+    /// Of a directory, behind all links.
+    real: PathBuf,
+}
 
-/// Returns the target and its state.
-fn named(places: &TargetPlaces) -> (Named<'_>, Named<'_>) {
-    let TargetPlaces { target, state } = places;
-    (
-        ("target", target, real_path(target)),
-        ("state directory", state, real_path(state)),
-    )
+impl<'a> Named<'a> {
+    fn new(role: &'static str, place: &'a Place) -> Self {
+        let real = match place {
+            Place::Directory(path) => real_path(path),
+            Place::Store(_) => PathBuf::new(),
+        };
+        Self { role, place, real }
+    }
+
+    /// As [`Self::new`], for a directory that has to be there.
+    fn existing(role: &'static str, place: &'a Place, path: &Path) -> Result<Self, PlacesError> {
+        let failed = |error| PlacesError::Source {
+            path: path.to_owned(),
+            source: error,
+        };
+        let real = fs::canonicalize(path).map_err(failed)?;
+        if !fs::metadata(&real).map_err(failed)?.is_dir() {
+            return Err(failed(io::ErrorKind::NotADirectory.into()));
+        }
+        Ok(Self { role, place, real })
+    }
+
+    /// Tells whether `other` is this place or lies in it. Nothing that is on this machine lies in an object store.
+    fn holds(&self, other: &Self) -> bool {
+        match (self.place, other.place) {
+            (Place::Directory(_), Place::Directory(_)) => other.real.starts_with(&self.real),
+            (Place::Store(outer), Place::Store(inner)) => outer.holds(inner),
+            _ => false,
+        }
+    }
 }
 
 fn keep_out(inner: &Named<'_>, outer: &Named<'_>) -> Result<(), PlacesError> {
-    if inner.2.starts_with(&outer.2) {
+    if outer.holds(inner) {
         return Err(PlacesError::Overlap {
-            inner: inner.0,
-            inner_path: inner.1.clone(),
-            outer: outer.0,
-            outer_path: outer.1.clone(),
+            inner: inner.role,
+            inner_place: inner.place.clone().into(),
+            outer: outer.role,
+            outer_place: outer.place.clone().into(),
         });
     }
     Ok(())
 }
 
-fn directory_or_nothing(role: &'static str, path: &Path) -> Result<(), PlacesError> {
+fn directory_or_nothing(role: &'static str, place: &Place) -> Result<(), PlacesError> {
+    let Place::Directory(path) = place else {
+        return Ok(());
+    };
     let error = match fs::metadata(path) {
         Ok(found) if found.is_dir() => return Ok(()),
         Ok(_) => io::ErrorKind::NotADirectory.into(),
@@ -160,7 +193,7 @@ fn directory_or_nothing(role: &'static str, path: &Path) -> Result<(), PlacesErr
     };
     Err(PlacesError::Place {
         role,
-        path: path.to_owned(),
+        path: path.clone(),
         source: error,
     })
 }
@@ -203,8 +236,8 @@ mod tests {
         let mut settings =
             Settings::resolve(&Layers(vec![Layer::new(Origin::Default)]), 1).unwrap();
         settings.source = Some(source);
-        settings.target = Some(root.join(target));
-        settings.state = state.map(|state| root.join(state));
+        settings.target = Some(root.join(target).into());
+        settings.state = state.map(|state| root.join(state).into());
         let places = target_places(&settings).map_err(|error| error.to_string())?;
         let checked = source_place(&settings, &places);
         let text = |error: PlacesError| error.to_string().replace(&root.display().to_string(), "");
@@ -278,6 +311,64 @@ mod tests {
             assert_eq!(check(root, "in", target, state), Ok(()), "{target}");
         }
     }
+
+    #[test]
+    fn places_in_one_bucket_keep_apart_as_directories_do() {
+        let check = |source: &str, target: &str, state: Option<&str>| {
+            let place = |text: &str| Place::from(StoreUrl::parse(text).unwrap());
+            let mut settings =
+                Settings::resolve(&Layers(vec![Layer::new(Origin::Default)]), 1).unwrap();
+            settings.source = Some(place(source));
+            settings.target = Some(place(target));
+            settings.state = state.map(place);
+            let places = target_places(&settings).unwrap();
+            let checked = source_place(&settings, &places);
+            checked.map(|_| ()).map_err(|error| error.to_string())
+        };
+        for (source, target, state, message) in [
+            (
+                "s3://b/in",
+                "s3://b/in",
+                None,
+                "the target s3://b/in is also the source s3://b/in",
+            ),
+            (
+                "s3://b/in",
+                "s3://b/in/lake",
+                None,
+                "the target s3://b/in/lake lies in the source s3://b/in",
+            ),
+            (
+                "s3://b/in",
+                "s3://b",
+                None,
+                "the source s3://b/in lies in the target s3://b/",
+            ),
+            (
+                "s3://b/in",
+                "s3://b/out",
+                Some("s3://b/in/state"),
+                "the state directory s3://b/in/state lies in the source s3://b/in",
+            ),
+            (
+                "s3://b/in",
+                "s3://b/out",
+                Some("s3://b/out/state"),
+                "the state directory s3://b/out/state lies in the target s3://b/out",
+            ),
+        ] {
+            assert_eq!(check(source, target, state), Err(message.to_owned()));
+        }
+        for (target, state) in [
+            ("s3://b/in2", None),
+            ("s3://c/in", Some("s3://b/state")),
+            ("gs://b/in", None),
+            ("s3://b/out", Some("s3://b/out/_strandline/x")),
+        ] {
+            assert_eq!(check("s3://b/in", target, state), Ok(()), "{target}");
+        }
+    }
+
     #[test]
     fn state_among_the_outputs_is_refused_wherever_the_source_is() {
         let root = tempfile::tempdir().unwrap();

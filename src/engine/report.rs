@@ -1,7 +1,7 @@
 //! Fills in the run's report.
 
 use super::discover::Discovery;
-use super::pipeline::Pipeline;
+use super::pipeline::{Pipeline, Target};
 use super::verify::Changes;
 use crate::config::Definition;
 use crate::detect::Change;
@@ -57,6 +57,15 @@ fn expectations(definition: &Definition) -> Vec<ExpectationCount> {
         failed: 0,
     })
     .collect()
+}
+
+/// Tells what keeps the pipeline's lock from being as good as it should be.
+pub(super) fn caveat(target: &Target) -> Option<ReportedError> {
+    target.disk.caveat().map(|caveat| ReportedError {
+        path: target.state.display().to_string(),
+        kind: ErrorKind::Unconditional,
+        message: caveat.to_owned(),
+    })
 }
 
 /// Tells of columns that the SQL names and no file has.

@@ -159,7 +159,7 @@ impl<'a> Pass<'a> {
             looked_at,
             run,
             report: report::begin(pipeline, run, looked_at, meta.watermark),
-            errors: Vec::new(),
+            errors: report::caveat(&pipeline.target).into_iter().collect(),
             seen: definition::Seen::default(),
             newest: None,
             budget: Budget {

@@ -187,13 +187,38 @@ fn a_state_directory_inside_the_source_is_refused() {
 }
 
 #[test]
-fn an_object_store_is_not_supported_yet_as_a_target() {
-    insta::assert_snapshot!(refused("run in s3://bucket/out"), @r#"
+fn a_target_or_a_ledger_in_a_store_that_access_is_missing_for_is_refused_before_anything_is_asked()
+{
+    for command in [
+        "run in az://box/out",
+        "status az://box/out",
+        "recover az://box/out",
+        "run in out --state az://box/state",
+    ] {
+        let said = refused(command);
+        assert!(said.starts_with("exit code 2\n"), "{said}");
+        assert!(said.contains("Account must be specified"), "{said}");
+        assert!(said.contains("hint: `strandline run --help`"), "{said}");
+    }
+}
+
+#[test]
+fn places_in_one_bucket_that_overlap_are_refused() {
+    insta::assert_snapshot!(refused("run s3://bucket/a s3://bucket/a/b"), @"
     exit code 2
     -- stderr
-    error: TARGET is "s3://bucket/out", which it cannot be
-      caused by: s3://bucket/out is in an object store, and this version only reads from there
-      hint: name a directory of this machine
+    error: the target s3://bucket/a/b lies in the source s3://bucket/a
+      hint: keep SOURCE and TARGET apart, for example ./in and ./out
+    ");
+}
+
+#[test]
+fn a_lease_that_is_too_short_is_refused() {
+    insta::assert_snapshot!(refused("run in out --lease 2s"), @r#"
+    exit code 2
+    -- stderr
+    error: --lease is "[TIME]", which it cannot be
+      caused by: it must be at least [TIME]
     "#);
 }
 
