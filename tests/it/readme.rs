@@ -58,14 +58,54 @@ fn the_commands_for_a_fresh_clone_are_those_of_the_gate_or_run_as_they_stand() {
 
 #[test]
 fn every_block_of_the_readme_is_of_a_kind_that_is_checked() {
-    // A unit file of systemd has nothing that could be run here, the SQL is run by a test of `format`, and Rust as the
-    // crate's documentation is.
+    // A unit file of systemd has nothing that could be run here, the SQL is run by a test of `format`, `bash` by one that has
+    // a server, and Rust as the crate's documentation is.
     for block in blocks() {
         assert!(
-            ["console", "sh", "sql", "ini", "toml", "rust"].contains(&block.language.as_str()),
+            [
+                "console", "sh", "bash", "sql", "ini", "toml", "rust", "text", "yaml", "python",
+                "json"
+            ]
+            .contains(&block.language.as_str()),
             "a block of {:?}",
             block.language
         );
+    }
+}
+
+/// Returns the commands of the batch job over S3.
+pub(crate) fn batch_job() -> String {
+    let block = blocks().into_iter().find(|block| block.language == "bash");
+    block.unwrap().text
+}
+
+#[test]
+fn every_scheduler_is_given_the_batch_job_and_the_policies_are_what_they_say() {
+    let readme = readme();
+    let job = "strandline run s3://bucket/raw s3://bucket/lake";
+    assert!(batch_job().contains(job));
+    let of = |language: &str| -> Vec<String> {
+        let blocks = blocks().into_iter();
+        let texts = blocks.filter(|block| block.language == language);
+        texts.map(|block| block.text).collect()
+    };
+    for text in of("text").iter().chain(&of("python")) {
+        assert!(text.contains(&format!("{job} --quiet")), "{text}");
+    }
+    let yaml = of("yaml").concat();
+    let args = yaml.split("args: ").nth(1).unwrap().lines().next().unwrap();
+    let args: Vec<String> = serde_json::from_str(args).unwrap();
+    assert_eq!(
+        format!("strandline {}", args.join(" ")),
+        format!("{job} --quiet")
+    );
+    let policies = of("json");
+    assert_eq!(policies.len(), 2, "{readme}");
+    for policy in policies {
+        let policy: serde_json::Value = serde_json::from_str(&policy).unwrap();
+        for statement in policy["Statement"].as_array().unwrap() {
+            assert_eq!(statement["Effect"], "Allow");
+        }
     }
 }
 
@@ -160,7 +200,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
-fn readme() -> String {
+pub(crate) fn readme() -> String {
     fs::read_to_string(root().join("README.md")).unwrap()
 }
 

@@ -2,6 +2,7 @@
 
 mod help;
 mod json;
+mod lakes;
 mod ledgers;
 mod objects;
 mod questions;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::support::program::Sandbox;
 
 /// A server on a free port of this machine, with one bucket, for as long as it is held.
-struct Server {
+pub(super) struct Server {
     process: Child,
     address: String,
     /// What it has been asked, a line each.
@@ -20,7 +20,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(sandbox: &Sandbox) -> Self {
+    pub(super) fn start(sandbox: &Sandbox) -> Self {
         let python = std::env::var("READERS_PYTHON").expect("READERS_PYTHON, as .ci/run sets it");
         let mut command = Command::new(python);
         sandbox.seal(&mut command);
@@ -52,7 +52,11 @@ impl Server {
         server
     }
 
-    fn put(&self, key: &str, bytes: impl AsRef<[u8]>) {
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(super) fn put(&self, key: &str, bytes: impl AsRef<[u8]>) {
         self.ask("PUT", &format!("/bucket/{key}"), bytes.as_ref());
     }
 
@@ -79,7 +83,7 @@ impl Server {
         requests
     }
 
-    fn delete(&self, key: &str) {
+    pub(super) fn delete(&self, key: &str) {
         self.ask("DELETE", &format!("/bucket/{key}"), b"");
     }
 
@@ -103,18 +107,40 @@ impl Server {
         assert!(status.starts_with('2'), "{method} {path}: {answer}");
     }
 
-    /// Runs the program, and returns its report.
-    fn run(&self, sandbox: &Sandbox, words: &[&str]) -> Value {
-        let output = sandbox
-            .command(words)
-            .arg("--json")
+    /// Returns the program with access to the server.
+    pub(super) fn command(&self, sandbox: &Sandbox, words: &[&str]) -> Command {
+        let mut command = sandbox.command(words);
+        command
             .env("AWS_ENDPOINT_URL", format!("http://{}", self.address))
             .env("AWS_ALLOW_HTTP", "true")
             .env("AWS_ACCESS_KEY_ID", "k")
             .env("AWS_SECRET_ACCESS_KEY", "very secret")
-            .env("AWS_REGION", "us-east-1")
-            .output()
-            .unwrap();
+            .env("AWS_REGION", "us-east-1");
+        command
+    }
+
+    /// Waits until the server was asked for something that has `words` in it.
+    pub(super) fn wait_for(&self, words: &str) {
+        let asked = self.log.iter().find(|line| line.contains(words));
+        assert!(asked.is_some(), "the server ended");
+    }
+
+    /// Returns how often the server was asked for something that has `words` in it, since the last call.
+    pub(super) fn take_count(&self, words: &[&str]) -> Vec<usize> {
+        let last = "/bucket?list-type=2&prefix=the-last-of-all";
+        self.ask("GET", last, b"");
+        let lines: Vec<String> = self
+            .log
+            .iter()
+            .take_while(|line| !line.contains(last))
+            .collect();
+        let count = |words: &&str| lines.iter().filter(|line| line.contains(words)).count();
+        words.iter().map(count).collect()
+    }
+
+    /// Runs the program, and returns its report.
+    pub(super) fn run(&self, sandbox: &Sandbox, words: &[&str]) -> Value {
+        let output = self.command(sandbox, words).arg("--json").output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{words:?}: {said}");
         assert!(!said.contains("very secret"));

@@ -11,4 +11,5 @@ mod program;
 mod refused;
 mod sigkill;
 mod signals;
+mod stores;
 mod world;

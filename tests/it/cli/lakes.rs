@@ -1,0 +1,264 @@
+//! The real program with target and ledger in a bucket of a real server: workers that have nothing but the bucket.
+//!
+//! It needs moto; `.ci/run` installs it and says where by `READERS_PYTHON`.
+
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::objects::Server;
+use crate::readme::{batch_job, readme};
+use crate::support::program::Sandbox;
+
+const RUN: [&str; 5] = [
+    "run",
+    "s3://bucket/raw",
+    "s3://bucket/lake",
+    "--lease",
+    "3s",
+];
+
+/// How long a lease may take to end.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+fn csv(from: u64, rows: u64) -> String {
+    let lines = (from..from + rows).map(|id| format!("{id},{}\n", id % 7));
+    format!("id,v\n{}", lines.collect::<Vec<_>>().concat())
+}
+
+fn start(server: &Server, sandbox: &Sandbox) -> Child {
+    let mut command = server.command(sandbox, &RUN);
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+/// Runs until no lease of a dead worker is in the way.
+fn run_when_free(server: &Server, sandbox: &Sandbox) -> Output {
+    let begun = Instant::now();
+    loop {
+        let output = server.command(sandbox, &RUN).output().unwrap();
+        if output.status.code() != Some(4) {
+            return output;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{}", said(&output));
+        sleep(Duration::from_millis(200));
+    }
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn signal(child: &Child, name: &str) {
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args(["-s", name, &pid]).status();
+    assert!(sent.unwrap().success());
+}
+
+/// Makes sure that the lake is what a full load would be.
+#[track_caller]
+fn demand_whole(server: &Server, sandbox: &Sandbox) {
+    let words = [
+        "verify",
+        "s3://bucket/lake",
+        "--deep",
+        "--source",
+        "s3://bucket/raw",
+    ];
+    let verified = server.run(sandbox, &words);
+    assert_eq!(verified["findings"], json!([]));
+    server.run(sandbox, &["run", "s3://bucket/raw", "fresh"]);
+    let rows = |target: &str| -> Value {
+        let status = server.run(sandbox, &["status", target]);
+        status["rows"].clone()
+    };
+    assert_ne!(rows("fresh"), Value::Null);
+    assert_eq!(rows("s3://bucket/lake"), rows("fresh"));
+}
+
+#[test]
+#[ignore = "needs moto; .ci/run installs it"]
+fn a_lake_is_loaded_followed_and_asked_by_workers_that_have_nothing_but_the_bucket() {
+    let server = Server::start(&Sandbox::new());
+    let sandbox = Sandbox::new;
+    server.put("raw/day=1/a.csv", csv(0, 10));
+    server.put("raw/day=1/b.csv", csv(10, 10));
+    server.put("raw/day=2/a.csv", csv(20, 10));
+    let report = server.run(&sandbox(), &RUN);
+    assert_eq!(
+        (&report["status"], &report["rows"]["written"]),
+        (&json!("done"), &json!(30))
+    );
+    assert_eq!(report["errors"], json!([]), "this server keeps conditions");
+
+    let asked = [
+        "GET /bucket/raw/",
+        "HEAD ",
+        "PUT /bucket/lake/day",
+        "DELETE /bucket/lake/day",
+    ];
+    server.take_count(&asked);
+    let report = server.run(&sandbox(), &RUN);
+    assert_eq!(report["files"]["unchanged"], 3);
+    assert_eq!(
+        server.take_count(&asked),
+        [0, 0, 0, 0],
+        "nothing to do is free"
+    );
+
+    server.put("raw/day=1/a.csv", csv(100, 5));
+    server.delete("raw/day=2/a.csv");
+    server.put("raw/day=3/a.csv", csv(200, 5));
+    server.take_count(&asked);
+    let report = server.run(&sandbox(), &RUN);
+    assert_eq!(report["files"]["modified"], 1);
+    assert_eq!(report["files"]["removed"], 1);
+    assert_eq!(
+        server.take_count(&asked)[..3],
+        [3, 1, 2],
+        "each change once and its neighbour in the unit, each output once, and a look at the one that is replaced"
+    );
+    for words in [
+        &["status", "s3://bucket/lake"][..],
+        &["files", "s3://bucket/lake"],
+        &["history", "s3://bucket/lake"],
+        &["explain", "day=1/a.csv", "s3://bucket/lake"],
+        &["schema", "show", "s3://bucket/lake"],
+        &["quarantine", "list", "s3://bucket/lake"],
+        &["plan", "s3://bucket/raw", "s3://bucket/lake"],
+    ] {
+        server.run(&sandbox(), words);
+    }
+    demand_whole(&server, &sandbox());
+}
+
+#[test]
+#[ignore = "needs moto; .ci/run installs it"]
+fn the_batch_job_of_the_readme_goes_as_it_is_written_there() {
+    let sandbox = Sandbox::new();
+    let server = Server::start(&sandbox);
+    sandbox.copy_fixtures("flights");
+    let job = batch_job();
+    assert!(job.contains("http://127.0.0.1:5555"), "{job}");
+    // The bucket of this server is there already, as its answer says.
+    let job = job.replace(
+        "http://127.0.0.1:5555",
+        &format!("http://{}", server.address()),
+    );
+    let said = sandbox.shell(&format!("set -e; {job}"));
+    assert!(said.contains("3 added"), "{said}");
+    assert!(said.contains("nothing to do: 3 files"), "{said}");
+    assert!(said.contains("nothing wrong"), "{said}");
+
+    // What it says of the cost of an idle run.
+    server.take_count(&[]);
+    server.run(&sandbox, &RUN);
+    let asked = server.take_count(&["HTTP/1.1", "list-type=2&prefix=raw"]);
+    assert_eq!(asked[1], 1);
+    let told = format!("and {} times for", asked[0] - asked[1]);
+    assert!(readme().contains(&told), "README.md does not say: {told}");
+}
+
+#[test]
+#[ignore = "needs moto; .ci/run installs it"]
+fn a_ledger_in_a_bucket_serves_a_target_on_a_disk_and_the_other_way_round() {
+    let sandbox = Sandbox::new();
+    let server = Server::start(&sandbox);
+    server.put("raw/a.csv", csv(0, 10));
+    for words in [
+        [
+            "run",
+            "s3://bucket/raw",
+            "out",
+            "--state",
+            "s3://bucket/state",
+        ],
+        [
+            "run",
+            "s3://bucket/raw",
+            "s3://bucket/lake",
+            "--state",
+            "state",
+        ],
+    ] {
+        let report = server.run(&sandbox, &words);
+        assert_eq!(report["files"]["added"], 1);
+        let report = server.run(&sandbox, &words);
+        assert_eq!(report["files"]["unchanged"], 1);
+    }
+}
+
+#[test]
+#[ignore = "needs moto; .ci/run installs it"]
+fn a_worker_that_is_killed_wherever_it_is_loses_work_and_nothing_else() {
+    let sandbox = Sandbox::new();
+    let server = Server::start(&sandbox);
+    for round in 0_u64..6 {
+        for day in 0..5 {
+            server.put(
+                &format!("raw/day={day}/{round}.csv"),
+                csv(round * 100 + day * 10, 10),
+            );
+        }
+        server.delete(&format!("raw/day={round}/0.csv"));
+        let mut killed = start(&server, &sandbox);
+        // It gets further from round to round; where it is by then, the machine decides.
+        sleep(Duration::from_millis(60 * round));
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        let output = run_when_free(&server, &sandbox);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    }
+    demand_whole(&server, &sandbox);
+}
+
+#[test]
+#[ignore = "needs moto; .ci/run installs it"]
+fn a_worker_that_is_stopped_and_wakes_after_its_lease_was_taken_publishes_nothing() {
+    let sandbox = Sandbox::new();
+    let server = Server::start(&sandbox);
+    for number in 0..40 {
+        server.put(&format!("raw/day={number}/a.csv"), csv(number * 10, 10));
+    }
+    let stopped = start(&server, &sandbox);
+    server.wait_for("PUT /bucket/lake/day");
+    signal(&stopped, "STOP");
+    server.put("raw/day=3/a.csv", csv(7_000, 3));
+    server.delete("raw/day=5/a.csv");
+    let output = run_when_free(&server, &sandbox);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    signal(&stopped, "CONT");
+    let output = stopped.wait_with_output().unwrap();
+    assert_ne!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).contains("lock"), "{}", said(&output));
+    let output = run_when_free(&server, &sandbox);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    demand_whole(&server, &sandbox);
+}
+
+#[test]
+#[ignore = "needs moto; .ci/run installs it"]
+fn of_workers_that_start_at_once_one_works_and_the_others_are_told_so() {
+    let sandbox = Sandbox::new();
+    let server = Server::start(&sandbox);
+    for number in 0..20 {
+        server.put(&format!("raw/day={number}/a.csv"), csv(number * 10, 10));
+    }
+    let workers: Vec<Child> = (0..4).map(|_| start(&server, &sandbox)).collect();
+    let outputs = workers
+        .into_iter()
+        .map(|worker| worker.wait_with_output().unwrap());
+    let outputs: Vec<Output> = outputs.collect();
+    let codes: Vec<_> = outputs.iter().map(|output| output.status.code()).collect();
+    assert!(codes.contains(&Some(0)), "{codes:?}");
+    for output in outputs
+        .iter()
+        .filter(|output| output.status.code() != Some(0))
+    {
+        assert_eq!(output.status.code(), Some(4), "{}", said(output));
+        assert!(said(output).contains("another"), "{}", said(output));
+    }
+    demand_whole(&server, &sandbox);
+}
