@@ -6,6 +6,7 @@
 
 mod complete;
 mod connect;
+pub mod doctor;
 mod markup;
 mod pages;
 mod refusal;

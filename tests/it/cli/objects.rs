@@ -240,3 +240,19 @@ fn more_objects_than_a_page_holds_are_all_listed() {
     assert_eq!(counts(&report, &["unchanged"]), [1_203]);
     assert_eq!(server.take_requests(), (2, 0));
 }
+
+#[test]
+#[ignore = "needs moto; .ci/run installs it"]
+fn a_doctor_finds_everything_well_and_leaves_nothing_behind() {
+    let sandbox = Sandbox::new();
+    let server = Server::start(&sandbox);
+    server.put("lake/a.csv", "id\n1\n");
+    let report = server.run(&sandbox, &["doctor", "s3://bucket/lake"]);
+    let amiss = report["findings"].as_array().unwrap().iter();
+    let amiss: Vec<&Value> = amiss.filter(|it| it["outcome"] != "works").collect();
+    assert!(amiss.is_empty(), "{amiss:?}");
+    assert_eq!(report["target"], "yes");
+    let report = server.run(&sandbox, &["doctor", "s3://bucket/", "--read-only"]);
+    assert_eq!(report["findings"][2]["found"], "1 object");
+    assert_eq!(report["findings"][3]["found"], "a byte of lake/a.csv");
+}
