@@ -7,6 +7,7 @@
 mod complete;
 mod connect;
 pub mod doctor;
+mod faulty;
 mod markup;
 mod pages;
 mod refusal;
@@ -17,6 +18,7 @@ use std::io;
 pub(crate) use connect::connect;
 #[cfg(test)]
 pub(crate) use connect::connected;
+pub use faulty::{FaultyStore, StoreFault};
 pub(crate) use pages::ListedKey;
 #[cfg(test)]
 pub(crate) use pages::Pages;

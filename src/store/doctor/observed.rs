@@ -91,6 +91,8 @@ pub(super) enum TroubleKind {
     Unknown,
     /// It does, and refuses.
     Denied,
+    /// There is no such thing.
+    Missing,
     /// The client cannot do it in this kind of store.
     Unsupported,
     /// Anything else.
@@ -121,6 +123,7 @@ impl Trouble {
             _ if is_unknown => TroubleKind::Unknown,
             Error::Unauthenticated { .. } => TroubleKind::Unknown,
             Error::PermissionDenied { .. } => TroubleKind::Denied,
+            Error::NotFound { .. } => TroubleKind::Missing,
             Error::NotSupported { .. } | Error::NotImplemented { .. } => TroubleKind::Unsupported,
             Error::Generic { .. } if !refusal.is_answer() => TroubleKind::Unreached,
             _ => TroubleKind::Failed,
@@ -137,6 +140,13 @@ impl Trouble {
             kind: TroubleKind::Failed,
             told: told.into(),
         }
+    }
+
+    /// Tells whether nothing else can go well where a listing met this. Some stores make a bucket for whoever writes to
+    /// one that is not there.
+    pub(super) fn stops_all(&self) -> bool {
+        use TroubleKind::{Missing, Unknown, Unreached};
+        matches!(self.kind, Unreached | Unknown | Missing)
     }
 
     /// Tells whether a right is missing, and nothing else wrong.

@@ -79,9 +79,8 @@ impl Prober<'_> {
         if let Some(key) = readable {
             seen.read = Some(within(self.read(key)).await);
         }
-        let is_reached =
-            !matches!(&seen.list, Some(Err(trouble)) if trouble.kind == TroubleKind::Unreached);
-        if extent == Extent::Full && is_reached {
+        let goes_on = !matches!(&seen.list, Some(Err(trouble)) if trouble.stops_all());
+        if extent == Extent::Full && goes_on {
             self.write(&mut seen).await;
             self.clean(&mut seen).await;
         }

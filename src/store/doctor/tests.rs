@@ -35,6 +35,8 @@ enum Habit {
     DeniesReads,
     DeniesEverything,
     DeniesDeletes,
+    /// There is no bucket before somebody writes to it.
+    MakesBuckets,
     /// It answers nothing.
     IsSilent,
     ListsAsTree,
@@ -86,6 +88,12 @@ impl Odd {
                 source: "connection refused".into(),
             });
         }
+        if self.habit == Habit::MakesBuckets {
+            return Err(Error::NotFound {
+                path: String::new(),
+                source: "NoSuchBucket".into(),
+            });
+        }
         if self.habit == Habit::DeniesEverything || denied.contains(&self.habit) {
             return Err(Error::PermissionDenied {
                 path: String::new(),
@@ -116,7 +124,9 @@ impl ObjectStore for Odd {
         payload: PutPayload,
         mut opts: PutOptions,
     ) -> Result<PutResult> {
-        self.check(&[Habit::DeniesWrites])?;
+        if self.habit != Habit::MakesBuckets {
+            self.check(&[Habit::DeniesWrites])?;
+        }
         let has_condition = opts.mode != PutMode::Overwrite;
         match self.habit {
             Habit::IgnoresConditions => opts.mode = PutMode::Overwrite,
@@ -367,7 +377,7 @@ fn a_look_that_is_to_write_nothing_writes_nothing() {
 }
 
 #[test]
-fn who_is_not_let_in_and_who_meets_nobody_are_told_apart() {
+fn who_is_not_let_in_meets_nobody_or_finds_no_bucket_is_told_so_and_writes_nothing() {
     for (habit, first, found) in [
         (
             Habit::DeniesEverything,
@@ -379,8 +389,15 @@ fn who_is_not_let_in_and_who_meets_nobody_are_told_apart() {
             (Probe::Reach, Outcome::Fails),
             "connection refused",
         ),
+        (
+            Habit::MakesBuckets,
+            (Probe::List, Outcome::Fails),
+            "NoSuchBucket",
+        ),
     ] {
-        let report = examined(&Odd::new(habit), Extent::Full);
+        let store = Odd::new(habit);
+        let report = examined(&store, Extent::Full);
+        assert_eq!(keys(&store), ["raw/x.csv"], "{habit:?}");
         assert_eq!(amiss(&report)[0], first, "{habit:?}");
         assert_eq!(
             (report.source, report.target),
