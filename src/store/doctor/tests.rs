@@ -229,6 +229,9 @@ fn examined(store: &Arc<Odd>, extent: Extent) -> DoctorReport {
     judge::report("s3://bucket/raw".to_owned(), &seen, extent)
 }
 
+/// Findings that are not as they should be.
+type Amiss = &'static [(Probe, Outcome)];
+
 /// Returns the findings that are not as they should be.
 fn amiss(report: &DoctorReport) -> Vec<(Probe, Outcome)> {
     let findings = report.findings.iter();
@@ -246,7 +249,7 @@ fn a_store_is_judged_by_what_it_does() {
         ReadBack, Update, UpdateRace,
     };
     use Usable::{Limited, No, Yes};
-    let table: &[(Habit, &[(Probe, Outcome)], Usable, Usable)] = &[
+    let table: &[(Habit, Amiss, Usable, Usable)] = &[
         (Habit::None, &[], Yes, Yes),
         (
             Habit::IgnoresConditions,
