@@ -2,7 +2,7 @@
 //!
 //! `connect` makes a client of `object_store` for a URL; what such a client does not tell, or tells in a way that
 //! must not be shown, is read from the answers on their way to it (`ListedKey`, `Refusal`). The sources and sinks that lie in
-//! stores stand on this room.
+//! stores stand on this room. What works in a store, [`doctor`] finds out; [`FaultyStore`] is one that fails as stores do.
 
 mod complete;
 mod connect;

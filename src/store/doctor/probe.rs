@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::store::ListedKey;
 
 /// How long a probe may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// As much of a listing as stores put on one page.
 const PAGE_OBJECTS: usize = 1000;
@@ -228,6 +228,7 @@ impl Prober<'_> {
     /// Begins an object of several parts, and gives it up.
     async fn multipart(&mut self) -> Result<(), Trouble> {
         let key = self.room.clone().join("parts");
+        self.touched.insert(key.clone());
         let mut upload = within(self.store.put_multipart(&key)).await?;
         let part = within(upload.put_part("x".into())).await;
         within(upload.abort()).await?;
@@ -255,18 +256,19 @@ impl Prober<'_> {
 
     /// Deletes an object, and sees that it is gone.
     async fn delete(&self, key: &Path) -> object_store::Result<()> {
-        match self.store.delete(key).await {
-            Ok(()) | Err(Error::NotFound { .. }) => {}
-            Err(error) => return Err(error),
-        }
-        match self.store.head(key).await {
-            Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error),
-            Ok(_) => Err(Error::Generic {
+        let refused = match self.store.delete(key).await {
+            Ok(()) | Err(Error::NotFound { .. }) => None,
+            Err(error) => Some(error),
+        };
+        let found = match self.store.head(key).await {
+            Err(Error::NotFound { .. }) => return Ok(()),
+            Err(error) => error,
+            Ok(_) => Error::Generic {
                 store: "object store",
                 source: "the object is still there after it was deleted".into(),
-            }),
-        }
+            },
+        };
+        Err(refused.unwrap_or(found))
     }
 }
 
