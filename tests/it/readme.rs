@@ -58,11 +58,12 @@ fn the_commands_for_a_fresh_clone_are_those_of_the_gate_or_run_as_they_stand() {
 
 #[test]
 fn every_block_of_the_readme_is_of_a_kind_that_is_checked() {
-    // A unit file of systemd has nothing that could be run here, the SQL is run by a test of `format`, and Rust as the
-    // crate's documentation is.
+    // A unit file of systemd has nothing that could be run here, the SQL is run by a test of `format`, Rust as the
+    // crate's documentation is, and text is what `cli::objects` has said of a store.
     for block in blocks() {
         assert!(
-            ["console", "sh", "sql", "ini", "toml", "rust"].contains(&block.language.as_str()),
+            ["console", "sh", "sql", "ini", "toml", "rust", "text"]
+                .contains(&block.language.as_str()),
             "a block of {:?}",
             block.language
         );

@@ -2,14 +2,14 @@
 //!
 //! Stores that speak alike do not behave alike: some list in another order, and some take a condition for a write and
 //! do not look at it, so that nobody notices before two runs overwrite each other. So every habit that a promise leans on is
-//! tried out: [`examine`] [probes](probe), takes down what it [observed], and [judges](judge) it. Judging is pure.
+//! tried out: [`examine`] probes, takes down what it observes, and judges that. Judging is pure.
 //!
 //! # Invariants
 //! - Nothing is written but below `PREFIX/_strandline/doctor/` and a name that nobody else has, and nothing at all where
 //!   that is [not wanted](Extent::ReadOnly).
 //! - Whatever may have been written is deleted at the end, however the probes went; what could not be deleted is named.
 //! - Every probe ends, and none ends the others. One that needs what an earlier one could not do is left untried.
-//! - What a store says is told as a [`Refusal`](super::Refusal) tells it, without secrets.
+//! - What a store says is told as a `Refusal` tells it, without secrets.
 
 mod judge;
 mod observed;

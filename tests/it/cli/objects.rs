@@ -124,6 +124,19 @@ fn a_doctor_notices_a_store_that_ignores_conditions_without_a_word() {
 }
 
 #[test]
+fn what_the_readme_shows_of_a_doctor_is_what_it_says() {
+    let sandbox = Sandbox::new();
+    let server = Server::gcs(&sandbox);
+    server.put("lake/a.csv", "id\n1\n");
+    server.double().ignore_conditions();
+    let url = server.url("lake");
+    let output = server.command(&sandbox, &["doctor", &url]).output();
+    let said = String::from_utf8(output.unwrap().stdout).unwrap();
+    let readme = include_str!("../../../README.md");
+    assert!(readme.contains(&format!("```text\n{said}```\n")), "{said}");
+}
+
+#[test]
 fn whoever_may_not_write_is_told_to_have_a_source() {
     let sandbox = Sandbox::new();
     let server = Server::gcs(&sandbox);

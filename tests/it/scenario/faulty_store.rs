@@ -5,13 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures::FutureExt;
-use object_store::memory::InMemory;
-use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::ObjectStore;
 use strandline::clock::ManualClock;
 use strandline::durable::Disk;
 use strandline::engine::{self, Control};
@@ -23,6 +22,7 @@ use super::read_back::{Contents, read_back};
 use super::rows::{Rows, rows_of};
 use super::world::{STATE, Setup, World};
 use crate::support::is_nightly;
+use crate::support::store::PlannedStore;
 
 /// Histories on each push; a nightly run has more of them.
 const HISTORIES: u64 = 200;
@@ -30,6 +30,19 @@ const NIGHTLY_HISTORIES: u64 = 5_000;
 
 /// Runs of a history before the last.
 const RUNS: u64 = 4;
+
+const NAMES: [&str; 10] = [
+    "a!.csv",
+    "a.csv",
+    "a/1.csv",
+    "a/2.csv",
+    "a/b/3.csv",
+    "a0.csv",
+    "b.csv",
+    "c/d.csv",
+    "c/e.csv",
+    "z.csv",
+];
 
 /// Numbers from a seed.
 struct Dice(u64);
@@ -45,20 +58,22 @@ impl Dice {
 
 struct History {
     dice: Dice,
-    inner: Arc<InMemory>,
+    store: PlannedStore,
     faulty: FaultyStore,
     world: World,
     /// What each object has ever held, the last of it last; and whether it is there.
     versions: BTreeMap<String, (Vec<Rows>, bool)>,
     next_id: u64,
+    /// How often an object was overwritten while a run read it.
+    overwritten: u64,
     /// What stood in the target after the last run.
     stood: BTreeMap<String, usize>,
 }
 
 impl History {
     fn new(seed: u64) -> Self {
-        let inner = Arc::new(InMemory::new());
-        let faulty = FaultyStore::new(Arc::clone(&inner) as Arc<dyn ObjectStore>, seed);
+        let store = PlannedStore::new();
+        let faulty = FaultyStore::new(Arc::new(store.clone()), seed);
         // A number of its own for each history, and never 0.
         let mut dice = Dice((seed + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         let often = [10, 100, 300][usize::try_from(dice.below(3)).unwrap()];
@@ -68,43 +83,60 @@ impl History {
         Self {
             dice,
             world: world_over(Arc::new(faulty.clone())),
-            inner,
+            store,
             faulty,
             versions: BTreeMap::new(),
             next_id: 0,
+            overwritten: 0,
             stood: BTreeMap::new(),
         }
     }
 
     /// Lets an object come, change or go.
     fn change(&mut self) {
-        const NAMES: [&str; 10] = [
-            "a!.csv",
-            "a.csv",
-            "a/1.csv",
-            "a/2.csv",
-            "a/b/3.csv",
-            "a0.csv",
-            "b.csv",
-            "c/d.csv",
-            "c/e.csv",
-            "z.csv",
-        ];
-        let name = NAMES[usize::try_from(self.dice.below(NAMES.len() as u64)).unwrap()];
-        let key = Path::from(format!("raw/{name}"));
+        let name = self.name();
         if self.dice.below(4) == 0 {
-            if let Some((_, is_there)) = self.versions.get_mut(name) {
+            if let Some((_, is_there)) = self
+                .versions
+                .get_mut(name)
+                .filter(|(_, is_there)| *is_there)
+            {
                 *is_there = false;
-                now(self.inner.delete(&key)).unwrap();
+                self.store.delete(&key(name));
             }
             return;
         }
+        let text = self.version(name);
+        self.store.put(&key(name), text);
+        self.versions.get_mut(name).unwrap().1 = true;
+    }
+
+    fn name(&mut self) -> &'static str {
+        NAMES[usize::try_from(self.dice.below(NAMES.len() as u64)).unwrap()]
+    }
+
+    /// Returns what an object is to hold next.
+    fn version(&mut self, name: &str) -> String {
         let text = self.csv();
         let rows = rows_of(name, text.as_bytes(), false).unwrap();
-        now(self.inner.put(&key, text.into())).unwrap();
-        let (versions, is_there) = self.versions.entry(name.to_owned()).or_default();
+        let (versions, _) = self.versions.entry(name.to_owned()).or_default();
         versions.push(rows);
-        *is_there = true;
+        text
+    }
+
+    /// Has an object overwritten while the next run reads it, if it does; returns its name, and whether that has happened.
+    fn overwrite_amid(&mut self) -> (&'static str, Arc<AtomicBool>) {
+        let (name, gets) = (self.name(), self.dice.below(3));
+        let text = self.version(name);
+        let (store, happened) = (self.store.clone(), Arc::new(AtomicBool::new(false)));
+        let told = Arc::clone(&happened);
+        let hook = move || {
+            store.put(&key(name), text);
+            told.store(true, Ordering::SeqCst);
+        };
+        self.store
+            .before_get(&key(name), u32::try_from(gets).unwrap(), hook);
+        (name, happened)
     }
 
     /// Returns rows that no other object has, and once in a while more bytes than come with the first request.
@@ -123,7 +155,17 @@ impl History {
 
     /// Runs over the store that fails, and looks at what stands behind it.
     fn run(&mut self) {
-        match engine::run(&self.world.pipeline(), &Control::default()) {
+        let (name, happened) = self.overwrite_amid();
+        let ended = engine::run(&self.world.pipeline(), &Control::default());
+        self.store.heal();
+        let (versions, is_there) = self.versions.get_mut(name).unwrap();
+        if happened.load(Ordering::SeqCst) {
+            *is_there = true;
+            self.overwritten += 1;
+        } else {
+            versions.pop();
+        }
+        match ended {
             Ok(report) => self.check_report(&report),
             // A listing that fails at once is all that a run needs to give up.
             Err(error) => assert!(
@@ -131,13 +173,8 @@ impl History {
                 "a run failed with {error:?}"
             ),
         }
-        if self
-            .world
-            .disk
-            .look(&std::path::Path::new(STATE).join("ledger.redb"))
-            .unwrap()
-            .is_some()
-        {
+        let ledger = Path::new(STATE).join("ledger.redb");
+        if self.world.disk.look(&ledger).unwrap().is_some() {
             self.check(&read_back(&self.world.disk));
         }
     }
@@ -185,7 +222,7 @@ impl History {
         let report = engine::run(&self.world.pipeline(), &Control::default()).unwrap();
         assert_eq!(report.status, RunStatus::Done, "{report:?}");
         self.check_report(&report);
-        let fresh = world_over(Arc::clone(&self.inner) as Arc<dyn ObjectStore>);
+        let fresh = world_over(Arc::new(self.store.clone()));
         engine::run(&fresh.pipeline(), &Control::default()).unwrap();
         let (own, fresh) = (read_back(&self.world.disk), read_back(&fresh.disk));
         assert!(own == fresh, "a fresh run comes to something else");
@@ -196,8 +233,8 @@ impl History {
     }
 }
 
-fn now<T>(work: impl Future<Output = T>) -> T {
-    work.now_or_never().unwrap()
+fn key(name: &str) -> String {
+    format!("raw/{name}")
 }
 
 fn world_over(store: Arc<dyn ObjectStore>) -> World {
@@ -220,8 +257,8 @@ fn world_over(store: Arc<dyn ObjectStore>) -> World {
     world
 }
 
-/// Plays a history to its end, and returns how often each fault was met.
-fn play(seed: u64) -> Vec<(StoreFault, u64)> {
+/// Plays a history to its end, and returns how often each fault was met, and an object overwritten amid a run.
+fn play(seed: u64) -> (Vec<(StoreFault, u64)>, u64) {
     let mut history = History::new(seed);
     for _ in 0..RUNS {
         for _ in 0..=history.dice.below(6) {
@@ -231,7 +268,7 @@ fn play(seed: u64) -> Vec<(StoreFault, u64)> {
     }
     history.end();
     let met = |fault| (fault, history.faulty.met(fault));
-    StoreFault::ALL.map(met).to_vec()
+    (StoreFault::ALL.map(met).to_vec(), history.overwritten)
 }
 
 #[test]
@@ -244,12 +281,13 @@ fn no_fault_of_a_store_removes_or_mixes_anything_and_a_good_run_makes_it_whole()
         None => 0..HISTORIES,
     };
     let is_whole = seeds.clone().count() > 1;
-    let mut met: BTreeMap<StoreFault, u64> = BTreeMap::new();
+    let (mut met, mut overwritten): (BTreeMap<StoreFault, u64>, _) = (BTreeMap::new(), 0);
     for seed in seeds {
         let played = catch_unwind(AssertUnwindSafe(|| play(seed)));
-        let Ok(faults) = played else {
+        let Ok((faults, times)) = played else {
             panic!("FAULTY_SEED={seed} plays this history again");
         };
+        overwritten += times;
         for (fault, times) in faults {
             *met.entry(fault).or_default() += times;
         }
@@ -264,4 +302,5 @@ fn no_fault_of_a_store_removes_or_mixes_anything_and_a_good_run_makes_it_whole()
     ] {
         assert!(!is_whole || met[&fault] > 10, "{met:?}");
     }
+    assert!(!is_whole || overwritten > 50, "{overwritten}");
 }

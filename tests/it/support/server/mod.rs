@@ -11,6 +11,7 @@ mod seaweedfs;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -120,15 +121,17 @@ impl Server {
         assert!(is_success(&answer), "{method} {target}: {answer}");
     }
 
+    /// Returns a command of the program that comes in.
+    pub(crate) fn command(&self, sandbox: &Sandbox, words: &[&str]) -> Command {
+        let mut command = sandbox.command(words);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
     /// Runs the program, and returns how it ended and its report.
     pub(crate) fn call(&self, sandbox: &Sandbox, words: &[&str]) -> (Option<i32>, Value) {
-        let variables = self.variables.iter().map(|(name, value)| (name, value));
-        let output = sandbox
-            .command(words)
-            .arg("--json")
-            .envs(variables)
-            .output()
-            .unwrap();
+        let mut command = self.command(sandbox, words);
+        let output = command.arg("--json").output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!said.contains("very secret"));
         let report = serde_json::from_slice(&output.stdout);
