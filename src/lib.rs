@@ -72,6 +72,7 @@
 //! | What is on the disk after a crash at this line? | `engine::commit`, `engine::recover`, [`durable`] |
 //! | What does the ledger hold, to the byte? | [`ledger`] |
 //! | What does an output hold beside its rows? | [`encode`] |
+//! | What does this store do, and which promises lean on it? | [`store::doctor`] |
 //! | What does this flag do? | [`cli`], [`config`] |
 
 pub mod cli;

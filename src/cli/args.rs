@@ -154,6 +154,14 @@ pub(super) enum Command {
     /// Where SOURCE is known (--source or a settings file), its files are compared with the ledger too. What does not
     /// match its record is built again by the next run. Example: strandline verify ./out --deep
     Verify(VerifyArgs),
+    /// Tell what works in an object store
+    ///
+    /// Tries out reach, credentials, list, read, write, writes that depend on what is there (also with several writers
+    /// at once), listing and reading behind a write, parts, the clock and delete, and tells what that means for what
+    /// strandline promises. What it writes lies below URL/_strandline/doctor and is deleted at the end. Code 0: the
+    /// store can be used as a source and as a target; 1: something that is needed fails.
+    /// Example: `strandline doctor s3://bucket/lake`
+    Doctor(DoctorArgs),
     /// Mark files for reprocessing by the next run
     ///
     /// The outputs stay until the next run replaces them. Example: strandline reset ./out --path 'day=2026-01-*/**'
@@ -546,6 +554,21 @@ pub(super) struct VerifyArgs {
     pub(super) inputs: InputArgs,
 }
 
+/// What `doctor` takes.
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// URL (s3://, gs://, az://) of the prefix to look at
+    ///
+    /// Access comes from the environment, as for a run (`strandline run --help`, under SOURCE).
+    #[arg(value_name = "URL")]
+    pub(super) url: String,
+    /// Write nothing, and look at what a source needs only
+    ///
+    /// Default: what a target needs is tried, too. Code 0 then means that the store can be used as a source.
+    #[arg(help_heading = "Depth", long)]
+    pub(super) read_only: bool,
+}
+
 /// What `reset` takes.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["path", "since", "all", "lost"]))]
@@ -723,6 +746,16 @@ impl TargetArgs {
         let mut layer = Layer::new(Origin::Flag);
         one(&mut layer, Key::Target, self.target.as_ref());
         one(&mut layer, Key::State, self.state.state.as_ref());
+        layer
+    }
+}
+
+impl DoctorArgs {
+    /// Returns the settings among the arguments.
+    #[must_use]
+    pub(super) fn layer(&self) -> Layer {
+        let mut layer = Layer::new(Origin::Flag);
+        one(&mut layer, Key::Source, Some(&self.url));
         layer
     }
 }

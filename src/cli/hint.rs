@@ -45,6 +45,9 @@ fn of_usage(error: &UsageError) -> Option<&'static str> {
         }
         UsageError::File { .. } => "FILE must be a file that is there and can be read",
         UsageError::UnknownSchema { .. } => "`strandline schema history TARGET` lists them",
+        UsageError::NoStore { .. } => {
+            "doctor is for object stores (s3://, gs://, az://); what is wrong with a directory, a run tells"
+        }
         UsageError::Arguments(_) => return None,
     })
 }

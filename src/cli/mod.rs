@@ -13,6 +13,7 @@ mod answer;
 mod args;
 mod completions;
 mod config_show;
+mod doctor;
 mod exit;
 mod explain;
 mod files;
@@ -105,6 +106,7 @@ fn dispatch(command: &Command, session: &Session<'_>) -> anyhow::Result<Ending> 
         Command::Files(args) => files::files(args, session),
         Command::Explain(args) => explain::explain(args, session),
         Command::Verify(args) => verify::verify(args, session),
+        Command::Doctor(args) => doctor::doctor(args, session),
         Command::Reset(args) => reset::reset(args, session),
         Command::Recover(args) => recover::recover(args, session),
         Command::Quarantine(Quarantine::List(args)) => quarantine::list(args, session),

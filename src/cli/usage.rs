@@ -66,6 +66,12 @@ pub(super) enum UsageError {
         /// The latest.
         latest: u32,
     },
+    /// What was named is no object store.
+    #[error("{place} is no URL of an object store")]
+    NoStore {
+        /// What was named.
+        place: String,
+    },
     /// The arguments make no sense.
     #[error("{0}")]
     Arguments(String),

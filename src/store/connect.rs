@@ -4,6 +4,7 @@ use std::error::Error;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use object_store::RetryConfig;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::client::{HttpConnector, ReqwestConnector};
@@ -33,9 +34,18 @@ pub(crate) fn connect(
     url: &StoreUrl,
     access: &Access,
 ) -> Result<Arc<dyn Objects>, Box<dyn Error + Send + Sync>> {
+    connect_retrying(url, access, RetryConfig::default())
+}
+
+/// As [`connect`], with a patience of one's own.
+pub(super) fn connect_retrying(
+    url: &StoreUrl,
+    access: &Access,
+    retry: RetryConfig,
+) -> Result<Arc<dyn Objects>, Box<dyn Error + Send + Sync>> {
     check_addresses(url.kind(), access)?;
     let connector = Pages(ReqwestConnector::default());
-    connected(url, access, connector).map_err(|error| match error {
+    connected(url, access, connector, retry).map_err(|error| match error {
         // Which says no more than what it holds.
         object_store::Error::Generic { source, .. } => source,
         other => other.into(),
@@ -47,6 +57,7 @@ pub(crate) fn connected(
     url: &StoreUrl,
     access: &Access,
     connector: impl HttpConnector,
+    retry: RetryConfig,
 ) -> object_store::Result<Arc<dyn Objects>> {
     Ok(match url.kind() {
         StoreKind::S3 => {
@@ -54,21 +65,36 @@ pub(crate) fn connected(
             for (key, value) in known::<AmazonS3ConfigKey>(access, "AWS_") {
                 builder = builder.with_config(key, value);
             }
-            Arc::new(builder.with_http_connector(connector).build()?)
+            Arc::new(
+                builder
+                    .with_retry(retry)
+                    .with_http_connector(connector)
+                    .build()?,
+            )
         }
         StoreKind::Gcs => {
             let mut builder = GoogleCloudStorageBuilder::new().with_url(url.bucket());
             for (key, value) in known::<GoogleConfigKey>(access, "GOOGLE_") {
                 builder = builder.with_config(key, value);
             }
-            Arc::new(builder.with_http_connector(connector).build()?)
+            Arc::new(
+                builder
+                    .with_retry(retry)
+                    .with_http_connector(connector)
+                    .build()?,
+            )
         }
         StoreKind::Azure => {
             let mut builder = MicrosoftAzureBuilder::new().with_url(url.bucket());
             for (key, value) in known::<AzureConfigKey>(access, "AZURE_") {
                 builder = builder.with_config(key, value);
             }
-            Arc::new(builder.with_http_connector(connector).build()?)
+            Arc::new(
+                builder
+                    .with_retry(retry)
+                    .with_http_connector(connector)
+                    .build()?,
+            )
         }
     })
 }

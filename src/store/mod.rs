@@ -4,12 +4,15 @@
 //! must not be shown, is read from the answers on their way to it (`ListedKey`, `Refusal`). `Directory` is what sinks
 //! and ledgers in stores stand on: objects by their paths, and conditional writes. [`StoreDisk`] is a disk for a ledger, whose
 //! lock is a lease and whose file is kept as an image; see `lease` and `image`.
+//! What works in a store, [`doctor`] finds out; [`FaultyStore`] is one that fails as stores do.
 
 mod blocks;
 mod complete;
 mod connect;
 mod directory;
 mod disk;
+pub mod doctor;
+mod faulty;
 mod image;
 mod lease;
 mod markup;
@@ -33,6 +36,7 @@ pub(crate) use connect::connected;
 pub use directory::Directory;
 pub(crate) use directory::{Condition, PART_BYTES, Version};
 pub use disk::StoreDisk;
+pub use faulty::{FaultyStore, StoreFault};
 pub use lease::{Conditions, Fence};
 pub(crate) use pages::ListedKey;
 #[cfg(test)]

@@ -16,6 +16,7 @@ use super::markup::{resolved, text_of};
 pub(crate) struct Refusal {
     told: String,
     code: Option<String>,
+    is_answer: bool,
     is_of_range: bool,
 }
 
@@ -52,12 +53,14 @@ impl Refusal {
                 Self {
                     told: format!("{own}the store answered {status}{reason}"),
                     code: text_of(answer, "Code").map(str::to_owned),
+                    is_answer: true,
                     is_of_range,
                 }
             }
             None => Self {
                 told: words,
                 code: None,
+                is_answer: false,
                 is_of_range,
             },
         }
@@ -66,6 +69,11 @@ impl Refusal {
     /// Returns the code by which the store says what is wrong, if it has answered with one.
     pub(crate) fn code(&self) -> Option<&str> {
         self.code.as_deref()
+    }
+
+    /// Tells whether it was the store that refused, and not something on the way to it.
+    pub(crate) fn is_answer(&self) -> bool {
+        self.is_answer
     }
 
     /// Tells whether it may be that there is no byte in the range that was asked for.

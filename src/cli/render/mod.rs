@@ -1,5 +1,6 @@
 //! Reports as people read them. Every function here is pure: a value goes in, text comes out.
 
+mod doctor;
 mod explain;
 mod plan;
 mod run;
@@ -7,6 +8,7 @@ mod schema;
 mod status;
 mod table;
 
+pub(super) use doctor::diagnosis;
 pub(super) use explain::explanation;
 pub(super) use plan::{plan, recovery, verification};
 pub(super) use run::summary;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService,
 };
+use object_store::{ClientOptions, RetryConfig};
 
 use super::{Locations, ObjectSource};
 use crate::config::{Access, StoreUrl};
@@ -46,7 +46,13 @@ pub(crate) fn source(url: &str, status: u16, body: &'static str) -> ObjectSource
     .into_iter()
     .collect();
     let url = StoreUrl::parse(url).unwrap();
-    let store = connected(&url, &access, Pages(OneAnswer { status, body })).unwrap();
+    let store = connected(
+        &url,
+        &access,
+        Pages(OneAnswer { status, body }),
+        RetryConfig::default(),
+    )
+    .unwrap();
     let (name, all) = (url.to_string(), Arc::new(SelectAll));
     ObjectSource::listing(store, url.prefix(), name, all, Locations::Listed).unwrap()
 }

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::objects::Server;
 use crate::readme::{batch_job, readme};
 use crate::support::program::Sandbox;
+use crate::support::server::Server;
 
 const RUN: [&str; 5] = [
     "run",
@@ -32,6 +32,14 @@ fn start(server: &Server, sandbox: &Sandbox) -> Child {
     let mut command = server.command(sandbox, &RUN);
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     command.spawn().unwrap()
+}
+
+/// Returns how often the server was asked for something that has `words` in it, since the last call.
+fn take_count<const N: usize>(server: &Server, words: &[&str; N]) -> [usize; N] {
+    let last = "prefix=the-last-of-all";
+    server.ask_with("", "GET", &format!("/bucket?list-type=2&{last}"), b"");
+    let lines = server.log_until(last);
+    words.map(|words| lines.iter().filter(|line| line.contains(words)).count())
 }
 
 /// Runs until no lease of a dead worker is in the way.
@@ -81,7 +89,7 @@ fn demand_whole(server: &Server, sandbox: &Sandbox) {
 #[test]
 #[ignore = "needs moto; .ci/run installs it"]
 fn a_lake_is_loaded_followed_and_asked_by_workers_that_have_nothing_but_the_bucket() {
-    let server = Server::start(&Sandbox::new());
+    let server = Server::moto(&Sandbox::new());
     let sandbox = Sandbox::new;
     server.put("raw/day=1/a.csv", csv(0, 10));
     server.put("raw/day=1/b.csv", csv(10, 10));
@@ -99,11 +107,11 @@ fn a_lake_is_loaded_followed_and_asked_by_workers_that_have_nothing_but_the_buck
         "PUT /bucket/lake/day",
         "DELETE /bucket/lake/day",
     ];
-    server.take_count(&asked);
+    take_count(&server, &asked);
     let report = server.run(&sandbox(), &RUN);
     assert_eq!(report["files"]["unchanged"], 3);
     assert_eq!(
-        server.take_count(&asked),
+        take_count(&server, &asked),
         [0, 0, 0, 0],
         "nothing to do is free"
     );
@@ -111,12 +119,12 @@ fn a_lake_is_loaded_followed_and_asked_by_workers_that_have_nothing_but_the_buck
     server.put("raw/day=1/a.csv", csv(100, 5));
     server.delete("raw/day=2/a.csv");
     server.put("raw/day=3/a.csv", csv(200, 5));
-    server.take_count(&asked);
+    take_count(&server, &asked);
     let report = server.run(&sandbox(), &RUN);
     assert_eq!(report["files"]["modified"], 1);
     assert_eq!(report["files"]["removed"], 1);
     assert_eq!(
-        server.take_count(&asked)[..3],
+        take_count(&server, &asked)[..3],
         [3, 1, 2],
         "each change once and its neighbour in the unit, each output once, and a look at the one that is replaced"
     );
@@ -138,63 +146,96 @@ fn a_lake_is_loaded_followed_and_asked_by_workers_that_have_nothing_but_the_buck
 #[ignore = "needs moto; .ci/run installs it"]
 fn the_batch_job_of_the_readme_goes_as_it_is_written_there() {
     let sandbox = Sandbox::new();
-    let server = Server::start(&sandbox);
+    let server = Server::moto(&sandbox);
     sandbox.copy_fixtures("flights");
     let job = batch_job();
     assert!(job.contains("http://127.0.0.1:5555"), "{job}");
     // The bucket of this server is there already, as its answer says.
-    let job = job.replace(
-        "http://127.0.0.1:5555",
-        &format!("http://{}", server.address()),
-    );
+    let job = job.replace("http://127.0.0.1:5555", server.endpoint());
     let said = sandbox.shell(&format!("set -e; {job}"));
     assert!(said.contains("3 added"), "{said}");
     assert!(said.contains("nothing to do: 3 files"), "{said}");
     assert!(said.contains("nothing wrong"), "{said}");
 
     // What it says of the cost of an idle run.
-    server.take_count(&[]);
+    take_count(&server, &[]);
     server.run(&sandbox, &RUN);
-    let asked = server.take_count(&["HTTP/1.1", "list-type=2&prefix=raw"]);
+    let asked = take_count(&server, &["HTTP/1.1", "list-type=2&prefix=raw"]);
     assert_eq!(asked[1], 1);
     let told = format!("and {} times for", asked[0] - asked[1]);
     assert!(readme().contains(&told), "README.md does not say: {told}");
 }
 
+/// Loads a lake from a bucket into the same, and follows it through changes, by workers that have nothing else.
+fn follow(server: &Server) {
+    let sandbox = Sandbox::new;
+    let (raw, lake) = (server.url("raw"), server.url("lake"));
+    let run = ["run", &raw, &lake];
+    server.put("raw/day=1/a.csv", csv(0, 10));
+    server.put("raw/day=1!/b.csv", csv(10, 10));
+    server.put("raw/day=2/a.csv", csv(20, 10));
+    let report = server.run(&sandbox(), &run);
+    assert_eq!(report["rows"]["written"], 30);
+    assert_eq!(report["errors"], json!([]), "this server keeps conditions");
+    let report = server.run(&sandbox(), &run);
+    assert_eq!(report["files"]["unchanged"], 3);
+    assert_eq!(report["units"]["planned"], 0);
+    server.put("raw/day=1/a.csv", csv(100, 5));
+    server.delete("raw/day=2/a.csv");
+    server.put("raw/day=3/a.csv", csv(200, 5));
+    let report = server.run(&sandbox(), &run);
+    assert_eq!(report["files"]["modified"], 1);
+    assert_eq!(report["files"]["removed"], 1);
+    let words = ["verify", &lake, "--deep", "--source", &raw];
+    let verified = server.run(&sandbox(), &words);
+    assert_eq!(verified["findings"], json!([]));
+    let status = server.run(&sandbox(), &["status", &lake]);
+    assert_eq!(
+        (&status["rows"], &status["held_by"]),
+        (&json!(20), &Value::Null)
+    );
+
+    // A ledger in a store serves a target on a disk, and the other way round.
+    let (state, third) = (server.url("state"), server.url("third"));
+    let own = sandbox();
+    for words in [
+        ["run", &raw, "out", "--state", &state],
+        ["run", &raw, &third, "--state", "state"],
+    ] {
+        assert_eq!(server.run(&own, &words)["files"]["added"], 3);
+        assert_eq!(server.run(&own, &words)["files"]["unchanged"], 3);
+    }
+}
+
 #[test]
 #[ignore = "needs moto; .ci/run installs it"]
-fn a_ledger_in_a_bucket_serves_a_target_on_a_disk_and_the_other_way_round() {
+fn a_lake_in_moto_is_followed() {
+    follow(&Server::moto(&Sandbox::new()));
+}
+
+#[test]
+#[ignore = "needs SeaweedFS; .ci/run installs it"]
+fn a_lake_in_seaweedfs_is_followed() {
+    follow(&Server::seaweedfs(&Sandbox::new()));
+}
+
+#[test]
+#[ignore = "needs Azurite; .ci/run installs it"]
+fn a_lake_in_azurite_is_followed() {
+    follow(&Server::azurite(&Sandbox::new()));
+}
+
+#[test]
+fn a_lake_in_a_double_of_google_cloud_storage_is_followed() {
     let sandbox = Sandbox::new();
-    let server = Server::start(&sandbox);
-    server.put("raw/a.csv", csv(0, 10));
-    for words in [
-        [
-            "run",
-            "s3://bucket/raw",
-            "out",
-            "--state",
-            "s3://bucket/state",
-        ],
-        [
-            "run",
-            "s3://bucket/raw",
-            "s3://bucket/lake",
-            "--state",
-            "state",
-        ],
-    ] {
-        let report = server.run(&sandbox, &words);
-        assert_eq!(report["files"]["added"], 1);
-        let report = server.run(&sandbox, &words);
-        assert_eq!(report["files"]["unchanged"], 1);
-    }
+    follow(&Server::gcs(&sandbox));
 }
 
 #[test]
 #[ignore = "needs moto; .ci/run installs it"]
 fn a_worker_that_is_killed_wherever_it_is_loses_work_and_nothing_else() {
     let sandbox = Sandbox::new();
-    let server = Server::start(&sandbox);
+    let server = Server::moto(&sandbox);
     for round in 0_u64..6 {
         for day in 0..5 {
             server.put(
@@ -218,12 +259,12 @@ fn a_worker_that_is_killed_wherever_it_is_loses_work_and_nothing_else() {
 #[ignore = "needs moto; .ci/run installs it"]
 fn a_worker_that_is_stopped_and_wakes_after_its_lease_was_taken_publishes_nothing() {
     let sandbox = Sandbox::new();
-    let server = Server::start(&sandbox);
+    let server = Server::moto(&sandbox);
     for number in 0..40 {
         server.put(&format!("raw/day={number}/a.csv"), csv(number * 10, 10));
     }
     let stopped = start(&server, &sandbox);
-    server.wait_for("PUT /bucket/lake/day");
+    server.log_until("PUT /bucket/lake/day");
     signal(&stopped, "STOP");
     server.put("raw/day=3/a.csv", csv(7_000, 3));
     server.delete("raw/day=5/a.csv");
@@ -242,7 +283,7 @@ fn a_worker_that_is_stopped_and_wakes_after_its_lease_was_taken_publishes_nothin
 #[ignore = "needs moto; .ci/run installs it"]
 fn of_workers_that_start_at_once_one_works_and_the_others_are_told_so() {
     let sandbox = Sandbox::new();
-    let server = Server::start(&sandbox);
+    let server = Server::moto(&sandbox);
     for number in 0..20 {
         server.put(&format!("raw/day={number}/a.csv"), csv(number * 10, 10));
     }

@@ -1,5 +1,6 @@
 //! The real program as people and programs meet it: what it says on stdout, what on stderr, and how it ends.
 
+mod doctor;
 mod help;
 mod json;
 mod lakes;

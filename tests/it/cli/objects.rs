@@ -1,215 +1,177 @@
-//! The real program against a real server that speaks like S3.
+//! The real program against real servers, and against a double of the one store that has none to install.
 //!
-//! It needs moto; `.ci/run` installs it and says where by `READERS_PYTHON`.
-
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+//! They need moto, `SeaweedFS` and Azurite; `.ci/run` installs them and says where.
 
 use serde_json::Value;
 
 use crate::support::program::Sandbox;
-
-/// A server on a free port of this machine, with one bucket, for as long as it is held.
-pub(super) struct Server {
-    process: Child,
-    address: String,
-    /// What it has been asked, a line each.
-    log: Receiver<String>,
-}
-
-impl Server {
-    pub(super) fn start(sandbox: &Sandbox) -> Self {
-        let python = std::env::var("READERS_PYTHON").expect("READERS_PYTHON, as .ci/run sets it");
-        let mut command = Command::new(python);
-        sandbox.seal(&mut command);
-        command.args(["-u", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]);
-        let mut process = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let address = lines.find_map(|line| {
-            let line = line.unwrap();
-            Some(line.split_once("http://")?.1.trim().to_owned())
-        });
-        let (sender, log) = mpsc::channel();
-        // Whoever does not listen to a server blocks it.
-        std::thread::spawn(move || {
-            lines.map_while(Result::ok).for_each(|line| {
-                // Nobody cares any more when the test is over.
-                let _ = sender.send(line);
-            });
-        });
-        let server = Self {
-            process,
-            address: address.expect("the server tells its address"),
-            log,
-        };
-        server.ask("PUT", "/bucket", b"");
-        server
-    }
-
-    pub(super) fn address(&self) -> &str {
-        &self.address
-    }
-
-    pub(super) fn put(&self, key: &str, bytes: impl AsRef<[u8]>) {
-        self.ask("PUT", &format!("/bucket/{key}"), bytes.as_ref());
-    }
-
-    fn put_archived(&self, key: &str, bytes: &[u8], class: &str) {
-        let header = format!("x-amz-storage-class: {class}\r\n");
-        self.ask_with(&header, "PUT", &format!("/bucket/{key}"), bytes);
-    }
-
-    /// Returns how many pages were listed, and how many objects asked for, since the last call.
-    fn take_requests(&self) -> (usize, usize) {
-        // The server tells of a request before it answers, so all that came before this one has been told.
-        let last = "/bucket?list-type=2&prefix=the-last-of-all";
-        self.ask("GET", last, b"");
-        let mut requests = (0, 0);
-        for line in self.log.iter().take_while(|line| !line.contains(last)) {
-            if line.contains("GET /bucket?") {
-                requests.0 += 1;
-            } else if line.contains("GET /bucket/") {
-                requests.1 += 1;
-            } else if line.contains("HEAD /bucket/") {
-                panic!("nobody needs {line}");
-            }
-        }
-        requests
-    }
-
-    pub(super) fn delete(&self, key: &str) {
-        self.ask("DELETE", &format!("/bucket/{key}"), b"");
-    }
-
-    fn ask(&self, method: &str, path: &str, body: &[u8]) {
-        self.ask_with("", method, path, body);
-    }
-
-    fn ask_with(&self, headers: &str, method: &str, path: &str, body: &[u8]) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/s3/aws4_request\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n",
-            self.address,
-            body.len()
-        )
-        .unwrap();
-        stream.write_all(body).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).unwrap_or_default();
-        assert!(status.starts_with('2'), "{method} {path}: {answer}");
-    }
-
-    /// Returns the program with access to the server.
-    pub(super) fn command(&self, sandbox: &Sandbox, words: &[&str]) -> Command {
-        let mut command = sandbox.command(words);
-        command
-            .env("AWS_ENDPOINT_URL", format!("http://{}", self.address))
-            .env("AWS_ALLOW_HTTP", "true")
-            .env("AWS_ACCESS_KEY_ID", "k")
-            .env("AWS_SECRET_ACCESS_KEY", "very secret")
-            .env("AWS_REGION", "us-east-1");
-        command
-    }
-
-    /// Waits until the server was asked for something that has `words` in it.
-    pub(super) fn wait_for(&self, words: &str) {
-        let asked = self.log.iter().find(|line| line.contains(words));
-        assert!(asked.is_some(), "the server ended");
-    }
-
-    /// Returns how often the server was asked for something that has `words` in it, since the last call.
-    pub(super) fn take_count(&self, words: &[&str]) -> Vec<usize> {
-        let last = "/bucket?list-type=2&prefix=the-last-of-all";
-        self.ask("GET", last, b"");
-        let lines: Vec<String> = self
-            .log
-            .iter()
-            .take_while(|line| !line.contains(last))
-            .collect();
-        let count = |words: &&str| lines.iter().filter(|line| line.contains(words)).count();
-        words.iter().map(count).collect()
-    }
-
-    /// Runs the program, and returns its report.
-    pub(super) fn run(&self, sandbox: &Sandbox, words: &[&str]) -> Value {
-        let output = self.command(sandbox, words).arg("--json").output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{words:?}: {said}");
-        assert!(!said.contains("very secret"));
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use crate::support::server::Server;
 
 fn counts(report: &Value, names: &[&str]) -> Vec<u64> {
     let count = |name: &&str| report["files"][*name].as_u64().unwrap();
     names.iter().map(count).collect()
 }
 
-#[test]
-#[ignore = "needs moto; .ci/run installs it"]
-fn a_bucket_is_loaded_and_followed_through_its_changes() {
-    let sandbox = Sandbox::new();
-    let server = Server::start(&sandbox);
+fn put_archived(server: &Server, key: &str, bytes: &[u8], class: &str) {
+    server.put_with(&format!("x-amz-storage-class: {class}\r\n"), key, bytes);
+}
+
+/// Loads what lies in a bucket and follows it through changes.
+fn follow(sandbox: &Sandbox, server: &Server) {
     let large: String = (0..300_000)
         .flat_map(|id| [id.to_string(), ",word\n".to_owned()])
         .collect();
     server.put("raw/day=1/a.csv", "id,name\n1,ant\n2,bee\n");
     server.put("raw/day=1/b%20c%2Bd.csv", "id,name\n3,cat\n");
+    server.put("raw/day=1!/e.csv", "id,name\n4,dog\n");
     server.put("raw/day=2/large.csv", format!("id,name\n{large}"));
-    server.put("raw/day=3/", "");
     server.put("raw/empty.csv", "");
     server.put("elsewhere/x.csv", "id,name\n9,owl\n");
-    let words = ["run", "s3://bucket/raw", "out"];
-    let report = server.run(&sandbox, &words);
-    assert_eq!(report["rows"]["written"], 300_003);
-    assert_eq!(counts(&report, &["added", "skipped"]), [4, 1]);
+    let source = server.url("raw");
+    let words = ["run", &source, "out"];
+    let report = server.run(sandbox, &words);
+    assert_eq!(report["rows"]["written"], 300_004);
+    assert_eq!(counts(&report, &["added", "skipped"]), [5, 0]);
 
-    let report = server.run(&sandbox, &words);
+    let report = server.run(sandbox, &words);
     assert_eq!(report["units"]["planned"], 0);
     assert_eq!(report["bytes"]["read"], 0);
-    assert_eq!(counts(&report, &["unchanged"]), [4]);
+    assert_eq!(counts(&report, &["unchanged"]), [5]);
 
     server.put("raw/day=1/a.csv", "id,name\n1,ant\n2,elk\n");
     server.delete("raw/day=2/large.csv");
-    let report = server.run(&sandbox, &words);
+    let report = server.run(sandbox, &words);
     assert_eq!(
         counts(&report, &["modified", "removed", "unchanged"]),
-        [1, 1, 2]
+        [1, 1, 3]
     );
-    let verified = server.run(
-        &sandbox,
-        &["verify", "out", "--deep", "--source", "s3://bucket/raw"],
-    );
+    let verified = server.run(sandbox, &["verify", "out", "--deep", "--source", &source]);
     assert_eq!(verified["findings"], serde_json::json!([]));
+}
+
+/// Has a doctor look at a store that does everything well, and leave nothing behind. Returns the order of its listings.
+fn examine(sandbox: &Sandbox, server: &Server) -> String {
+    server.put("lake/a.csv", "id\n1\n");
+    let report = server.run(sandbox, &["doctor", &server.url("lake")]);
+    let findings = report["findings"].as_array().unwrap();
+    let (order, rest): (Vec<&Value>, _) = findings.iter().partition(|it| it["probe"] == "order");
+    assert!(rest.iter().all(|it| it["outcome"] == "works"), "{report}");
+    assert_eq!(report["target"], "yes");
+    let report = server.run(sandbox, &["doctor", &server.url("lake"), "--read-only"]);
+    assert_eq!(report["findings"][2]["found"], "1 object");
+    assert_eq!(report["findings"][3]["found"], "a byte of lake/a.csv");
+    order[0]["found"].as_str().unwrap().to_owned()
+}
+
+#[test]
+#[ignore = "needs moto; .ci/run installs it"]
+fn a_bucket_in_moto_is_loaded_and_followed_through_its_changes() {
+    let sandbox = Sandbox::new();
+    let server = Server::moto(&sandbox);
+    follow(&sandbox, &server);
+    assert_eq!(examine(&sandbox, &server), "bytes of the keys");
+}
+
+#[test]
+#[ignore = "needs SeaweedFS; .ci/run installs it"]
+fn a_bucket_in_seaweedfs_is_loaded_and_followed_through_its_changes() {
+    let sandbox = Sandbox::new();
+    let server = Server::seaweedfs(&sandbox);
+    follow(&sandbox, &server);
+    assert_eq!(examine(&sandbox, &server), "as a tree is walked");
+}
+
+#[test]
+#[ignore = "needs Azurite; .ci/run installs it"]
+fn a_container_in_azurite_is_loaded_and_followed_through_its_changes() {
+    let sandbox = Sandbox::new();
+    let server = Server::azurite(&sandbox);
+    follow(&sandbox, &server);
+    assert_eq!(examine(&sandbox, &server), "UTF-16 of the keys");
+}
+
+#[test]
+fn a_bucket_in_a_double_of_google_is_loaded_and_followed_through_its_changes() {
+    let sandbox = Sandbox::new();
+    let server = Server::gcs(&sandbox);
+    follow(&sandbox, &server);
+    assert_eq!(examine(&sandbox, &server), "bytes of the keys");
+    let keys = server.double().keys();
+    let is_ours = |key: &String| {
+        ["raw/", "elsewhere/", "lake/a.csv"]
+            .iter()
+            .any(|it| key.starts_with(it))
+    };
+    assert!(keys.iter().all(is_ours), "{keys:?}");
+}
+
+#[test]
+fn a_doctor_notices_a_store_that_ignores_conditions_without_a_word() {
+    let sandbox = Sandbox::new();
+    let server = Server::gcs(&sandbox);
+    server.double().ignore_conditions();
+    let (code, report) = server.call(&sandbox, &["doctor", &server.url("lake")]);
+    assert_eq!(code, Some(1));
+    let failed = report["findings"].as_array().unwrap().iter();
+    let failed = failed.filter(|it| it["outcome"] == "fails");
+    let failed: Vec<&Value> = failed.map(|it| &it["probe"]).collect();
+    assert_eq!(failed, ["create", "update", "create_race", "update_race"]);
+    assert_eq!(
+        (&report["source"], &report["target"]),
+        (&"yes".into(), &"limited".into())
+    );
+    assert_eq!(server.double().keys(), [""; 0]);
+}
+
+#[test]
+fn what_the_readme_shows_of_a_doctor_is_what_it_says() {
+    let sandbox = Sandbox::new();
+    let server = Server::gcs(&sandbox);
+    server.put("lake/a.csv", "id\n1\n");
+    server.double().ignore_conditions();
+    let url = server.url("lake");
+    let output = server.command(&sandbox, &["doctor", &url]).output();
+    let said = String::from_utf8(output.unwrap().stdout).unwrap();
+    let readme = include_str!("../../../README.md");
+    assert!(readme.contains(&format!("```text\n{said}```\n")), "{said}");
+}
+
+#[test]
+fn whoever_may_not_write_is_told_to_have_a_source() {
+    let sandbox = Sandbox::new();
+    let server = Server::gcs(&sandbox);
+    server.put("lake/a.csv", "id\n1\n");
+    server.double().deny_writes();
+    let url = server.url("lake");
+    let (code, report) = server.call(&sandbox, &["doctor", &url]);
+    assert_eq!(code, Some(1));
+    assert_eq!(
+        (&report["source"], &report["target"]),
+        (&"yes".into(), &"no".into())
+    );
+    let write = &report["findings"][4];
+    assert_eq!(
+        (&write["probe"], &write["outcome"]),
+        (&"write".into(), &"denied".into())
+    );
+    assert_eq!(
+        server.run(&sandbox, &["doctor", &url, "--read-only"])["target"],
+        Value::Null
+    );
 }
 
 #[test]
 #[ignore = "needs moto; .ci/run installs it"]
 fn objects_of_every_odd_kind_are_told_and_stop_no_other() {
     let sandbox = Sandbox::new();
-    let server = Server::start(&sandbox);
+    let server = Server::moto(&sandbox);
     server.put("raw/a.csv", "id,name\n1,ant\n");
     server.put("raw/b%26%25.csv", "id,name\n2,bee\n");
     server.put("raw/c//d.csv", "id,name\n3,cat\n");
     server.put("raw/dir/", "");
     server.put("raw/plain", "");
-    server.put_archived("raw/old.csv", b"id,name\n4,dog\n", "GLACIER");
-    server.put_archived("raw/cold.csv", b"id,name\n5,elk\n", "GLACIER_IR");
+    put_archived(&server, "raw/old.csv", b"id,name\n4,dog\n", "GLACIER");
+    put_archived(&server, "raw/cold.csv", b"id,name\n5,elk\n", "GLACIER_IR");
     let words = [
         "run",
         "s3://bucket/raw",
@@ -235,7 +197,7 @@ fn objects_of_every_odd_kind_are_told_and_stop_no_other() {
     let report = server.run(&sandbox, &words);
     assert_eq!(counts(&report, &["unchanged", "archived"]), [4, 1]);
     server.delete("raw/cold.csv");
-    server.put_archived("raw/cold.csv", b"id,name\n5,elk\n", "DEEP_ARCHIVE");
+    put_archived(&server, "raw/cold.csv", b"id,name\n5,elk\n", "DEEP_ARCHIVE");
     let report = server.run(&sandbox, &words);
     assert_eq!(
         counts(&report, &["unchanged", "removed", "archived"]),
@@ -248,7 +210,7 @@ fn objects_of_every_odd_kind_are_told_and_stop_no_other() {
 #[ignore = "needs moto; .ci/run installs it"]
 fn more_objects_than_a_page_holds_are_all_listed() {
     let sandbox = Sandbox::new();
-    let server = Server::start(&sandbox);
+    let server = Server::moto(&sandbox);
     for number in 0..1_203 {
         server.put(&format!("raw/{number}.csv"), format!("id\n{number}\n"));
     }

@@ -29,6 +29,7 @@ fn without_a_command_the_commands_are_listed() {
       files        List the recorded source files
       explain      Explain what became of one source file
       verify       Check outputs against the ledger
+      doctor       Tell what works in an object store
       reset        Mark files for reprocessing by the next run
       recover      Rebuild a lost ledger from the outputs
       quarantine   List or retry the files that were set aside

@@ -1,5 +1,6 @@
 //! One suite for each port, run against every implementation and wrapper.
 
+mod buckets;
 mod clock;
 mod disk;
 mod local_source;

@@ -11,11 +11,12 @@ use strandline::source::{
     CountingSource, FaultySource, LocalSource, MemorySource, Moment, ReadError, Source,
 };
 
-use crate::support::listing::{Listing, drain, list};
+use super::buckets::Prefix;
+use crate::support::listing::{Listing, drain, list, sorted};
 use crate::support::store::PlannedStore;
 
 /// A source, and a way to change what it shows.
-struct World {
+pub(super) struct World {
     source: Arc<dyn Source>,
     files: Files,
 }
@@ -24,6 +25,7 @@ enum Files {
     Memory(MemorySource, Arc<ManualClock>),
     Local(tempfile::TempDir),
     Objects(PlannedStore),
+    Bucket(Prefix),
 }
 
 impl World {
@@ -53,6 +55,14 @@ impl World {
         }
     }
 
+    /// What lies below a prefix of a bucket, be it real or a server's.
+    pub(super) fn bucket(prefix: Prefix) -> Self {
+        Self {
+            source: Arc::new(prefix.source()),
+            files: Files::Bucket(prefix),
+        }
+    }
+
     fn wrapped(self, wrap: impl Fn(Arc<dyn Source>) -> Arc<dyn Source>) -> Self {
         Self {
             source: wrap(self.source),
@@ -72,6 +82,7 @@ impl World {
                 std::fs::write(path, bytes).unwrap();
             }
             Files::Objects(store) => store.put(&format!("raw/{path}"), bytes),
+            Files::Bucket(prefix) => prefix.put(path, bytes),
         }
     }
 
@@ -80,6 +91,7 @@ impl World {
             Files::Memory(memory, _) => memory.remove(path),
             Files::Local(_) => std::fs::remove_file(self.at(path)).unwrap(),
             Files::Objects(store) => store.delete(&format!("raw/{path}")),
+            Files::Bucket(prefix) => prefix.delete(path),
         }
     }
 
@@ -87,14 +99,16 @@ impl World {
         match &self.files {
             Files::Memory(memory, _) => memory.rename(from, to),
             Files::Local(_) => std::fs::rename(self.at(from), self.at(to)).unwrap(),
-            Files::Objects(_) => panic!("objects have no other name"),
+            Files::Objects(_) | Files::Bucket(_) => panic!("objects have no other name"),
         }
     }
 
     fn at(&self, path: &str) -> PathBuf {
         match &self.files {
             Files::Local(directory) => directory.path().join(path),
-            Files::Memory(..) | Files::Objects(_) => panic!("only a local source has a place"),
+            Files::Memory(..) | Files::Objects(_) | Files::Bucket(_) => {
+                panic!("only a local source has a place")
+            }
         }
     }
 
@@ -102,12 +116,43 @@ impl World {
         self.source.look(&path.into()).unwrap()
     }
 
+    fn listing(&self) -> Listing {
+        match &self.files {
+            Files::Bucket(prefix) if !prefix.is_in_byte_order() => sorted(&*self.source),
+            _ => list(&*self.source),
+        }
+    }
+
     fn paths(&self) -> Vec<String> {
-        let listing = list(&*self.source);
+        let listing = self.listing();
         assert!(listing.unknown.is_empty(), "{:?}", listing.unknown);
         listing.paths().into_iter().map(str::to_owned).collect()
     }
 }
+
+type Check = fn(&World);
+
+/// What holds for every source that may be in a bucket, by name.
+pub(super) const CHECKS: [(&str, Check); 9] = [
+    ("an_empty_source_lists_nothing", check_empty),
+    ("paths_come_in_byte_order_across_directories", check_order),
+    (
+        "listing_looking_and_opening_tell_the_same_fingerprint",
+        check_fingerprint,
+    ),
+    (
+        "what_is_not_there_is_none_to_a_look_and_vanished_to_an_open",
+        check_missing,
+    ),
+    ("an_input_reads_from_the_front_and_at_any_place", check_read),
+    ("an_open_file_outlives_its_name", check_outlive),
+    ("expanding_a_span_again_lists_it_again", check_expand_again),
+    ("no_path_leads_out_of_the_source", check_lead_out),
+    (
+        "what_is_one_version_stays_as_it_was_when_it_is_overwritten",
+        check_one_version,
+    ),
+];
 
 fn on_every_source(check: impl Fn(&World)) {
     on_every_file_system(&check);
@@ -129,11 +174,19 @@ fn on_every_file_system(check: impl Fn(&World)) {
 
 #[test]
 fn an_empty_source_lists_nothing() {
-    on_every_source(|world| assert_eq!(world.paths(), [""; 0]));
+    on_every_source(check_empty);
+}
+
+fn check_empty(world: &World) {
+    assert_eq!(world.paths(), [""; 0]);
 }
 
 #[test]
 fn paths_come_in_byte_order_across_directories() {
+    on_every_source(check_order);
+}
+
+fn check_order(world: &World) {
     // A lister that sorts names before it adds `/` gives `a`'s files before `a-b.csv`.
     let sorted = [
         "B",
@@ -149,71 +202,77 @@ fn paths_come_in_byte_order_across_directories() {
     ];
     let mut expected = sorted;
     expected.sort_unstable();
-    on_every_source(|world| {
-        for path in sorted.iter().rev() {
-            world.write(path, b"x");
-        }
-        assert_eq!(world.paths(), expected);
-    });
+    for path in sorted.iter().rev() {
+        world.write(path, b"x");
+    }
+    assert_eq!(world.paths(), expected);
 }
 
 #[test]
 fn listing_looking_and_opening_tell_the_same_fingerprint() {
-    on_every_source(|world| {
-        world.write("a/b.csv", b"12345");
-        let looked = world.look("a/b.csv").unwrap();
-        assert_eq!(looked.size, 5);
-        let listing = list(&*world.source);
-        assert_eq!(listing.fingerprints, std::slice::from_ref(&looked));
-        let input = world.source.open(&"a/b.csv".into()).unwrap();
-        assert_eq!(input.fingerprint().unwrap(), looked);
-    });
+    on_every_source(check_fingerprint);
+}
+
+fn check_fingerprint(world: &World) {
+    world.write("a/b.csv", b"12345");
+    let looked = world.look("a/b.csv").unwrap();
+    assert_eq!(looked.size, 5);
+    let listing = world.listing();
+    assert_eq!(listing.fingerprints, std::slice::from_ref(&looked));
+    let input = world.source.open(&"a/b.csv".into()).unwrap();
+    assert_eq!(input.fingerprint().unwrap(), looked);
 }
 
 #[test]
 fn what_is_not_there_is_none_to_a_look_and_vanished_to_an_open() {
-    on_every_source(|world| {
-        world.write("a/b.csv", b"1");
-        for missing in ["x", "a", "a/x", "a/b.csv/x", "x/y/z"] {
-            let missing = SourcePath::from(missing);
-            assert_eq!(world.source.look(&missing).unwrap(), None, "{missing}");
-            let error = world.source.open(&missing).err().unwrap();
-            assert!(
-                matches!(error, ReadError::Vanished { .. }),
-                "{missing}: {error:?}"
-            );
-        }
-    });
+    on_every_source(check_missing);
+}
+
+fn check_missing(world: &World) {
+    world.write("a/b.csv", b"1");
+    for missing in ["x", "a", "a/x", "a/b.csv/x", "x/y/z"] {
+        let missing = SourcePath::from(missing);
+        assert_eq!(world.source.look(&missing).unwrap(), None, "{missing}");
+        let error = world.source.open(&missing).err().unwrap();
+        assert!(
+            matches!(error, ReadError::Vanished { .. }),
+            "{missing}: {error:?}"
+        );
+    }
 }
 
 #[test]
 fn an_input_reads_from_the_front_and_at_any_place() {
-    on_every_source(|world| {
-        world.write("a", b"0123456789");
-        let mut input = world.source.open(&"a".into()).unwrap();
-        let random = input.random_access().unwrap();
-        assert_eq!(random.len(), 10);
-        let mut part = [0; 3];
-        random.read_exact_at(7, &mut part).unwrap();
-        assert_eq!(&part, b"789");
-        assert!(random.read_exact_at(8, &mut part).is_err());
-        let mut all = Vec::new();
-        input.read_to_end(&mut all).unwrap();
-        assert_eq!(all, b"0123456789");
-    });
+    on_every_source(check_read);
+}
+
+fn check_read(world: &World) {
+    world.write("a", b"0123456789");
+    let mut input = world.source.open(&"a".into()).unwrap();
+    let random = input.random_access().unwrap();
+    assert_eq!(random.len(), 10);
+    let mut part = [0; 3];
+    random.read_exact_at(7, &mut part).unwrap();
+    assert_eq!(&part, b"789");
+    assert!(random.read_exact_at(8, &mut part).is_err());
+    let mut all = Vec::new();
+    input.read_to_end(&mut all).unwrap();
+    assert_eq!(all, b"0123456789");
 }
 
 #[test]
 fn an_open_file_outlives_its_name() {
-    on_every_source(|world| {
-        world.write("a", b"kept");
-        let mut input = world.source.open(&"a".into()).unwrap();
-        world.remove("a");
-        let mut all = Vec::new();
-        input.read_to_end(&mut all).unwrap();
-        assert_eq!(all, b"kept");
-        assert_eq!(world.paths(), [""; 0]);
-    });
+    on_every_source(check_outlive);
+}
+
+fn check_outlive(world: &World) {
+    world.write("a", b"kept");
+    let mut input = world.source.open(&"a".into()).unwrap();
+    world.remove("a");
+    let mut all = Vec::new();
+    input.read_to_end(&mut all).unwrap();
+    assert_eq!(all, b"kept");
+    assert_eq!(world.paths(), [""; 0]);
 }
 
 #[test]
@@ -229,21 +288,22 @@ fn appending_to_an_open_file_shows_in_its_fingerprint() {
 
 #[test]
 fn what_is_one_version_stays_as_it_was_when_it_is_overwritten() {
-    let check = |world: &World| {
-        world.write("a", b"1");
-        let mut input = world.source.open(&"a".into()).unwrap();
-        assert!(input.is_one_version());
-        let before = input.fingerprint().unwrap();
-        world.write("a", b"2");
-        assert_eq!(input.fingerprint().unwrap(), before);
-        assert_ne!(world.look("a"), Some(before));
-        let mut all = Vec::new();
-        input.read_to_end(&mut all).unwrap();
-        assert_eq!(all, b"1");
-    };
-    check(&World::objects());
-    check(&World::objects().wrapped(|inner| Arc::new(CountingSource::new(inner))));
-    check(&World::objects().wrapped(|inner| Arc::new(FaultySource::new(inner))));
+    check_one_version(&World::objects());
+    check_one_version(&World::objects().wrapped(|inner| Arc::new(CountingSource::new(inner))));
+    check_one_version(&World::objects().wrapped(|inner| Arc::new(FaultySource::new(inner))));
+}
+
+fn check_one_version(world: &World) {
+    world.write("a", b"1");
+    let mut input = world.source.open(&"a".into()).unwrap();
+    assert!(input.is_one_version());
+    let before = input.fingerprint().unwrap();
+    world.write("a", b"2");
+    assert_eq!(input.fingerprint().unwrap(), before);
+    assert_ne!(world.look("a"), Some(before));
+    let mut all = Vec::new();
+    input.read_to_end(&mut all).unwrap();
+    assert_eq!(all, b"1");
 }
 
 #[test]
@@ -263,39 +323,43 @@ fn a_rename_keeps_inode_and_mtime() {
 
 #[test]
 fn expanding_a_span_again_lists_it_again() {
-    on_every_source(|world| {
-        world.write("b", b"1");
-        let root = world.source.root();
-        let mut first = Listing::default();
-        drain(&*root, &mut first);
-        world.write("a/x", b"1");
-        world.write("c", b"1");
-        world.remove("b");
-        let mut second = Listing::default();
-        drain(&*root, &mut second);
-        assert_eq!(first.paths(), ["b"]);
-        assert_eq!(second.paths(), ["a/x", "c"]);
-    });
+    on_every_source(check_expand_again);
+}
+
+fn check_expand_again(world: &World) {
+    world.write("b", b"1");
+    let root = world.source.root();
+    let mut first = Listing::default();
+    drain(&*root, &mut first);
+    world.write("a/x", b"1");
+    world.write("c", b"1");
+    world.remove("b");
+    let mut second = Listing::default();
+    drain(&*root, &mut second);
+    assert_eq!(first.paths(), ["b"]);
+    assert_eq!(second.paths(), ["a/x", "c"]);
 }
 
 #[test]
 fn no_path_leads_out_of_the_source() {
-    on_every_source(|world| {
-        world.write("a/b", b"1");
-        for bad in [
-            "../x",
-            "a/../a/b",
-            "/etc/passwd",
-            "./a/b",
-            "a//b",
-            "",
-            "a/b/",
-        ] {
-            let bad = SourcePath::from(bad);
-            assert!(!matches!(world.source.look(&bad), Ok(Some(_))), "{bad}");
-            assert!(world.source.open(&bad).is_err(), "{bad}");
-        }
-    });
+    on_every_source(check_lead_out);
+}
+
+fn check_lead_out(world: &World) {
+    world.write("a/b", b"1");
+    for bad in [
+        "../x",
+        "a/../a/b",
+        "/etc/passwd",
+        "./a/b",
+        "a//b",
+        "",
+        "a/b/",
+    ] {
+        let bad = SourcePath::from(bad);
+        assert!(!matches!(world.source.look(&bad), Ok(Some(_))), "{bad}");
+        assert!(world.source.open(&bad).is_err(), "{bad}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod comments;
 mod declared;
 mod expect;
+mod faulty_store;
 mod hands;
 mod inference;
 mod lost_rows;

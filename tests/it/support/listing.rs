@@ -42,6 +42,20 @@ pub(crate) fn list(source: &dyn Source) -> Listing {
     listing
 }
 
+/// As [`list`], of a source that promises no order, and sorted.
+pub(crate) fn sorted(source: &dyn Source) -> Listing {
+    let mut listing = Listing::default();
+    drain(&*source.root(), &mut listing);
+    let mut found: Vec<_> = listing
+        .found
+        .into_iter()
+        .zip(listing.fingerprints)
+        .collect();
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    (listing.found, listing.fingerprints) = found.into_iter().unzip();
+    listing
+}
+
 /// As [`list`], from `span` on.
 pub(crate) fn drain(span: &dyn Span, listing: &mut Listing) {
     match span.expand() {

@@ -1,9 +1,11 @@
 //! What several suites need.
 
 pub(crate) mod cut_store;
+pub(crate) mod gcs;
 pub(crate) mod listing;
 pub(crate) mod program;
 pub(crate) mod redact;
+pub(crate) mod server;
 pub(crate) mod store;
 
 /// Tells whether the complete sets are wanted, where on each push a sample has to do.

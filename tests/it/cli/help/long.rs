@@ -22,6 +22,7 @@ fn long_help_of_the_program() {
       files        List the recorded source files
       explain      Explain what became of one source file
       verify       Check outputs against the ledger
+      doctor       Tell what works in an object store
       reset        Mark files for reprocessing by the next run
       recover      Rebuild a lost ledger from the outputs
       quarantine   List or retry the files that were set aside
@@ -731,6 +732,36 @@ fn long_help_of_verify() {
               Default: the first. A workbook without such a sheet is set aside. Example: --sheet 'Q1
               2026'
     "#);
+}
+
+#[test]
+fn long_help_of_doctor() {
+    insta::assert_snapshot!(own("doctor --help"), @"
+    exit code 0
+    -- stdout
+    Tell what works in an object store
+
+    Tries out reach, credentials, list, read, write, writes that depend on what is there (also with
+    several writers at once), listing and reading behind a write, parts, the clock and delete, and tells
+    what that means for what strandline promises. What it writes lies below URL/_strandline/doctor and
+    is deleted at the end. Code 0: the store can be used as a source and as a target; 1: something that
+    is needed fails. Example: `strandline doctor s3://bucket/lake`
+
+    Usage: strandline doctor [OPTIONS] <URL>
+
+    Arguments:
+      <URL>
+              URL (s3://, gs://, az://) of the prefix to look at
+
+              Access comes from the environment, as for a run (`strandline run --help`, under SOURCE).
+
+    Depth:
+          --read-only
+              Write nothing, and look at what a source needs only
+
+              Default: what a target needs is tried, too. Code 0 then means that the store can be used
+              as a source.
+    ");
 }
 
 #[test]

@@ -83,8 +83,8 @@ fn commands_over_a_pipeline_have_the_settings_of_run_in_the_same_words() {
 fn every_command_has_what_goes_for_all() {
     let common = |line: &str| sections(&help(line), |title| title == "General:");
     for command in [
-        "run", "plan", "status", "history", "files", "explain", "verify", "reset", "recover",
-        "init",
+        "run", "plan", "status", "history", "files", "explain", "verify", "doctor", "reset",
+        "recover", "init",
     ] {
         for flag in ["-h", "--help"] {
             assert!(

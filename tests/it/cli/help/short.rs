@@ -19,6 +19,7 @@ fn short_help_of_the_program() {
       files        List the recorded source files
       explain      Explain what became of one source file
       verify       Check outputs against the ledger
+      doctor       Tell what works in an object store
       reset        Mark files for reprocessing by the next run
       recover      Rebuild a lost ledger from the outputs
       quarantine   List or retry the files that were set aside
@@ -268,6 +269,23 @@ fn short_help_of_verify() {
                                       DUR
           --sheet <NAME>              Read the sheet NAME of Excel workbooks
     "#);
+}
+
+#[test]
+fn short_help_of_doctor() {
+    insta::assert_snapshot!(own("doctor -h"), @"
+    exit code 0
+    -- stdout
+    Tell what works in an object store
+
+    Usage: strandline doctor [OPTIONS] <URL>
+
+    Arguments:
+      <URL>  URL (s3://, gs://, az://) of the prefix to look at
+
+    Depth:
+          --read-only  Write nothing, and look at what a source needs only
+    ");
 }
 
 #[test]

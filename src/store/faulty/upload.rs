@@ -1,0 +1,41 @@
+//! An object in parts, each of which may fail.
+
+use async_trait::async_trait;
+use object_store::path::Path;
+use object_store::{MultipartUpload, PutPayload, PutResult, Result, UploadPart};
+
+use super::SharedPlan;
+use super::plan::Operation;
+
+pub(super) struct FaultyUpload {
+    pub(super) inner: Box<dyn MultipartUpload>,
+    pub(super) location: Path,
+    pub(super) plan: SharedPlan,
+}
+
+impl std::fmt::Debug for FaultyUpload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FaultyUpload({:?})", self.inner)
+    }
+}
+
+#[async_trait]
+impl MultipartUpload for FaultyUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        let part = self.inner.put_part(data);
+        let (plan, location) = (self.plan.clone(), self.location.clone());
+        Box::pin(async move { plan.change(Operation::PutPart, &location, part).await })
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        let complete = self.inner.complete();
+        let (plan, operation) = (&self.plan, Operation::Complete);
+        plan.change(operation, &self.location, complete).await
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        let abort = self.inner.abort();
+        let (plan, operation) = (&self.plan, Operation::Abort);
+        plan.change(operation, &self.location, abort).await
+    }
+}
