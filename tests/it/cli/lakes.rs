@@ -210,19 +210,22 @@ fn follow(server: &Server) {
 #[test]
 #[ignore = "needs moto; .ci/run installs it"]
 fn a_lake_in_moto_is_followed() {
-    follow(&Server::moto(&Sandbox::new()));
+    let sandbox = Sandbox::new();
+    follow(&Server::moto(&sandbox));
 }
 
 #[test]
 #[ignore = "needs SeaweedFS; .ci/run installs it"]
 fn a_lake_in_seaweedfs_is_followed() {
-    follow(&Server::seaweedfs(&Sandbox::new()));
+    let sandbox = Sandbox::new();
+    follow(&Server::seaweedfs(&sandbox));
 }
 
 #[test]
 #[ignore = "needs Azurite; .ci/run installs it"]
 fn a_lake_in_azurite_is_followed() {
-    follow(&Server::azurite(&Sandbox::new()));
+    let sandbox = Sandbox::new();
+    follow(&Server::azurite(&sandbox));
 }
 
 #[test]
