@@ -4,10 +4,12 @@
 //! - What is unchanged costs a comparison and leaves nothing behind; memory grows with the change only, and of new
 //!   files no further than a [`Portion`] of them.
 //! - A range whose entries turn out not to be in order is listed again, sorted, and joined anew.
+//! - Of ranges that do not prove to hold all there is nothing counts: everything is listed again in one.
 //! - A record is missed only where the listing of its range is complete; what an [`Unknown`] hides is left alone, also
 //!   where that is told behind it.
 
 use std::cmp::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
@@ -15,10 +17,11 @@ use rayon::prelude::*;
 use super::control::Control;
 use super::pace::Pace;
 use super::portion::{Findings, Later, Portion, Shelf};
+use super::ranges;
 use crate::detect::{self, Change, Glance, Look};
 use crate::ledger::{FileCursor, FileRow, LedgerError, View};
 use crate::model::{FileRecord, Fingerprint, KeyRange, SourcePath, Timestamp};
-use crate::source::{self, Entries, Entry, Expansion, ReadyEntries, Source, Span, Unknown};
+use crate::source::{self, Entries, Entry, Expansion, Proof, ReadyEntries, Source, Span, Unknown};
 
 /// A file about which there is something to decide.
 #[derive(Debug)]
@@ -61,11 +64,14 @@ impl Discovery {
 
 /// What every range needs.
 struct Pass<'a> {
+    source: &'a dyn Source,
     view: &'a View,
     look: Look,
     portion: &'a Portion,
     shelf: Mutex<Shelf>,
     control: &'a Control,
+    /// How many files are told of already when everything is listed again.
+    told: AtomicU64,
 }
 
 /// Lists the source and compares it with the ledger, for the changes of one portion. Call it inside the pool of
@@ -80,13 +86,15 @@ pub(super) fn discover(
     portion: &Portion,
     control: &Control,
 ) -> Result<Discovery, LedgerError> {
-    let root = source.root();
+    let root = ranges::root(source, view, portion)?;
     let pass = Pass {
+        source,
         view,
         look,
         portion,
         shelf: Mutex::new(Shelf::new(portion)),
         control,
+        told: AtomicU64::new(0),
     };
     let discovery = pass.span(&*root, &mut None)?;
     let shelf = pass.shelf.into_inner();
@@ -113,17 +121,37 @@ impl Pass<'_> {
                 unknown: vec![unknown],
                 ..Discovery::default()
             }),
-            Ok(Expansion::Spans(spans)) => {
-                let parts: Result<Vec<Discovery>, LedgerError> = spans
-                    .into_par_iter()
-                    .map_init(|| None, |records, span| self.span(&*span, records))
-                    .collect();
-                let mut whole = Discovery::default();
-                parts?.into_iter().for_each(|part| whole.append(part));
-                Ok(whole)
-            }
+            Ok(Expansion::Spans(spans)) => self.spans(spans),
+            Ok(Expansion::Ranges(spans, proof)) => self.ranges(spans, &*proof),
             Ok(Expansion::Entries(entries)) => self.entries(span, entries, records),
         }
+    }
+
+    fn spans(&self, spans: Vec<Box<dyn Span>>) -> Result<Discovery, LedgerError> {
+        let parts: Result<Vec<Discovery>, LedgerError> = spans
+            .into_par_iter()
+            .map_init(|| None, |records, span| self.span(&*span, records))
+            .collect();
+        let mut whole = Discovery::default();
+        parts?.into_iter().for_each(|part| whole.append(part));
+        Ok(whole)
+    }
+
+    /// Takes the ranges side by side, and everything in one where they do not prove to be all there is.
+    fn ranges(
+        &self,
+        spans: Vec<Box<dyn Span>>,
+        proof: &dyn Proof,
+    ) -> Result<Discovery, LedgerError> {
+        let told = || self.control.progress().files_listed.load(Relaxed);
+        let before = told();
+        let whole = ranges::side_by_side(spans.len(), || self.spans(spans))?;
+        if proof.holds() {
+            return Ok(whole);
+        }
+        *self.shelf() = Shelf::new(self.portion);
+        self.told.store(told().saturating_sub(before), Relaxed);
+        self.span(&*self.source.root(), &mut None)
     }
 
     fn entries(
@@ -133,7 +161,7 @@ impl Pass<'_> {
         records: &mut Option<FileCursor>,
     ) -> Result<Discovery, LedgerError> {
         let mut pace = if self.portion.is_fresh() {
-            Pace::told(self.control)
+            Pace::told_from(self.control, self.told.load(Relaxed))
         } else {
             Pace::untold(self.control)
         };
@@ -183,7 +211,7 @@ impl Pass<'_> {
             Ok(Expansion::Entries(entries)) => {
                 source::collect_while(entries, |listed| pace.goes_on(listed))
             }
-            Ok(Expansion::Spans(_)) => return self.span(span, &mut None),
+            Ok(Expansion::Spans(_) | Expansion::Ranges(..)) => return self.span(span, &mut None),
             Err(unknown) => vec![("".into(), Entry::Unknown(unknown))],
         };
         if self.control.is_interrupted() {

@@ -48,6 +48,7 @@ mod places;
 mod portion;
 mod prepare;
 mod preview;
+mod ranges;
 mod rebuild;
 mod recover;
 mod report;

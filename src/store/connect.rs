@@ -42,6 +42,20 @@ pub(crate) fn connect(
     })
 }
 
+/// Tells whether the store itself begins a listing behind a key, whatever its order. S3 directory buckets do not, and the
+/// client of Azure neither does with the emulator nor tells what it means where names are those of a tree.
+pub(crate) fn goes_on_behind_a_key(url: &StoreUrl, access: &Access) -> bool {
+    let has_directories = || {
+        let mut variables = known::<AmazonS3ConfigKey>(access, "AWS_").into_iter();
+        variables.any(|(key, value)| key == AmazonS3ConfigKey::S3Express && is_true(&value))
+    };
+    match url.kind() {
+        StoreKind::S3 => !url.bucket().ends_with("--x-s3") && !has_directories(),
+        StoreKind::Gcs => true,
+        StoreKind::Azure => false,
+    }
+}
+
 /// As [`connect`], over whatever `connector` connects with.
 pub(crate) fn connected(
     url: &StoreUrl,
@@ -94,10 +108,6 @@ fn check_addresses(kind: StoreKind, access: &Access) -> Result<(), AddressError>
         let variable = name.to_owned();
         return Err(AddressError::Secret { variable });
     }
-    let is_true = |value: &str| {
-        let value = value.to_ascii_lowercase();
-        matches!(&*value, "1" | "true" | "on" | "yes" | "y")
-    };
     let mut variables = access.variables();
     if variables.any(|(name, value)| name == allow && is_true(value)) {
         return Ok(());
@@ -110,6 +120,12 @@ fn check_addresses(kind: StoreKind, access: &Access) -> Result<(), AddressError>
         }),
         None => Ok(()),
     }
+}
+
+/// As the client reads it.
+fn is_true(value: &str) -> bool {
+    let value = value.to_ascii_lowercase();
+    matches!(&*value, "1" | "true" | "on" | "yes" | "y")
 }
 
 /// Returns what the client knows of the variables that begin with `prefix`.

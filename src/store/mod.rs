@@ -13,9 +13,9 @@ mod refusal;
 use std::error::Error;
 use std::io;
 
-pub(crate) use connect::connect;
 #[cfg(test)]
 pub(crate) use connect::connected;
+pub(crate) use connect::{connect, goes_on_behind_a_key};
 pub(crate) use pages::ListedKey;
 #[cfg(test)]
 pub(crate) use pages::Pages;

@@ -3,6 +3,7 @@
 mod clock;
 mod disk;
 mod local_source;
+mod object_ranges;
 mod object_source;
 mod power;
 mod sink;

@@ -14,6 +14,7 @@ mod operation;
 mod packing;
 mod portions;
 mod questions;
+mod ranges;
 mod read_back;
 mod regressions;
 mod rows;

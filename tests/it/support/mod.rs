@@ -1,6 +1,7 @@
 //! What several suites need.
 
 pub(crate) mod listing;
+pub(crate) mod ordered;
 pub(crate) mod program;
 pub(crate) mod redact;
 pub(crate) mod store;
