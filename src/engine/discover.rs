@@ -49,6 +49,8 @@ pub(super) struct Discovery {
     pub(super) archived: u64,
     /// The highest mtime of all that is listed.
     pub(super) newest: Option<Timestamp>,
+    /// One of so many files as are worth a range, in byte order of the paths.
+    samples: Vec<SourcePath>,
 }
 
 impl Discovery {
@@ -59,6 +61,7 @@ impl Discovery {
         self.skipped += later.skipped;
         self.archived += later.archived;
         self.newest = self.newest.max(later.newest);
+        self.samples.append(&mut later.samples);
     }
 }
 
@@ -96,12 +99,13 @@ pub(super) fn discover(
         control,
         told: AtomicU64::new(0),
     };
-    let discovery = pass.span(&*root, &mut None)?;
+    let mut discovery = pass.span(&*root, &mut None)?;
     let shelf = pass.shelf.into_inner();
     let (found, later) = shelf.unwrap_or_else(PoisonError::into_inner).into_found();
+    let points = ranges::points(std::mem::take(&mut discovery.samples));
     Ok(Discovery {
         found,
-        later,
+        later: later.map(|later| Later { points, ..later }),
         ..discovery
     })
 }
@@ -113,7 +117,18 @@ impl Pass<'_> {
         span: &dyn Span,
         records: &mut Option<FileCursor>,
     ) -> Result<Discovery, LedgerError> {
-        if self.control.is_interrupted() || self.portion.is_behind(span.range()) {
+        if self.portion.is_behind(span.range()) {
+            return Ok(Discovery::default());
+        }
+        self.listed(span, records)
+    }
+
+    fn listed(
+        &self,
+        span: &dyn Span,
+        records: &mut Option<FileCursor>,
+    ) -> Result<Discovery, LedgerError> {
+        if self.control.is_interrupted() {
             return Ok(Discovery::default());
         }
         match span.expand() {
@@ -121,20 +136,12 @@ impl Pass<'_> {
                 unknown: vec![unknown],
                 ..Discovery::default()
             }),
-            Ok(Expansion::Spans(spans)) => self.spans(spans),
+            Ok(Expansion::Spans(spans)) => {
+                side_by_side(spans, |span, records| self.span(span, records))
+            }
             Ok(Expansion::Ranges(spans, proof)) => self.ranges(spans, &*proof),
             Ok(Expansion::Entries(entries)) => self.entries(span, entries, records),
         }
-    }
-
-    fn spans(&self, spans: Vec<Box<dyn Span>>) -> Result<Discovery, LedgerError> {
-        let parts: Result<Vec<Discovery>, LedgerError> = spans
-            .into_par_iter()
-            .map_init(|| None, |records, span| self.span(&*span, records))
-            .collect();
-        let mut whole = Discovery::default();
-        parts?.into_iter().for_each(|part| whole.append(part));
-        Ok(whole)
     }
 
     /// Takes the ranges side by side, and everything in one where they do not prove to be all there is.
@@ -145,13 +152,22 @@ impl Pass<'_> {
     ) -> Result<Discovery, LedgerError> {
         let told = || self.control.progress().files_listed.load(Relaxed);
         let before = told();
-        let whole = ranges::side_by_side(spans.len(), || self.spans(spans))?;
-        if proof.holds() {
+        let whole = ranges::waiting(spans.len(), || {
+            side_by_side(spans, |span, records| self.listed(span, records))
+        })?;
+        if proof.holds() && self.is_gone_what_is_missed() {
             return Ok(whole);
         }
         *self.shelf() = Shelf::new(self.portion);
         self.told.store(told().saturating_sub(before), Relaxed);
         self.span(&*self.source.root(), &mut None)
+    }
+
+    /// Looks at some of the files that were not listed.
+    fn is_gone_what_is_missed(&self) -> bool {
+        let missed = self.shelf().some_missed(ranges::LOOKS);
+        let mut missed = missed.iter();
+        missed.all(|path| matches!(self.source.look(path), Ok(None)))
     }
 
     fn entries(
@@ -233,6 +249,20 @@ impl Pass<'_> {
     }
 }
 
+/// Does with each of the spans what is to be done, and appends what comes of it in their order.
+fn side_by_side(
+    spans: Vec<Box<dyn Span>>,
+    each: impl Fn(&dyn Span, &mut Option<FileCursor>) -> Result<Discovery, LedgerError> + Sync + Send,
+) -> Result<Discovery, LedgerError> {
+    let parts: Result<Vec<Discovery>, LedgerError> = spans
+        .into_par_iter()
+        .map_init(|| None, |records, span| each(&*span, records))
+        .collect();
+    let mut whole = Discovery::default();
+    parts?.into_iter().for_each(|part| whole.append(part));
+    Ok(whole)
+}
+
 /// A lister that names files outside the range it was asked for cannot be believed about that range.
 fn out_of_range(range: &KeyRange) -> Unknown {
     Unknown {
@@ -272,6 +302,8 @@ struct Join<'a, 'p> {
     portion: &'a Portion,
     /// How many new files are kept.
     room: usize,
+    /// One of so many files is a sample.
+    sampled: Option<u64>,
     range: &'a KeyRange,
     entries: Box<dyn Entries>,
     pace: &'a mut Pace<'p>,
@@ -295,6 +327,7 @@ impl<'a, 'p> Join<'a, 'p> {
             look: &pass.look,
             portion: pass.portion,
             room: pass.shelf().room(range),
+            sampled: pass.source.range_files(),
             range,
             entries,
             pace,
@@ -382,6 +415,12 @@ impl<'a, 'p> Join<'a, 'p> {
         self.path.clear();
         self.path.push_str(path);
         self.out.listed += 1;
+        if self
+            .sampled
+            .is_some_and(|each| self.out.listed.is_multiple_of(each))
+        {
+            self.out.samples.push(SourcePath::from(path));
+        }
         Ok(())
     }
 

@@ -5,10 +5,15 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 
 use serde_json::Value;
+use strandline::config::{Access, StoreUrl};
+use strandline::model::{SelectAll, SourcePath};
+use strandline::source::{ObjectSource, Source};
 
+use crate::support::listing::{Listing, drain, list};
 use crate::support::program::Sandbox;
 
 /// A server on a free port of this machine, with one bucket, for as long as it is held.
@@ -63,11 +68,8 @@ impl Server {
 
     /// Returns how many pages were listed, and how many objects asked for, since the last call.
     fn take_requests(&self) -> (usize, usize) {
-        // The server tells of a request before it answers, so all that came before this one has been told.
-        let last = "/bucket?list-type=2&prefix=the-last-of-all";
-        self.ask("GET", last, b"");
         let mut requests = (0, 0);
-        for line in self.log.iter().take_while(|line| !line.contains(last)) {
+        for line in self.take_log() {
             if line.contains("GET /bucket?") {
                 requests.0 += 1;
             } else if line.contains("GET /bucket/") {
@@ -77,6 +79,15 @@ impl Server {
             }
         }
         requests
+    }
+
+    /// Returns what was asked for since the last call, as the server tells it.
+    fn take_log(&self) -> Vec<String> {
+        // The server tells of a request before it answers, so all that came before this one has been told.
+        let last = "/bucket?list-type=2&prefix=the-last-of-all";
+        self.ask("GET", last, b"");
+        let lines = self.log.iter();
+        lines.take_while(|line| !line.contains(last)).collect()
     }
 
     fn delete(&self, key: &str) {
@@ -239,4 +250,54 @@ fn more_objects_than_a_page_holds_are_all_listed() {
     let report = server.run(&sandbox, &words);
     assert_eq!(counts(&report, &["unchanged"]), [1_203]);
     assert_eq!(server.take_requests(), (2, 0));
+}
+
+#[test]
+#[ignore = "needs moto; .ci/run installs it"]
+fn a_bucket_of_thousands_is_listed_in_ranges() {
+    let sandbox = Sandbox::new();
+    let server = Server::start(&sandbox);
+    for number in 0..4_500 {
+        server.put(&format!("raw/day={:02}/{number:04}.bin", number / 300), "x");
+    }
+    server.put("raw/day=03!.csv", "id,name\n1,ant\n");
+    server.put("raw/day=14/last.csv", "id,name\n2,bee\n");
+    let words = ["run", "s3://bucket/raw", "out", "--include", "**.csv"];
+    for expected in [[2, 0], [0, 2]] {
+        server.take_log();
+        let report = server.run(&sandbox, &words);
+        assert_eq!(counts(&report, &["added", "unchanged"]), expected);
+        assert_eq!(counts(&report, &["skipped"]), [4_500]);
+        let log = server.take_log();
+        let listings = |mark: &str| log.iter().filter(|line| line.contains(mark)).count();
+        // All are looked for by the first run, and few are known to the second.
+        let (ranges, pages) = (listings("start-after="), listings("GET /bucket?"));
+        if expected == [2, 0] {
+            assert!(listings("delimiter=") == 1 && ranges > 0, "{log:?}");
+            assert!(pages <= 5 + 1 + 2 * ranges, "{log:?}");
+        } else {
+            assert_eq!((ranges, pages), (0, 5));
+        }
+    }
+
+    let access: Access = [
+        ("AWS_ENDPOINT_URL", format!("http://{}", server.address)),
+        ("AWS_ALLOW_HTTP", "true".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "k".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "s".to_owned()),
+        ("AWS_REGION", "us-east-1".to_owned()),
+    ]
+    .into_iter()
+    .collect();
+    let url = StoreUrl::parse("s3://bucket/raw").unwrap();
+    let source = ObjectSource::new(&url, &access, Arc::new(SelectAll)).unwrap();
+    let in_one = list(&source);
+    // One that is there, and others that are not.
+    let points = ["day=03!.csv", "day=05/1700.bin", "day=07", "e"].map(SourcePath::from);
+    let mut in_ranges = Listing::default();
+    drain(&*source.divided(&points), &mut in_ranges);
+    assert!(in_ranges.is_proven);
+    assert_eq!(in_ranges.paths(), in_one.paths());
+    assert_eq!(in_ranges.fingerprints, in_one.fingerprints);
+    assert_eq!(in_one.paths().len(), 4_502);
 }

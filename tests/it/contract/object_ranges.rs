@@ -9,7 +9,7 @@ use strandline::model::SourcePath;
 use strandline::source::{Entry, Expansion, ObjectSource, Proof, Source, Span, collect};
 
 use crate::support::listing::{Listing, drain, list};
-use crate::support::ordered::{Asked, ORDERS, Order, OrderedStore};
+use crate::support::ordered::{Asked, ORDERS, Offsets, Order, OrderedStore};
 
 fn store_of(order: Order, page: usize, paths: &[&str]) -> OrderedStore {
     let store = OrderedStore::new(order, page);
@@ -146,7 +146,7 @@ fn a_page_that_fails_in_whatever_range_hides_it_and_leaves_no_proof() {
 #[test]
 fn a_store_that_begins_wherever_it_likes_is_listed_in_one_after_two_tries() {
     let store = store_of(Order::Bytes, 10, &["a", "b", "c", "d"]);
-    store.ignore_offsets();
+    store.take_offsets_as(Offsets::Ignored);
     let source = store.source(1);
     for _ in 0..2 {
         assert!(!divided(&source, &paths_of(&["b"])).is_proven);

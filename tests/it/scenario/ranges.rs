@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use strandline::config::Key;
-use strandline::engine::{Control, Depth, Pipeline, verify};
+use strandline::engine::{Control, Depth, Pipeline, run, verify};
 use strandline::model::{RunReport, RunStatus};
 use strandline::source::Source;
 use tempfile::TempDir;
 
 use super::hands::files;
-use crate::support::ordered::{Asked, ORDERS, Order, OrderedStore};
+use crate::support::ordered::{Asked, ORDERS, Offsets, Order, OrderedStore};
 
 /// Enough that the ledger knows several points.
 const FILES: usize = 600;
@@ -27,18 +27,21 @@ struct World {
 }
 
 impl World {
+    fn over(store: OrderedStore) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join("in")).unwrap();
+        Self {
+            source: Arc::new(store.source(RANGE_FILES)),
+            home,
+            store,
+        }
+    }
+
     /// A store with files in directories whose names differ in order, loaded by a first run.
     fn loaded(order: Order) -> Self {
         let store = OrderedStore::new(order, PAGE);
         (0..FILES).for_each(|file| store.put(&path(file), text(file)));
-        let home = tempfile::tempdir().unwrap();
-        std::fs::create_dir(home.path().join("in")).unwrap();
-        let source = Arc::new(store.source(RANGE_FILES));
-        let world = Self {
-            home,
-            store,
-            source,
-        };
+        let world = Self::over(store);
         let report = world.run();
         assert_eq!(report.files.added, FILES as u64);
         world.store.take_asked();
@@ -49,7 +52,6 @@ impl World {
         let (source, target) = (self.home.path().join("in"), self.home.path().join("out"));
         let pipeline = Pipeline::builder(source, target)
             .set(Key::Settle, "0s")
-            .set(Key::AllowRemovals, "true")
             .build()
             .unwrap();
         Pipeline {
@@ -113,7 +115,7 @@ fn in_whatever_order_a_store_lists_a_run_finds_what_changed_and_nothing_else() {
 fn a_run_over_an_unchanged_store_costs_its_pages_and_one_more_for_each_range() {
     let world = World::loaded(Order::Bytes);
     let control = Control::default();
-    let report = world.pipeline().run_with(&control).unwrap();
+    let report = run(&world.pipeline(), &control).unwrap();
     assert_eq!(counts(&report), [600, 600, 0, 0, 0]);
     assert_eq!(report.units.planned, 0);
     assert_eq!(control.progress().files_listed.load(Relaxed), 600);
@@ -128,12 +130,41 @@ fn ranges_that_do_not_add_up_count_for_nothing_and_files_are_told_of_once() {
     let world = World::loaded(Order::Bytes);
     world.store.list_in(Order::Reversed);
     let control = Control::default();
-    let report = world.pipeline().run_with(&control).unwrap();
+    let report = run(&world.pipeline(), &control).unwrap();
     assert_eq!(counts(&report), [600, 600, 0, 0, 0]);
     assert_eq!(report.status, RunStatus::Done);
     assert!(report.errors.is_empty());
     assert_eq!(control.progress().files_listed.load(Relaxed), 600);
     assert!(world.store.take_asked().ranges > 0, "ranges were tried");
+}
+
+#[test]
+fn what_a_store_hides_from_all_ranges_is_looked_at_before_it_is_taken_for_gone() {
+    // What lies beside a directory comes behind all that lies in it, and is left out of every range that begins there.
+    let world = World::loaded(Order::Bytes);
+    world.store.list_in(Order::Tree);
+    world.store.take_offsets_as(Offsets::Filter);
+    for _ in 0..3 {
+        let report = world.run();
+        assert_eq!((report.files.listed, report.files.removed), (600, 0));
+    }
+    assert!(world.store.take_asked().ranges > 0, "ranges were tried");
+}
+
+#[test]
+fn later_portions_of_a_first_load_are_listed_in_ranges_as_well() {
+    let store = OrderedStore::new(Order::Bytes, PAGE);
+    // In one directory, where a first listing finds no points.
+    (0..FILES).for_each(|file| store.put(&format!("{file:04}.csv"), text(file)));
+    let world = World::over(store);
+    let mut pipeline = world.pipeline();
+    pipeline.limits.portion_files = 250;
+    let report = pipeline.run().unwrap();
+    assert_eq!(counts(&report), [600, 0, 600, 0, 0]);
+    let asked = world.store.take_asked();
+    assert!(asked.ranges >= 10, "{asked:?}");
+    assert!(asked.pages <= 3 * FILES / PAGE + asked.ranges + 3);
+    assert!(world.is_whole());
 }
 
 #[test]
@@ -172,14 +203,7 @@ fn a_page_that_fails_in_every_listing_removes_nothing() {
 fn a_store_that_is_listed_in_one_before_too_few_files_are_known() {
     let store = OrderedStore::new(Order::Bytes, PAGE);
     (0..50).for_each(|file| store.put(&path(file), text(file)));
-    let home = tempfile::tempdir().unwrap();
-    std::fs::create_dir(home.path().join("in")).unwrap();
-    let source = Arc::new(store.source(RANGE_FILES));
-    let world = World {
-        home,
-        store,
-        source,
-    };
+    let world = World::over(store);
     for _ in 0..2 {
         world.run();
         let asked = Asked {

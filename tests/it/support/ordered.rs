@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::future::ready;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::memory::InMemory;
@@ -74,8 +75,19 @@ struct Plan {
     asked: Asked,
     /// Fails every page that would begin with a key like this.
     fails_at: Option<String>,
-    ignores_offsets: bool,
+    offsets: Offsets,
     fails_ranges: bool,
+}
+
+/// What it means to begin behind a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Offsets {
+    /// To tell what the order of the store has behind it.
+    Begin,
+    /// Nothing.
+    Ignored,
+    /// To leave out whatever has no greater bytes.
+    Filter,
 }
 
 /// An object store in memory. Clones share it.
@@ -95,7 +107,7 @@ impl OrderedStore {
                 page,
                 asked: Asked::default(),
                 fails_at: None,
-                ignores_offsets: false,
+                offsets: Offsets::Begin,
                 fails_ranges: false,
             })),
         }
@@ -138,9 +150,9 @@ impl OrderedStore {
         self.plan().fails_at = path.map(|path| format!("raw/{path}"));
     }
 
-    /// Lets listings begin with the first key wherever they are asked to.
-    pub(crate) fn ignore_offsets(&self) {
-        self.plan().ignores_offsets = true;
+    /// Lets listings that are to begin behind a key begin like this.
+    pub(crate) fn take_offsets_as(&self, offsets: Offsets) {
+        self.plan().offsets = offsets;
     }
 
     /// Lets every listing fail that begins behind a key.
@@ -268,9 +280,18 @@ impl ObjectStore for OrderedStore {
         if plan.fails_ranges {
             return stream::once(async { Err(slow_down()) }).boxed();
         }
-        let after = (!plan.ignores_offsets).then(|| offset.to_string());
+        let offsets = plan.offsets;
         drop(plan);
-        self.pages(after)
+        match offsets {
+            Offsets::Begin => self.pages(Some(offset.to_string())),
+            Offsets::Ignored => self.pages(None),
+            Offsets::Filter => {
+                let offset = offset.clone();
+                let all = self.pages(None);
+                all.try_filter(move |object| ready(object.location > offset))
+                    .boxed()
+            }
+        }
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
