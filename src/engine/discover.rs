@@ -227,7 +227,8 @@ impl Pass<'_> {
             Ok(Expansion::Entries(entries)) => {
                 source::collect_while(entries, |listed| pace.goes_on(listed))
             }
-            Ok(Expansion::Spans(_) | Expansion::Ranges(..)) => return self.span(span, &mut None),
+            Ok(Expansion::Spans(_)) => return self.span(span, &mut None),
+            Ok(Expansion::Ranges(..)) => return self.sorted(&*self.source.root(), pace),
             Err(unknown) => vec![("".into(), Entry::Unknown(unknown))],
         };
         if self.control.is_interrupted() {

@@ -143,6 +143,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_listing_is_begun_behind_a_key_where_the_store_does_it_and_not_the_client() {
+        for (url, variable, expected) in [
+            ("s3://bucket/a", ("AWS_REGION", "x"), true),
+            ("s3://bucket/a", ("AWS_S3_EXPRESS", "false"), true),
+            ("s3://bucket/a", ("AWS_S3_EXPRESS", "true"), false),
+            ("s3://bucket--use1-az4--x-s3/a", ("AWS_REGION", "x"), false),
+            ("gs://bucket/a", ("GOOGLE_SKIP_SIGNATURE", "true"), true),
+            ("az://box/a", ("AZURE_STORAGE_USE_EMULATOR", "true"), false),
+            ("az://box/a", ("AZURE_STORAGE_ACCOUNT_NAME", "x"), false),
+        ] {
+            let (url, access) = (
+                StoreUrl::parse(url).unwrap(),
+                [variable].into_iter().collect(),
+            );
+            assert_eq!(
+                goes_on_behind_a_key(&url, &access),
+                expected,
+                "{url} {variable:?}"
+            );
+        }
+    }
+
+    #[test]
     fn every_kind_of_store_is_opened_with_the_variables_of_its_own_tools() {
         let access: Access = [
             ("AWS_ACCESS_KEY_ID", "k"),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::collection::btree_set;
 use proptest::prelude::*;
 use proptest::sample::select;
-use strandline::model::SourcePath;
+use strandline::model::{KeyRange, SourcePath};
 use strandline::source::{Entry, Expansion, ObjectSource, Proof, Source, Span, collect};
 
 use crate::support::listing::{Listing, drain, list};
@@ -234,6 +234,40 @@ fn a_long_flat_prefix_is_listed_in_one() {
         ..Asked::default()
     };
     assert_eq!(store.take_asked(), asked);
+}
+
+#[test]
+fn a_first_listing_whose_directories_are_not_told_is_listed_in_one() {
+    let store = many(6000);
+    store.hide_directories();
+    let listing = divided(&store.source(1), &[]);
+    assert_eq!(listing.found.len(), 6000);
+    assert!(listing.unknown.is_empty());
+    let asked = Asked {
+        pages: 6,
+        directories: 1,
+        ranges: 0,
+    };
+    assert_eq!(store.take_asked(), asked);
+}
+
+#[test]
+fn a_first_listing_that_fails_on_any_page_has_no_proof_or_hides_everything() {
+    let store = many(9000);
+    for page in 0..9 {
+        store.fail_at(Some(&path(page * 1000)));
+        let listing = divided(&store.source(1), &[]);
+        // Ranges do not meet the pages of a listing in one.
+        let is_hidden = listing.unknown.iter().any(|unknown| {
+            let hides = unknown.hides.as_ref();
+            hides.is_some_and(|range| *range == KeyRange::all())
+        });
+        let is_all = listing.found.len() == 9000 && listing.unknown.is_empty();
+        assert!(is_all || is_hidden || !listing.is_proven, "{page}");
+        if page < 4 {
+            assert!(!is_all, "{page}");
+        }
+    }
 }
 
 #[test]

@@ -77,6 +77,7 @@ struct Plan {
     fails_at: Option<String>,
     offsets: Offsets,
     fails_ranges: bool,
+    hides_directories: bool,
 }
 
 /// What it means to begin behind a key.
@@ -109,6 +110,7 @@ impl OrderedStore {
                 fails_at: None,
                 offsets: Offsets::Begin,
                 fails_ranges: false,
+                hides_directories: false,
             })),
         }
     }
@@ -158,6 +160,11 @@ impl OrderedStore {
     /// Lets every listing fail that begins behind a key.
     pub(crate) fn fail_ranges(&self) {
         self.plan().fails_ranges = true;
+    }
+
+    /// Lets whoever asks for directories fail.
+    pub(crate) fn hide_directories(&self) {
+        self.plan().hides_directories = true;
     }
 
     /// Returns what has been asked for since the last call.
@@ -297,6 +304,9 @@ impl ObjectStore for OrderedStore {
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         self.plan().asked.directories += 1;
         tokio::task::yield_now().await;
+        if self.plan().hides_directories {
+            return Err(slow_down());
+        }
         self.inner.list_with_delimiter(prefix).await
     }
 
