@@ -139,15 +139,37 @@ fn ranges_that_do_not_add_up_count_for_nothing_and_files_are_told_of_once() {
 }
 
 #[test]
-fn what_a_store_hides_from_all_ranges_is_looked_at_before_it_is_taken_for_gone() {
-    // What lies beside a directory comes behind all that lies in it, and is left out of every range that begins there.
+fn files_are_told_of_once_where_ranges_fail_after_they_have_told_of_some() {
     let world = World::loaded(Order::Bytes);
-    world.store.list_in(Order::Tree);
-    world.store.take_offsets_as(Offsets::Filter);
-    for _ in 0..3 {
-        let report = world.run();
-        assert_eq!((report.files.listed, report.files.removed), (600, 0));
+    world.store.set_page(1);
+    world.store.fail_once_at(&path(598));
+    let control = Control::default();
+    let report = run(&world.pipeline(), &control).unwrap();
+    assert_eq!(counts(&report), [600, 600, 0, 0, 0]);
+    assert_eq!(control.progress().files_listed.load(Relaxed), 600);
+    let asked = world.store.take_asked();
+    assert!(
+        asked.pages > 600,
+        "listed twice, as far as it got: {asked:?}"
+    );
+}
+
+#[test]
+fn what_a_store_hides_from_all_ranges_is_looked_at_before_it_is_taken_for_gone() {
+    // What lies beside the directory comes behind all that lies in it, and is left out of every range that begins there.
+    let store = OrderedStore::new(Order::Tree, PAGE);
+    store.take_offsets_as(Offsets::Filter);
+    for file in 0..FILES {
+        store.put(&format!("d/{file:04}.csv"), text(file));
     }
+    for file in 0..5 {
+        store.put(&format!("d!{file}.csv"), text(file));
+    }
+    let world = World::over(store);
+    world.run();
+    world.store.take_asked();
+    let report = world.run();
+    assert_eq!(counts(&report), [605, 605, 0, 0, 0]);
     assert!(world.store.take_asked().ranges > 0, "ranges were tried");
 }
 

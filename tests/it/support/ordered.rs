@@ -75,6 +75,7 @@ struct Plan {
     asked: Asked,
     /// Fails every page that would begin with a key like this.
     fails_at: Option<String>,
+    fails_once: bool,
     offsets: Offsets,
     fails_ranges: bool,
     hides_directories: bool,
@@ -108,6 +109,7 @@ impl OrderedStore {
                 page,
                 asked: Asked::default(),
                 fails_at: None,
+                fails_once: false,
                 offsets: Offsets::Begin,
                 fails_ranges: false,
                 hides_directories: false,
@@ -152,6 +154,12 @@ impl OrderedStore {
         self.plan().fails_at = path.map(|path| format!("raw/{path}"));
     }
 
+    /// Lets the next page fail on which `path` would be the first.
+    pub(crate) fn fail_once_at(&self, path: &str) {
+        self.fail_at(Some(path));
+        self.plan().fails_once = true;
+    }
+
     /// Lets listings that are to begin behind a key begin like this.
     pub(crate) fn take_offsets_as(&self, offsets: Offsets) {
         self.plan().offsets = offsets;
@@ -191,6 +199,9 @@ impl OrderedStore {
         all.sort_by(|a, b| order.compare(a.location.as_ref(), b.location.as_ref()));
         let first = all.first().map(|object| object.location.as_ref());
         if first.is_some() && first == plan.fails_at.as_deref() {
+            if plan.fails_once {
+                plan.fails_at = None;
+            }
             return Err(slow_down());
         }
         let is_last = all.len() <= plan.page;
