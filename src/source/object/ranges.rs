@@ -1,6 +1,6 @@
 //! A prefix that is listed in ranges, side by side.
 //!
-//! The points that part it are known before: quantiles of what the ledger holds, or what [`scout`](super::scout) finds. Any
+//! The points that part it are known before: quantiles of what the ledger holds, or what [`scout`](mod@super::scout) finds. Any
 //! points will do, for the [`Chain`] tells whether the ranges between them add up.
 
 use std::sync::atomic::{AtomicU32, Ordering};
