@@ -66,9 +66,9 @@ impl Source for CountingSource {
         })
     }
 
-    fn divided(&self, points: &[SourcePath]) -> Box<dyn Span> {
+    fn divided(&self, points: &[SourcePath], known: u64) -> Box<dyn Span> {
         Box::new(CountingSpan {
-            inner: self.inner.divided(points),
+            inner: self.inner.divided(points, known),
             counts: Arc::clone(&self.counts),
         })
     }

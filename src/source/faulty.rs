@@ -144,10 +144,10 @@ impl Source for FaultySource {
         })
     }
 
-    fn divided(&self, points: &[SourcePath]) -> Box<dyn Span> {
+    fn divided(&self, points: &[SourcePath], known: u64) -> Box<dyn Span> {
         Box::new(FaultySpan {
             source: self.clone(),
-            inner: self.inner.divided(points),
+            inner: self.inner.divided(points, known),
         })
     }
 

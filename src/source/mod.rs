@@ -41,9 +41,10 @@ pub trait Source: Send + Sync {
     fn root(&self) -> Box<dyn Span>;
 
     /// Returns the span of everything, which may expand into [`Expansion::Ranges`] that part it behind each of `points`. They
-    /// are in byte order, and need not exist. Where there are none, the source may look for some itself.
-    fn divided(&self, points: &[SourcePath]) -> Box<dyn Span> {
-        let _ = points;
+    /// are in byte order, and need not exist. Where there are none, the source may look for some itself, if there is much
+    /// more to list than `known` files.
+    fn divided(&self, points: &[SourcePath], known: u64) -> Box<dyn Span> {
+        let _ = (points, known);
         self.root()
     }
 

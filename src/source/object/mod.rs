@@ -67,7 +67,7 @@ use input::{ObjectInput, Version};
 use kept::Kept;
 use listing::ObjectEntries;
 use ranges::{Point, Tears, ranges};
-use scout::{Scouted, scout};
+use scout::{Scouted, Surroundings, scout};
 
 /// Threads that talk to the store. They wait and copy; whatever costs time is done by whoever reads.
 const THREADS: usize = 2;
@@ -180,7 +180,7 @@ impl Source for ObjectSource {
         })
     }
 
-    fn divided(&self, points: &[SourcePath]) -> Box<dyn Span> {
+    fn divided(&self, points: &[SourcePath], known: u64) -> Box<dyn Span> {
         if self.range_files.is_none() || self.bucket.tears.are_too_many() {
             return self.root();
         }
@@ -189,6 +189,7 @@ impl Source for ObjectSource {
             points: Point::of(&self.bucket, points),
             bucket: Arc::clone(&self.bucket),
             range: KeyRange::all(),
+            known,
         })
     }
 
@@ -269,10 +270,14 @@ impl Bucket {
         tell(&*self.store, self.locations, &self.root, None)
     }
 
-    /// Begins to list everything, and looks around.
-    fn scout(&self) -> Scouted {
-        let (store, root) = (Arc::clone(&self.store), self.root.clone());
-        let scouting = scout(store, root, self.prefix.len(), self.tell());
+    /// Begins to list everything, and looks around if that is much more than `known` objects.
+    fn scout(&self, known: u64) -> Scouted {
+        let around = Surroundings {
+            store: Arc::clone(&self.store),
+            root: self.root.clone(),
+            prefix_bytes: self.prefix.len(),
+        };
+        let scouting = scout(around, known, self.tell());
         let scouting = self.runtime.spawn(scouting);
         // Whatever is wrong with the client is not to end more than the listing.
         self.runtime.block_on(scouting).unwrap_or_else(|_| Scouted {
@@ -316,6 +321,7 @@ struct DividedSpan {
     bucket: Arc<Bucket>,
     range: KeyRange,
     points: Vec<Point>,
+    known: u64,
 }
 
 impl Span for DividedSpan {
@@ -327,7 +333,7 @@ impl Span for DividedSpan {
         if !self.points.is_empty() {
             return Ok(ranges(&self.bucket, &self.points, None));
         }
-        let Scouted { telling, points } = self.bucket.scout();
+        let Scouted { telling, points } = self.bucket.scout(self.known);
         let prefix = &self.bucket.prefix;
         let paths = points.iter().filter_map(|key| key.strip_prefix(prefix));
         let paths: Vec<SourcePath> = paths.map(SourcePath::from).collect();

@@ -16,7 +16,8 @@ use object_store::path::Path;
 
 use super::feed::{PAGE_OBJECTS, Telling, Told};
 
-/// Pages that are listed before anybody looks around: what is no longer than that costs its pages and nothing more.
+/// Pages that are listed before anybody looks around, beside twice as many as are known: what is no longer than that costs
+/// its pages and nothing more.
 const PAGES_BEFORE: usize = 4;
 
 /// Pages that may be listed meanwhile.
@@ -37,15 +38,20 @@ pub(super) struct Scouted {
     pub(super) points: Vec<String>,
 }
 
-/// Goes through the beginning of `telling`, a listing of what lies below `root`, and looks around if it is long.
-pub(super) async fn scout(
-    store: Arc<dyn ObjectStore>,
-    root: Path,
-    prefix_bytes: usize,
-    mut telling: Telling,
-) -> Scouted {
+/// Where to look.
+pub(super) struct Surroundings {
+    pub(super) store: Arc<dyn ObjectStore>,
+    /// The directory that is the prefix.
+    pub(super) root: Path,
+    /// How much of each key is the prefix.
+    pub(super) prefix_bytes: usize,
+}
+
+/// Goes through the beginning of `telling`, a listing of all that lies there, and looks around if it is long for so many
+/// known objects.
+pub(super) async fn scout(around: Surroundings, known: u64, mut telling: Telling) -> Scouted {
     let mut ahead: Vec<Told> = Vec::new();
-    for _ in 0..PAGES_BEFORE {
+    for _ in 0..pages_before(known) {
         match page(&mut telling).await {
             Some(told) => ahead.extend(told),
             None => return Scouted::whole(ahead, telling),
@@ -57,16 +63,24 @@ pub(super) async fn scout(
         Some(Some(told)) => ahead.push(told),
         None => {}
     }
-    if !goes_through_directories(&ahead, prefix_bytes) {
+    if !goes_through_directories(&ahead, around.prefix_bytes) {
         return Scouted::whole(ahead, telling);
     }
     let seen = last_key(&ahead).unwrap_or_default();
-    let points = directories(store, root, seen);
+    let points = directories(around.store, around.root, seen);
     let points = meanwhile(points, &mut ahead, &mut telling).await;
     Scouted {
         points: points.map(evenly).unwrap_or_default(),
         ..Scouted::whole(ahead, telling)
     }
+}
+
+fn pages_before(known: u64) -> usize {
+    let known = usize::try_from(known).unwrap_or(usize::MAX);
+    known
+        .saturating_mul(2)
+        .div_ceil(PAGE_OBJECTS)
+        .saturating_add(PAGES_BEFORE)
 }
 
 /// Waits for `points` while the listing goes on, but not for long; returns those that lie behind what it has told.

@@ -275,14 +275,10 @@ fn a_bucket_of_many_pages_is_listed_in_ranges() {
         assert_eq!(counts(&report, &["skipped"]), [600]);
         let log = server.take_log();
         let listings = |mark: &str| log.iter().filter(|line| line.contains(mark)).count();
-        // All are looked for by the first run, and few are known to the second.
+        // Few of them are known to the second run as well.
         let (ranges, pages) = (listings("start-after="), listings("GET /bucket?"));
-        if expected == [2, 0] {
-            assert!(listings("delimiter=") == 1 && ranges > 5, "{log:?}");
-            assert!(pages <= 13 + 1 + ranges, "{log:?}");
-        } else {
-            assert_eq!((ranges, pages), (0, 13));
-        }
+        assert!(listings("delimiter=") == 1 && ranges > 5, "{log:?}");
+        assert!(pages <= 13 + 1 + ranges, "{log:?}");
     }
 
     let access: Access = [
@@ -300,7 +296,7 @@ fn a_bucket_of_many_pages_is_listed_in_ranges() {
     // One that is there, and others that are not.
     let points = ["day=03!.csv", "day=05/170.bin", "day=07", "e"].map(SourcePath::from);
     let mut in_ranges = Listing::default();
-    drain(&*source.divided(&points), &mut in_ranges);
+    drain(&*source.divided(&points, 0), &mut in_ranges);
     assert!(in_ranges.is_proven);
     assert_eq!(in_ranges.paths(), in_one.paths());
     assert_eq!(in_ranges.fingerprints, in_one.fingerprints);

@@ -27,7 +27,7 @@ fn paths_of(points: &[&str]) -> Vec<SourcePath> {
 }
 
 fn ranges(source: &ObjectSource, points: &[&str]) -> (Vec<Box<dyn Span>>, Box<dyn Proof>) {
-    match source.divided(&paths_of(points)).expand() {
+    match source.divided(&paths_of(points), 0).expand() {
         Ok(Expansion::Ranges(spans, proof)) => (spans, proof),
         _ => panic!("{points:?} are points"),
     }
@@ -35,7 +35,7 @@ fn ranges(source: &ObjectSource, points: &[&str]) -> (Vec<Box<dyn Span>>, Box<dy
 
 fn divided(source: &ObjectSource, points: &[SourcePath]) -> Listing {
     let mut listing = Listing::default();
-    drain(&*source.divided(points), &mut listing);
+    drain(&*source.divided(points, 0), &mut listing);
     listing
 }
 
@@ -200,6 +200,17 @@ fn what_is_listed_on_a_few_pages_costs_those_pages_only() {
             ..Asked::default()
         };
         assert_eq!(store.take_asked(), asked, "{files}");
+    }
+}
+
+#[test]
+fn nobody_looks_around_before_there_is_much_more_than_is_known() {
+    let store = many(9000);
+    for (known, looks) in [(0, 1), (2000, 1), (2500, 0), (9000, 0), (u64::MAX, 0)] {
+        let mut listing = Listing::default();
+        drain(&*store.source(1).divided(&[], known), &mut listing);
+        assert_eq!(listing.found.len(), 9000);
+        assert_eq!(store.take_asked().directories, looks, "{known}");
     }
 }
 
