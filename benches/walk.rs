@@ -81,7 +81,9 @@ fn report(name: &str, files: usize, took: Duration) {
 
 fn expand(span: &dyn Span) -> usize {
     match span.expand().unwrap() {
-        Expansion::Spans(spans) => spans.par_iter().map(|span| expand(&**span)).sum(),
+        Expansion::Spans(spans) | Expansion::Ranges(spans, _) => {
+            spans.par_iter().map(|span| expand(&**span)).sum()
+        }
         Expansion::Entries(mut entries) => {
             let mut files = 0;
             while let Some(entry) = black_box(entries.next()) {

@@ -7,7 +7,7 @@
 //! | stage | file | what it does |
 //! |---|---|---|
 //! | open | `session` | takes the lock, checks that target and ledger belong together, recovers |
-//! | discover | `discover`, `portion` | joins the listing with the ledger, range by range, side by side |
+//! | discover | `discover`, `portion`, `ranges` | joins the listing with the ledger, range by range, side by side |
 //! | verify | `verify` | hashes what stamps do not decide, finds renames |
 //! | plan | `prepare`, `edits`, `definition` | turns verdicts into ledger rows and the planner's inputs |
 //! | (plan, asked for) | `preview`, `forecast`, `check` | tell what a run would do, what the columns become, whether a file fits |
@@ -48,6 +48,7 @@ mod places;
 mod portion;
 mod prepare;
 mod preview;
+mod ranges;
 mod rebuild;
 mod recover;
 mod report;

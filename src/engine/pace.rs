@@ -27,6 +27,14 @@ impl<'a> Pace<'a> {
         }
     }
 
+    /// For one of whose files so many have been told of before.
+    pub(super) fn told_from(control: &'a Control, told: u64) -> Self {
+        Self {
+            told,
+            ..Self::told(control)
+        }
+    }
+
     /// For one that has been listed before.
     pub(super) fn untold(control: &'a Control) -> Self {
         Self {
@@ -80,6 +88,8 @@ mod tests {
         assert_eq!(listed(), STRIDE + 7);
         Pace::untold(&control).tell(5);
         assert_eq!(listed(), STRIDE + 7);
+        Pace::told_from(&control, STRIDE + 7).tell(STRIDE + 8);
+        assert_eq!(listed(), STRIDE + 8);
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! What happened to known files is held at once, whatever its amount.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use super::discover::Found;
 use crate::detect::{Change, Glance, Reason};
@@ -30,6 +31,8 @@ pub(super) struct Portion {
     most: usize,
     /// Sizes of vanished files: a new file of such a size is kept beyond that.
     vanished_sizes: HashSet<u64>,
+    /// What the portion before has learned about how the paths lie.
+    points: Arc<[SourcePath]>,
 }
 
 /// What a portion does with a finding.
@@ -50,6 +53,7 @@ impl Portion {
             after: None,
             most: most.max(1),
             vanished_sizes: HashSet::new(),
+            points: Arc::default(),
         }
     }
 
@@ -97,12 +101,18 @@ impl Portion {
         }
     }
 
-    /// Returns the portion behind this one, whose last new file is `last`.
-    pub(super) fn behind(&self, last: SourcePath) -> Self {
+    /// Returns the portion behind this one, which leaves `later`.
+    pub(super) fn behind(&self, later: Later) -> Self {
         Self {
-            after: Some(last),
+            after: Some(later.last),
+            points: later.points,
             ..Self::first(self.most)
         }
+    }
+
+    /// Returns paths that part what there is to list into pieces of about the same size, if any are known.
+    pub(super) fn points(&self) -> &[SourcePath] {
+        &self.points
     }
 }
 
@@ -113,6 +123,8 @@ pub(super) struct Later {
     pub(super) last: SourcePath,
     /// How many new files come behind it.
     pub(super) files: u64,
+    /// Paths that part all that is listed into pieces of about the same size.
+    pub(super) points: Arc<[SourcePath]>,
 }
 
 /// The findings kept so far.
@@ -168,6 +180,14 @@ impl Shelf {
         }
     }
 
+    /// Returns at most `most` of the records that were missed, from all over.
+    pub(super) fn some_missed(&self, most: usize) -> Vec<SourcePath> {
+        let missed = || self.now.iter().filter(|found| found.seen.is_none());
+        let stride = missed().count().div_ceil(most).max(1);
+        let some = missed().step_by(stride).map(|found| found.path.clone());
+        some.collect()
+    }
+
     /// Returns what is kept, in byte order of the paths, and what is left to later portions.
     pub(super) fn into_found(self) -> (Vec<Found>, Option<Later>) {
         let mut found: Vec<Found> = self.new.into_values().flatten().collect();
@@ -175,7 +195,11 @@ impl Shelf {
         found.truncate(self.most);
         let files = self.later + surplus as u64;
         let last = found.last().map(|found| found.path.clone());
-        let later = last.filter(|_| files > 0).map(|last| Later { last, files });
+        let later = last.filter(|_| files > 0).map(|last| Later {
+            last,
+            files,
+            points: Arc::default(),
+        });
         found.extend(self.now);
         found.sort_by(|a, b| a.path.cmp(&b.path));
         (found, later)
@@ -249,6 +273,14 @@ mod tests {
             seen: Some(seen),
             record: None,
             glance: Glance::Decided(verdict),
+        }
+    }
+
+    fn later(last: &str) -> Later {
+        Later {
+            last: last.into(),
+            files: 1,
+            points: Arc::default(),
         }
     }
 
@@ -328,7 +360,7 @@ mod tests {
     #[test]
     fn a_later_portion_takes_unknown_files_behind_the_last_and_nothing_else() {
         let first = Portion::first(2);
-        let second = first.behind("b/c".into());
+        let second = first.behind(later("b/c"));
         assert!(first.is_first() && !second.is_first());
         for (finding, in_first, in_second) in [
             (new_file("b/c"), Claim::IfRoom, Claim::No),
@@ -349,7 +381,7 @@ mod tests {
     fn what_may_be_a_vanished_file_is_in_the_first_portion() {
         let portion = Portion::first(1).with_sizes(HashSet::from([1]));
         assert_eq!(portion.claim(&new_file("z")), Claim::Now);
-        let behind = portion.behind("a".into());
+        let behind = portion.behind(later("a"));
         assert_eq!(behind.claim(&new_file("z")), Claim::IfRoom);
     }
 }

@@ -201,7 +201,7 @@ impl<'a> Pass<'a> {
             self.report.files.deferred += later.files;
             return None;
         }
-        Some(portion.behind(later.last))
+        Some(portion.behind(later))
     }
 
     /// Plans, records and builds what was found.

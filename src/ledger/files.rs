@@ -53,6 +53,25 @@ pub(super) fn find(
     Ok(None)
 }
 
+/// Returns keys that part the table into at most so many parts of about as many blocks.
+pub(super) fn points<T>(table: &T, parts: u64) -> Result<Vec<SourcePath>, Fault>
+where
+    T: ReadableTable<&'static [u8], &'static [u8]>,
+{
+    let blocks = table.len()?.max(1);
+    let parts = parts.min(blocks);
+    let part_of = |block: u64| block * parts / blocks;
+    let mut points = Vec::new();
+    for (block, row) in (0..).zip(table.iter()?) {
+        let (key, _) = row?;
+        let is_first = block > 0 && part_of(block) > part_of(block - 1);
+        if is_first && let Ok(path) = std::str::from_utf8(key.value()) {
+            points.push(path.into());
+        }
+    }
+    Ok(points)
+}
+
 /// Applies `changes` in one pass; returns by how many files the table grew.
 pub(super) fn apply(
     table: &mut Files<'_>,

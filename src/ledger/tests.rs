@@ -65,6 +65,38 @@ fn going_on(
     found
 }
 
+#[test]
+fn points_part_the_files_about_evenly() {
+    let disk = MemoryDisk::new();
+    let ledger = open(&disk).unwrap();
+    assert_eq!(ledger.view().unwrap().points(8).unwrap(), []);
+    let paths = (0..6000).map(|number| format!("day={:03}/{number:07}.csv", number / 40));
+    let files = paths.map(|path| (SourcePath::from(path.as_str()), Some(file(1))));
+    let batch = Batch {
+        files: files.collect(),
+        ..Batch::default()
+    };
+    ledger.write(&batch).unwrap();
+    let view = ledger.view().unwrap();
+    for parts in [0, 1] {
+        assert_eq!(view.points(parts).unwrap(), [], "{parts}");
+    }
+    let points = view.points(4).unwrap();
+    assert_eq!(points.len(), 3);
+    let ends = points
+        .iter()
+        .map(|point| Some(point.as_str()))
+        .chain([None]);
+    let mut start = "";
+    for end in ends {
+        let files = scan(&view, &KeyRange::new(start, end)).len();
+        assert!((1000..2000).contains(&files), "{files} up to {end:?}");
+        start = end.unwrap_or_default();
+    }
+    let finest = view.points(u64::MAX / 8192).unwrap();
+    assert!(finest.len() > 10 && finest.is_sorted_by(|a, b| a < b));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 

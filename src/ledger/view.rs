@@ -18,7 +18,7 @@ use super::batch::{Intent, IntentId, LedgerStats, Meta, SchemaVersion, UnitSumma
 use super::block::{BlockCursor, FileRow};
 use super::codec::{Malformed, Reader, unseal};
 use super::error::{Damage, Fault, LedgerError, close_quietly, guarded};
-use super::files::{block_key, find};
+use super::files::{self, block_key, find};
 use super::place::Place;
 use super::record::{decode_intent, decode_unit, from_json, schema};
 use super::tables::{
@@ -136,6 +136,15 @@ impl View {
             cursor.skip_to_start()?;
             Ok(cursor)
         })
+    }
+
+    /// Returns paths, in byte order, that part the files into at most `parts` parts of about the same size. They need not be
+    /// those of files.
+    ///
+    /// # Errors
+    /// See [`Self::meta`].
+    pub fn points(&self, parts: u64) -> Result<Vec<SourcePath>, LedgerError> {
+        self.ask(|| files::points(&self.files, parts))
     }
 
     /// Returns the unit `id`.

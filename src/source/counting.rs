@@ -66,6 +66,17 @@ impl Source for CountingSource {
         })
     }
 
+    fn divided(&self, points: &[SourcePath], known: u64) -> Box<dyn Span> {
+        Box::new(CountingSpan {
+            inner: self.inner.divided(points, known),
+            counts: Arc::clone(&self.counts),
+        })
+    }
+
+    fn range_files(&self) -> Option<u64> {
+        self.inner.range_files()
+    }
+
     fn look(&self, path: &SourcePath) -> Result<Option<Fingerprint>, ReadError> {
         self.counts.looks.fetch_add(1, Ordering::Relaxed);
         self.inner.look(path)
@@ -108,6 +119,9 @@ impl Span for CountingSpan {
         };
         Ok(match self.inner.expand()? {
             Expansion::Spans(spans) => Expansion::Spans(spans.into_iter().map(wrap).collect()),
+            Expansion::Ranges(spans, proof) => {
+                Expansion::Ranges(spans.into_iter().map(wrap).collect(), proof)
+            }
             Expansion::Entries(entries) => Expansion::Entries(entries),
         })
     }

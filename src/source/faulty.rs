@@ -144,6 +144,17 @@ impl Source for FaultySource {
         })
     }
 
+    fn divided(&self, points: &[SourcePath], known: u64) -> Box<dyn Span> {
+        Box::new(FaultySpan {
+            source: self.clone(),
+            inner: self.inner.divided(points, known),
+        })
+    }
+
+    fn range_files(&self) -> Option<u64> {
+        self.inner.range_files()
+    }
+
     fn look(&self, path: &SourcePath) -> Result<Option<Fingerprint>, ReadError> {
         self.inner.look(path)
     }
@@ -245,6 +256,9 @@ impl Span for FaultySpan {
         };
         Ok(match self.inner.expand()? {
             Expansion::Spans(spans) => Expansion::Spans(spans.into_iter().map(wrap).collect()),
+            Expansion::Ranges(spans, proof) => {
+                Expansion::Ranges(spans.into_iter().map(wrap).collect(), proof)
+            }
             Expansion::Entries(entries) => {
                 Expansion::Entries(Box::new(ReadyEntries::from(self.change(entries))))
             }

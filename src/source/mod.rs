@@ -11,6 +11,8 @@
 //! - What could not be looked at comes as an [`Unknown`] with the range that it hides: nothing in there may be
 //!   taken for removed.
 //! - Expanding a span again lists it again.
+//! - Ranges that were chosen before anything was listed ([`Expansion::Ranges`]) count only where their [`Proof`] holds:
+//!   where the listing comes in another order than that of the bytes, they may leave out what is there.
 //! - What is open goes on to be read when its name is gone or leads elsewhere; where that cannot be, reading fails with
 //!   [`io::ErrorKind::StaleNetworkFileHandle`], and never gives bytes of two versions without telling by the fingerprint.
 
@@ -37,6 +39,20 @@ pub(crate) use object::testing;
 pub trait Source: Send + Sync {
     /// Returns the span of everything.
     fn root(&self) -> Box<dyn Span>;
+
+    /// Returns the span of everything, which may expand into [`Expansion::Ranges`] that part it behind each of `points`. They
+    /// are in byte order, and need not exist. Where there are none, the source may look for some itself, if there is much
+    /// more to list than `known` files.
+    fn divided(&self, points: &[SourcePath], known: u64) -> Box<dyn Span> {
+        let _ = (points, known);
+        self.root()
+    }
+
+    /// Returns how many files are worth a range of their own; `None` where [`Self::divided`] is no other than
+    /// [`Self::root`].
+    fn range_files(&self) -> Option<u64> {
+        None
+    }
 
     /// Returns the file's fingerprint as it is now, `None` where there is no such file.
     ///
@@ -76,8 +92,18 @@ pub trait Span: Send + Sync {
 pub enum Expansion {
     /// Smaller spans that partition its range, in order.
     Spans(Vec<Box<dyn Span>>),
+    /// Smaller spans that partition its range, in order; nothing of them counts unless the proof holds. Only
+    /// [`Source::divided`] expands into these.
+    Ranges(Vec<Box<dyn Span>>, Box<dyn Proof>),
     /// Its entries, in byte order.
     Entries(Box<dyn Entries>),
+}
+
+/// Whether ranges hold all there is.
+pub trait Proof: Send + Sync {
+    /// Tells so once each of the ranges has been walked through to its end. Where it is false, [`Source::root`] has to be
+    /// listed instead.
+    fn holds(&self) -> bool;
 }
 
 /// Walks through the entries of a span. The path of a file is lent, not given: most files are unchanged, and what is

@@ -52,6 +52,20 @@ pub(super) fn connect_retrying(
     })
 }
 
+/// Tells whether the store itself begins a listing behind a key, whatever its order. S3 directory buckets do not, and the
+/// client of Azure neither does with the emulator nor tells what it means where names are those of a tree.
+pub(crate) fn goes_on_behind_a_key(url: &StoreUrl, access: &Access) -> bool {
+    let has_directories = || {
+        let mut variables = known::<AmazonS3ConfigKey>(access, "AWS_").into_iter();
+        variables.any(|(key, value)| key == AmazonS3ConfigKey::S3Express && is_true(&value))
+    };
+    match url.kind() {
+        StoreKind::S3 => !url.bucket().ends_with("--x-s3") && !has_directories(),
+        StoreKind::Gcs => true,
+        StoreKind::Azure => false,
+    }
+}
+
 /// As [`connect`], over whatever `connector` connects with.
 pub(crate) fn connected(
     url: &StoreUrl,
@@ -120,10 +134,6 @@ fn check_addresses(kind: StoreKind, access: &Access) -> Result<(), AddressError>
         let variable = name.to_owned();
         return Err(AddressError::Secret { variable });
     }
-    let is_true = |value: &str| {
-        let value = value.to_ascii_lowercase();
-        matches!(&*value, "1" | "true" | "on" | "yes" | "y")
-    };
     let mut variables = access.variables();
     if variables.any(|(name, value)| name == allow && is_true(value)) {
         return Ok(());
@@ -136,6 +146,12 @@ fn check_addresses(kind: StoreKind, access: &Access) -> Result<(), AddressError>
         }),
         None => Ok(()),
     }
+}
+
+/// As the client reads it.
+fn is_true(value: &str) -> bool {
+    let value = value.to_ascii_lowercase();
+    matches!(&*value, "1" | "true" | "on" | "yes" | "y")
 }
 
 /// Returns what the client knows of the variables that begin with `prefix`.
@@ -151,6 +167,29 @@ fn known<K: FromStr>(access: &Access, prefix: &str) -> Vec<(K, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_listing_is_begun_behind_a_key_where_the_store_does_it_and_not_the_client() {
+        for (url, variable, expected) in [
+            ("s3://bucket/a", ("AWS_REGION", "x"), true),
+            ("s3://bucket/a", ("AWS_S3_EXPRESS", "false"), true),
+            ("s3://bucket/a", ("AWS_S3_EXPRESS", "true"), false),
+            ("s3://bucket--use1-az4--x-s3/a", ("AWS_REGION", "x"), false),
+            ("gs://bucket/a", ("GOOGLE_SKIP_SIGNATURE", "true"), true),
+            ("az://box/a", ("AZURE_STORAGE_USE_EMULATOR", "true"), false),
+            ("az://box/a", ("AZURE_STORAGE_ACCOUNT_NAME", "x"), false),
+        ] {
+            let (url, access) = (
+                StoreUrl::parse(url).unwrap(),
+                [variable].into_iter().collect(),
+            );
+            assert_eq!(
+                goes_on_behind_a_key(&url, &access),
+                expected,
+                "{url} {variable:?}"
+            );
+        }
+    }
 
     #[test]
     fn every_kind_of_store_is_opened_with_the_variables_of_its_own_tools() {

@@ -30,9 +30,9 @@ use object_store::multipart::MultipartStore;
 use crate::config::{Access, StoreUrl};
 
 pub(crate) use blocks::Blocks;
-pub(crate) use connect::connect;
 #[cfg(test)]
 pub(crate) use connect::connected;
+pub(crate) use connect::{connect, goes_on_behind_a_key};
 pub use directory::Directory;
 pub(crate) use directory::{Condition, PART_BYTES, Version};
 pub use disk::StoreDisk;

@@ -1,97 +1,67 @@
-//! Pages of a listing, as entries.
+//! Objects of a listing, as entries.
 
 use std::io;
 use std::sync::Arc;
 
-use futures::StreamExt;
 use object_store::ObjectMeta;
-use tokio::sync::mpsc;
 
 use crate::model::{ErrorKind, KeyRange};
-use crate::store::io_error;
+use crate::store::{ListedKey, io_error};
 
 use super::super::{Entries, Entry, Unknown};
+use super::chain::{Place, Walk};
+use super::feed::{Feed, Object};
 use super::{Bucket, fingerprint, is_path};
 
-/// Objects that are handed over at once: as many as a store puts on a page.
-const PAGE_OBJECTS: usize = 1000;
-
-/// Pages that wait to be looked at.
-const PAGES_AHEAD: usize = 2;
-
-type Listed = Result<ObjectMeta, object_store::Error>;
-
-enum Page {
-    Objects(Vec<Listed>),
-    /// The store has said that there is no more.
-    End,
-}
-
-/// Walks through the objects below a prefix while the next page is on its way.
+/// Walks through objects below a prefix: all of them, or those of one range.
 pub(super) struct ObjectEntries {
     bucket: Arc<Bucket>,
     range: KeyRange,
-    pages: mpsc::Receiver<Page>,
-    page: std::vec::IntoIter<Listed>,
+    feed: Feed,
+    /// How the range fits with others.
+    walk: Option<Walk>,
     path: String,
-    is_over: bool,
 }
 
 impl ObjectEntries {
-    /// Begins to list everything in `range`, which is everything there is.
-    pub(super) fn list(bucket: &Arc<Bucket>, range: &KeyRange) -> Self {
-        let (sender, pages) = mpsc::channel(PAGES_AHEAD);
-        let listing = bucket.store.list(Some(&bucket.root));
-        let mut listing = listing.ready_chunks(PAGE_OBJECTS);
-        bucket.runtime.spawn(async move {
-            while let Some(objects) = listing.next().await {
-                let is_broken = objects.iter().any(Result::is_err);
-                if sender.send(Page::Objects(objects)).await.is_err() || is_broken {
-                    return;
-                }
-            }
-            // Nobody listens where the pass was broken off.
-            let _ = sender.send(Page::End).await;
-        });
+    /// Takes all that `feed` tells.
+    pub(super) fn all(bucket: &Arc<Bucket>, feed: Feed) -> Self {
         Self {
             bucket: Arc::clone(bucket),
-            range: range.clone(),
-            pages,
-            page: Vec::new().into_iter(),
+            range: KeyRange::all(),
+            feed,
+            walk: None,
             path: String::new(),
-            is_over: false,
         }
     }
 
-    /// Returns what is listed next, `None` behind the last. A listing that breaks off without a word has failed.
-    fn pull(&mut self) -> Option<Listed> {
-        while !self.is_over {
-            if let Some(listed) = self.page.next() {
-                self.is_over = listed.is_err();
-                return Some(listed);
-            }
-            match self.pages.blocking_recv() {
-                Some(Page::Objects(objects)) => self.page = objects.into_iter(),
-                Some(Page::End) => self.is_over = true,
-                None => {
-                    self.is_over = true;
-                    return Some(Err(object_store::Error::Generic {
-                        store: "object store",
-                        source: "the listing broke off".into(),
-                    }));
-                }
-            }
+    /// Takes what `feed` tells for `range`, which `walk` is of.
+    pub(super) fn of_range(bucket: &Arc<Bucket>, feed: Feed, range: &KeyRange, walk: Walk) -> Self {
+        Self {
+            range: range.clone(),
+            walk: Some(walk),
+            ..Self::all(bucket, feed)
         }
-        None
     }
 
-    fn judge(&mut self, object: &ObjectMeta) -> Entry {
-        let bucket = &self.bucket;
-        let Some(listed) = bucket.locations.read(&object.location) else {
+    fn judge(&mut self, object: Object) -> Option<Entry> {
+        let Some(listed) = object.key else {
             // Whatever else is listed is not what it seems to be either.
-            self.is_over = true;
-            return Entry::Unknown(unknown(&bucket.name, &self.range, unlike_a_key()));
+            return Some(self.give_up(unlike_a_key()));
         };
+        let entry = self.entry(&listed, &object.meta);
+        match self.walk.as_mut().map(|walk| walk.meet(listed.key)) {
+            None | Some(Place::Here) => Some(entry),
+            Some(Place::Beyond) => {
+                self.feed.close();
+                None
+            }
+            Some(Place::Astray) => Some(self.give_up(astray())),
+        }
+    }
+
+    fn entry(&mut self, listed: &ListedKey, object: &ObjectMeta) -> Entry {
+        let bucket = &self.bucket;
         // The marker of the prefix itself has no path below it.
         let Some(path) = listed.key.strip_prefix(&bucket.prefix) else {
             return Entry::Skipped;
@@ -111,14 +81,33 @@ impl ObjectEntries {
             Entry::Found(fingerprint(object))
         }
     }
+
+    /// Hides everything that it is for: what was not listed may well be there.
+    fn give_up(&mut self, error: io::Error) -> Entry {
+        self.feed.close();
+        if let Some(walk) = self.walk.take() {
+            walk.fail();
+        }
+        Entry::Unknown(unknown(&self.bucket.name, &self.range, error))
+    }
 }
 
 impl Entries for ObjectEntries {
     fn next(&mut self) -> Option<Entry> {
-        Some(match self.pull()? {
-            Ok(object) => self.judge(&object),
-            Err(error) => Entry::Unknown(unknown(&self.bucket.name, &self.range, io_error(error))),
-        })
+        let entry = match self.feed.next() {
+            Some(Ok(object)) => self.judge(object),
+            Some(Err(error)) => Some(self.give_up(io_error(error))),
+            None => {
+                if let Some(walk) = &mut self.walk {
+                    walk.end();
+                }
+                None
+            }
+        };
+        if self.walk.as_ref().is_some_and(Walk::is_in_vain) {
+            return Some(self.give_up(astray()));
+        }
+        entry
     }
 
     fn path(&self) -> &str {
@@ -140,6 +129,14 @@ fn unlike_a_key() -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
         "the listing tells keys in a way that is not known",
+    )
+}
+
+/// Ranges do not fit together: nothing in them counts, and everything is listed again.
+fn astray() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "the store lists keys in another order than that of their bytes",
     )
 }
 

@@ -11,12 +11,20 @@
 //! [does not matter](Fingerprint::is_same_version).
 //!
 //! # Order
-//! One listing covers the whole prefix, page by page. Most stores list in byte order of the keys, some in tree order;
-//! the engine sees the difference and sorts.
+//! One listing covers the whole prefix, page by page, or several side by side cover ranges of it. Most stores list in byte
+//! order of the keys, some in tree order, some in another. Where one listing does, the engine sees it and sorts. Ranges are
+//! only believed where they fit together without a gap, which [shows](chain) that nothing lies between them in the order
+//! that the store has; else everything is listed again in one, and after that has happened twice in a row, nobody tries
+//! ranges any more.
+//!
+//! S3 and Google Cloud Storage begin a listing behind a key. S3 directory buckets and the emulator of Azure do not, and the
+//! client would list everything for each range and leave out what is smaller; of Azure it is not known what that means
+//! where names are those of a tree. They are listed in one.
 //!
 //! # Trouble
 //! A page that fails, after the retries of the client, makes everything unknown and not only what lies behind it: in a
-//! store that lists in another order, anything may lie behind it. A listing counts as complete only if it says so itself, and
+//! store that lists in another order, anything may lie behind it. Where it is one of a range, the ranges do not count, and
+//! everything is listed again in one; that has the last word. A listing counts as complete only if it says so itself, and
 //! an answer for a page only if it is one.
 //!
 //! # Directories
@@ -31,35 +39,47 @@
 //! A key that is no path (`a//b`, `../a`, `a/` with bytes) cannot be asked for: it is told of by every listing, and
 //! skipped. A store that somebody else made ([`ObjectSource::over`]) tells neither of these, nor of markers and archives.
 
+mod chain;
+mod feed;
 mod input;
 mod kept;
 mod listing;
+mod ranges;
+mod scout;
 #[cfg(test)]
 pub(crate) mod testing;
 
 use std::io;
 use std::sync::Arc;
 
+use futures::{StreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use tokio::runtime::Runtime;
 
 use crate::config::{Access, StoreUrl};
 use crate::model::{Fingerprint, KeyRange, Select, SourcePath, Timestamp};
-use crate::store::{ListedKey, OpenStoreError, Refusal, connect, io_error};
+use crate::store::{ListedKey, OpenStoreError, Refusal, connect, goes_on_behind_a_key, io_error};
 
 use super::{Expansion, Input, ReadError, Source, Span, Unknown};
+use feed::{Feed, Telling, broke_off, tell};
 use input::{ObjectInput, Version};
 use kept::Kept;
 use listing::ObjectEntries;
+use ranges::{Point, Tears, ranges};
+use scout::{Scouted, Surroundings, scout};
 
 /// Threads that talk to the store. They wait and copy; whatever costs time is done by whoever reads.
 const THREADS: usize = 2;
+
+/// How many files are worth a range of their own: a few pages.
+const RANGE_FILES: u64 = 5_000;
 
 /// The objects below a prefix.
 #[derive(Clone)]
 pub struct ObjectSource {
     bucket: Arc<Bucket>,
+    range_files: Option<u64>,
 }
 
 impl ObjectSource {
@@ -77,14 +97,18 @@ impl ObjectSource {
             source,
         };
         let store = connect(url, access).map_err(failed)?;
-        Self::listing(
+        let source = Self::listing(
             store,
             url.prefix(),
             url.to_string(),
             selection,
             Locations::Listed,
         )
-        .map_err(|error| failed(error.into()))
+        .map_err(|error| failed(error.into()))?;
+        Ok(Self {
+            range_files: goes_on_behind_a_key(url, access).then_some(RANGE_FILES),
+            ..source
+        })
     }
 
     /// Makes the source of the objects of `store` below the directory `prefix`, which people know as `name`.
@@ -98,6 +122,17 @@ impl ObjectSource {
         selection: Arc<dyn Select>,
     ) -> io::Result<Self> {
         Self::listing(store, prefix, name, selection, Locations::Keys)
+    }
+
+    /// Lists in ranges, side by side, where there are at least `files` for each of them. That is only for a store whose
+    /// [`ObjectStore::list_with_offset`] begins its listing, in whatever order that has, behind a key; one that lists all
+    /// and leaves out smaller keys could hide some.
+    #[must_use]
+    pub fn in_ranges_of(self, files: u64) -> Self {
+        Self {
+            range_files: Some(files.max(1)),
+            ..self
+        }
     }
 
     fn listing(
@@ -127,8 +162,10 @@ impl ObjectSource {
                 selection,
                 locations,
                 kept: Kept::default(),
+                tears: Tears::default(),
                 runtime,
             }),
+            range_files: None,
         })
     }
 }
@@ -141,6 +178,23 @@ impl Source for ObjectSource {
             bucket: Arc::clone(&self.bucket),
             range: KeyRange::all(),
         })
+    }
+
+    fn divided(&self, points: &[SourcePath], known: u64) -> Box<dyn Span> {
+        if self.range_files.is_none() || self.bucket.tears.are_too_many() {
+            return self.root();
+        }
+        self.bucket.kept.clear();
+        Box::new(DividedSpan {
+            points: Point::of(&self.bucket, points),
+            bucket: Arc::clone(&self.bucket),
+            range: KeyRange::all(),
+            known,
+        })
+    }
+
+    fn range_files(&self) -> Option<u64> {
+        self.range_files
     }
 
     fn look(&self, path: &SourcePath) -> Result<Option<Fingerprint>, ReadError> {
@@ -185,6 +239,7 @@ struct Bucket {
     selection: Arc<dyn Select>,
     locations: Locations,
     kept: Kept<Version>,
+    tears: Tears,
     runtime: Runtime,
 }
 
@@ -210,6 +265,27 @@ impl Locations {
 }
 
 impl Bucket {
+    /// Begins to list everything.
+    fn tell(&self) -> Telling {
+        tell(&*self.store, self.locations, &self.root, None)
+    }
+
+    /// Begins to list everything, and looks around if that is much more than `known` objects.
+    fn scout(&self, known: u64) -> Scouted {
+        let around = Surroundings {
+            store: Arc::clone(&self.store),
+            root: self.root.clone(),
+            prefix_bytes: self.prefix.len(),
+        };
+        let scouting = scout(around, known, self.tell());
+        let scouting = self.runtime.spawn(scouting);
+        // Whatever is wrong with the client is not to end more than the listing.
+        self.runtime.block_on(scouting).unwrap_or_else(|_| Scouted {
+            telling: stream::once(async { Err(broke_off()) }).boxed(),
+            points: Vec::new(),
+        })
+    }
+
     fn location(&self, path: &SourcePath) -> Result<Path, ReadError> {
         let refused = || failed(path, io::ErrorKind::InvalidInput.into());
         if !is_path(path) {
@@ -236,9 +312,44 @@ impl Span for ObjectSpan {
     }
 
     fn expand(&self) -> Result<Expansion, Unknown> {
-        let entries = ObjectEntries::list(&self.bucket, &self.range);
-        Ok(Expansion::Entries(Box::new(entries)))
+        Ok(all(&self.bucket, self.bucket.tell()))
     }
+}
+
+/// Everything, in ranges that begin behind points, or that are still to be found.
+struct DividedSpan {
+    bucket: Arc<Bucket>,
+    range: KeyRange,
+    points: Vec<Point>,
+    known: u64,
+}
+
+impl Span for DividedSpan {
+    fn range(&self) -> &KeyRange {
+        &self.range
+    }
+
+    fn expand(&self) -> Result<Expansion, Unknown> {
+        if !self.points.is_empty() {
+            return Ok(ranges(&self.bucket, &self.points, None));
+        }
+        let Scouted { telling, points } = self.bucket.scout(self.known);
+        let prefix = &self.bucket.prefix;
+        let paths = points.iter().filter_map(|key| key.strip_prefix(prefix));
+        let paths: Vec<SourcePath> = paths.map(SourcePath::from).collect();
+        let points = Point::of(&self.bucket, &paths);
+        Ok(if points.is_empty() {
+            all(&self.bucket, telling)
+        } else {
+            ranges(&self.bucket, &points, Some(telling))
+        })
+    }
+}
+
+/// Returns all that is told.
+fn all(bucket: &Arc<Bucket>, telling: Telling) -> Expansion {
+    let feed = Feed::of(&bucket.runtime, telling, None);
+    Expansion::Entries(Box::new(ObjectEntries::all(bucket, feed)))
 }
 
 /// Returns what is told of an object, in the one form that listings and answers have in common.

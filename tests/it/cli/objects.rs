@@ -2,8 +2,14 @@
 //!
 //! They need moto, `SeaweedFS` and Azurite; `.ci/run` installs them and says where.
 
-use serde_json::Value;
+use std::sync::Arc;
 
+use serde_json::Value;
+use strandline::config::{Access, StoreUrl};
+use strandline::model::{SelectAll, SourcePath};
+use strandline::source::{ObjectSource, Source};
+
+use crate::support::listing::{Listing, drain, list};
 use crate::support::program::Sandbox;
 use crate::support::server::Server;
 
@@ -227,4 +233,42 @@ fn more_objects_than_a_page_holds_are_all_listed() {
     let report = server.run(&sandbox, &words);
     assert_eq!(counts(&report, &["unchanged"]), [1_203]);
     assert_eq!(server.take_requests(), (2, 0));
+}
+
+#[test]
+#[ignore = "needs moto; .ci/run installs it"]
+fn a_bucket_of_many_pages_is_listed_in_ranges() {
+    let sandbox = Sandbox::new();
+    let server = Server::moto_with_pages_of(&sandbox, 50);
+    for number in 0..600 {
+        server.put(&format!("raw/day={:02}/{number:03}.bin", number / 30), "x");
+    }
+    server.put("raw/day=03!.csv", "id,name\n1,ant\n");
+    server.put("raw/day=19/last.csv", "id,name\n2,bee\n");
+    let words = ["run", "s3://bucket/raw", "out", "--include", "**.csv"];
+    for expected in [[2, 0], [0, 2]] {
+        server.take_log();
+        let report = server.run(&sandbox, &words);
+        assert_eq!(counts(&report, &["added", "unchanged"]), expected);
+        assert_eq!(counts(&report, &["skipped"]), [600]);
+        let log = server.take_log();
+        let listings = |mark: &str| log.iter().filter(|line| line.contains(mark)).count();
+        // Few of them are known to the second run as well.
+        let (ranges, pages) = (listings("start-after="), listings("GET /bucket?"));
+        assert!(listings("delimiter=") == 1 && ranges > 5, "{log:?}");
+        assert!(pages <= 13 + 1 + ranges, "{log:?}");
+    }
+
+    let access: Access = server.variables().collect();
+    let url = StoreUrl::parse("s3://bucket/raw").unwrap();
+    let source = ObjectSource::new(&url, &access, Arc::new(SelectAll)).unwrap();
+    let in_one = list(&source);
+    // One that is there, and others that are not.
+    let points = ["day=03!.csv", "day=05/170.bin", "day=07", "e"].map(SourcePath::from);
+    let mut in_ranges = Listing::default();
+    drain(&*source.divided(&points, 0), &mut in_ranges);
+    assert!(in_ranges.is_proven);
+    assert_eq!(in_ranges.paths(), in_one.paths());
+    assert_eq!(in_ranges.fingerprints, in_one.fingerprints);
+    assert_eq!(in_one.paths().len(), 602);
 }

@@ -37,7 +37,7 @@ fn source(root: &Path, links: Links) -> LocalSource {
 fn spans(span: &dyn Span) -> Vec<Box<dyn Span>> {
     match span.expand().unwrap() {
         Expansion::Spans(spans) => spans,
-        Expansion::Entries(_) => panic!("expected spans"),
+        Expansion::Entries(_) | Expansion::Ranges(..) => panic!("expected spans"),
     }
 }
 

@@ -4,6 +4,7 @@ mod buckets;
 mod clock;
 mod disk;
 mod local_source;
+mod object_ranges;
 mod object_source;
 mod power;
 mod sink;

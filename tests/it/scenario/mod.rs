@@ -15,6 +15,7 @@ mod operation;
 mod packing;
 mod portions;
 mod questions;
+mod ranges;
 mod read_back;
 mod regressions;
 mod rows;

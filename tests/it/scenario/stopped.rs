@@ -94,7 +94,7 @@ impl Span for Watched<Box<dyn Span>> {
 fn all(span: &dyn Span) -> Result<Vec<(Box<str>, Entry)>, Unknown> {
     Ok(match span.expand()? {
         Expansion::Entries(entries) => collect(entries),
-        Expansion::Spans(spans) => {
+        Expansion::Spans(spans) | Expansion::Ranges(spans, _) => {
             let parts: Result<Vec<_>, Unknown> = spans.iter().map(|span| all(&**span)).collect();
             parts?.into_iter().flatten().collect()
         }

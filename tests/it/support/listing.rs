@@ -11,6 +11,8 @@ pub(crate) struct Listing {
     pub(crate) skipped: usize,
     pub(crate) archived: Vec<SourcePath>,
     pub(crate) unknown: Vec<Unknown>,
+    /// It came in ranges, and they add up.
+    pub(crate) is_proven: bool,
 }
 
 impl Listing {
@@ -70,6 +72,13 @@ pub(crate) fn drain(span: &dyn Span, listing: &mut Listing) {
             for child in &spans {
                 drain(&**child, listing);
             }
+        }
+        Ok(Expansion::Ranges(spans, proof)) => {
+            assert_partition(span.range(), &spans);
+            for child in &spans {
+                drain(&**child, listing);
+            }
+            listing.is_proven = proof.holds();
         }
         Ok(Expansion::Entries(entries)) => {
             for (path, entry) in collect(entries) {

@@ -3,6 +3,7 @@
 pub(crate) mod cut_store;
 pub(crate) mod gcs;
 pub(crate) mod listing;
+pub(crate) mod ordered;
 pub(crate) mod program;
 pub(crate) mod redact;
 pub(crate) mod server;

@@ -126,6 +126,7 @@ impl Span for BadSpan {
             Ok(Expansion::Spans(spans)) => {
                 Ok(Expansion::Spans(spans.into_iter().map(wrap).collect()))
             }
+            Ok(Expansion::Ranges(..)) => unreachable!("nobody asked for ranges"),
             Ok(Expansion::Entries(entries)) => {
                 Ok(Expansion::Entries(Box::new(self.source.change(entries))))
             }

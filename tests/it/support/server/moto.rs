@@ -8,8 +8,14 @@ use super::{Holder, Sandbox, Server};
 impl Server {
     /// Starts moto.
     pub(crate) fn moto(sandbox: &Sandbox) -> Self {
+        Self::moto_with_pages_of(sandbox, 1000)
+    }
+
+    /// Starts one that puts so many keys on a page.
+    pub(crate) fn moto_with_pages_of(sandbox: &Sandbox, keys: usize) -> Self {
         let mut command = Command::new(python());
         sandbox.seal(&mut command);
+        command.env("MOTO_S3_DEFAULT_MAX_KEYS", keys.to_string());
         command.args(["-u", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]);
         let process = Process::start(command);
         let address = process.address("http://");
@@ -29,11 +35,8 @@ impl Server {
 
     /// Returns how many pages moto was asked for, and how many objects, since the last call.
     pub(crate) fn take_requests(&self) -> (usize, usize) {
-        // The server tells of a request before it answers, so all that came before this one has been told.
-        let last = "/bucket?list-type=2&prefix=the-last-of-all";
-        self.ask_with("", "GET", last, b"");
         let mut requests = (0, 0);
-        for line in self.log_until(last) {
+        for line in self.take_log() {
             if line.contains("GET /bucket?") {
                 requests.0 += 1;
             } else if line.contains("GET /bucket/") {
@@ -43,6 +46,14 @@ impl Server {
             }
         }
         requests
+    }
+
+    /// Returns what moto was asked for since the last call, as it tells that.
+    pub(crate) fn take_log(&self) -> Vec<String> {
+        // The server tells of a request before it answers, so all that came before this one has been told.
+        let last = "/bucket?list-type=2&prefix=the-last-of-all";
+        self.ask_with("", "GET", last, b"");
+        self.log_until(last)
     }
 }
 
