@@ -4,6 +4,7 @@
 //! - What is unchanged costs a comparison and leaves nothing behind; memory grows with the change only, and of new
 //!   files no further than a [`Portion`] of them.
 //! - A range whose entries turn out not to be in order is listed again, sorted, and joined anew.
+//! - A listing that was cut short, by a signal or by a limit, is not to be believed: [`Control`] tells.
 //! - A record is missed only where the listing of its range is complete; what an [`Unknown`] hides is left alone, also
 //!   where that is told behind it.
 
@@ -105,7 +106,7 @@ impl Pass<'_> {
         span: &dyn Span,
         records: &mut Option<FileCursor>,
     ) -> Result<Discovery, LedgerError> {
-        if self.control.is_interrupted() || self.portion.is_behind(span.range()) {
+        if self.portion.is_behind(span.range()) || !self.control.takes_more() {
             return Ok(Discovery::default());
         }
         match span.expand() {
@@ -186,7 +187,7 @@ impl Pass<'_> {
             Ok(Expansion::Spans(_)) => return self.span(span, &mut None),
             Err(unknown) => vec![("".into(), Entry::Unknown(unknown))],
         };
-        if self.control.is_interrupted() {
+        if !self.control.takes_more() {
             return Ok(Discovery::default());
         }
         // Trouble first, so that what it hides is known before anything could be missed.

@@ -11,7 +11,7 @@ use crate::decode::recognise;
 use crate::durable::{Disk, LocalDisk};
 use crate::sink::DiskSink;
 use crate::source::{LocalSource, ObjectSource, OpenSourceError, Source};
-use crate::store::OpenStoreError;
+use crate::store::{OpenStoreError, Stores};
 
 /// A pipeline that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +36,11 @@ impl Pipeline {
     /// # Errors
     /// [`OpenPipelineError`].
     pub fn open(settings: &Settings) -> Result<Self, OpenPipelineError> {
+        let stores = stores(settings);
         Ok(Self {
-            source: open_source(settings)?,
+            source: source_in(&stores, settings)?,
             target: Target::open(settings)?,
+            stores,
             definition: settings.definition.clone(),
             step: None,
             policies: settings.policies,
@@ -70,6 +72,14 @@ impl Target {
 /// # Errors
 /// [`OpenPipelineError`].
 pub fn open_source(settings: &Settings) -> Result<Arc<dyn Source>, OpenPipelineError> {
+    source_in(&stores(settings), settings)
+}
+
+fn stores(settings: &Settings) -> Stores {
+    Stores::new(settings.limits.store, Arc::new(SystemClock::new()))
+}
+
+fn source_in(stores: &Stores, settings: &Settings) -> Result<Arc<dyn Source>, OpenPipelineError> {
     if settings.source.is_none() {
         return Err(PlacesError::NoSource.into());
     }
@@ -77,7 +87,12 @@ pub fn open_source(settings: &Settings) -> Result<Arc<dyn Source>, OpenPipelineE
     let selection = Arc::new(settings.selection(is_recognised)?);
     Ok(match place {
         Place::Directory(path) => Arc::new(LocalSource::new(&path, selection, settings.links)?),
-        Place::Store(url) => Arc::new(ObjectSource::new(&url, &settings.access, selection)?),
+        Place::Store(url) => Arc::new(ObjectSource::new(
+            &url,
+            &settings.access,
+            stores,
+            selection,
+        )?),
     })
 }
 

@@ -3,14 +3,17 @@
 use std::error::Error;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use object_store::ObjectStore;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::client::{HttpConnector, ReqwestConnector};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::{BackoffConfig, ObjectStore, RetryConfig};
 
 use super::pages::Pages;
+use super::throttle::Throttled;
+use super::traffic::Traffic;
 use crate::config::{Access, StoreKind, StoreUrl};
 
 /// An address of a store that is refused.
@@ -28,13 +31,17 @@ enum AddressError {
 }
 
 /// Makes the client, whose listings have [`ListedKey`](super::pages::ListedKey)s. What the URL names wins over what `access`
-/// does.
+/// does. Its requests are part of `traffic`.
 pub(crate) fn connect(
     url: &StoreUrl,
     access: &Access,
+    traffic: &Traffic,
 ) -> Result<Arc<dyn ObjectStore>, Box<dyn Error + Send + Sync>> {
     check_addresses(url.kind(), access)?;
-    let connector = Pages(ReqwestConnector::default());
+    let connector = Pages(Throttled {
+        inner: ReqwestConnector::default(),
+        traffic: traffic.clone(),
+    });
     connected(url, access, connector).map_err(|error| match error {
         // Which says no more than what it holds.
         object_store::Error::Generic { source, .. } => source,
@@ -54,23 +61,53 @@ pub(crate) fn connected(
             for (key, value) in known::<AmazonS3ConfigKey>(access, "AWS_") {
                 builder = builder.with_config(key, value);
             }
-            Arc::new(builder.with_http_connector(connector).build()?)
+            Arc::new(
+                builder
+                    .with_retry(retries())
+                    .with_http_connector(connector)
+                    .build()?,
+            )
         }
         StoreKind::Gcs => {
             let mut builder = GoogleCloudStorageBuilder::new().with_url(url.bucket());
             for (key, value) in known::<GoogleConfigKey>(access, "GOOGLE_") {
                 builder = builder.with_config(key, value);
             }
-            Arc::new(builder.with_http_connector(connector).build()?)
+            Arc::new(
+                builder
+                    .with_retry(retries())
+                    .with_http_connector(connector)
+                    .build()?,
+            )
         }
         StoreKind::Azure => {
             let mut builder = MicrosoftAzureBuilder::new().with_url(url.bucket());
             for (key, value) in known::<AzureConfigKey>(access, "AZURE_") {
                 builder = builder.with_config(key, value);
             }
-            Arc::new(builder.with_http_connector(connector).build()?)
+            Arc::new(
+                builder
+                    .with_retry(retries())
+                    .with_http_connector(connector)
+                    .build()?,
+            )
         }
     })
+}
+
+/// How the client tries again what may go well the next time: dropped connections, 5xx, 429. Each pause is a random time
+/// between the shortest and twice the one before. All of it has to be over before the signature and the credentials are stale,
+/// with which every try is made.
+fn retries() -> RetryConfig {
+    RetryConfig {
+        backoff: BackoffConfig {
+            init_backoff: Duration::from_millis(100),
+            max_backoff: Duration::from_secs(15),
+            base: 2.,
+        },
+        max_retries: 10,
+        retry_timeout: Duration::from_mins(3),
+    }
 }
 
 /// Looks at the addresses of the kind of store, by the names that the client knows them by.
@@ -125,6 +162,11 @@ fn known<K: FromStr>(access: &Access, prefix: &str) -> Vec<(K, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Stores;
+
+    fn traffic() -> Traffic {
+        Stores::default().traffic(&StoreUrl::parse("s3://bucket").unwrap())
+    }
 
     #[test]
     fn every_kind_of_store_is_opened_with_the_variables_of_its_own_tools() {
@@ -153,7 +195,7 @@ mod tests {
                 "MicrosoftAzure { account: account, container: box }",
             ),
         ] {
-            let store = connect(&StoreUrl::parse(url).unwrap(), &access).unwrap();
+            let store = connect(&StoreUrl::parse(url).unwrap(), &access, &traffic()).unwrap();
             assert_eq!(store.to_string(), shown, "{url}");
         }
     }
@@ -197,7 +239,8 @@ mod tests {
                 "https://us/er:pw@host",
                 "https://host/?sig=pw",
             ] {
-                let error = connect(&url, &[(variable, value)].into_iter().collect()).err();
+                let error =
+                    connect(&url, &[(variable, value)].into_iter().collect(), &traffic()).err();
                 assert_eq!(
                     error.unwrap().to_string(),
                     format!("{variable} holds more than an address, which may be secret"),

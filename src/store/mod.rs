@@ -1,14 +1,19 @@
 //! Speaks with object stores: S3, Google Cloud Storage, Azure, or whatever speaks like one of them.
 //!
 //! `connect` makes a client of `object_store` for a URL; what such a client does not tell, or tells in a way that
-//! must not be shown, is read from the answers on their way to it (`ListedKey`, `Refusal`). The sources and sinks that lie in
-//! stores stand on this room.
+//! must not be shown, is read from the answers on their way to it (`ListedKey`, `Refusal`). Requests are counted on their
+//! way to the store, and kept within limits ([`Traffic`]). The sources and sinks that lie in stores stand on this room.
 
 mod complete;
 mod connect;
 mod markup;
 mod pages;
 mod refusal;
+mod request;
+mod retry_after;
+mod throttle;
+mod tokens;
+mod traffic;
 
 use std::error::Error;
 use std::io;
@@ -20,6 +25,7 @@ pub(crate) use pages::ListedKey;
 #[cfg(test)]
 pub(crate) use pages::Pages;
 pub(crate) use refusal::Refusal;
+pub use traffic::{Stores, Traffic};
 
 /// An object store that cannot be used.
 #[derive(Debug, thiserror::Error)]

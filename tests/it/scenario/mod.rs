@@ -4,6 +4,7 @@ mod comments;
 mod declared;
 mod expect;
 mod hands;
+mod hurried;
 mod inference;
 mod lost_rows;
 mod machine;

@@ -408,6 +408,45 @@ fn long_help_of_run() {
               A changed file whose unit is built for another reason is taken beyond that. Default: any
               size. Example: --max-bytes 10GiB
 
+          --max-requests <N>
+              Take no more work once object stores were asked N times
+
+              Listings and retries count, and no more new and changed files are taken than there are
+              requests left. What is begun is finished, and recorded, with as many as that takes. Ends
+              with exit code 0 and the status partial where something is left for the next run. Default:
+              any number.
+
+          --max-duration <DUR>
+              Take no more work after DUR
+
+              What is begun is finished, and recorded. Ends with exit code 0 and the status partial
+              where something is left for the next run. Where a source cannot be listed in that time,
+              nothing is taken up, and that is told. Default: any time. Example: --max-duration [TIME]
+
+          --until-complete[=<BOOL>]
+              Run again until nothing is left for the next run
+
+              With --max-files or --max-bytes: one pass after the other, each recorded as a run of its
+              own, and each with a listing of its own. --max-duration and --max-requests are for all of
+              them together. Ends as the last pass does: when nothing is left, when one fails, or when
+              one gets no further. Default: false.
+
+          --requests-per-second <N>
+              Ask an object store at most N times a second
+
+              Retries count. Up to a second's worth may come at once. Default: any number.
+
+          --bytes-per-second <SIZE>
+              Exchange at most SIZE a second with an object store
+
+              In both directions together; at least 64KiB. Default: any size. Example:
+              --bytes-per-second 50MiB
+
+          --store-concurrency <N>
+              Let at most N requests to an object store be under way at once
+
+              At most 1024. Default: as many as the threads ask for.
+
     Every option can also be set in strandline.toml (`strandline init` writes one) or as a variable such
     as STRANDLINE_FORMAT. A flag wins over a variable, a variable over the file. ./strandline.toml is
     read where no SOURCE and no TARGET is given.
