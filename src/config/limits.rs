@@ -92,8 +92,8 @@ const LEAST_PORTION: usize = 8192;
 /// Threads and requests beyond this only cost: starting very many takes for ever, and nothing can interrupt that.
 pub(super) const MOST_AT_ONCE: usize = 1024;
 
-/// A request is for megabytes, and is signed before those that came before it are paid for: below this rate it would wait
-/// until no store takes it any more.
+/// A request is for megabytes: below this rate whoever comes behind it waits for minutes, and some of it
+/// [after it was signed](crate::store::Traffic).
 pub(super) const LEAST_RATE: ByteSize = ByteSize(64 << 10);
 
 impl Reading<'_> {

@@ -11,6 +11,7 @@ use object_store::client::{HttpConnector, ReqwestConnector};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::{BackoffConfig, ObjectStore, RetryConfig};
 
+use super::paced::Paced;
 use super::pages::Pages;
 use super::throttle::Throttled;
 use super::traffic::Traffic;
@@ -42,11 +43,13 @@ pub(crate) fn connect(
         inner: ReqwestConnector::default(),
         traffic: traffic.clone(),
     });
-    connected(url, access, connector).map_err(|error| match error {
+    let inner = connected(url, access, connector).map_err(|error| match error {
         // Which says no more than what it holds.
         object_store::Error::Generic { source, .. } => source,
         other => other.into(),
-    })
+    })?;
+    let traffic = traffic.clone();
+    Ok(Arc::new(Paced { inner, traffic }))
 }
 
 /// As [`connect`], over whatever `connector` connects with.

@@ -7,6 +7,7 @@
 mod complete;
 mod connect;
 mod markup;
+mod paced;
 mod pages;
 mod refusal;
 mod request;

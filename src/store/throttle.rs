@@ -16,7 +16,7 @@ use object_store::{ClientOptions, HeaderValue};
 
 use super::request::{RequestKind, range_length};
 use super::retry_after::wait_after;
-use super::traffic::{Traffic, Underway};
+use super::traffic::{LONGEST_WAIT, Traffic, Turn, Underway};
 
 /// Makes clients whose requests are counted and kept within limits.
 #[derive(Debug)]
@@ -49,7 +49,14 @@ impl HttpService for Gate {
         let range = range.and_then(|range| range_length(range.as_bytes()));
         let expected = range.filter(|_| kind == RequestKind::Get).unwrap_or(0);
         let sent = request.body().content_length() as u64;
-        let underway = self.traffic.begin(kind, sent, expected).await;
+        let turn = request.extensions().get::<Turn>().and_then(Turn::take);
+        let mut underway = if let Some(underway) = turn {
+            underway
+        } else {
+            let longest = Some(LONGEST_WAIT);
+            self.traffic.turn(sent, expected, longest).await
+        };
+        underway.send(kind, sent).await;
         let (parts, inner) = self.inner.execute(request).await?.into_parts();
         let counted = HttpResponseBody::new(Counted { inner, underway });
         let header = parts.headers.get("retry-after");

@@ -5,9 +5,9 @@
 //!
 //! # Invariants
 //! - Every request is counted before it is sent, retries and those that fail included.
-//! - A request has its place among those under way until its answer has come whole, or nobody wants it any more.
-//! - No request waits longer than [`LONGEST_WAIT`] for its turn: by then it is signed, and stores take no old signatures. A
-//!   limit that would make one wait longer is exceeded; settings refuse those that surely would.
+//! - A request has its place among those under way from when it is sent until its answer has come whole, or nobody wants it any more.
+//! - A request that is signed waits no longer than [`LONGEST_WAIT`] for its turn, since stores take no old signatures: a
+//!   limit that would make it wait longer is exceeded. What waits for long waits [before that](super::paced).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,7 +26,7 @@ use crate::model::{Exchange, RequestCounts, Timestamp};
 
 /// With the retries of the client before it and the time that an answer takes, it is well within the quarter of an hour
 /// that signatures last.
-const LONGEST_WAIT: Duration = Duration::from_mins(2);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_mins(2);
 
 /// The stores that a pipeline speaks with. Clones share them.
 #[derive(Clone)]
@@ -173,10 +173,14 @@ impl Traffic {
         }
     }
 
-    /// Waits until a request may be sent, which brings `sent` bytes and asks for `expected`, and counts it.
-    pub(super) async fn begin(&self, kind: RequestKind, sent: u64, expected: u64) -> Underway {
-        // Whoever has no place takes nothing yet, so what is owed is owed by few.
-        let place = self.place().await;
+    /// Waits, at most for `longest`, until a request may be sent that brings `sent` bytes and asks for `expected`.
+    pub(super) async fn turn(
+        &self,
+        sent: u64,
+        expected: u64,
+        longest: Option<Duration>,
+    ) -> Underway {
+        let bytes = sent.saturating_add(expected);
         let now = self.0.clock.monotonic();
         let take = |bucket: &Option<Mutex<TokenBucket>>, tokens| {
             let bucket = bucket.as_ref().map(lock);
@@ -184,14 +188,13 @@ impl Traffic {
         };
         let underway = Underway {
             traffic: self.clone(),
-            expected,
-            received: 0,
-            _place: place,
+            taken: bytes,
+            used: 0,
+            place: None,
         };
-        let wait = take(&self.0.requests, 1).max(take(&self.0.bytes, sent + expected));
-        self.wait(wait.min(LONGEST_WAIT)).await;
-        self.0.counts.of(kind).fetch_add(1, Ordering::Relaxed);
-        self.0.counts.sent.fetch_add(sent, Ordering::Relaxed);
+        let wait = take(&self.0.requests, 1).max(take(&self.0.bytes, bytes));
+        self.wait(longest.map_or(wait, |longest| wait.min(longest)))
+            .await;
         underway
     }
 
@@ -220,20 +223,49 @@ impl fmt::Debug for Traffic {
     }
 }
 
+/// The turn of a request that has waited, and is on its way through the client.
+#[derive(Clone)]
+pub(super) struct Turn(Arc<Mutex<Option<Underway>>>);
+
+impl Turn {
+    pub(super) fn of(underway: Underway) -> Self {
+        Self(Arc::new(Mutex::new(Some(underway))))
+    }
+
+    /// Takes it; whoever comes again, with the same request, has to wait for another.
+    pub(super) fn take(&self) -> Option<Underway> {
+        let mut turn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        turn.take()
+    }
+}
+
 /// A request that is under way, until its answer is whole or let go.
 #[derive(Debug)]
 pub(super) struct Underway {
     traffic: Traffic,
-    /// Bytes of its answer that were taken from the limit in advance.
-    expected: u64,
-    received: u64,
-    _place: Option<OwnedSemaphorePermit>,
+    /// Bytes that were taken from the limit in advance.
+    taken: u64,
+    /// Bytes that were exchanged.
+    used: u64,
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl Underway {
+    /// Waits for a place among those that are under way, and counts the request, which is sent then with `bytes` in its body.
+    ///
+    /// Nobody who has a place waits for anything but his answer, least of all for credentials, which are asked for on
+    /// the same way.
+    pub(super) async fn send(&mut self, kind: RequestKind, bytes: u64) {
+        self.place = self.traffic.place().await;
+        self.used += bytes;
+        let counts = &self.traffic.0.counts;
+        counts.of(kind).fetch_add(1, Ordering::Relaxed);
+        counts.sent.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Counts bytes of the answer.
     pub(super) fn receive(&mut self, bytes: u64) {
-        self.received += bytes;
+        self.used += bytes;
         let received = &self.traffic.0.counts.received;
         received.fetch_add(bytes, Ordering::Relaxed);
     }
@@ -244,12 +276,12 @@ impl Drop for Underway {
         let Some(bytes) = &self.traffic.0.bytes else {
             return;
         };
-        if self.received < self.expected {
-            lock(bytes).give_back(self.expected - self.received);
+        if self.used < self.taken {
+            lock(bytes).give_back(self.taken - self.used);
         } else {
             // Those that come now wait for it.
             let now = self.traffic.0.clock.monotonic();
-            lock(bytes).take(now, self.received - self.expected);
+            lock(bytes).take(now, self.used - self.taken);
         }
     }
 }

@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use object_store::ObjectStoreExt;
 use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::runtime::{Builder, Runtime};
 
 use super::super::connect::connected;
+use super::super::paced::Paced;
 use super::super::traffic::Timer;
 use super::*;
 use crate::clock::ManualClock;
@@ -100,6 +101,14 @@ impl Setting {
             inner: self.answers.clone(),
             traffic: self.traffic.clone(),
         }
+    }
+
+    fn store(&self) -> Arc<dyn ObjectStore> {
+        let access: Access = [("AWS_ACCESS_KEY_ID", "k"), ("AWS_SECRET_ACCESS_KEY", "s")]
+            .into_iter()
+            .collect();
+        let url = StoreUrl::parse("s3://bucket/raw").unwrap();
+        connected(&url, &access, self.throttled()).unwrap()
     }
 
     fn client(&self) -> HttpClient {
@@ -195,7 +204,7 @@ fn bytes_are_paid_for_by_those_that_come_later() {
 }
 
 #[test]
-fn nobody_waits_until_his_signature_is_stale() {
+fn what_is_signed_does_not_wait_until_that_is_stale() {
     let limits = StoreLimits {
         bytes_per_second: Some(ByteSize(1)),
         ..StoreLimits::default()
@@ -205,6 +214,32 @@ fn nobody_waits_until_his_signature_is_stale() {
     drop(setting.ask(request("GET", "")));
     assert_eq!(setting.waited(), [120_000]);
     drop(unread);
+}
+
+#[test]
+fn an_object_waits_before_it_is_signed_as_long_as_it_takes() {
+    let limits = StoreLimits {
+        bytes_per_second: Some(ByteSize(1)),
+        concurrency: Some(1),
+        ..StoreLimits::default()
+    };
+    let answers = [(200, None, ""), (503, None, ""), (403, None, "<Error/>")];
+    let setting = Setting::new(limits, &answers);
+    let store = Paced {
+        inner: setting.store(),
+        traffic: setting.traffic.clone(),
+    };
+    let path = Path::from("raw/a.csv");
+    let put = store.put(&path, Bytes::from_static(&[0; 300]).into());
+    let _ = setting.runtime.block_on(put);
+    assert_eq!(setting.waited(), [0u128; 0]);
+    let get = store.get_range(&path, 0..10);
+    assert!(setting.runtime.block_on(get).is_err());
+    // Once for the object; the second try found nothing that was owed.
+    assert_eq!(setting.waited(), [299_000]);
+    let exchanged = setting.traffic.exchanged();
+    assert_eq!((exchanged.requests.put, exchanged.requests.get), (1, 2));
+    assert_eq!(exchanged.sent, 300);
 }
 
 #[test]
@@ -242,11 +277,7 @@ fn a_client_retries_when_the_store_wants_it_to_and_each_try_counts() {
             (403, None, "<Error><Code>AccessDenied</Code></Error>"),
         ],
     );
-    let access: Access = [("AWS_ACCESS_KEY_ID", "k"), ("AWS_SECRET_ACCESS_KEY", "s")]
-        .into_iter()
-        .collect();
-    let url = StoreUrl::parse("s3://bucket/raw").unwrap();
-    let store = connected(&url, &access, setting.throttled()).unwrap();
+    let store = setting.store();
     let path = Path::from("raw/a.csv");
     let refused = store.get(&path);
     let refused = setting.runtime.block_on(refused).unwrap_err();
