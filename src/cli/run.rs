@@ -19,11 +19,10 @@ const NO_FURTHER: &str =
 
 /// Brings what changed into the target. The result is the report of the last pass.
 pub(super) fn run(args: &PipelineArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
-    let settings = settings(args.layer(), session.file)?;
-    let pipeline = pipeline(&settings)?;
+    let pipeline = pipeline(&settings(args.layer(), session.file)?)?;
     let interrupt = session.interrupt()?;
     let talk = session.talk;
-    let mut passes = Passes::begin(&pipeline, settings.repeat);
+    let mut passes = Passes::begin(&pipeline);
     let report = loop {
         let control = Control::new(Arc::clone(&interrupt));
         let report = with_progress(talk, &control, || passes.next(&pipeline, &control))?;
@@ -33,7 +32,7 @@ pub(super) fn run(args: &PipelineArgs, session: &Session<'_>) -> anyhow::Result<
         }
     };
     let is_left = report.status == RunStatus::Partial && report.stopped_by.is_none();
-    if is_left && settings.repeat == Repeat::UntilComplete {
+    if is_left && pipeline.limits.repeat == Repeat::UntilComplete {
         talk.say(NO_FURTHER);
     }
     if talk.is_json() {

@@ -46,6 +46,8 @@ pub struct Limits {
     pub max_duration: Option<Duration>,
     /// How fast each object store may be spoken with.
     pub store: StoreLimits,
+    /// Whether another pass follows where a limit has left something.
+    pub repeat: Repeat,
     /// Bytes of source files that a unit may grow to.
     pub unit_size: ByteSize,
     /// Source files that a unit may grow to.
@@ -64,6 +66,7 @@ impl Default for Limits {
             max_requests: None,
             max_duration: None,
             store: StoreLimits::default(),
+            repeat: Repeat::default(),
             unit_size: ByteSize(128 << 20),
             unit_files: 1000,
             portion_files: Self::portion_within(MEMORY),
@@ -115,6 +118,7 @@ impl Reading<'_> {
                 bytes_per_second: self.one(Key::BytesPerSecond, rate)?,
                 concurrency: self.one(Key::StoreConcurrency, at_once)?,
             },
+            repeat: self.switch(Key::UntilComplete, Repeat::Never, Repeat::UntilComplete)?,
             ..default
         })
     }

@@ -18,8 +18,8 @@ use super::pattern::PatternError;
 use super::place::{Place, PlaceError, parse_place, parse_source, without_secrets};
 use super::selection::{PathPartitions, Recognises, Selection, capturing};
 use super::{
-    Definition, Dialect, Format, Limits, Links, OnDelete, OnModify, Policies, Removals, Repeat,
-    RowSql, SameContent,
+    Definition, Dialect, Format, Limits, Links, OnDelete, OnModify, Policies, Removals, RowSql,
+    SameContent,
 };
 
 /// Every setting, resolved.
@@ -47,8 +47,6 @@ pub struct Settings {
     pub policies: Policies,
     /// How much it may use.
     pub limits: Limits,
-    /// Whether it goes on where a limit has left something.
-    pub repeat: Repeat,
 }
 
 /// A value that means nothing.
@@ -227,7 +225,6 @@ impl Settings {
             definition: read.definition(&include)?,
             policies: read.policies(source.as_ref())?,
             limits: read.limits(processors)?,
-            repeat: read.switch(Key::UntilComplete, Repeat::Never, Repeat::UntilComplete)?,
             access: Access::default(),
             source,
             include,

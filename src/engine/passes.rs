@@ -25,10 +25,10 @@ pub struct Passes {
 impl Passes {
     /// Begins: the time and the requests that the limits of `pipeline` allow are counted from here.
     #[must_use]
-    pub fn begin(pipeline: &Pipeline, repeat: Repeat) -> Self {
+    pub fn begin(pipeline: &Pipeline) -> Self {
         Self {
             allowance: Allowance::begin(pipeline),
-            repeat,
+            repeat: pipeline.limits.repeat,
             left: None,
             are_over: false,
         }
