@@ -13,7 +13,7 @@
 //! | (plan, asked for) | `preview`, `forecast`, `check` | tell what a run would do, what the columns become, whether a file fits |
 //! | work | `build`, `hands`, `order`, `work`, `rows`, `routing`, `partitions`, `staged`, `member`, `carry` | builds units from work orders, answers with receipts |
 //! | publish, record | `commit`, `outcome`, `growth` | makes groups of units visible, then records them |
-//! | (limits) | `allowance`, `passes` | tell when no more is begun, and whether another pass follows |
+//! | (limits) | `allowance`, `left`, `passes` | tell when no more is begun, what that leaves, and whether another pass follows |
 //! | recover | `recover` | rolls intents of a killed run forward or back |
 //!
 //! # Invariants
@@ -39,6 +39,7 @@ mod forget;
 mod growth;
 mod hands;
 mod interleaved;
+mod left;
 mod member;
 mod open;
 mod order;

@@ -7,8 +7,8 @@ use crate::config::Definition;
 use crate::detect::Change;
 use crate::ledger::{LedgerError, View};
 use crate::model::{
-    ErrorKind, Exchange, ExpectationCount, KeyRange, ReportedError, RunId, RunLimit, RunReport,
-    RunStatus, Seconds, Timestamp, partition_values,
+    ErrorKind, Exchange, ExpectationCount, KeyRange, ReportedError, RunId, RunReport, RunStatus,
+    Seconds, Timestamp, partition_values,
 };
 use crate::source::Unknown;
 use crate::transform::{RowTransform, SqlError};
@@ -183,43 +183,6 @@ fn named_columns(definition: &Definition) -> Vec<(&str, &'static str)> {
         .chain(sorted.map(|column| (column, "sort rows: it sorts nothing")))
         .chain(filtered.map(|column| (column, "have a bloom filter: none is written")))
         .collect()
-}
-
-/// Tells that a limit was reached before the source was listed.
-pub(super) fn unlisted(pipeline: &Pipeline, limit: Option<RunLimit>) -> Option<ReportedError> {
-    idle(pipeline, limit, |over, source| {
-        format!(
-            "{over} before {source} was listed: nothing was taken up, and the next run begins anew"
-        )
-    })
-}
-
-/// Tells that a limit was reached before anything was built.
-pub(super) fn unbuilt(pipeline: &Pipeline, limit: Option<RunLimit>) -> Option<ReportedError> {
-    idle(pipeline, limit, |over, source| {
-        format!("{over} when it was known what there is to do in {source}: nothing was built")
-    })
-}
-
-fn idle(
-    pipeline: &Pipeline,
-    limit: Option<RunLimit>,
-    what: impl FnOnce(&str, &str) -> String,
-) -> Option<ReportedError> {
-    let path = pipeline.source.describe();
-    let (over, more) = match limit? {
-        RunLimit::MaxDuration => ("the time of --max-duration was over", "more time"),
-        RunLimit::MaxRequests => (
-            "the requests of --max-requests were used up",
-            "more of them",
-        ),
-    };
-    let what = what(over, &path);
-    Some(ReportedError {
-        message: format!("{what}; give it {more}"),
-        kind: ErrorKind::Limit,
-        path,
-    })
 }
 
 /// Takes down what was exchanged with object stores.

@@ -12,7 +12,7 @@ use super::discover::{Discovery, Found, discover};
 use super::error::RunError;
 use super::hands::pool;
 use super::pipeline::Pipeline;
-use super::portion::{Later, Portion};
+use super::portion::Portion;
 use super::prepare::{Preparation, Prepared, record_plan};
 use super::same_content::{self, Skipped};
 use super::session::{self, Absent, Upkeep};
@@ -115,7 +115,7 @@ pub(super) struct Pass<'a> {
     pub(super) seen: definition::Seen,
     newest: Option<Timestamp>,
     /// What is left of the run's budget.
-    budget: Budget,
+    pub(super) budget: Budget,
     /// Units that this run has built and that are dirty all the same: nothing joins them now.
     pub(super) closed: BTreeSet<UnitId>,
     /// What could not be looked at, as far as it is told already.
@@ -215,28 +215,6 @@ impl<'a> Pass<'a> {
             self.let_the_next_step_in(ledger, &mut built)?;
         }
         self.end(ledger, built)
-    }
-
-    /// Returns the portion that comes next; none where the limits leave nothing for it.
-    fn portion_behind(&mut self, portion: &Portion, later: Later) -> Option<Portion> {
-        if self.budget.files == Some(0) || !self.control.takes_more() {
-            self.leave_portion(portion, later.files);
-            return None;
-        }
-        Some(portion.behind(later.last))
-    }
-
-    /// Counts the new files of a portion that is left to the next run. What is in the first one nobody knows.
-    fn leave_portion(&mut self, portion: &Portion, files: u64) {
-        if self.control.is_interrupted() {
-            return;
-        }
-        self.report.files.added += files;
-        self.report.files.deferred += files;
-        if portion.is_first() && files == 0 {
-            self.errors
-                .extend(report::unlisted(self.pipeline, self.control.refused()));
-        }
     }
 
     /// Plans, records and builds what was found.
@@ -397,12 +375,6 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Every new and changed file of a store takes a request at least.
-    fn requests_left(&self) -> Option<u64> {
-        let left = self.control.requests_left();
-        left.filter(|_| self.pipeline.source.is_far())
-    }
-
     pub(super) fn plan(
         &mut self,
         view: &View,
@@ -467,18 +439,6 @@ impl<'a> Pass<'a> {
         batch.meta.next_run = Some(self.run.0 + 1);
         ledger.write(&batch)?;
         Ok(())
-    }
-
-    /// Names the limit that left something, and tells where nothing was done because of it.
-    fn stopped_by(&mut self) {
-        let is_left = self.report.files.deferred > 0;
-        let spent = || self.control.spent().filter(|_| is_left);
-        self.report.stopped_by = self.control.refused().or_else(spent);
-        let is_idle = self.report.units.planned == 0 && self.report.outputs.removed == 0;
-        if is_left && is_idle {
-            let unbuilt = report::unbuilt(self.pipeline, self.report.stopped_by);
-            self.errors.extend(unbuilt);
-        }
     }
 
     /// Writes the report, the checkpoint and the watermark.
