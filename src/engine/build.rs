@@ -43,6 +43,7 @@ impl Pass<'_> {
         self.control.progress().enter(Phase::Work);
         let mut plan = first;
         let mut departures = plan.split_off_departures();
+        let mut is_begun = false;
         for _ in 0..ROUNDS {
             for units in [&mut plan.units, &mut departures.units] {
                 units.retain(|id, _| !built.failed.contains(id));
@@ -53,14 +54,28 @@ impl Pass<'_> {
             if plan.units.is_empty() {
                 break;
             }
-            if !self.control.takes_more() {
-                let left = plan.units.values().chain(departures.units.values());
-                self.leave(left.map(files_of).sum());
+            if self.control.is_interrupted() {
                 break;
+            }
+            // Rows that have arrived must not stay where they were as well: that move is begun.
+            let finishes = |unit: &PlannedUnit| is_begun && !unit.departs.is_empty();
+            if !plan.units.values().all(finishes) && !self.control.takes_more() {
+                let left = plan.units.values().filter(|unit| !finishes(unit));
+                self.leave(left.map(files_of).sum());
+                plan.units.retain(|_, unit| finishes(unit));
+                if plan.units.is_empty() {
+                    break;
+                }
             }
             self.report.units.planned += plan.units.len() as u64;
             built.planned.extend(plan.units.keys());
-            self.round(ledger, &plan, prepared, built)?;
+            let take = if is_begun {
+                Take::Departures
+            } else {
+                Take::WithinLimits
+            };
+            self.round(ledger, &plan, prepared, built, take)?;
+            is_begun = true;
             let view = ledger.view()?;
             let dirty = view.dirty()?.into_iter();
             let stale = dirty.filter(|(_, why)| matches!(why, DirtyReason::SchemaWidened { .. }));
@@ -89,6 +104,7 @@ impl Pass<'_> {
         plan: &Plan,
         prepared: &Prepared,
         built: &mut Built,
+        take: Take,
     ) -> Result<(), RunError> {
         let view = ledger.view()?;
         let (pipeline, pool) = (self.pipeline, self.pool);
@@ -113,6 +129,7 @@ impl Pass<'_> {
             units: Mutex::new(plan.units.iter()),
             stop: AtomicBool::new(false),
             left: AtomicU64::new(0),
+            take,
         };
         let mut publishing = Duration::ZERO;
         let (sender, receiver) = mpsc::sync_channel(2 * pool.current_num_threads());
@@ -205,6 +222,16 @@ struct Bench<'a> {
     stop: AtomicBool,
     /// Files of units that are not begun because nothing more is taken.
     left: AtomicU64,
+    take: Take,
+}
+
+/// Which units of a round are begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Take {
+    /// As many as the limits of the run allow.
+    WithinLimits,
+    /// As many, and those that members depart from in any case: they have arrived elsewhere.
+    Departures,
 }
 
 impl Bench<'_> {
@@ -215,7 +242,10 @@ impl Bench<'_> {
             if self.stop.load(Ordering::Relaxed) {
                 break;
             }
-            if !self.shop.control.takes_more() {
+            let control = self.shop.control;
+            let departs = self.take == Take::Departures && !planned.departs.is_empty();
+            let is_taken = (departs && !control.is_interrupted()) || control.takes_more();
+            if !is_taken {
                 self.left.fetch_add(files_of(planned), Ordering::Relaxed);
                 continue;
             }

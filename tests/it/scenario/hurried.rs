@@ -8,6 +8,7 @@ use strandline::model::{ErrorKind, RunLimit, RunReport, RunStatus};
 use strandline::source::Moment;
 
 use super::read_back::read_back;
+use super::rows::CAPTURES;
 use super::world::{Setup, World};
 use crate::support::is_nightly;
 
@@ -192,6 +193,35 @@ fn a_vanished_file_waits_for_new_ones_that_may_be_it_under_another_name() {
             break;
         }
         assert_eq!(report.files.renamed + last.files.renamed, 8, "{looks}");
+    }
+}
+
+#[test]
+fn rows_that_move_to_another_partition_stand_in_one_place_wherever_the_time_is_over() {
+    for looks in 1.. {
+        let mut world = world(&Setup::default());
+        for number in 0..6 {
+            let path = format!("dt=3/x/{number}.csv");
+            world.source.write(&path, format!("x\n{number}\n"));
+        }
+        later(&world);
+        world.run().unwrap();
+        world.definition.captures = vec![CAPTURES.to_owned()];
+        later(&world);
+        let report = hurried(&mut world, looks);
+        assert_eq!(
+            read_back(&world.disk).rows().len(),
+            6,
+            "{looks}: {report:?}"
+        );
+        later(&world);
+        let last = world.run().unwrap();
+        assert_eq!(read_back(&world.disk).rows().len(), 6, "{looks}");
+        assert!(last.checkpoint, "{last:?}");
+        if report.stopped_by.is_none() {
+            assert_eq!(last.units.planned, 0);
+            break;
+        }
     }
 }
 
