@@ -22,6 +22,9 @@
 //! 6. **Publish and record.** Groups of finished units are announced in the ledger, made visible by renaming, and
 //!    recorded in one transaction; then obsolete outputs are removed. Every crash window is closed here or in step 1.
 //!
+//! A limit (`--max-duration`, `--max-requests`) is asked before a listing, a file to hash or a unit is begun; what is begun is
+//! finished and recorded. [`store`] counts every request on its way to an object store and keeps the pace.
+//!
 //! Where more new files come than fit the memory budget, steps 2 to 6 take up one portion of them after the other, in
 //! byte order of the paths.
 //!

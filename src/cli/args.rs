@@ -4,6 +4,7 @@
 //! environment and the file join it.
 
 mod outputs;
+mod resources;
 mod schema;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use crate::config::{
 use crate::model::{Standing, Timestamp};
 
 use self::outputs::OutputArgs;
+use self::resources::ResourceArgs;
 use self::schema::SchemaArgs;
 pub(super) use self::schema::{Schema, SchemaCheckArgs, SchemaDiffArgs, SchemaShowArgs};
 
@@ -444,38 +446,6 @@ pub(super) struct BehaviourArgs {
     pub(super) same_content: Option<String>,
 }
 
-/// How much a run may use.
-#[derive(Debug, Args, Default)]
-#[command(next_help_heading = "Resources")]
-pub(super) struct ResourceArgs {
-    /// Work with N threads
-    ///
-    /// At most 1024. Default: as many as there are processors.
-    #[arg(long, value_name = "N")]
-    pub(super) threads: Option<String>,
-    /// Keep the rows in flight below SIZE, over all threads
-    ///
-    /// Default: 512MiB.
-    #[arg(long, value_name = "SIZE")]
-    pub(super) memory: Option<String>,
-    /// Take at most N new and changed files; the next run takes the rest
-    ///
-    /// A changed file whose unit is built for another reason is taken beyond that. Default: any number.
-    #[arg(long, value_name = "N")]
-    pub(super) max_files: Option<String>,
-    /// Take at most SIZE of new and changed files; the next run takes the rest
-    ///
-    /// A changed file whose unit is built for another reason is taken beyond that. Default: any size. Example: --max-bytes 10GiB
-    #[arg(long, value_name = "SIZE")]
-    pub(super) max_bytes: Option<String>,
-    /// Let another run take over after DUR of silence
-    ///
-    /// Only for a ledger in an object store: a run renews its lock there four times in this time, and loses it if it
-    /// cannot. After a killed run, the next one has to wait for so long. Default: 60s; at least 3s. Example: --lease 5m
-    #[arg(long, value_name = "DUR")]
-    pub(super) lease: Option<String>,
-}
-
 /// A target, and where its state is.
 #[derive(Debug, Args, Default)]
 pub(super) struct TargetArgs {
@@ -677,7 +647,6 @@ impl PipelineArgs {
     pub(super) fn layer(&self) -> Layer {
         let mut layer = Layer::new(Origin::Flag);
         let behaviour = &self.behaviour;
-        let resources = &self.resources;
         one(&mut layer, Key::Source, self.source.as_ref());
         one(&mut layer, Key::Target, self.target.as_ref());
         self.inputs.fill(&mut layer);
@@ -687,19 +656,15 @@ impl PipelineArgs {
         one(&mut layer, Key::Unmatched, self.lines.unmatched.as_ref());
         many(&mut layer, Key::Widths, &self.lines.widths);
         self.outputs.fill(&mut layer);
+        self.resources.fill(&mut layer);
         for (key, value) in [
             (Key::Select, &self.sql.select),
             (Key::Where, &self.sql.filter),
             (Key::State, &self.outputs.state.state),
-            (Key::Lease, &resources.lease),
             (Key::AllowRemovals, &behaviour.allow_removals),
             (Key::OnDelete, &behaviour.on_delete),
             (Key::OnModify, &behaviour.on_modify),
             (Key::SameContent, &behaviour.same_content),
-            (Key::Threads, &resources.threads),
-            (Key::Memory, &resources.memory),
-            (Key::MaxFiles, &resources.max_files),
-            (Key::MaxBytes, &resources.max_bytes),
         ] {
             one(&mut layer, key, value.as_ref());
         }

@@ -55,6 +55,12 @@ pub enum Key {
     Memory,
     MaxFiles,
     MaxBytes,
+    MaxRequests,
+    MaxDuration,
+    UntilComplete,
+    RequestsPerSecond,
+    BytesPerSecond,
+    StoreConcurrency,
     AllowRemovals,
     OnDelete,
     OnModify,
@@ -170,7 +176,7 @@ const fn row(
 
 /// The table, in the order of the file.
 #[rustfmt::skip]
-pub const SPECS: [Spec; 47] = [
+pub const SPECS: [Spec; 53] = [
     row(Key::Source, ("source", "path"), Path, None, "./in",
         "The directory that holds the files, relative to this file; or a URL (s3://, gs://, az://, file://)."),
     row(Key::Format, ("source", "format"), Choice(FORMATS), Some("auto"), "",
@@ -257,6 +263,18 @@ pub const SPECS: [Spec; 47] = [
         "Take at most this many new and changed files in one run; any number when not set."),
     row(Key::MaxBytes, ("run", "max_bytes"), Size, None, "10GiB",
         "Take at most this many bytes of new and changed files in one run; any number when not set."),
+    row(Key::MaxRequests, ("run", "max_requests"), Count, None, "10000",
+        "Take no more work once object stores were asked this often; what is begun is finished. Any number when not set."),
+    row(Key::MaxDuration, ("run", "max_duration"), Duration, None, "10m",
+        "Take no more work after this long; what is begun is finished. Any time when not set."),
+    row(Key::UntilComplete, ("run", "until_complete"), Switch, Some("false"), "",
+        "Run again, in the same process, until max_files and max_bytes leave nothing for the next run."),
+    row(Key::RequestsPerSecond, ("run", "requests_per_second"), Count, None, "500",
+        "Ask an object store at most this often in a second; any number when not set."),
+    row(Key::BytesPerSecond, ("run", "bytes_per_second"), Size, None, "50MiB",
+        "Exchange at most this many bytes a second with an object store, at least 64KiB; any number when not set."),
+    row(Key::StoreConcurrency, ("run", "store_concurrency"), Count, None, "16",
+        "Let at most this many requests to an object store be under way at once; any number when not set."),
     row(Key::AllowRemovals, ("run", "allow_removals"), Switch, Some("false"), "",
         "Go on however many files have vanished, instead of stopping at over half (and over 100) of them."),
     row(Key::OnDelete, ("run", "on_delete"), Choice(ON_DELETE), Some("remove"), "",

@@ -18,6 +18,7 @@ mod duration;
 mod file;
 mod key;
 mod layer;
+mod limits;
 mod lines;
 mod pattern;
 mod place;
@@ -40,12 +41,13 @@ pub use key::{
     SCHEMA_POLICIES, SPECS, Spec, TABLES,
 };
 pub use layer::{Layer, Layers, Origin, Value, split_list};
+pub use limits::{Limits, Repeat, StoreLimits};
 pub use lines::{
     LinePatternError, LinePatterns, Lines, UNMATCHED, Unmatched, Width, line_patterns,
 };
 pub use pattern::PatternError;
 pub use place::{Place, PlaceError, StoreKind, StoreUrl, parse_place};
-pub use policy::{Limits, Links, OnDelete, OnModify, Policies, Removals, SameContent};
+pub use policy::{Links, OnDelete, OnModify, Policies, Removals, SameContent};
 pub use selection::{PathPartitions, Recognises, Selection};
 pub use settings::{BadValue, SettingError, Settings};
 pub use template::template;

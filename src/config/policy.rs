@@ -1,10 +1,9 @@
-//! How a run behaves where more than one behaviour is right, and how much it may use.
+//! How a run behaves where more than one behaviour is right.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::ByteSize;
 use crate::schema::Compatibility;
 
 /// What becomes of the rows of a file that vanished.
@@ -95,54 +94,3 @@ impl Default for Policies {
         }
     }
 }
-
-/// How much a run may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Workers.
-    pub threads: usize,
-    /// Bytes of rows in flight, over all workers.
-    pub memory: ByteSize,
-    /// New and changed files taken in one run; the rest is left for the next.
-    pub max_files: Option<u64>,
-    /// Bytes of new and changed files taken in one run; the rest is left for the next.
-    pub max_bytes: Option<ByteSize>,
-    /// Bytes of source files that a unit may grow to.
-    pub unit_size: ByteSize,
-    /// Source files that a unit may grow to.
-    pub unit_files: usize,
-    /// New files that are taken up at once; where there are more, the run goes through them in portions.
-    pub portion_files: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            threads: 1,
-            memory: MEMORY,
-            max_files: None,
-            max_bytes: None,
-            unit_size: ByteSize(128 << 20),
-            unit_files: 1000,
-            portion_files: Self::portion_within(MEMORY),
-        }
-    }
-}
-
-impl Limits {
-    /// Returns how many new files fit into `memory` at once.
-    #[must_use]
-    pub fn portion_within(memory: ByteSize) -> usize {
-        let files = usize::try_from(memory.0 / NEW_FILE_BYTES).unwrap_or(usize::MAX);
-        files.max(LEAST_PORTION)
-    }
-}
-
-/// What workers may hold where nobody says otherwise.
-const MEMORY: ByteSize = ByteSize(512 << 20);
-
-/// What a new file costs, generously, from the moment it is found until it is planned and recorded.
-const NEW_FILE_BYTES: u64 = 4096;
-
-/// Below this a run would rather list the source over and over than work.
-const LEAST_PORTION: usize = 8192;

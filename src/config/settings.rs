@@ -12,6 +12,7 @@ use super::dialect::{Decimal, ENCODINGS, Encoding, Header, Mark, TrailingDelimit
 use super::duration::{ParseDurationError, parse_duration};
 use super::key::{FORMATS, Key, ON_DELETE, ON_MODIFY, SAME_CONTENT};
 use super::layer::{Layers, Origin, Value};
+use super::limits::{LEAST_RATE, MOST_AT_ONCE};
 use super::lines::LinePatternError;
 use super::pattern::PatternError;
 use super::place::{Place, PlaceError, parse_place, without_secrets};
@@ -26,9 +27,6 @@ const LEASE: Duration = Duration::from_mins(1);
 
 /// A shorter one would be lost to a few slow answers.
 const LEAST_LEASE: Duration = Duration::from_secs(3);
-
-/// Threads beyond this only cost: starting very many takes for ever, and nothing can interrupt that.
-const MOST_THREADS: usize = 1024;
 
 /// Every setting, resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,9 +138,15 @@ pub enum BadValue {
         "each must be a name and a number of characters, such as name:10; only the last may be name:*"
     )]
     Width,
-    /// More threads than make sense.
-    #[error("it must be at most {MOST_THREADS}")]
-    Threads,
+    /// More at once than makes sense.
+    #[error("it must be at most {MOST_AT_ONCE}")]
+    AtOnce,
+    /// It is no time at all.
+    #[error("it must be more than no time")]
+    NoTime,
+    /// So slow that requests would be stale before they are sent.
+    #[error("it must be at least {LEAST_RATE}")]
+    Rate,
     /// It does not say a name and a type.
     #[error("{text:?} is not a column such as amount=decimal(10,2)")]
     Declaration {
@@ -412,20 +416,6 @@ impl Reading<'_> {
         })
     }
 
-    fn limits(&self, processors: usize) -> Result<Limits, SettingError> {
-        let default = Limits::default();
-        let threads = self.one(Key::Threads, threads)?;
-        let memory = self.size(Key::Memory)?.unwrap_or(default.memory);
-        Ok(Limits {
-            threads: threads.unwrap_or(processors.max(1)),
-            portion_files: Limits::portion_within(memory),
-            memory,
-            max_files: self.count(Key::MaxFiles)?,
-            max_bytes: self.size(Key::MaxBytes)?,
-            ..default
-        })
-    }
-
     /// Objects appear whole: nobody has to wait for one, unless somebody says so.
     fn settle(&self, source: Option<&Place>) -> Result<Option<Duration>, SettingError> {
         match (source, self.layers.find(Key::Settle)) {
@@ -473,7 +463,7 @@ impl Reading<'_> {
         self.one(key, count)
     }
 
-    fn duration(&self, key: Key) -> Result<Option<Duration>, SettingError> {
+    pub(super) fn duration(&self, key: Key) -> Result<Option<Duration>, SettingError> {
         self.one(key, |text| Ok(parse_duration(text)?))
     }
 
@@ -535,7 +525,7 @@ impl Reading<'_> {
     }
 }
 
-fn count(text: &str) -> Result<u64, BadValue> {
+pub(super) fn count(text: &str) -> Result<u64, BadValue> {
     let count = text.replace('_', "").parse().ok();
     count.filter(|count| *count > 0).ok_or(BadValue::Count)
 }
@@ -553,13 +543,6 @@ fn number(text: &str) -> Result<u64, BadValue> {
 
 fn or(word: &str) -> String {
     format!(" or the word {word}")
-}
-
-fn threads(text: &str) -> Result<usize, BadValue> {
-    let count = usize::try_from(count(text)?).ok();
-    count
-        .filter(|count| *count <= MOST_THREADS)
-        .ok_or(BadValue::Threads)
 }
 
 fn patterns(items: &[String]) -> Result<(), BadValue> {

@@ -4,7 +4,7 @@
 //! wider type made stale are built again in a further round, until none is left: types only widen, so that ends.
 
 use std::collections::{BTreeSet, btree_map};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -43,6 +43,7 @@ impl Pass<'_> {
         self.control.progress().enter(Phase::Work);
         let mut plan = first;
         let mut departures = plan.split_off_departures();
+        let mut is_begun = false;
         for _ in 0..ROUNDS {
             for units in [&mut plan.units, &mut departures.units] {
                 units.retain(|id, _| !built.failed.contains(id));
@@ -50,12 +51,31 @@ impl Pass<'_> {
             if plan.units.is_empty() {
                 plan = std::mem::take(&mut departures);
             }
-            if plan.units.is_empty() || self.control.is_interrupted() {
+            if plan.units.is_empty() {
                 break;
+            }
+            if self.control.is_interrupted() {
+                break;
+            }
+            // Rows that have arrived must not stay where they were as well: that move is begun.
+            let finishes = |unit: &PlannedUnit| is_begun && !unit.departs.is_empty();
+            if !plan.units.values().all(finishes) && !self.control.takes_more() {
+                let left = plan.units.values().filter(|unit| !finishes(unit));
+                self.leave(left.map(files_of).sum());
+                plan.units.retain(|_, unit| finishes(unit));
+                if plan.units.is_empty() {
+                    break;
+                }
             }
             self.report.units.planned += plan.units.len() as u64;
             built.planned.extend(plan.units.keys());
-            self.round(ledger, &plan, prepared, built)?;
+            let take = if is_begun {
+                Take::Departures
+            } else {
+                Take::WithinLimits
+            };
+            self.round(ledger, &plan, prepared, built, take)?;
+            is_begun = true;
             let view = ledger.view()?;
             let dirty = view.dirty()?.into_iter();
             let stale = dirty.filter(|(_, why)| matches!(why, DirtyReason::SchemaWidened { .. }));
@@ -84,6 +104,7 @@ impl Pass<'_> {
         plan: &Plan,
         prepared: &Prepared,
         built: &mut Built,
+        take: Take,
     ) -> Result<(), RunError> {
         let view = ledger.view()?;
         let (pipeline, pool) = (self.pipeline, self.pool);
@@ -107,6 +128,8 @@ impl Pass<'_> {
             hands: &hands,
             units: Mutex::new(plan.units.iter()),
             stop: AtomicBool::new(false),
+            left: AtomicU64::new(0),
+            take,
         };
         let mut publishing = Duration::ZERO;
         let (sender, receiver) = mpsc::sync_channel(2 * pool.current_num_threads());
@@ -126,7 +149,15 @@ impl Pass<'_> {
         let total = clock.monotonic().saturating_sub(begun);
         self.report.seconds.publish += publishing.as_secs_f64();
         self.report.seconds.work += total.saturating_sub(publishing).as_secs_f64();
+        self.leave(bench.left.load(Ordering::Relaxed));
         outcome
+    }
+
+    /// Counts files whose units a limit has left for the next run.
+    fn leave(&mut self, files: u64) {
+        if self.control.refused().is_some() {
+            self.report.files.deferred += files;
+        }
     }
 
     fn committer<'c>(
@@ -189,6 +220,18 @@ struct Bench<'a> {
     units: Mutex<btree_map::Iter<'a, UnitId, PlannedUnit>>,
     /// Set once nothing can be committed any more.
     stop: AtomicBool,
+    /// Files of units that are not begun because nothing more is taken.
+    left: AtomicU64,
+    take: Take,
+}
+
+/// Which units of a round are begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Take {
+    /// As many as the limits of the run allow.
+    WithinLimits,
+    /// As many, and those that members depart from in any case: they have arrived elsewhere.
+    Departures,
 }
 
 impl Bench<'_> {
@@ -196,8 +239,15 @@ impl Bench<'_> {
     fn build(&self, sender: &mpsc::SyncSender<Finished>) {
         let _foreman = self.hands.foreman();
         while let Some((id, planned)) = self.next() {
-            if self.stop.load(Ordering::Relaxed) || self.shop.control.is_interrupted() {
+            if self.stop.load(Ordering::Relaxed) {
                 break;
+            }
+            let control = self.shop.control;
+            let departs = self.take == Take::Departures && !planned.departs.is_empty();
+            let is_taken = (departs && !control.is_interrupted()) || control.takes_more();
+            if !is_taken {
+                self.left.fetch_add(files_of(planned), Ordering::Relaxed);
+                continue;
             }
             let order = self.desk.write(*id, planned).map_err(RunError::from);
             let finished = order.map(|order| {
@@ -286,11 +336,15 @@ fn receive(
     Ok(())
 }
 
+/// Returns how many new and changed files a unit is built for.
+fn files_of(unit: &PlannedUnit) -> u64 {
+    (unit.joins.len() + unit.modified.len()) as u64
+}
+
 /// Shows how much there is to do.
 fn note_plan(progress: &Progress, plan: &Plan) {
     for unit in plan.units.values() {
-        let files = unit.joins.len() + unit.modified.len();
-        Progress::add(&progress.files_total, files as u64);
+        Progress::add(&progress.files_total, files_of(unit));
         Progress::add(&progress.bytes_total, unit.joined_bytes);
     }
     Progress::add(&progress.units_total, plan.units.len() as u64);

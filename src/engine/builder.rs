@@ -7,8 +7,8 @@ use std::thread;
 use super::control::Control;
 use super::error::RunError;
 use super::open::OpenPipelineError;
+use super::passes::Passes;
 use super::pipeline::Pipeline;
-use super::run::run;
 use crate::config::{
     Access, Expectation, Key, Layer, Layers, Origin, Place, SettingError, Settings,
 };
@@ -78,12 +78,19 @@ impl Pipeline {
         }
     }
 
-    /// Makes one pass, which nobody interrupts. [`run`] takes a [`Control`], for those who want to.
+    /// Makes one pass, or as many as [`Repeat`](crate::config::Repeat) says, which nobody interrupts. [`run`](super::run()) and
+    /// [`Passes`] take a [`Control`], for those who want to. Returns the report of the last.
     ///
     /// # Errors
     /// [`RunError`] where the run came to nothing, and nothing is lost.
     pub fn run(&self) -> Result<RunReport, RunError> {
-        run(self, &Control::default())
+        let mut passes = Passes::begin(self);
+        loop {
+            let report = passes.next(self, &Control::default())?;
+            if passes.are_over() {
+                return Ok(report);
+            }
+        }
     }
 }
 

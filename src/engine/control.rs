@@ -1,7 +1,11 @@
-//! What a caller can see and stop while a run goes on.
+//! What a caller can see and stop while a run goes on, and whether it may take up more.
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+
+use super::allowance::Allowance;
+use crate::model::RunLimit;
 
 /// The stage that a run is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +76,14 @@ impl Progress {
 pub struct Control {
     interrupt: Arc<AtomicBool>,
     progress: Arc<Progress>,
+    watch: Option<Arc<Watch>>,
+}
+
+/// What a pass may use, and what was refused because of it.
+#[derive(Debug)]
+struct Watch {
+    allowance: Allowance,
+    refused: OnceLock<RunLimit>,
 }
 
 impl Control {
@@ -80,7 +92,18 @@ impl Control {
     pub fn new(interrupt: Arc<AtomicBool>) -> Self {
         Self {
             interrupt,
-            progress: Arc::default(),
+            ..Self::default()
+        }
+    }
+
+    /// Returns the same hand on one pass, which takes no more work once `allowance` is spent.
+    pub(super) fn within(&self, allowance: Allowance) -> Self {
+        Self {
+            watch: Some(Arc::new(Watch {
+                allowance,
+                refused: OnceLock::new(),
+            })),
+            ..self.clone()
         }
     }
 
@@ -94,5 +117,36 @@ impl Control {
     #[must_use]
     pub fn is_interrupted(&self) -> bool {
         self.interrupt.load(Ordering::Relaxed)
+    }
+
+    /// Tells whether something that is there to do may be begun: nobody has asked to stop, and no limit is reached. A
+    /// refusal is remembered.
+    pub(super) fn takes_more(&self) -> bool {
+        if self.is_interrupted() {
+            return false;
+        }
+        match self.spent() {
+            None => true,
+            Some(limit) => {
+                // The first one counts.
+                let _ = self.watch.as_ref().map(|watch| watch.refused.set(limit));
+                false
+            }
+        }
+    }
+
+    /// Returns the limit because of which something was not begun.
+    pub(super) fn refused(&self) -> Option<RunLimit> {
+        self.watch.as_ref()?.refused.get().copied()
+    }
+
+    /// Returns the limit that is reached, whether anything was refused because of it or not.
+    pub(super) fn spent(&self) -> Option<RunLimit> {
+        self.watch.as_ref()?.allowance.spent()
+    }
+
+    /// Returns how many requests to object stores are left.
+    pub(super) fn requests_left(&self) -> Option<u64> {
+        self.watch.as_ref()?.allowance.requests_left()
     }
 }

@@ -261,7 +261,7 @@ impl Pass<'_> {
         for _ in 0..HOMECOMINGS {
             let mut astray = std::mem::take(&mut built.astray);
             astray.retain(|path| !built.stuck.contains(path));
-            if astray.is_empty() || self.control.is_interrupted() {
+            if astray.is_empty() || !self.control.takes_more() {
                 return Ok(());
             }
             let plan = self.plan_homecoming(ledger, prepared, &astray)?;

@@ -13,6 +13,7 @@
 //! | (plan, asked for) | `preview`, `forecast`, `check` | tell what a run would do, what the columns become, whether a file fits |
 //! | work | `build`, `hands`, `order`, `work`, `rows`, `routing`, `partitions`, `staged`, `member`, `carry` | builds units from work orders, answers with receipts |
 //! | publish, record | `commit`, `outcome`, `growth` | makes groups of units visible, then records them |
+//! | (limits) | `allowance`, `left`, `passes` | tell when no more is begun, what that leaves, and whether another pass follows |
 //! | recover | `recover` | rolls intents of a killed run forward or back |
 //!
 //! # Invariants
@@ -20,6 +21,7 @@
 //! - A plan is recorded before work begins, so that an interrupted run is taken up with the same units.
 //! - Every crash window is named in `commit`, where it is closed.
 
+mod allowance;
 mod aside;
 mod audit;
 mod build;
@@ -37,12 +39,14 @@ mod forget;
 mod growth;
 mod hands;
 mod interleaved;
+mod left;
 mod member;
 mod open;
 mod order;
 mod outcome;
 mod pace;
 mod partitions;
+mod passes;
 mod pipeline;
 mod places;
 mod portion;
@@ -73,6 +77,7 @@ pub use error::RunError;
 pub use forecast::{Forecast, Stale};
 pub use forget::{ResetFilter, ResetReport, reset, retry_quarantined};
 pub use open::{Home, OpenPipelineError, open_source};
+pub use passes::Passes;
 pub use pipeline::{Pipeline, Target};
 pub use places::{PlacesError, TargetPlaces, target_places};
 pub use preview::{PlanReport, PlannedChange, UnitPreview, preview};

@@ -12,7 +12,7 @@ use crate::decode::recognise;
 use crate::durable::{Disk, LocalDisk};
 use crate::sink::{DiskSink, Sink, StoreSink};
 use crate::source::{LocalSource, ObjectSource, OpenSourceError, Source};
-use crate::store::{Client, Directory, Fence, OpenStoreError, StoreDisk};
+use crate::store::{Client, Directory, Fence, OpenStoreError, StoreDisk, Stores, Traffic};
 
 /// A pipeline that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -37,9 +37,11 @@ impl Pipeline {
     /// # Errors
     /// [`OpenPipelineError`].
     pub fn open(settings: &Settings) -> Result<Self, OpenPipelineError> {
+        let stores = stores(settings);
         Ok(Self {
-            source: open_source(settings)?,
-            target: Target::open(settings)?,
+            source: source_in(&stores, settings)?,
+            target: Target::among(&stores, settings)?,
+            stores,
             definition: settings.definition.clone(),
             step: None,
             policies: settings.policies,
@@ -54,9 +56,13 @@ impl Target {
     /// # Errors
     /// [`PlacesError`] where they name none, or one that cannot be.
     pub fn open(settings: &Settings) -> Result<Self, PlacesError> {
+        Self::among(&stores(settings), settings)
+    }
+
+    fn among(stores: &Stores, settings: &Settings) -> Result<Self, PlacesError> {
         let places = target_places(settings)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let opener = Opener { settings };
+        let opener = Opener { stores, settings };
         let (home, fence) = opener.home(&places, &clock)?;
         let sink: Arc<dyn Sink> = match &places.target {
             Place::Directory(path) => Arc::new(DiskSink::new(local(), path.clone())),
@@ -89,11 +95,13 @@ impl Home {
     pub fn open(settings: &Settings) -> Result<Self, PlacesError> {
         let places = target_places(settings)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        Ok(Opener { settings }.home(&places, &clock)?.0)
+        let stores = &stores(settings);
+        Ok(Opener { stores, settings }.home(&places, &clock)?.0)
     }
 }
 
 struct Opener<'a> {
+    stores: &'a Stores,
     settings: &'a Settings,
 }
 
@@ -111,7 +119,9 @@ impl Opener<'_> {
                 Ok((Home { disk, path }, None))
             }
             Place::Store(url) => {
-                let directory = self.directory(url)?;
+                // A lease that waits for its turn is lost, and so is a run that cannot record what it did.
+                let traffic = self.stores.traffic(url).at_once();
+                let directory = self.directory(url, &traffic)?;
                 let disk = StoreDisk::new(directory, self.settings.lease, Arc::clone(clock));
                 let path = disk.root().to_owned();
                 let fence = disk.fence();
@@ -123,15 +133,16 @@ impl Opener<'_> {
 
     fn sink(&self, url: &StoreUrl, fence: Option<Arc<Fence>>) -> Result<StoreSink, PlacesError> {
         let staging = std::env::temp_dir();
-        let sink = StoreSink::new(self.directory(url)?, fence, local(), &staging);
+        let traffic = self.stores.traffic(url);
+        let sink = StoreSink::new(self.directory(url, &traffic)?, fence, local(), &staging);
         sink.map_err(|source| PlacesError::Staging {
             path: staging,
             source,
         })
     }
 
-    fn directory(&self, url: &StoreUrl) -> Result<Directory, PlacesError> {
-        let client = Client::connect(url, &self.settings.access)?;
+    fn directory(&self, url: &StoreUrl, traffic: &Traffic) -> Result<Directory, PlacesError> {
+        let client = Client::connect(url, &self.settings.access, traffic)?;
         let name = url.to_string();
         let name = name.strip_suffix('/').unwrap_or(&name).to_owned();
         Directory::new(client, url.prefix(), name).map_err(|source| {
@@ -152,6 +163,14 @@ fn local() -> Arc<dyn Disk> {
 /// # Errors
 /// [`OpenPipelineError`].
 pub fn open_source(settings: &Settings) -> Result<Arc<dyn Source>, OpenPipelineError> {
+    source_in(&stores(settings), settings)
+}
+
+fn stores(settings: &Settings) -> Stores {
+    Stores::new(settings.limits.store, Arc::new(SystemClock::new()))
+}
+
+fn source_in(stores: &Stores, settings: &Settings) -> Result<Arc<dyn Source>, OpenPipelineError> {
     if settings.source.is_none() {
         return Err(PlacesError::NoSource.into());
     }
@@ -159,7 +178,12 @@ pub fn open_source(settings: &Settings) -> Result<Arc<dyn Source>, OpenPipelineE
     let selection = Arc::new(settings.selection(is_recognised)?);
     Ok(match place {
         Place::Directory(path) => Arc::new(LocalSource::new(&path, selection, settings.links)?),
-        Place::Store(url) => Arc::new(ObjectSource::new(&url, &settings.access, selection)?),
+        Place::Store(url) => Arc::new(ObjectSource::new(
+            &url,
+            &settings.access,
+            stores,
+            selection,
+        )?),
     })
 }
 

@@ -44,14 +44,14 @@ impl<'a> Pace<'a> {
     }
 
     /// Takes note of one more entry, the files among which are `listed` so far. Returns false where the run was asked to
-    /// stop.
+    /// stop, or a limit is reached.
     pub(super) fn goes_on(&mut self, listed: u64) -> bool {
         self.entries += 1;
         if !self.entries.is_multiple_of(STRIDE) {
             return true;
         }
         self.tell(listed);
-        !self.control.is_interrupted()
+        self.control.takes_more()
     }
 
     /// Tells that so many files of the range are listed. What is listed again is not told again.

@@ -8,6 +8,7 @@ use crate::config::{Definition, Limits, Policies};
 use crate::durable::Disk;
 use crate::sink::Sink;
 use crate::source::Source;
+use crate::store::Stores;
 use crate::transform::Transform;
 
 /// A target with its ledger.
@@ -40,4 +41,6 @@ pub struct Pipeline {
     pub policies: Policies,
     /// How much it may use.
     pub limits: Limits,
+    /// The object stores that the source is in, and whatever else.
+    pub stores: Stores,
 }

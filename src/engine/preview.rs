@@ -12,7 +12,7 @@ use super::hands::pool;
 use super::pipeline::Pipeline;
 use super::portion::Portion;
 use super::prepare::Prepared;
-use super::run::Pass;
+use super::run::{Looked, Pass};
 use super::verify::{Changed, Changes};
 use super::{report, sql};
 use crate::detect::{Change, Reason, Verdict};
@@ -97,7 +97,10 @@ pub fn preview(pipeline: &Pipeline, control: &Control) -> Result<PlanReport, Run
         definition::begun(&view, &pipeline.definition, rule, pass.run)?;
         dirty.extend(definition::outdated(&view, &fingerprint)?);
     }
-    let mut found = pass.look(&view, &Portion::whole())?;
+    let looked = pass.look(&view, &Portion::whole())?;
+    let Looked::Whole(mut found) = looked else {
+        return Err(RunError::Interrupted);
+    };
     if control.is_interrupted() {
         return Err(RunError::Interrupted);
     }

@@ -7,8 +7,8 @@ use crate::config::Definition;
 use crate::detect::Change;
 use crate::ledger::{LedgerError, View};
 use crate::model::{
-    ErrorKind, ExpectationCount, KeyRange, ReportedError, RunId, RunReport, RunStatus, Seconds,
-    Timestamp, partition_values,
+    ErrorKind, Exchange, ExpectationCount, KeyRange, ReportedError, RunId, RunReport, RunStatus,
+    Seconds, Timestamp, partition_values,
 };
 use crate::source::Unknown;
 use crate::transform::{RowTransform, SqlError};
@@ -36,6 +36,8 @@ pub(super) fn begin(
         rows: crate::model::RowCounts::default(),
         bytes: crate::model::ByteCounts::default(),
         outputs: crate::model::OutputCounts::default(),
+        requests: None,
+        stopped_by: None,
         seconds: Seconds::default(),
         watermark,
         checkpoint: false,
@@ -192,6 +194,13 @@ fn named_columns(definition: &Definition) -> Vec<(&str, &'static str)> {
         .collect()
 }
 
+/// Takes down what was exchanged with object stores.
+pub(super) fn exchanged(report: &mut RunReport, exchanged: Exchange) {
+    report.requests = Some(exchanged.requests);
+    report.bytes.sent = exchanged.sent;
+    report.bytes.received = exchanged.received;
+}
+
 /// Decides how the run ended, and lists its errors.
 pub(super) fn finish(report: &mut RunReport, mut errors: Vec<ReportedError>, interrupted: bool) {
     errors.sort_by(|a, b| a.path.cmp(&b.path));
@@ -199,18 +208,19 @@ pub(super) fn finish(report: &mut RunReport, mut errors: Vec<ReportedError>, int
     errors.truncate(ERRORS_LISTED);
     report.errors = errors;
     report.errors_omitted = omitted as u64;
+    let leaves_something = report.files.deferred > 0 || report.stopped_by.is_some();
     report.status = if interrupted {
         RunStatus::Interrupted
     } else if report.units.failed > 0 || report.files.unreadable > 0 {
         RunStatus::Incomplete
     } else if report.files.quarantined > 0 {
         RunStatus::Quarantined
-    } else if report.files.deferred > 0 {
+    } else if leaves_something {
         RunStatus::Partial
     } else {
         RunStatus::Done
     };
-    let all_taken = report.files.unsettled == 0 && report.files.deferred == 0;
+    let all_taken = report.files.unsettled == 0 && !leaves_something;
     report.checkpoint =
         all_taken && matches!(report.status, RunStatus::Done | RunStatus::Quarantined);
 }

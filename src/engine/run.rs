@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use rayon::ThreadPool;
 
+use super::allowance::Allowance;
 use super::aside::Owners;
 use super::control::{Control, Phase};
 use super::discover::{Discovery, Found, discover};
 use super::error::RunError;
 use super::hands::pool;
 use super::pipeline::Pipeline;
-use super::portion::{Later, Portion};
+use super::portion::Portion;
 use super::prepare::{Preparation, Prepared, record_plan};
 use super::same_content::{self, Skipped};
 use super::session::{self, Absent, Upkeep};
@@ -22,8 +23,8 @@ use crate::decode::recognise;
 use crate::detect::Look;
 use crate::ledger::{Batch, Garbage, Ledger, MetaChange, View};
 use crate::model::{
-    DirtyReason, ErrorKind, OutputPath, ReportedError, RunId, RunReport, RunStatus, SourcePath,
-    Timestamp, UnitId,
+    DirtyReason, ErrorKind, Exchange, OutputPath, ReportedError, RunId, RunReport, RunStatus,
+    SourcePath, Timestamp, UnitId,
 };
 use crate::plan::{self, Budget, OpenUnit, Plan, UnitBounds};
 use crate::transform::RowTransform;
@@ -33,6 +34,11 @@ use crate::transform::RowTransform;
 /// # Errors
 /// [`RunError`] where the run ended before it was done. Trouble with single files or units is in the report.
 pub fn run(pipeline: &Pipeline, control: &Control) -> Result<RunReport, RunError> {
+    pass(pipeline, &control.within(Allowance::begin(pipeline)))
+}
+
+/// As [`run`], within what `control` allows.
+pub(super) fn pass(pipeline: &Pipeline, control: &Control) -> Result<RunReport, RunError> {
     let transform = RowTransform::new(&pipeline.definition)?;
     let ledger = session::open(&pipeline.target, Absent::Begin)?;
     let pool = pool(pipeline)?;
@@ -109,12 +115,22 @@ pub(super) struct Pass<'a> {
     pub(super) seen: definition::Seen,
     newest: Option<Timestamp>,
     /// What is left of the run's budget.
-    budget: Budget,
+    pub(super) budget: Budget,
     /// Units that this run has built and that are dirty all the same: nothing joins them now.
     pub(super) closed: BTreeSet<UnitId>,
     /// What could not be looked at, as far as it is told already.
     told: BTreeSet<String>,
     started: Duration,
+    /// What had been exchanged with object stores before.
+    exchanged: Exchange,
+}
+
+/// What came of a look at the source.
+pub(super) enum Looked {
+    /// All of it was listed, and this is what there is to do.
+    Whole(Changes),
+    /// A limit was reached while it was listed, so nothing is known.
+    CutShort,
 }
 
 /// What the portions of a run have done to units and outputs.
@@ -170,6 +186,7 @@ impl<'a> Pass<'a> {
             closed: BTreeSet::new(),
             told: BTreeSet::new(),
             started: pipeline.target.clock.monotonic(),
+            exchanged: pipeline.stores.exchanged().unwrap_or_default(),
         })
     }
 
@@ -178,30 +195,26 @@ impl<'a> Pass<'a> {
         definition::adopt(ledger, &self.pipeline.definition, rule, self.run)?;
         let mut built = Built::default();
         let mut next = Some(Portion::first(self.pipeline.limits.portion_files));
+        let mut coming = 0;
         while let Some(portion) = next.take() {
             let view = ledger.view()?;
-            let mut changes = self.look(&view, &portion)?;
+            let looked = self.look(&view, &portion)?;
             if self.control.is_interrupted() {
                 break;
             }
+            let Looked::Whole(mut changes) = looked else {
+                self.leave_portion(&portion, coming);
+                break;
+            };
             let later = changes.later.take();
             self.take_up(ledger, view, changes, &mut built)?;
+            coming = later.as_ref().map_or(0, |later| later.files);
             next = later.and_then(|later| self.portion_behind(&portion, later));
         }
         if self.pipeline.policies.same_content == SameContent::Skip {
             self.let_the_next_step_in(ledger, &mut built)?;
         }
         self.end(ledger, built)
-    }
-
-    /// Returns the portion that comes next; none where the budget leaves nothing for it.
-    fn portion_behind(&mut self, portion: &Portion, later: Later) -> Option<Portion> {
-        if self.budget.files == Some(0) {
-            self.report.files.added += later.files;
-            self.report.files.deferred += later.files;
-            return None;
-        }
-        Some(portion.behind(later))
     }
 
     /// Plans, records and builds what was found.
@@ -227,7 +240,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Discovers and verifies.
-    pub(super) fn look(&mut self, view: &View, portion: &Portion) -> Result<Changes, RunError> {
+    pub(super) fn look(&mut self, view: &View, portion: &Portion) -> Result<Looked, RunError> {
         let clock = &self.pipeline.target.clock;
         let progress = self.control.progress();
         progress.enter(Phase::Discover);
@@ -257,11 +270,18 @@ impl<'a> Pass<'a> {
             }
         }
         let found = clock.monotonic();
+        if self.control.refused().is_some() {
+            if portion.is_first() {
+                self.report.files.listed = discovery.listed;
+            }
+            self.report.seconds.discover += found.saturating_sub(begun).as_secs_f64();
+            return Ok(Looked::CutShort);
+        }
         progress.enter(Phase::Verify);
         let changes = self.verify(view, discovery, portion)?;
         self.report.seconds.discover += found.saturating_sub(begun).as_secs_f64();
         self.report.seconds.verify += clock.monotonic().saturating_sub(found).as_secs_f64();
-        Ok(changes)
+        Ok(Looked::Whole(changes))
     }
 
     fn verify(
@@ -309,6 +329,7 @@ impl<'a> Pass<'a> {
             .install(|| verify(source, found, hash_added, &interchangeable, self.control));
         self.seen.doubtful.extend(changes.paths().cloned());
         changes.later = discovery.later;
+        self.report.files.deferred += changes.left.len() as u64;
         report::verified(&mut self.report, &mut self.errors, &mut changes);
         Ok(changes)
     }
@@ -349,7 +370,7 @@ impl<'a> Pass<'a> {
             partitions: &self.partitions,
             looked_at: self.looked_at,
             run: self.run,
-            budget: self.budget,
+            budget: self.budget.at_most(self.requests_left()),
             rows_tell_mtime: self.transform.is_some_and(RowTransform::uses_mtime),
         }
     }
@@ -440,12 +461,16 @@ impl<'a> Pass<'a> {
         self.tell_who_is_away(&view, &built)?;
         self.report.files.quarantined = view.quarantine()?.len() as u64;
         self.report.units.failed = built.failed.len() as u64;
+        self.stopped_by();
         let interrupted = self.control.is_interrupted();
         report::finish(
             &mut self.report,
             std::mem::take(&mut self.errors),
             interrupted,
         );
+        if let Some(exchanged) = self.pipeline.stores.exchanged() {
+            report::exchanged(&mut self.report, exchanged.since(self.exchanged));
+        }
         if self.report.checkpoint {
             self.report.watermark = self.report.watermark.max(self.newest);
         }

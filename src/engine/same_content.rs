@@ -138,7 +138,7 @@ impl Pass<'_> {
             if bad == known {
                 return Ok(());
             }
-            if self.control.is_interrupted() {
+            if !self.control.takes_more() {
                 break;
             }
             known = bad;

@@ -1,5 +1,7 @@
 //! Hashes what stamps do not decide, and finds vanished files among the new ones.
 
+use std::collections::HashSet;
+
 use rayon::prelude::*;
 
 use super::control::Control;
@@ -43,6 +45,8 @@ pub(super) struct Changes {
     pub(super) bytes_read: u64,
     /// New files that are left to later portions.
     pub(super) later: Option<Later>,
+    /// Files that nothing was decided about, since a limit was reached.
+    pub(super) left: Vec<SourcePath>,
 }
 
 impl Changes {
@@ -52,7 +56,7 @@ impl Changes {
         let renamed = renames.flat_map(|renamed| [&renamed.from.path, &renamed.to.path]);
         let unreadable = self.unreadable.iter().map(|(path, _)| path);
         let files = self.files.iter().map(|file| &file.path);
-        files.chain(renamed).chain(unreadable)
+        files.chain(renamed).chain(unreadable).chain(&self.left)
     }
 }
 
@@ -93,22 +97,50 @@ pub(super) fn verify(
         })
         .collect();
     let mut changes = Changes::default();
+    let mut sizes_left = HashSet::new();
     for decided in decided {
         changes.bytes_read += decided.bytes_read;
         match decided.outcome {
-            Ok(changed) => changes.files.push(changed),
-            Err(unread) => {
+            Outcome::Decided(changed) => changes.files.push(changed),
+            Outcome::Unread(unread) => {
                 changes.files.extend(unread.archived);
                 changes.unreadable.push((unread.path, unread.trouble));
             }
+            Outcome::Left(path, size) => {
+                changes.left.push(path);
+                sizes_left.extend(size);
+            }
         }
     }
-    pair(changes, interchangeable)
+    let mut changes = pair(changes, interchangeable);
+    if !sizes_left.is_empty() {
+        leave_vanished(&mut changes, &sizes_left);
+    }
+    changes
+}
+
+/// Leaves vanished files alone that may be one of those that were left, under another name.
+fn leave_vanished(changes: &mut Changes, sizes: &HashSet<u64>) {
+    let may_be_back = |file: &mut Changed| {
+        let size = file.record.as_ref().map(|record| record.seen.size);
+        file.verdict.change == Change::Removed && size.is_some_and(|size| sizes.contains(&size))
+    };
+    let left = changes.files.extract_if(.., may_be_back);
+    let left: Vec<SourcePath> = left.map(|file| file.path).collect();
+    changes.left.extend(left);
 }
 
 struct Decided {
-    outcome: Result<Changed, Unread>,
+    outcome: Outcome,
     bytes_read: u64,
+}
+
+/// What came of a file.
+enum Outcome {
+    Decided(Changed),
+    Unread(Unread),
+    /// It had to be hashed, and a limit was reached. What is new has its size, as it may be a vanished file.
+    Left(SourcePath, Option<u64>),
 }
 
 /// A file that could not be read for hashing.
@@ -132,6 +164,13 @@ fn decide(source: &dyn Source, found: Found, worth_hashing: bool, control: &Cont
         glance,
     } = found;
     let must_hash = matches!(glance, Glance::HashNeeded(_)) || worth_hashing;
+    if must_hash && seen.is_some() && !control.takes_more() && !control.is_interrupted() {
+        let size = seen.filter(|_| record.is_none()).map(|seen| seen.size);
+        return Decided {
+            outcome: Outcome::Left(path, size),
+            bytes_read: 0,
+        };
+    }
     let hashed = match &seen {
         Some(seen) if must_hash && !control.is_interrupted() => {
             Some(member::hash(source, &path, seen))
@@ -152,25 +191,27 @@ fn decide(source: &dyn Source, found: Found, worth_hashing: bool, control: &Cont
         record,
     };
     let outcome = match (glance, hashed) {
-        (Glance::Decided(verdict), None) => Ok(changed(verdict, seen, None)),
-        (Glance::Decided(verdict), Some(Ok(hash))) => Ok(changed(verdict, seen, Some(hash))),
+        (Glance::Decided(verdict), None) => Outcome::Decided(changed(verdict, seen, None)),
+        (Glance::Decided(verdict), Some(Ok(hash))) => {
+            Outcome::Decided(changed(verdict, seen, Some(hash)))
+        }
         (Glance::HashNeeded(doubt), Some(Ok(hash))) => {
-            Ok(changed(doubt.resolve(hash), seen, Some(hash)))
+            Outcome::Decided(changed(doubt.resolve(hash), seen, Some(hash)))
         }
         (Glance::HashNeeded(_), None)
         | (_, Some(Err(Trouble::Unsettled | Trouble::Vanished | Trouble::Bad { .. }))) => {
-            Ok(changed(
+            Outcome::Decided(changed(
                 Verdict::new(Change::Unsettled, Reason::ChangedWhileRead),
                 seen,
                 None,
             ))
         }
-        (_, Some(Err(trouble @ Trouble::Unreadable(_)))) => Err(Unread {
+        (_, Some(Err(trouble @ Trouble::Unreadable(_)))) => Outcome::Unread(Unread {
             path: path.clone(),
             trouble,
             archived: None,
         }),
-        (_, Some(Err(trouble @ Trouble::Archived))) => Err(Unread {
+        (_, Some(Err(trouble @ Trouble::Archived))) => Outcome::Unread(Unread {
             path: path.clone(),
             trouble,
             archived: in_archive.map(|verdict| changed(verdict, seen, None)),

@@ -26,6 +26,8 @@ pub(in crate::ledger) fn report(run: u64) -> RunReport {
         rows: RowCounts::default(),
         bytes: ByteCounts::default(),
         outputs: OutputCounts::default(),
+        requests: None,
+        stopped_by: None,
         seconds: Seconds::default(),
         watermark: None,
         checkpoint: true,

@@ -23,6 +23,7 @@ mod shape;
 mod size;
 mod stored;
 mod timestamp;
+mod traffic;
 
 pub use comments::{Comments, FileComments};
 pub use dirty::DirtyReason;
@@ -39,7 +40,7 @@ pub use record::{
 };
 pub use report::{
     ByteCounts, ErrorKind, ExpectationCount, FileCounts, OutputCounts, ReportedError, RowCounts,
-    RunReport, RunStatus, Seconds, UnitCounts,
+    RunLimit, RunReport, RunStatus, Seconds, UnitCounts,
 };
 pub use select::{Select, SelectAll};
 pub use shape::{Column, MAX_NESTING, Shape};
@@ -47,6 +48,7 @@ pub use size::{ByteSize, ParseSizeError};
 pub use stored::stored_schema;
 pub use timestamp::{ParseTimestampError, Timestamp};
 pub(crate) use timestamp::{date_of_days, days_of_date};
+pub use traffic::{Exchange, RequestCounts};
 
 #[cfg(test)]
 pub(crate) use logical::tests::uuid_field;

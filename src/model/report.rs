@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{RunId, Timestamp};
+use super::{RequestCounts, RunId, Timestamp};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,12 +18,34 @@ pub enum RunStatus {
     Incomplete,
     /// Nothing but what was committed before the failure.
     Failed,
-    /// Stopped by a limit (`--max-files`, `--max-bytes`): the rest is left for the next run.
+    /// Stopped by a limit (`--max-files`, `--max-bytes`, `--max-duration`, `--max-requests`): the rest is left for the next
+    /// run.
     Partial,
     /// Stopped by a signal.
     Interrupted,
     /// Stopped by the removal brake before anything was removed.
     Braked,
+}
+
+/// A limit after which a run takes no more work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunLimit {
+    /// The time of `--max-duration` is over.
+    MaxDuration,
+    /// The requests of `--max-requests` are used up.
+    MaxRequests,
+}
+
+impl RunLimit {
+    /// Returns the option that sets it.
+    #[must_use]
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::MaxDuration => "--max-duration",
+            Self::MaxRequests => "--max-requests",
+        }
+    }
 }
 
 /// Counts of source files by verdict.
@@ -53,7 +75,7 @@ pub struct FileCounts {
     /// In the source and not taken: hidden, temporary, excluded or of an unknown format.
     #[serde(default)]
     pub skipped: u64,
-    /// Left for the next run by `--max-files` or `--max-bytes`.
+    /// Left for the next run by a limit, as far as they were listed.
     #[serde(default)]
     pub deferred: u64,
     /// In an archive of the store, and left alone until somebody restores them.
@@ -88,6 +110,12 @@ pub struct ByteCounts {
     pub read: u64,
     /// Written to outputs.
     pub written: u64,
+    /// Sent to object stores.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sent: u64,
+    /// Received from object stores, listings and all else included.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub received: u64,
 }
 
 /// What an expectation left out.
@@ -158,6 +186,8 @@ pub enum ErrorKind {
     RowsLost,
     /// The run ended before it was done.
     Run,
+    /// A limit was reached before anything could be done.
+    Limit,
     /// Two files hold the same bytes (`--same-content warn`).
     SameContent,
     /// The SQL names a column that no file has.
@@ -206,6 +236,12 @@ pub struct RunReport {
     pub bytes: ByteCounts,
     /// Outputs.
     pub outputs: OutputCounts,
+    /// Requests to object stores, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<RequestCounts>,
+    /// The limit that left something for the next run, where it is one of time or requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_by: Option<RunLimit>,
     /// Where the time went.
     pub seconds: Seconds,
     /// The highest source mtime that is fully behind us.
@@ -223,4 +259,12 @@ pub struct RunReport {
     /// How many more there were beyond that limit.
     #[serde(default)]
     pub errors_omitted: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands out references"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

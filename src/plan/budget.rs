@@ -11,6 +11,18 @@ pub struct Budget {
     pub is_begun: bool,
 }
 
+impl Budget {
+    /// Returns what is left where no more than `most` files may be taken.
+    #[must_use]
+    pub fn at_most(self, most: Option<u64>) -> Self {
+        let both = self.files.zip(most).map(|(files, most)| files.min(most));
+        Self {
+            files: both.or(self.files).or(most),
+            ..self
+        }
+    }
+}
+
 /// What a run takes on, and what it leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken<T> {
@@ -54,6 +66,23 @@ pub fn take_within<T>(items: Vec<T>, size: impl Fn(&T) -> u64, budget: Budget) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_smaller_of_two_limits_counts() {
+        for (files, most, left) in [
+            (None, None, None),
+            (Some(3), None, Some(3)),
+            (None, Some(3), Some(3)),
+            (Some(3), Some(2), Some(2)),
+            (Some(3), Some(4), Some(3)),
+        ] {
+            let budget = Budget {
+                files,
+                ..Budget::default()
+            };
+            assert_eq!(budget.at_most(most).files, left, "{files:?} {most:?}");
+        }
+    }
 
     #[test]
     fn a_budget_takes_from_the_front_and_counts_the_rest() {

@@ -3,15 +3,19 @@
 use std::error::Error;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use object_store::RetryConfig;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::client::{HttpConnector, ReqwestConnector};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::{BackoffConfig, RetryConfig};
 
 use super::Objects;
+use super::paced::Paced;
 use super::pages::Pages;
+use super::throttle::Throttled;
+use super::traffic::Traffic;
 use crate::config::{Access, StoreKind, StoreUrl};
 
 /// An address of a store that is refused.
@@ -29,23 +33,38 @@ enum AddressError {
 }
 
 /// Makes the client, whose listings have [`ListedKey`](super::pages::ListedKey)s. What the URL names wins over what `access`
-/// does.
+/// does. Its requests are part of `traffic`.
 pub(crate) fn connect(
     url: &StoreUrl,
     access: &Access,
+    traffic: &Traffic,
 ) -> Result<Arc<dyn Objects>, Box<dyn Error + Send + Sync>> {
-    connect_retrying(url, access, RetryConfig::default())
+    let connector = Throttled {
+        inner: ReqwestConnector::default(),
+        traffic: traffic.clone(),
+    };
+    let inner = checked(url, access, connector, retries())?;
+    let traffic = traffic.clone();
+    Ok(Arc::new(Paced { inner, traffic }))
 }
 
-/// As [`connect`], with a patience of one's own.
+/// As [`connect`], with a patience of one's own, and no traffic that counts.
 pub(super) fn connect_retrying(
     url: &StoreUrl,
     access: &Access,
     retry: RetryConfig,
 ) -> Result<Arc<dyn Objects>, Box<dyn Error + Send + Sync>> {
+    checked(url, access, ReqwestConnector::default(), retry)
+}
+
+fn checked(
+    url: &StoreUrl,
+    access: &Access,
+    connector: impl HttpConnector,
+    retry: RetryConfig,
+) -> Result<Arc<dyn Objects>, Box<dyn Error + Send + Sync>> {
     check_addresses(url.kind(), access)?;
-    let connector = Pages(ReqwestConnector::default());
-    connected(url, access, connector, retry).map_err(|error| match error {
+    connected(url, access, Pages(connector), retry).map_err(|error| match error {
         // Which says no more than what it holds.
         object_store::Error::Generic { source, .. } => source,
         other => other.into(),
@@ -113,6 +132,21 @@ pub(crate) fn connected(
     })
 }
 
+/// How the client tries again what may go well the next time: dropped connections, 5xx, 429. Each pause is a random time
+/// between the shortest and twice the one before. All of it has to be over before the signature and the credentials are stale,
+/// with which every try is made.
+pub(super) fn retries() -> RetryConfig {
+    RetryConfig {
+        backoff: BackoffConfig {
+            init_backoff: Duration::from_millis(100),
+            max_backoff: Duration::from_secs(15),
+            base: 2.,
+        },
+        max_retries: 10,
+        retry_timeout: Duration::from_mins(3),
+    }
+}
+
 /// Looks at the addresses of the kind of store, by the names that the client knows them by.
 fn check_addresses(kind: StoreKind, access: &Access) -> Result<(), AddressError> {
     let (addresses, allow): (&[&str], _) = match kind {
@@ -167,6 +201,11 @@ fn known<K: FromStr>(access: &Access, prefix: &str) -> Vec<(K, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Stores;
+
+    fn traffic() -> Traffic {
+        Stores::default().traffic(&StoreUrl::parse("s3://bucket").unwrap())
+    }
 
     #[test]
     fn a_listing_is_begun_behind_a_key_where_the_store_does_it_and_not_the_client() {
@@ -218,7 +257,7 @@ mod tests {
                 "MicrosoftAzure { account: account, container: box }",
             ),
         ] {
-            let store = connect(&StoreUrl::parse(url).unwrap(), &access).unwrap();
+            let store = connect(&StoreUrl::parse(url).unwrap(), &access, &traffic()).unwrap();
             assert_eq!(store.to_string(), shown, "{url}");
         }
     }
@@ -262,7 +301,8 @@ mod tests {
                 "https://us/er:pw@host",
                 "https://host/?sig=pw",
             ] {
-                let error = connect(&url, &[(variable, value)].into_iter().collect()).err();
+                let error =
+                    connect(&url, &[(variable, value)].into_iter().collect(), &traffic()).err();
                 assert_eq!(
                     error.unwrap().to_string(),
                     format!("{variable} holds more than an address, which may be secret"),

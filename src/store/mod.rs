@@ -4,7 +4,7 @@
 //! must not be shown, is read from the answers on their way to it (`ListedKey`, `Refusal`). `Directory` is what sinks
 //! and ledgers in stores stand on: objects by their paths, and conditional writes. [`StoreDisk`] is a disk for a ledger, whose
 //! lock is a lease and whose file is kept as an image; see `lease` and `image`.
-//! What works in a store, [`doctor`] finds out; [`FaultyStore`] is one that fails as stores do.
+//! Requests are counted on their way to the store, and kept within limits ([`Traffic`]). What works in a store, [`doctor`] finds out; [`FaultyStore`] is one that fails as stores do.
 
 mod blocks;
 mod complete;
@@ -16,9 +16,15 @@ mod faulty;
 mod image;
 mod lease;
 mod markup;
+mod paced;
 mod pages;
 mod refusal;
+mod request;
+mod retry_after;
 mod segment;
+mod throttle;
+mod tokens;
+mod traffic;
 
 use std::error::Error;
 use std::io;
@@ -42,6 +48,7 @@ pub(crate) use pages::ListedKey;
 #[cfg(test)]
 pub(crate) use pages::Pages;
 pub(crate) use refusal::Refusal;
+pub use traffic::{Stores, Traffic};
 
 /// Objects that can be written in parts.
 pub trait Objects: ObjectStore + MultipartStore {}
@@ -61,8 +68,12 @@ impl Client {
     ///
     /// # Errors
     /// [`OpenStoreError`] where `access` does not tell how to come in.
-    pub fn connect(url: &StoreUrl, access: &Access) -> Result<Self, OpenStoreError> {
-        let objects = connect(url, access).map_err(|source| OpenStoreError {
+    pub fn connect(
+        url: &StoreUrl,
+        access: &Access,
+        traffic: &Traffic,
+    ) -> Result<Self, OpenStoreError> {
+        let objects = connect(url, access, traffic).map_err(|source| OpenStoreError {
             url: url.to_string(),
             source,
         })?;

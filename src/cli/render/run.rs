@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::model::{ByteSize, ErrorKind, ExpectationCount, ReportedError, RunReport, RunStatus};
+use crate::model::{
+    ByteSize, ErrorKind, ExpectationCount, ReportedError, RunLimit, RunReport, RunStatus,
+};
 
 use super::{Detail, count, list, nonzero, number, safe, seconds};
 
@@ -88,7 +90,10 @@ fn headline(report: &RunReport) -> String {
         }
         RunStatus::Done => format!("done in {total}{open}\n"),
         RunStatus::Quarantined => format!("done in {total}, but not with all files{open}\n"),
-        RunStatus::Partial => format!("stopped at the limit after {total}{open}\n"),
+        RunStatus::Partial => {
+            let limit = report.stopped_by.map_or("the limit", RunLimit::option);
+            format!("stopped at {limit} after {total}{open}\n")
+        }
         RunStatus::Incomplete => {
             format!("part of the work failed ({total}){open}; it is safe to run again\n")
         }
@@ -121,6 +126,7 @@ fn facts(text: &mut String, report: &RunReport) {
         .iter()
         .for_each(|one| expectation(text, one));
     line(text, "bytes", &bytes(report));
+    line(text, "requests", &requests(report));
     let outputs = nonzero(&[
         (report.outputs.written, "written"),
         (report.outputs.kept, "kept as they were"),
@@ -174,6 +180,21 @@ fn bytes(report: &RunReport) -> String {
         parts.push(format!("{} written", ByteSize(report.bytes.written)));
     }
     parts.join(", ")
+}
+
+/// Returns what was asked of object stores.
+fn requests(report: &RunReport) -> String {
+    let Some(requests) = report.requests else {
+        return String::new();
+    };
+    nonzero(&[
+        (requests.list, "LIST"),
+        (requests.get, "GET"),
+        (requests.head, "HEAD"),
+        (requests.put, "PUT"),
+        (requests.delete, "DELETE"),
+        (requests.other, "other"),
+    ])
 }
 
 #[expect(
@@ -241,12 +262,15 @@ pub(in crate::cli) mod tests {
             bytes: ByteCounts {
                 read: 12 << 20,
                 written: 3 << 20,
+                ..ByteCounts::default()
             },
             outputs: OutputCounts {
                 written: 2,
                 kept: 1,
                 removed: 0,
             },
+            requests: None,
+            stopped_by: None,
             seconds: Seconds {
                 discover: 0.05,
                 verify: 0.0,

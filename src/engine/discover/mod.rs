@@ -130,7 +130,7 @@ impl Pass<'_> {
         span: &dyn Span,
         records: &mut Option<FileCursor>,
     ) -> Result<Discovery, LedgerError> {
-        if self.control.is_interrupted() {
+        if !self.control.takes_more() {
             return Ok(Discovery::default());
         }
         match span.expand() {
@@ -233,7 +233,7 @@ impl Pass<'_> {
             Ok(Expansion::Ranges(..)) => return self.sorted(&*self.source.root(), pace),
             Err(unknown) => vec![("".into(), Entry::Unknown(unknown))],
         };
-        if self.control.is_interrupted() {
+        if !self.control.takes_more() {
             return Ok(Discovery::default());
         }
         // Trouble first, so that what it hides is known before anything could be missed.

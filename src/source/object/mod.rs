@@ -59,7 +59,9 @@ use tokio::runtime::Runtime;
 
 use crate::config::{Access, StoreUrl};
 use crate::model::{Fingerprint, KeyRange, Select, SourcePath, Timestamp};
-use crate::store::{ListedKey, OpenStoreError, Refusal, connect, goes_on_behind_a_key, io_error};
+use crate::store::{
+    ListedKey, OpenStoreError, Refusal, Stores, connect, goes_on_behind_a_key, io_error,
+};
 
 use super::{Expansion, Input, ReadError, Source, Span, Unknown};
 use feed::{Feed, Telling, broke_off, tell};
@@ -83,20 +85,21 @@ pub struct ObjectSource {
 }
 
 impl ObjectSource {
-    /// Makes the source of what lies at `url`. Nothing is asked of the store yet.
+    /// Makes the source of what lies at `url`, a store that is one of `stores`. Nothing is asked of it yet.
     ///
     /// # Errors
     /// [`OpenStoreError`] where `access` does not tell how to come in.
     pub fn new(
         url: &StoreUrl,
         access: &Access,
+        stores: &Stores,
         selection: Arc<dyn Select>,
     ) -> Result<Self, OpenStoreError> {
         let failed = |source| OpenStoreError {
             url: url.to_string(),
             source,
         };
-        let store = connect(url, access).map_err(failed)?;
+        let store = connect(url, access, &stores.traffic(url)).map_err(failed)?;
         let source = Self::listing(
             store,
             url.prefix(),

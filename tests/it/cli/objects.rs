@@ -8,6 +8,7 @@ use serde_json::Value;
 use strandline::config::{Access, StoreUrl};
 use strandline::model::{SelectAll, SourcePath};
 use strandline::source::{ObjectSource, Source};
+use strandline::store::Stores;
 
 use crate::support::listing::{Listing, drain, list};
 use crate::support::program::Sandbox;
@@ -230,9 +231,82 @@ fn more_objects_than_a_page_holds_are_all_listed() {
         (2, 1_203),
         "two pages, and each once"
     );
+    assert_eq!(requests(&report), [2, 1_203, 0]);
     let report = server.run(&sandbox, &words);
     assert_eq!(counts(&report, &["unchanged"]), [1_203]);
     assert_eq!(server.take_requests(), (2, 0));
+    assert_eq!(requests(&report), [2, 0, 0]);
+    assert!(report["bytes"]["received"].as_u64().unwrap() > 100_000);
+}
+
+#[test]
+#[ignore = "needs moto; .ci/run installs it"]
+fn a_run_asks_no_more_of_a_store_than_it_may_and_the_next_one_goes_on() {
+    let sandbox = Sandbox::new();
+    let server = Server::moto(&sandbox);
+    for number in 0..40 {
+        server.put(
+            &format!("raw/part={number:02}/a.csv"),
+            format!("id\n{number}\n"),
+        );
+    }
+    let run = |options: &[&str]| {
+        let mut words = vec!["run", "s3://bucket/raw", "out"];
+        words.extend(options);
+        server.take_requests();
+        let report = server.run(&sandbox, &words);
+        let (lists, gets) = server.take_requests();
+        let asked = [lists as u64, gets as u64, 0];
+        assert_eq!(requests(&report), asked, "{options:?}");
+        report
+    };
+    let report = run(&["--max-requests", "1"]);
+    assert_eq!(report["status"], "partial");
+    assert_eq!(report["stopped_by"], "max_requests");
+    assert_eq!(report["errors"][0]["kind"], "limit");
+    assert_eq!(requests(&report), [1, 0, 0]);
+    assert_eq!(counts(&report, &["added", "deferred"]), [40, 40]);
+
+    let report = run(&["--max-requests", "11"]);
+    assert_eq!(report["status"], "partial");
+    assert_eq!(requests(&report), [1, 10, 0]);
+    assert_eq!(counts(&report, &["deferred"]), [30]);
+    assert_eq!(report["errors"], serde_json::json!([]));
+
+    // With one at a time, and twenty in a second after those of a second at most.
+    let limits = ["--requests-per-second", "20", "--store-concurrency", "1"];
+    let report = run(&limits);
+    assert_eq!(report["status"], "done");
+    assert_eq!(requests(&report), [1, 30, 0]);
+    assert!(report["seconds"]["total"].as_f64().unwrap() > 0.4);
+}
+
+#[test]
+#[ignore = "needs moto; .ci/run installs it"]
+fn passes_ask_a_store_for_one_listing_each_and_for_each_object_once() {
+    let sandbox = Sandbox::new();
+    let server = Server::moto(&sandbox);
+    for number in 0..9 {
+        server.put(
+            &format!("raw/part={number}/a.csv"),
+            format!("id\n{number}\n"),
+        );
+    }
+    server.take_requests();
+    let words = ["run", "s3://bucket/raw", "out"];
+    let limits = ["--until-complete", "--max-files", "4"];
+    let report = server.run(&sandbox, &[&words[..], &limits].concat());
+    assert_eq!(report["status"], "done");
+    assert_eq!(server.take_requests(), (3, 9));
+    assert_eq!(requests(&report), [1, 1, 0], "of the last pass");
+}
+
+/// Returns how many pages were listed, how many objects read, and what else was asked, as the report tells it.
+fn requests(report: &Value) -> [u64; 3] {
+    let count = |name: &str| report["requests"][name].as_u64().unwrap();
+    let others = ["head", "put", "delete", "other"];
+    let others = others.iter().map(|name| count(name)).sum();
+    [count("list"), count("get"), others]
 }
 
 #[test]
@@ -261,7 +335,7 @@ fn a_bucket_of_many_pages_is_listed_in_ranges() {
 
     let access: Access = server.variables().collect();
     let url = StoreUrl::parse("s3://bucket/raw").unwrap();
-    let source = ObjectSource::new(&url, &access, Arc::new(SelectAll)).unwrap();
+    let source = ObjectSource::new(&url, &access, &Stores::default(), Arc::new(SelectAll)).unwrap();
     let in_one = list(&source);
     // One that is there, and others that are not.
     let points = ["day=03!.csv", "day=05/170.bin", "day=07", "e"].map(SourcePath::from);

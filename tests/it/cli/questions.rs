@@ -246,17 +246,30 @@ fn a_settings_file_is_written_read_and_shown() {
     bloom_filter = []                        # default
     schema_metadata = false                  # default
     # state is not set                       # default
+    lease = "[TIME]"                            # default
 
     [run]
     threads = 3                              # flag
     memory = "512MiB"                        # default
     # max_files is not set                   # default
     # max_bytes is not set                   # default
+    # max_requests is not set                # default
+    # max_duration is not set                # default
+    until_complete = false                   # default
+    # requests_per_second is not set         # default
+    # bytes_per_second is not set            # default
+    # store_concurrency is not set           # default
     allow_removals = false                   # default
     on_delete = "remove"                     # default
     on_modify = "replace"                    # default
     same_content = "load"                    # default
     "#);
+}
+
+#[test]
+fn the_settings_file_that_is_written_tells_of_every_setting() {
+    let sandbox = sandbox();
+    say(&sandbox, "init in out");
     insta::assert_snapshot!(fs::read_to_string(sandbox.path("strandline.toml")).unwrap(), @r##"
     # Settings of a strandline pipeline: `strandline run -c strandline.toml`.
     # A line that begins with "#" and a key shows the default, or an example where there is none.
@@ -356,6 +369,8 @@ fn a_settings_file_is_written_read_and_shown() {
     #schema_metadata = false
     # Keep the ledger here instead of in the target's _strandline/.
     #state = "./state"
+    # In an object store: how long a run may be silent before another takes its ledger over.
+    #lease = "60s"
 
     # How a run behaves, and how much it may use.
     [run]
@@ -367,6 +382,18 @@ fn a_settings_file_is_written_read_and_shown() {
     #max_files = 10000
     # Take at most this many bytes of new and changed files in one run; any number when not set.
     #max_bytes = "10GiB"
+    # Take no more work once object stores were asked this often; what is begun is finished. Any number when not set.
+    #max_requests = 10000
+    # Take no more work after this long; what is begun is finished. Any time when not set.
+    #max_duration = "10m"
+    # Run again, in the same process, until max_files and max_bytes leave nothing for the next run.
+    #until_complete = false
+    # Ask an object store at most this often in a second; any number when not set.
+    #requests_per_second = 500
+    # Exchange at most this many bytes a second with an object store, at least 64KiB; any number when not set.
+    #bytes_per_second = "50MiB"
+    # Let at most this many requests to an object store be under way at once; any number when not set.
+    #store_concurrency = 16
     # Go on however many files have vanished, instead of stopping at over half (and over 100) of them.
     #allow_removals = false
     # A vanished file's rows: remove them, or retain them.

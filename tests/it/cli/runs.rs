@@ -274,6 +274,68 @@ fn a_limit_leaves_the_rest_for_the_next_run() {
 }
 
 #[test]
+fn passes_follow_until_nothing_is_left_and_each_is_a_run_of_its_own() {
+    let sandbox = sandbox();
+    insta::assert_snapshot!(say(&sandbox, "run in out --max-files 2 --until-complete"), @"
+    exit code 0
+    -- stderr
+    stopped at the limit after [TIME]; 1 left for the next run
+      files    3 added
+      rows     3 read, 3 written
+      bytes    34B read ([RATE]), 1.3KiB written
+      outputs  1 written
+    done in [TIME]
+      files    1 added, 2 unchanged
+      rows     1 read, 1 written
+      bytes    14B read ([RATE]), 1.1KiB written
+      outputs  1 written
+    ");
+    let history = say(&sandbox, "history out --json");
+    assert_eq!(history.matches("\"run_id\"").count(), 2, "{history}");
+}
+
+#[test]
+fn the_result_of_passes_is_the_report_of_the_last() {
+    let sandbox = sandbox();
+    let words = ["run", "in", "out", "--max-files", "1", "--json"];
+    let output = sandbox
+        .command(&words)
+        .env("STRANDLINE_UNTIL_COMPLETE", "true")
+        .output()
+        .unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["status"], "done");
+    assert_eq!(report["files"]["unchanged"], 2);
+    // Nothing was asked of any object store.
+    for key in ["requests", "stopped_by"] {
+        assert!(report.get(key).is_none(), "{report}");
+    }
+    assert!(report["bytes"].get("sent").is_none());
+}
+
+#[test]
+fn a_time_that_is_shorter_than_the_listing_is_told_and_changes_nothing() {
+    let sandbox = loaded();
+    fs::remove_file(sandbox.path("in/day=1/a.csv")).unwrap();
+    insta::assert_snapshot!(say(&sandbox, "run in out --max-duration 1ns"), @"
+    exit code 0
+    -- stderr
+    stopped at --max-duration after [TIME]
+    trouble:
+      the time of --max-duration was over before in was listed: nothing was taken up, and the next run begins anew; give it more time
+    ");
+    insta::assert_snapshot!(say(&sandbox, "run in out --until-complete --max-duration 1h"), @"
+    exit code 0
+    -- stderr
+    done in [TIME]
+      files    1 removed, 2 unchanged
+      rows     1 read, 1 written
+      bytes    14B read ([RATE]), 1.1KiB written
+      outputs  1 written
+    ");
+}
+
+#[test]
 fn quiet_runs_say_nothing_unless_something_is_wrong() {
     let sandbox = sandbox();
     insta::assert_snapshot!(say(&sandbox, "run in out --quiet"), @"exit code 0");

@@ -310,6 +310,28 @@ fn a_number_of_threads_that_is_none_is_told() {
 }
 
 #[test]
+fn limits_that_are_none_are_told() {
+    for (line, why) in [
+        ("--max-duration 0", "it must be more than no time"),
+        ("--max-duration 10", "\"10\" is not a duration such as"),
+        ("--max-requests 0", "it must be a whole number above zero"),
+        (
+            "--requests-per-second 0.5",
+            "it must be a whole number above zero",
+        ),
+        ("--bytes-per-second 1KiB", "it must be at least 64KiB"),
+        ("--store-concurrency 1025", "it must be at most 1024"),
+    ] {
+        let told = refused(&format!("run in out {line}"));
+        let (option, value) = line.split_once(' ').unwrap();
+        let cannot = format!("error: {option} is {value:?}, which it cannot be");
+        let cause = format!("caused by: {why}");
+        assert!(told.contains("exit code 2"), "{told}");
+        assert!(told.contains(&cannot) && told.contains(&cause), "{told}");
+    }
+}
+
+#[test]
 fn an_unknown_format_is_told_with_the_known_ones() {
     insta::assert_snapshot!(refused("run in out --format xml"), @"
     exit code 2

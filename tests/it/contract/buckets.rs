@@ -17,6 +17,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use strandline::config::{Access, StoreKind, StoreUrl};
 use strandline::model::SelectAll;
 use strandline::source::ObjectSource;
+use strandline::store::Stores;
 use tokio::runtime::Runtime;
 
 use super::source::{CHECKS, World};
@@ -49,7 +50,13 @@ impl Prefix {
     }
 
     pub(super) fn source(&self) -> ObjectSource {
-        ObjectSource::new(&self.url, &self.access, Arc::new(SelectAll)).unwrap()
+        ObjectSource::new(
+            &self.url,
+            &self.access,
+            &Stores::default(),
+            Arc::new(SelectAll),
+        )
+        .unwrap()
     }
 
     pub(super) fn is_in_byte_order(&self) -> bool {

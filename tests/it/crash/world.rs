@@ -15,6 +15,7 @@ use strandline::engine::{self, Control, Pipeline, RunError, Target};
 use strandline::model::{ByteSize, RunReport, Timestamp};
 use strandline::sink::{DiskSink, Sink};
 use strandline::source::{MemorySource, Source};
+use strandline::store::Stores;
 
 /// Where the target is on its disk.
 pub(crate) const TARGET: &str = "/data/out";
@@ -164,6 +165,7 @@ impl World {
             step: None,
             policies: self.policies,
             limits: self.limits,
+            stores: Stores::default(),
         }
     }
 

@@ -117,6 +117,11 @@ impl World {
             }
             O::Retain(_) | O::Ignore(_) => {}
             O::Run => self.run_or_recover(),
+            O::HurriedRun(looks) => {
+                self.looks = Some(u64::from(looks));
+                self.run_or_recover();
+                self.looks = None;
+            }
             O::CrashRun(after, survive) => {
                 // It may be over before the power goes.
                 self.crash_run(usize::from(after), survive).ok();

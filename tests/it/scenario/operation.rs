@@ -142,6 +142,8 @@ pub(crate) enum Operation {
     /// Changes of files are ignored, or no longer.
     Ignore(bool),
     Run,
+    /// A run whose time is over after so many looks at the clock.
+    HurriedRun(u16),
     CrashRun(u16, Survive),
     Crash(Survive),
     LoseLedger,
@@ -199,6 +201,7 @@ pub(crate) fn operation() -> impl Strategy<Value = Operation> {
         1 => any::<bool>().prop_map(O::Retain),
         1 => any::<bool>().prop_map(O::Ignore),
         6 => (0u16..400, survive()).prop_map(|(n, s)| O::CrashRun(n, s)),
+        3 => (1u16..60).prop_map(O::HurriedRun),
         1 => survive().prop_map(O::Crash),
         1 => Just(O::LoseLedger),
         1 => which().prop_map(O::LoseOutput),

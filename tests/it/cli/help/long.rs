@@ -107,7 +107,10 @@ fn long_help_of_run() {
               Example: s3://bucket/raw
 
       [TARGET]
-              Directory (or file:// URL) for the Parquet files
+              Directory or URL (s3://, gs://, az://, file://) for the Parquet files
+
+              Access to an object store comes from the environment, as for SOURCE. Example:
+              s3://bucket/lake
 
     Inputs:
           --format <FORMAT>
@@ -350,7 +353,8 @@ fn long_help_of_run() {
           --state <DIR>
               Keep the ledger in DIR
 
-              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+              A directory or URL, as TARGET. Default: TARGET/_strandline. Name the same DIR in every
+              command about this target.
 
     Behaviour:
           --allow-removals[=<BOOL>]
@@ -409,6 +413,52 @@ fn long_help_of_run() {
               A changed file whose unit is built for another reason is taken beyond that. Default: any
               size. Example: --max-bytes 10GiB
 
+          --lease <DUR>
+              Let another run take over after DUR of silence
+
+              Only for a ledger in an object store: a run renews its lock there four times in this time,
+              and loses it if it cannot. After a killed run, the next one has to wait for so long.
+              Default: [TIME]; at least 3s. Example: --lease [TIME]
+
+          --max-requests <N>
+              Take no more work once object stores were asked N times
+
+              Listings and retries count, and no more new and changed files are taken than there are
+              requests left. What is begun is finished, and recorded, with as many as that takes. Ends
+              with exit code 0 and the status partial where something is left for the next run. Default:
+              any number.
+
+          --max-duration <DUR>
+              Take no more work after DUR
+
+              What is begun is finished, and recorded. Ends with exit code 0 and the status partial
+              where something is left for the next run. Where a source cannot be listed in that time,
+              nothing is taken up, and that is told. Default: any time. Example: --max-duration [TIME]
+
+          --until-complete[=<BOOL>]
+              Run again until nothing is left for the next run
+
+              With --max-files or --max-bytes: one pass after the other, each recorded as a run of its
+              own, and each with a listing of its own. --max-duration and --max-requests are for all of
+              them together. Ends as the last pass does: when nothing is left, when one fails, or when
+              one gets no further. Default: false.
+
+          --requests-per-second <N>
+              Ask an object store at most N times a second
+
+              Retries count. Up to a second's worth may come at once. Default: any number.
+
+          --bytes-per-second <SIZE>
+              Exchange at most SIZE a second with an object store
+
+              In both directions together; at least 64KiB. Default: any size. Example:
+              --bytes-per-second 50MiB
+
+          --store-concurrency <N>
+              Let at most N requests to an object store be under way at once
+
+              At most 1024. Default: as many as the threads ask for.
+
     Every option can also be set in strandline.toml (`strandline init` writes one) or as a variable such
     as STRANDLINE_FORMAT. A flag wins over a variable, a variable over the file. ./strandline.toml is
     read where no SOURCE and no TARGET is given.
@@ -437,7 +487,10 @@ fn long_help_of_plan() {
               Example: s3://bucket/raw
 
       [TARGET]
-              Directory (or file:// URL) for the Parquet files
+              Directory or URL (s3://, gs://, az://, file://) for the Parquet files
+
+              Access to an object store comes from the environment, as for SOURCE. Example:
+              s3://bucket/lake
 
     CSV and TSV:
           --delimiter <CHAR>
@@ -555,7 +608,8 @@ fn long_help_of_status() {
           --state <DIR>
               Keep the ledger in DIR
 
-              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+              A directory or URL, as TARGET. Default: TARGET/_strandline. Name the same DIR in every
+              command about this target.
     ");
 }
 
@@ -580,7 +634,8 @@ fn long_help_of_history() {
           --state <DIR>
               Keep the ledger in DIR
 
-              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+              A directory or URL, as TARGET. Default: TARGET/_strandline. Name the same DIR in every
+              command about this target.
 
     Selection:
       -n, --limit <N>
@@ -611,7 +666,8 @@ fn long_help_of_files() {
           --state <DIR>
               Keep the ledger in DIR
 
-              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+              A directory or URL, as TARGET. Default: TARGET/_strandline. Name the same DIR in every
+              command about this target.
 
     Selection:
           --standing <STANDING>
@@ -649,7 +705,8 @@ fn long_help_of_explain() {
           --state <DIR>
               Keep the ledger in DIR
 
-              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+              A directory or URL, as TARGET. Default: TARGET/_strandline. Name the same DIR in every
+              command about this target.
     ");
 }
 
@@ -677,7 +734,8 @@ fn long_help_of_verify() {
           --state <DIR>
               Keep the ledger in DIR
 
-              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+              A directory or URL, as TARGET. Default: TARGET/_strandline. Name the same DIR in every
+              command about this target.
 
     Depth:
           --deep
@@ -786,7 +844,8 @@ fn long_help_of_reset() {
           --state <DIR>
               Keep the ledger in DIR
 
-              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+              A directory or URL, as TARGET. Default: TARGET/_strandline. Name the same DIR in every
+              command about this target.
 
     Selection:
           --path <GLOB>
@@ -834,7 +893,8 @@ fn long_help_of_recover() {
           --state <DIR>
               Keep the ledger in DIR
 
-              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+              A directory or URL, as TARGET. Default: TARGET/_strandline. Name the same DIR in every
+              command about this target.
     ");
 }
 
@@ -877,7 +937,8 @@ fn long_help_of_quarantine_list() {
           --state <DIR>
               Keep the ledger in DIR
 
-              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+              A directory or URL, as TARGET. Default: TARGET/_strandline. Name the same DIR in every
+              command about this target.
     ");
 }
 
@@ -902,7 +963,8 @@ fn long_help_of_quarantine_retry() {
           --state <DIR>
               Keep the ledger in DIR
 
-              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+              A directory or URL, as TARGET. Default: TARGET/_strandline. Name the same DIR in every
+              command about this target.
 
     Selection:
           --path <GLOB>
@@ -969,7 +1031,10 @@ fn long_help_of_config_show() {
               Example: s3://bucket/raw
 
       [TARGET]
-              Directory (or file:// URL) for the Parquet files
+              Directory or URL (s3://, gs://, az://, file://) for the Parquet files
+
+              Access to an object store comes from the environment, as for SOURCE. Example:
+              s3://bucket/lake
 
     CSV and TSV:
           --delimiter <CHAR>
@@ -1124,7 +1189,8 @@ fn long_help_of_schema_show() {
           --state <DIR>
               Keep the ledger in DIR
 
-              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+              A directory or URL, as TARGET. Default: TARGET/_strandline. Name the same DIR in every
+              command about this target.
 
     Form:
           --toml
@@ -1153,7 +1219,8 @@ fn long_help_of_schema_history() {
           --state <DIR>
               Keep the ledger in DIR
 
-              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+              A directory or URL, as TARGET. Default: TARGET/_strandline. Name the same DIR in every
+              command about this target.
     ");
 }
 
@@ -1178,7 +1245,8 @@ fn long_help_of_schema_diff() {
           --state <DIR>
               Keep the ledger in DIR
 
-              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+              A directory or URL, as TARGET. Default: TARGET/_strandline. Name the same DIR in every
+              command about this target.
 
     Selection:
           --from <N>
@@ -1219,6 +1287,7 @@ fn long_help_of_schema_check() {
           --state <DIR>
               Keep the ledger in DIR
 
-              Default: TARGET/_strandline. Name the same DIR in every command about this target.
+              A directory or URL, as TARGET. Default: TARGET/_strandline. Name the same DIR in every
+              command about this target.
     ");
 }

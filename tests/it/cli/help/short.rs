@@ -53,7 +53,7 @@ fn short_help_of_run() {
 
     Arguments:
       [SOURCE]  Directory or URL (s3://, gs://, az://, file://) that holds the files
-      [TARGET]  Directory (or file:// URL) for the Parquet files
+      [TARGET]  Directory or URL (s3://, gs://, az://, file://) for the Parquet files
 
     Inputs:
           --format <FORMAT>           Read files as this format [possible values: auto, csv, tsv,
@@ -122,10 +122,18 @@ fn short_help_of_run() {
           --dry-run                  Show what would be done, as `plan` does, and change nothing
 
     Resources:
-          --threads <N>       Work with N threads
-          --memory <SIZE>     Keep the rows in flight below SIZE, over all threads
-          --max-files <N>     Take at most N new and changed files; the next run takes the rest
-          --max-bytes <SIZE>  Take at most SIZE of new and changed files; the next run takes the rest
+          --threads <N>              Work with N threads
+          --memory <SIZE>            Keep the rows in flight below SIZE, over all threads
+          --max-files <N>            Take at most N new and changed files; the next run takes the rest
+          --max-bytes <SIZE>         Take at most SIZE of new and changed files; the next run takes the
+                                     rest
+          --lease <DUR>              Let another run take over after DUR of silence
+          --max-requests <N>         Take no more work once object stores were asked N times
+          --max-duration <DUR>       Take no more work after DUR
+          --until-complete[=<BOOL>]  Run again until nothing is left for the next run
+          --requests-per-second <N>  Ask an object store at most N times a second
+          --bytes-per-second <SIZE>  Exchange at most SIZE a second with an object store
+          --store-concurrency <N>    Let at most N requests to an object store be under way at once
     "#);
 }
 
@@ -140,7 +148,7 @@ fn short_help_of_plan() {
 
     Arguments:
       [SOURCE]  Directory or URL (s3://, gs://, az://, file://) that holds the files
-      [TARGET]  Directory (or file:// URL) for the Parquet files
+      [TARGET]  Directory or URL (s3://, gs://, az://, file://) for the Parquet files
 
     CSV and TSV:
           --delimiter <CHAR>             Take CHAR for what separates the fields of a CSV file
@@ -423,7 +431,7 @@ fn short_help_of_config_show() {
 
     Arguments:
       [SOURCE]  Directory or URL (s3://, gs://, az://, file://) that holds the files
-      [TARGET]  Directory (or file:// URL) for the Parquet files
+      [TARGET]  Directory or URL (s3://, gs://, az://, file://) for the Parquet files
 
     CSV and TSV:
           --delimiter <CHAR>             Take CHAR for what separates the fields of a CSV file
