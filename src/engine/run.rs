@@ -50,7 +50,11 @@ pub(super) fn pass(pipeline: &Pipeline, control: &Control) -> Result<RunReport, 
         Ok(report) => report,
         Err(error) => {
             note_failure(&ledger, begun, &error);
-            return Err(error);
+            return Err(match error {
+                // The target does not tell why it refuses those who lost the lock.
+                RunError::Sink(_) if !ledger.is_held() => RunError::LeaseLost,
+                error => error,
+            });
         }
     };
     let upkeep = if report.units.written > 0 || report.files.removed > 0 {
