@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::config::Repeat;
 use crate::engine::{Control, Passes};
-use crate::model::RunStatus;
 
 use super::Session;
 use super::args::PipelineArgs;
@@ -31,7 +30,7 @@ pub(super) fn run(args: &PipelineArgs, session: &Session<'_>) -> anyhow::Result<
             break report;
         }
     };
-    let is_left = report.status == RunStatus::Partial && report.stopped_by.is_none();
+    let is_left = report.files.deferred > 0 && report.stopped_by.is_none();
     if is_left && pipeline.limits.repeat == Repeat::UntilComplete {
         talk.say(NO_FURTHER);
     }

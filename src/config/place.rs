@@ -102,6 +102,18 @@ impl StoreUrl {
         &self.bucket
     }
 
+    /// Returns the bucket without what its kind is called: `s3a://b` and `s3://b` are one.
+    #[must_use]
+    pub fn store(&self) -> String {
+        let authority = self.bucket.split_once("://").map_or("", |(_, rest)| rest);
+        let kind = match self.kind {
+            StoreKind::S3 => "s3",
+            StoreKind::Gcs => "gs",
+            StoreKind::Azure => "az",
+        };
+        format!("{kind}://{authority}")
+    }
+
     /// Returns the directory in the bucket, as the keys have it; empty for all of the bucket.
     #[must_use]
     pub fn prefix(&self) -> &str {
@@ -128,7 +140,7 @@ impl StoreUrl {
         let below = other.prefix.strip_prefix(&*self.prefix);
         let is_below =
             |rest: &str| rest.is_empty() || self.prefix.is_empty() || rest.starts_with('/');
-        self.kind == other.kind && self.bucket == other.bucket && below.is_some_and(is_below)
+        self.store() == other.store() && below.is_some_and(is_below)
     }
 
     fn new(kind: StoreKind, scheme: &str, text: &str, rest: &str) -> Result<Self, PlaceError> {

@@ -159,6 +159,7 @@ impl Committer<'_> {
                     } else {
                         Stands::Maybe
                     },
+                    content: Some((planned.size, planned.hash)),
                 })
                 .collect();
             if !self.ledger.is_held() {

@@ -17,8 +17,10 @@ use crate::model::{RunReport, RunStatus};
 pub struct Passes {
     allowance: Allowance,
     repeat: Repeat,
-    /// How many files the last pass left.
-    left: Option<u64>,
+    /// The fewest files that a pass left.
+    fewest: Option<u64>,
+    /// How many passes since then have left no fewer.
+    in_vain: u32,
     are_over: bool,
 }
 
@@ -29,7 +31,8 @@ impl Passes {
         Self {
             allowance: Allowance::begin(pipeline),
             repeat: pipeline.limits.repeat,
-            left: None,
+            fewest: None,
+            in_vain: 0,
             are_over: false,
         }
     }
@@ -40,8 +43,11 @@ impl Passes {
     /// As [`run`](super::run()).
     pub fn next(&mut self, pipeline: &Pipeline, control: &Control) -> Result<RunReport, RunError> {
         let report = pass(pipeline, &control.within(self.allowance.clone()))?;
-        self.are_over = self.repeat == Repeat::Never || !gets_further(&report, self.left);
-        self.left = Some(report.files.deferred);
+        let left = report.files.deferred;
+        let is_fewer = self.fewest.is_none_or(|fewest| left < fewest);
+        self.in_vain = if is_fewer { 0 } else { self.in_vain + 1 };
+        self.fewest = Some(self.fewest.map_or(left, |fewest| fewest.min(left)));
+        self.are_over = self.repeat == Repeat::Never || !gets_further(&report, self.in_vain);
         Ok(report)
     }
 
@@ -52,16 +58,19 @@ impl Passes {
     }
 }
 
-/// Tells whether a pass left something, and the next one will find less of it than this one did.
+/// So many passes may leave no fewer files than one before them, as long as they do something.
+const PATIENCE: u32 = 3;
+
+/// Tells whether a pass left something, and another may leave less.
 ///
-/// A file that somebody keeps writing to is taken up by every pass, and never loaded: where nothing else gets done, that
-/// would go on for ever.
-fn gets_further(report: &RunReport, left_before: Option<u64>) -> bool {
+/// A file that somebody keeps writing to is taken up by every pass, before those behind it: where nothing else gets done, or
+/// as much comes as is done, that would go on for ever.
+fn gets_further(report: &RunReport, in_vain: u32) -> bool {
     let is_well = matches!(report.status, RunStatus::Partial | RunStatus::Quarantined);
     let leaves_something = report.files.deferred > 0 && report.stopped_by.is_none();
     let outputs = &report.outputs;
-    let did_something = outputs.written + outputs.removed > 0
-        || left_before.is_none_or(|before| report.files.deferred < before);
+    let is_busy = outputs.written + outputs.removed > 0 && in_vain < PATIENCE;
+    let did_something = in_vain == 0 || is_busy;
     is_well && leaves_something && did_something
 }
 
@@ -107,17 +116,21 @@ mod tests {
 
     #[test]
     fn another_pass_is_made_only_where_something_is_left_and_it_gets_less() {
-        let left = Some(3);
-        for (report, before, goes_on) in [
-            (partial(3, 1), None, true),
-            (partial(3, 0), None, true),
-            (partial(2, 0), left, true),
-            (partial(3, 0), left, false),
-            (partial(4, 0), left, false),
-            (partial(4, 1), left, true),
-            (partial(0, 1), left, false),
+        for (report, in_vain, goes_on) in [
+            (partial(3, 1), 0, true),
+            (partial(3, 0), 0, true),
+            (partial(3, 0), 1, false),
+            (partial(4, 1), 1, true),
+            (partial(4, 1), 2, true),
+            (partial(4, 1), 3, false),
+            (partial(0, 1), 0, false),
         ] {
-            assert_eq!(gets_further(&report, before), goes_on, "{:?}", report.files);
+            assert_eq!(
+                gets_further(&report, in_vain),
+                goes_on,
+                "{:?}",
+                report.files
+            );
         }
         for (status, goes_on) in [
             (RunStatus::Quarantined, true),
@@ -129,12 +142,12 @@ mod tests {
                 status,
                 ..partial(3, 1)
             };
-            assert_eq!(gets_further(&report, None), goes_on, "{status:?}");
+            assert_eq!(gets_further(&report, 0), goes_on, "{status:?}");
         }
         let stopped = RunReport {
             stopped_by: Some(RunLimit::MaxDuration),
             ..partial(3, 1)
         };
-        assert!(!gets_further(&stopped, None));
+        assert!(!gets_further(&stopped, 0));
     }
 }

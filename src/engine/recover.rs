@@ -80,6 +80,7 @@ fn locate(intent: &Intent, sink: &dyn Sink) -> Result<Option<Vec<Publication>>, 
                 stage,
                 output: planned.output.clone(),
                 stands: Stands::Maybe,
+                content: Some((planned.size, planned.hash)),
             });
         } else if !is_whole(sink.open(&planned.output), planned.size, planned.hash)? {
             return Ok(None);

@@ -40,19 +40,22 @@ pub fn run(pipeline: &Pipeline, control: &Control) -> Result<RunReport, RunError
 /// As [`run`], within what `control` allows.
 pub(super) fn pass(pipeline: &Pipeline, control: &Control) -> Result<RunReport, RunError> {
     let transform = RowTransform::new(&pipeline.definition)?;
+    let before = pipeline.stores.exchanged().unwrap_or_default();
     let ledger = session::open(&pipeline.target, Absent::Begin)?;
     let pool = pool(pipeline)?;
     let view = ledger.view()?;
-    let pass = Pass::new(pipeline, transform.as_ref(), control, &pool, &view)?;
+    let mut pass = Pass::new(pipeline, transform.as_ref(), control, &pool, &view)?;
+    pass.exchanged = before;
     drop(view);
     let begun = pass.report.clone();
-    let report = match pass.run(&ledger) {
+    let mut report = match pass.run(&ledger) {
         Ok(report) => report,
         Err(error) => {
             note_failure(&ledger, begun, &error);
+            let late = pipeline.target.sink.may_arrive_late();
             return Err(match error {
                 // The target does not tell why it refuses those who lost the lock.
-                RunError::Sink(_) if !ledger.is_held() => RunError::LeaseLost,
+                RunError::Sink(_) if late && !ledger.is_held() => RunError::LeaseLost,
                 error => error,
             });
         }
@@ -63,6 +66,10 @@ pub(super) fn pass(pipeline: &Pipeline, control: &Control) -> Result<RunReport, 
         Upkeep::Nothing
     };
     session::close(ledger, upkeep)?;
+    // What it took to record the report, and to let go of the lock, is told to whoever waits for it.
+    if let Some(exchanged) = pipeline.stores.exchanged() {
+        report::exchanged(&mut report, exchanged.since(before));
+    }
     control.progress().enter(Phase::Finished);
     Ok(report)
 }
@@ -190,7 +197,7 @@ impl<'a> Pass<'a> {
             closed: BTreeSet::new(),
             told: BTreeSet::new(),
             started: pipeline.target.clock.monotonic(),
-            exchanged: pipeline.stores.exchanged().unwrap_or_default(),
+            exchanged: Exchange::default(),
         })
     }
 

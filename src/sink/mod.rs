@@ -19,7 +19,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::model::{LedgerId, OutputPath, ReadAt};
+use crate::model::{ContentHash, LedgerId, OutputPath, ReadAt};
 
 pub use disk::DiskSink;
 pub use store::StoreSink;
@@ -109,6 +109,8 @@ pub struct Publication {
     pub output: OutputPath,
     /// What is known of that place.
     pub stands: Stands,
+    /// Its length and hash, where they are known.
+    pub content: Option<(u64, ContentHash)>,
 }
 
 /// Of that place nothing is known.
@@ -118,6 +120,7 @@ impl From<(StageName, OutputPath)> for Publication {
             stage,
             output,
             stands: Stands::Maybe,
+            content: None,
         }
     }
 }

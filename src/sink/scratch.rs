@@ -75,11 +75,11 @@ impl Drop for Scratch {
 fn sweep(disk: &dyn Disk, base: &Path) -> io::Result<()> {
     for entry in disk.list(base)? {
         let path = base.join(&entry.name);
-        if entry.kind == Kind::Directory
-            && entry.name.starts_with(PREFIX)
-            && matches!(disk.is_locked(&path.join(LOCK)), Ok(false))
-        {
-            // It may be another user's.
+        if entry.kind != Kind::Directory || !entry.name.starts_with(PREFIX) {
+            continue;
+        }
+        // It may be another user's. Whoever is about to lock his own finds it taken, and makes another.
+        if let Ok(Some(_lock)) = disk.try_lock(&path.join(LOCK), "") {
             let _ = remove(disk, &path);
         }
     }

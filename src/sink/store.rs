@@ -34,7 +34,7 @@ use super::{
     check_place, failed, has_parquet_extension,
 };
 use crate::durable::Disk;
-use crate::model::{LedgerId, OutputPath, ReadAt};
+use crate::model::{ContentHash, LedgerId, OutputPath, ReadAt};
 use crate::store::{Blocks, Condition, Directory, Fence, PART_BYTES, Version};
 
 /// Outputs up to this length are written by one request.
@@ -45,6 +45,9 @@ const AT_ONCE_BYTES: u64 = 64 << 20;
 
 /// Outputs that are sent at once.
 const AT_ONCE: usize = 16;
+
+/// Outputs that are removed between two looks at the lease.
+const RETIRED_AT_ONCE: usize = 100;
 
 /// How often the place of an output is looked at again that somebody else has written to.
 const TRIES: u32 = 4;
@@ -178,6 +181,7 @@ impl StoreSink {
     /// Gives up the uploads that dead runs began.
     fn abort_uploads(&self) -> io::Result<()> {
         for note in self.directory.list(UPLOADS)? {
+            self.check_fence()?;
             let (bytes, _) = self.directory.get(&note.path)?;
             let text = String::from_utf8_lossy(&bytes);
             if let Some((upload, output)) = text.split_once('\n') {
@@ -188,6 +192,21 @@ impl StoreSink {
         Ok(())
     }
 
+    /// Tells whether an output has these bytes.
+    fn stands(&self, output: &OutputPath, size: u64, hash: ContentHash) -> Result<bool, SinkError> {
+        let file = match self.open(output) {
+            Ok(file) => file,
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        if file.len() != size {
+            return Ok(false);
+        }
+        let bytes = read(&*file, 0, size);
+        let bytes = bytes.map_err(|source| failed("read", output.as_str(), source))?;
+        Ok(ContentHash::of(&bytes) == hash)
+    }
+
     /// Opens what is to be published; nothing where that was done already.
     fn staged<'a>(&self, publication: &'a Publication) -> Result<Option<Ready<'a>>, SinkError> {
         let output = &publication.output;
@@ -196,9 +215,13 @@ impl StoreSink {
         match self.staged.open_staged(&publication.stage) {
             Ok(file) => Ok(Some((publication, file))),
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => {
-                match self.look(output)? {
-                    Some(_) => Ok(None),
-                    None => Err(failed(error.source)),
+                match publication.content {
+                    // What stands there may be older.
+                    Some((size, hash)) if !self.stands(output, size, hash)? => {
+                        Err(failed(error.source))
+                    }
+                    None if self.look(output)?.is_none() => Err(failed(error.source)),
+                    _ => Ok(None),
                 }
             }
             Err(error) => Err(error),
@@ -255,12 +278,12 @@ impl Sink for StoreSink {
         for output in outputs {
             check_place(output).map_err(|source| failed("remove", output.as_str(), source))?;
         }
-        self.check_fence()
-            .and_then(|()| {
-                self.directory
-                    .remove(outputs.iter().map(OutputPath::as_str))
-            })
-            .map_err(|source| failed("remove outputs from", &self.describe(), source))
+        for some in outputs.chunks(RETIRED_AT_ONCE) {
+            self.check_fence()
+                .and_then(|()| self.directory.remove(some.iter().map(OutputPath::as_str)))
+                .map_err(|source| failed("remove outputs from", &self.describe(), source))?;
+        }
+        Ok(())
     }
 
     fn open(&self, output: &OutputPath) -> Result<Arc<dyn ReadAt>, SinkError> {
@@ -334,7 +357,7 @@ fn condition(version: Option<&Version>) -> Condition<'_> {
 }
 
 fn upload_note(output: &str, upload: &str) -> String {
-    let name = crate::model::ContentHash::of(format!("{output}\n{upload}").as_bytes());
+    let name = ContentHash::of(format!("{output}\n{upload}").as_bytes());
     format!("{UPLOADS}/{name}")
 }
 

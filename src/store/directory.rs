@@ -32,8 +32,8 @@ use crate::model::Timestamp;
 /// Threads that talk to the store. They wait and copy.
 const THREADS: usize = 2;
 
-/// Requests of one call that are under way at once.
-const AT_ONCE: usize = 8;
+/// Large objects that are fetched at once.
+const AT_ONCE: usize = 2;
 
 /// What a part of a large object holds.
 pub(crate) const PART_BYTES: usize = 16 << 20;
@@ -167,6 +167,11 @@ impl Directory {
     pub(crate) fn get(&self, path: &str) -> io::Result<(Bytes, Seen)> {
         let location = self.location(path)?;
         self.runtime.block_on(get(&*self.objects, location, path))
+    }
+
+    /// As [`Self::get`], for tasks on [`Self::runtime`].
+    pub(super) async fn get_soon(&self, path: &str) -> io::Result<(Bytes, Seen)> {
+        get(&*self.objects, self.location(path)?, path).await
     }
 
     /// Returns objects in the given order, of which some are fetched side by side, one after the other to `take`.

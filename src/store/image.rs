@@ -5,8 +5,8 @@
 //! file consists of. So what stands in the store is always the file as it was at one sync, whole.
 //!
 //! # Format
-//! The head: a line `strandline image 1 LENGTH`; a line of JSON (see `Head`); then the newest chunks, packed as a
-//! segment (`super::segment`). Older chunks lie in segments of their own, `segments/NAME`, the later ones over the
+//! The head: a line `strandline image 1 LENGTH HASH`, the BLAKE3 hash of the length and of all that follows; a line of JSON
+//! (see `Head`); then the newest chunks, packed as a segment (`super::segment`). Older chunks lie in segments of their own, `segments/NAME`, the later ones over the
 //! earlier. Each is named in the head with its length and its BLAKE3 hash.
 //!
 //! # What travels
@@ -33,14 +33,14 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::directory::{Condition, Directory, PART_BYTES, Seen, Version};
-use super::lease::{Conditions, Fence};
+use super::lease::{Conditions, Fence, NONCE_DIGITS};
 use super::segment::{CHUNK_BYTES, pack, unpack};
 use crate::durable::StoreFile;
 use crate::model::{ContentHash, ReadAt};
 
 const MAGIC: &str = "strandline image 1 ";
 
-/// A length in decimal digits, and the line's end.
+/// A length in decimal digits, and what ends it.
 const FIRST_LINE_BYTES: u64 = MAGIC.len() as u64 + 21;
 
 const SEGMENTS: &str = "segments";
@@ -67,8 +67,6 @@ pub(super) struct Head {
     nonce: String,
     /// The earliest first.
     segments: Vec<Segment>,
-    /// Of the packed chunks behind this line, if there are any.
-    inline_hash: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,8 +107,10 @@ impl Head {
 
     fn write(&self, length: u64, inline: &[u8]) -> io::Result<Bytes> {
         let text = serde_json::to_string(self).map_err(io::Error::other)?;
-        let mut bytes = format!("{MAGIC}{length}\n{text}\n").into_bytes();
-        bytes.extend(inline);
+        let mut body = format!("{text}\n").into_bytes();
+        body.extend(inline);
+        let mut bytes = format!("{MAGIC}{length} {}\n", seal(length, &body)).into_bytes();
+        bytes.extend(body);
         Ok(bytes.into())
     }
 
@@ -123,16 +123,15 @@ impl Head {
             return Ok(None);
         };
         let lines = || {
-            let mut lines = bytes.splitn(3, |byte| *byte == b'\n').skip(1);
-            let head: Self = serde_json::from_slice(lines.next()?).ok()?;
-            Some((head, lines.next()?))
+            let mut parts = bytes.splitn(2, |byte| *byte == b'\n');
+            let first = std::str::from_utf8(parts.next()?).ok()?;
+            let body = parts.next()?;
+            let is_sealed = first.rsplit(' ').next()? == seal(length, body);
+            let mut parts = body.splitn(2, |byte| *byte == b'\n').filter(|_| is_sealed);
+            let head: Self = serde_json::from_slice(parts.next()?).ok()?;
+            Some((head, parts.next()?))
         };
-        let (head, inline) = lines().ok_or_else(|| damaged("the head was cut short or bent"))?;
-        match &head.inline_hash {
-            Some(hash) => check(hash, inline, "the head")?,
-            None if inline.is_empty() => {}
-            None => return Err(damaged("the head is longer than it was written")),
-        }
+        let (head, inline) = lines().ok_or_else(|| damaged("the head is not as it was written"))?;
         Ok(Some((head, length, inline)))
     }
 }
@@ -140,8 +139,15 @@ impl Head {
 /// Returns the length of the file whose head begins like this.
 fn length_of(bytes: &[u8]) -> Option<u64> {
     let rest = bytes.strip_prefix(MAGIC.as_bytes())?;
-    let line = rest.split(|byte| *byte == b'\n').next()?;
-    std::str::from_utf8(line).ok()?.parse().ok()
+    let digits = rest.split(|byte| matches!(byte, b' ' | b'\n')).next()?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// Returns what tells whether a head is as it was written.
+fn seal(length: u64, body: &[u8]) -> String {
+    let mut sealed = format!("{length}\n").into_bytes();
+    sealed.extend(body);
+    ContentHash::of(&sealed).to_string()
 }
 
 /// Returns how long the file at `path` is: of an image what its head says, of any other object what it holds.
@@ -197,7 +203,11 @@ fn fetch(directory: &Directory, path: &str) -> io::Result<Option<Standing>> {
         tries += 1;
         match fetch_once(directory, path) {
             // Between head and segments another head has come.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if tries == TRIES {
+                    return Err(damaged("what its head names is gone"));
+                }
+            }
             other => return other,
         }
     }
@@ -268,6 +278,15 @@ fn at(name: &str) -> String {
     format!("{SEGMENTS}/{name}")
 }
 
+/// Tells whether this is how segments are called: others may keep things there as well.
+fn is_segment(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('-').collect();
+    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    matches!(*parts, [fence, nonce, number] if fence.len() >= 8
+        && nonce.len() == NONCE_DIGITS
+        && [fence, nonce, number].iter().all(|part| is_hex(part)))
+}
+
 /// The open file.
 pub(super) struct Image {
     directory: Directory,
@@ -334,34 +353,45 @@ impl Image {
         })
     }
 
-    /// Removes what dead runs left beside the file: segments that no head names, and files that were to be renamed and
-    /// were not.
+    /// Removes what dead runs left beside the file: segments that no head names, a ledger that was to be renamed and was
+    /// not, a probe of the lock.
+    ///
+    /// The head of a dead run may still be on its way, and name segments that nobody knows yet. So before any is removed the
+    /// head is replaced by one like it: whatever comes late finds another version there. And the lease is asked for
+    /// behind the listing, since whoever is held up here would take away what another has written since.
     ///
     /// # Errors
     /// What the client reports.
     pub(super) fn sweep(&self) -> io::Result<()> {
+        let mut sent = self.sent();
         let mut named: BTreeSet<String> = BTreeSet::new();
-        for (segment, _) in &self.sent().segments {
+        for (segment, _) in &sent.segments {
             named.extend(segment.pieces.iter().map(|piece| at(&piece.name)));
         }
-        let mut left = Vec::new();
+        let (mut segments, mut others) = (Vec::new(), Vec::new());
+        let mut is_known = true;
         for Seen { path, .. } in self.directory.list("")? {
-            if path.starts_with("segments/")
-                || (path.strip_suffix(".new").is_some() && path != self.path)
-            {
-                left.push(path);
+            if path.strip_prefix("segments/").is_some_and(is_segment) {
+                segments.push(path);
+            } else if ["ledger.new", "clock"].contains(&&*path) && path != self.path {
+                others.push(path);
             } else if path.starts_with("ledger.") && path != self.path {
                 let (bytes, _) = self.directory.get(&path)?;
                 match Head::read(&bytes) {
                     Ok(Some((head, ..))) => named.extend(head.pieces().map(at)),
                     Ok(None) => {}
                     // What belongs to it cannot be told.
-                    Err(_) => return Ok(()),
+                    Err(_) => is_known = false,
                 }
             }
         }
-        left.retain(|path| !named.contains(path));
-        self.directory.remove(left.iter().map(String::as_str))
+        segments.retain(|path| is_known && !named.contains(path));
+        self.fence.check()?;
+        if !segments.is_empty() && sent.version.is_some() {
+            self.send(&mut sent)?;
+        }
+        let left = segments.iter().chain(&others);
+        self.directory.remove(left.map(String::as_str))
     }
 
     fn sent(&self) -> MutexGuard<'_, Sent> {
@@ -397,10 +427,11 @@ impl Image {
         let mut segments = sent.segments.clone();
         let mut inline = Vec::new();
         if newest.len() <= INLINE_CHUNKS {
-            let packed = pack(&newest, usize::MAX, |number, chunk| {
-                self.chunk(number, chunk)
+            let read = |number: u32, chunk: &mut [u8]| self.chunk(number, chunk);
+            pack(&newest, usize::MAX, read, |packed| {
+                inline = packed;
+                Ok(())
             })?;
-            inline = packed.into_iter().next().unwrap_or_default();
         }
         let mut inline_chunks = newest.clone();
         let mut obsolete = Vec::new();
@@ -415,7 +446,6 @@ impl Image {
                 .iter()
                 .map(|(segment, _)| segment.clone())
                 .collect(),
-            inline_hash: (!inline.is_empty()).then(|| ContentHash::of(&inline).to_string()),
         };
         sent.version = Some(self.replace(&head.write(length, &inline)?, sent.version.as_ref())?);
         sent.length = length;
@@ -446,7 +476,7 @@ impl Image {
         }
         let mut segment = Segment::default();
         let read = |number: u32, chunk: &mut [u8]| self.chunk(number, chunk);
-        for piece in pack(&chunks, PART_BYTES, read)? {
+        pack(&chunks, PART_BYTES, read, |piece| {
             let name = format!("{:08}-{nonce}-{}", self.fence.token(), segment.pieces.len());
             let piece = Bytes::from(piece);
             self.directory.put(&at(&name), &piece, Condition::Any)?;
@@ -455,7 +485,8 @@ impl Image {
                 bytes: piece.len() as u64,
                 hash: ContentHash::of(&piece).to_string(),
             });
-        }
+            Ok(())
+        })?;
         segments.push((segment, chunks));
         Ok(obsolete)
     }
@@ -476,7 +507,12 @@ impl Image {
         let condition = known.map_or(Condition::Absent, Condition::Same);
         match self.directory.put(&self.path, head, condition) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(self.lost()),
-            other => other,
+            // It may be on its way all the same.
+            Err(error) => {
+                self.fence.doubts();
+                Err(error)
+            }
+            Ok(version) => Ok(version),
         }
     }
 

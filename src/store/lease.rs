@@ -34,8 +34,14 @@ use crate::model::{ContentHash, Timestamp};
 /// What is written to ask the store what time it is.
 const PROBE: &str = "clock";
 
+/// Of the names that tell one write from all others.
+pub(super) const NONCE_DIGITS: usize = 24;
+
 /// Instants of a store may be cut to whole seconds.
 const GRANULARITY: Duration = Duration::from_secs(1);
+
+/// How long whoever leaves tries to say so.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Renewals that can fail before the lease is lost.
 const RENEWALS: u32 = 4;
@@ -56,6 +62,11 @@ struct Note {
 }
 
 impl Note {
+    /// Returns how old it may grow while somebody holds it.
+    fn lasts(&self) -> Duration {
+        Duration::from_secs(self.seconds).saturating_add(GRANULARITY)
+    }
+
     fn bytes(&self) -> io::Result<Bytes> {
         let text = serde_json::to_string(self).map_err(io::Error::other)?;
         Ok(Bytes::from(text + "\n"))
@@ -90,6 +101,7 @@ pub enum Conditions {
 pub struct Fence {
     state: Mutex<State>,
     is_lost: AtomicBool,
+    is_in_doubt: AtomicBool,
     conditions: AtomicU8,
     names: AtomicU64,
     clock: Arc<dyn Clock>,
@@ -109,6 +121,7 @@ impl Fence {
         Arc::new(Self {
             state: Mutex::default(),
             is_lost: AtomicBool::new(false),
+            is_in_doubt: AtomicBool::new(false),
             conditions: AtomicU8::new(0),
             names: AtomicU64::new(0),
             clock,
@@ -160,8 +173,17 @@ impl Fence {
         let (steady, wall) = self.moment();
         let seed = format!("{what} {count} {} {wall} {steady:?}", std::process::id());
         let mut nonce = ContentHash::of(seed.as_bytes()).to_string();
-        nonce.truncate(24);
+        nonce.truncate(NONCE_DIGITS);
         nonce
+    }
+
+    /// Takes note that something was sent of which nobody knows what became: it may still arrive.
+    pub(super) fn doubts(&self) {
+        self.is_in_doubt.store(true, Ordering::Release);
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        self.is_in_doubt.load(Ordering::Acquire)
     }
 
     /// Closes it for good: somebody else has written what only the holder may.
@@ -178,11 +200,12 @@ impl Fence {
     }
 
     fn opens(&self, token: u64, (steady, wall): (Duration, Timestamp), lasts: Duration) {
-        self.is_lost.store(false, Ordering::Release);
         *self.state() = State {
             until: Some((steady + lasts, wall.plus(lasts))),
             token,
         };
+        self.is_in_doubt.store(false, Ordering::Release);
+        self.is_lost.store(false, Ordering::Release);
     }
 
     fn goes_on(&self, (steady, wall): (Duration, Timestamp), lasts: Duration) {
@@ -224,7 +247,7 @@ impl Place {
                 if note.is_held && !self.is_over(&note, &seen)? {
                     return Ok(None);
                 }
-                (Some(seen.version), note.fence + 1)
+                (Some(seen.version), note.fence.saturating_add(1))
             }
         };
         let note = Note {
@@ -245,7 +268,17 @@ impl Place {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
             Err(error) => return Err(error),
         };
-        let version = self.try_conditions(&bytes, version)?;
+        let version = match self.try_conditions(&bytes, version.clone()) {
+            Ok(version) => version,
+            Err(error) => {
+                // Nobody should have to wait for who never began.
+                let _ = self
+                    .directory
+                    .runtime()
+                    .block_on(self.let_go(&note, &version));
+                return Err(error);
+            }
+        };
         self.fence.opens(fence, began, self.lasts);
         Ok(Some(Lease::beginning(self.clone(), note, version)))
     }
@@ -256,7 +289,7 @@ impl Place {
             return Ok(None);
         };
         let age = self.fence.clock.now().since(seen.modified_at);
-        let is_over = age > Duration::from_secs(note.seconds) + GRANULARITY;
+        let is_over = age > note.lasts();
         let Note {
             holder, seconds, ..
         } = note;
@@ -283,7 +316,7 @@ impl Place {
         };
         self.directory.remove([PROBE])?;
         let age = probe.modified_at.since(seen.modified_at);
-        Ok(age > Duration::from_secs(note.seconds) + GRANULARITY)
+        Ok(age > note.lasts())
     }
 
     /// Finds out whether the store asks for conditions, by a write whose condition cannot hold and that changes nothing.
@@ -298,28 +331,24 @@ impl Place {
     }
 
     /// Writes that nobody holds it any more. A renewal that was cut off may have been written all the same.
-    fn let_go(&self, note: &Note, version: &Version) -> io::Result<()> {
+    async fn let_go(&self, note: &Note, version: &Version) -> io::Result<()> {
         let free = Note {
             is_held: false,
             ..note.clone()
         };
         let bytes = free.bytes()?;
-        match self
-            .directory
-            .put(&self.path, &bytes, Condition::Same(version))
-        {
+        let condition = Condition::Same(version);
+        match self.directory.put_soon(&self.path, &bytes, condition).await {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             written => return written.map(|_| ()),
         }
-        match self.read()? {
-            Some((now, seen)) if now.nonce == note.nonce => {
-                let condition = Condition::Same(&seen.version);
-                self.directory
-                    .put(&self.path, &bytes, condition)
-                    .map(|_| ())
-            }
-            _ => Ok(()),
+        let (found, seen) = self.directory.get_soon(&self.path).await?;
+        if Note::read(&found, self.lasts).nonce != note.nonce {
+            return Ok(());
         }
+        let condition = Condition::Same(&seen.version);
+        let written = self.directory.put_soon(&self.path, &bytes, condition);
+        written.await.map(|_| ())
     }
 }
 
@@ -327,6 +356,7 @@ impl Place {
 pub(super) struct Lease {
     place: Place,
     held: Arc<Mutex<Held>>,
+    token: u64,
     heartbeat: JoinHandle<()>,
 }
 
@@ -339,12 +369,14 @@ struct Held {
 
 impl Lease {
     fn beginning(place: Place, note: Note, version: Version) -> Self {
+        let token = note.fence;
         let held = Arc::new(Mutex::new(Held { note, version }));
         let beats = beat(place.clone(), Arc::clone(&held));
         Self {
             heartbeat: place.directory.runtime().spawn(beats),
             place,
             held,
+            token,
         }
     }
 }
@@ -370,7 +402,11 @@ async fn beat(place: Place, held: Arc<Mutex<Held>>) {
         let renewed = place
             .directory
             .put_soon(&place.path, &bytes, Condition::Same(&version));
-        match renewed.await {
+        // The client tries for minutes, which the lease does not last. Whatever was written meanwhile is known by its bytes.
+        let Ok(renewed) = tokio::time::timeout(pause, renewed).await else {
+            continue;
+        };
+        match renewed {
             Ok(version) => {
                 *held.lock().unwrap_or_else(PoisonError::into_inner) = Held { note, version };
                 place.fence.goes_on(began, place.lasts);
@@ -386,7 +422,8 @@ async fn beat(place: Place, held: Arc<Mutex<Held>>) {
 
 impl HeldLock for Lease {
     fn is_held(&self) -> bool {
-        self.place.fence.is_open()
+        // Another run of this process may have taken it since.
+        self.place.fence.token() == self.token && self.place.fence.is_open()
     }
 }
 
@@ -403,15 +440,18 @@ impl Drop for Lease {
         self.heartbeat.abort();
         // A renewal that is under way would change the version that is about to be replaced.
         let _ = runtime.block_on(&mut self.heartbeat);
-        if !self.place.fence.is_open() {
+        if !self.is_held() {
             return;
         }
         let Held { note, version } = {
             let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
             held.clone()
         };
-        // If it cannot be said, the lease ends by itself.
-        let _ = self.place.let_go(&note, &version);
+        // If it cannot be said, the lease ends by itself. So it has to where a write may still be on its way.
+        if !self.place.fence.is_in_doubt() {
+            let let_go = self.place.let_go(&note, &version);
+            let _ = runtime.block_on(async { tokio::time::timeout(FAREWELL, let_go).await });
+        }
         self.place.fence.lose();
     }
 }

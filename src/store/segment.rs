@@ -14,30 +14,30 @@ pub(super) const CHUNK_BYTES: usize = 16 << 10;
 /// Ledgers are written often and read seldom, and hashes do not get smaller.
 const LEVEL: i32 = 1;
 
-/// Packs `chunks` into pieces of about `most_bytes`, each with what `read` returns.
+/// Packs `chunks`, with what `read` returns, into pieces of about `most_bytes`, each of which goes to `take`.
 ///
 /// # Errors
-/// What `read` returns, or the compressor.
+/// What `read` or `take` returns, or the compressor.
 pub(super) fn pack(
     chunks: &BTreeSet<u32>,
     most_bytes: usize,
     mut read: impl FnMut(u32, &mut [u8]) -> io::Result<()>,
-) -> io::Result<Vec<Vec<u8>>> {
+    mut take: impl FnMut(Vec<u8>) -> io::Result<()>,
+) -> io::Result<()> {
     let mut packer = zstd::bulk::Compressor::new(LEVEL)?;
-    let mut pieces = Vec::new();
     let mut piece = Piece::default();
     let mut chunk = vec![0; CHUNK_BYTES];
     for &number in chunks {
         read(number, &mut chunk)?;
         piece.push(number, &packer.compress(&chunk)?)?;
         if piece.bytes.len() >= most_bytes {
-            pieces.push(std::mem::take(&mut piece).finish()?);
+            take(std::mem::take(&mut piece).finish()?)?;
         }
     }
-    if !piece.index.is_empty() {
-        pieces.push(piece.finish()?);
+    if piece.index.is_empty() {
+        return Ok(());
     }
-    Ok(pieces)
+    take(piece.finish()?)
 }
 
 #[derive(Default)]
@@ -120,11 +120,17 @@ mod tests {
 
     fn packed(chunks: impl IntoIterator<Item = u32>, most_bytes: usize) -> Vec<Vec<u8>> {
         let chunks = chunks.into_iter().collect();
-        pack(&chunks, most_bytes, |number, chunk| {
+        let mut pieces = Vec::new();
+        let read = |number, chunk: &mut [u8]| {
             chunk.copy_from_slice(&content(number));
             Ok(())
+        };
+        pack(&chunks, most_bytes, read, |piece| {
+            pieces.push(piece);
+            Ok(())
         })
-        .unwrap()
+        .unwrap();
+        pieces
     }
 
     #[test]

@@ -59,14 +59,16 @@ impl HttpService for Gate {
         underway.send(kind, sent).await;
         let (parts, inner) = self.inner.execute(request).await?.into_parts();
         let counted = HttpResponseBody::new(Counted { inner, underway });
+        if parts.status.is_success() {
+            return Ok(HttpResponse::from_parts(parts, counted));
+        }
+        // The client keeps an answer while it waits for its next try, and would keep others from theirs.
+        let told = counted.bytes().await?;
         let header = parts.headers.get("retry-after");
         let header = header.map(HeaderValue::as_bytes);
-        let Some(wait) = wait_after(parts.status.as_u16(), header, self.traffic.now()) else {
-            return Ok(HttpResponse::from_parts(parts, counted));
-        };
-        // While nobody reads, the connection may go, and the request keeps others from theirs.
-        let told = counted.bytes().await?;
-        self.traffic.wait(wait).await;
+        if let Some(wait) = wait_after(parts.status.as_u16(), header, self.traffic.now()) {
+            self.traffic.heed(wait).await;
+        }
         Ok(HttpResponse::from_parts(parts, told.into()))
     }
 }
@@ -87,9 +89,14 @@ impl Body for Counted {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
         let polled = Pin::new(&mut self.inner).poll_frame(context);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            let bytes = frame.data_ref().map_or(0, Bytes::len);
-            self.underway.receive(bytes as u64);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                self.underway.receive(bytes as u64);
+            }
+            // The client keeps a body that broke while it asks for the rest, which takes a place of its own.
+            Poll::Ready(_) => self.underway.is_answered(),
+            Poll::Pending => {}
         }
         polled
     }

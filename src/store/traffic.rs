@@ -54,7 +54,7 @@ impl Stores {
     #[must_use]
     pub fn traffic(&self, url: &StoreUrl) -> Traffic {
         let mut known = self.known();
-        let traffic = known.entry(url.bucket().to_owned());
+        let traffic = known.entry(url.store());
         let new = || Traffic::new(self.0.limits, Arc::clone(&self.0.clock), Arc::new(Timers));
         traffic.or_insert_with(new).clone()
     }
@@ -107,9 +107,11 @@ pub struct Traffic(Arc<Shared>);
 
 struct Shared {
     counts: Arc<Counts>,
-    requests: Option<Mutex<TokenBucket>>,
-    bytes: Option<Mutex<TokenBucket>>,
+    requests: Option<Arc<Mutex<TokenBucket>>>,
+    bytes: Option<Arc<Mutex<TokenBucket>>>,
     places: Option<Arc<Semaphore>>,
+    /// Requests wait for their turn.
+    is_patient: bool,
     clock: Arc<dyn Clock>,
     timer: Arc<dyn Timer>,
 }
@@ -141,7 +143,7 @@ impl Counts {
 
 impl Traffic {
     pub(super) fn new(limits: StoreLimits, clock: Arc<dyn Clock>, timer: Arc<dyn Timer>) -> Self {
-        let bucket = |per_second: u64| Mutex::new(TokenBucket::new(per_second));
+        let bucket = |per_second: u64| Arc::new(Mutex::new(TokenBucket::new(per_second)));
         Self(Arc::new(Shared {
             counts: Arc::default(),
             requests: limits.requests_per_second.map(bucket),
@@ -149,19 +151,21 @@ impl Traffic {
             places: limits
                 .concurrency
                 .map(|most| Arc::new(Semaphore::new(most))),
+            is_patient: true,
             clock,
             timer,
         }))
     }
 
-    /// Returns the same, for what must not be held back: it is counted here and waits for nothing.
+    /// Returns the same, for what must not be held back: it counts here, and whatever else there is waits for it.
     #[must_use]
     pub fn at_once(&self) -> Self {
         Self(Arc::new(Shared {
             counts: Arc::clone(&self.0.counts),
-            requests: None,
-            bytes: None,
+            requests: self.0.requests.clone(),
+            bytes: self.0.bytes.clone(),
             places: None,
+            is_patient: false,
             clock: Arc::clone(&self.0.clock),
             timer: Arc::clone(&self.0.timer),
         }))
@@ -195,8 +199,8 @@ impl Traffic {
     ) -> Underway {
         let bytes = sent.saturating_add(expected);
         let now = self.0.clock.monotonic();
-        let take = |bucket: &Option<Mutex<TokenBucket>>, tokens| {
-            let bucket = bucket.as_ref().map(lock);
+        let take = |bucket: &Option<Arc<Mutex<TokenBucket>>>, tokens| {
+            let bucket = bucket.as_deref().map(lock);
             bucket.map_or(Duration::ZERO, |mut bucket| bucket.take(now, tokens))
         };
         let underway = Underway {
@@ -206,9 +210,20 @@ impl Traffic {
             place: None,
         };
         let wait = take(&self.0.requests, 1).max(take(&self.0.bytes, bytes));
+        if !self.0.is_patient {
+            // Those that come behind wait for it.
+            return underway;
+        }
         self.wait(longest.map_or(wait, |longest| wait.min(longest)))
             .await;
         underway
+    }
+
+    /// Leaves the store alone for as long as it wants, unless nothing here may be held back.
+    pub(super) async fn heed(&self, wait: Duration) {
+        if self.0.is_patient {
+            self.wait(wait).await;
+        }
     }
 
     /// Lets `time` pass.
@@ -274,6 +289,11 @@ impl Underway {
         let counts = &self.traffic.0.counts;
         counts.of(kind).fetch_add(1, Ordering::Relaxed);
         counts.sent.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Lets go of the place: all of the answer has come, or the rest of it never will.
+    pub(super) fn is_answered(&mut self) {
+        self.place = None;
     }
 
     /// Counts bytes of the answer.

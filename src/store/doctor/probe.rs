@@ -53,6 +53,7 @@ pub(super) fn observe(
         root,
         clock,
         touched: BTreeSet::new(),
+        unfinished: None,
         written: BTreeSet::new(),
     };
     Ok(runtime.block_on(prober.observe(extent)))
@@ -66,6 +67,8 @@ struct Prober<'a> {
     clock: &'a dyn Clock,
     /// Where something was or may have been written.
     touched: BTreeSet<Path>,
+    /// An upload that could not be given up.
+    unfinished: Option<String>,
     /// Where something was written.
     written: BTreeSet<Path>,
 }
@@ -231,8 +234,14 @@ impl Prober<'_> {
         self.touched.insert(key.clone());
         let mut upload = within(self.store.put_multipart(&key)).await?;
         let part = within(upload.put_part("x".into())).await;
-        within(upload.abort()).await?;
-        part
+        let mut aborted = within(upload.abort()).await;
+        if aborted.is_err() {
+            aborted = within(upload.abort()).await;
+        }
+        self.unfinished = aborted
+            .is_err()
+            .then(|| format!("{key} (an upload in parts)"));
+        aborted.and(part)
     }
 
     /// Deletes what was or may have been written.
@@ -241,6 +250,7 @@ impl Prober<'_> {
         if matches!(&seen.write, Some(Err(trouble)) if trouble.is_denied()) {
             return;
         }
+        seen.left_behind.extend(self.unfinished.take());
         let mut first = None;
         for key in &self.touched {
             match within(self.delete(key)).await {

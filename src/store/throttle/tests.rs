@@ -8,6 +8,8 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use tokio::runtime::{Builder, Runtime};
 
+use object_store::client::HttpErrorKind;
+
 use super::super::Objects;
 use super::super::connect::{connected, retries};
 use super::super::paced::Paced;
@@ -57,13 +59,36 @@ impl HttpService for Answers {
             1 => left[0],
             _ => left.pop_front().unwrap(),
         };
-        let mut answer = HttpResponse::new(body.to_owned().into());
+        let mut answer = HttpResponse::new(if body == BREAKS {
+            HttpResponseBody::new(Breaks)
+        } else {
+            body.to_owned().into()
+        });
         *answer.status_mut() = status.try_into().unwrap();
         if let Some(wait) = retry_after {
             let headers = answer.headers_mut();
             headers.insert("retry-after", wait.parse().unwrap());
         }
         Ok(answer)
+    }
+}
+
+/// What is told of an answer whose body breaks off at once.
+const BREAKS: &str = "breaks";
+
+#[derive(Debug)]
+struct Breaks;
+
+impl Body for Breaks {
+    type Data = Bytes;
+    type Error = HttpError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        Poll::Ready(Some(Err(HttpError::new(HttpErrorKind::Interrupted, reset))))
     }
 }
 
@@ -263,6 +288,57 @@ fn a_request_keeps_its_place_until_its_answer_is_read_or_let_go() {
     setting.read(first);
     assert_eq!(setting.runtime.block_on(second).unwrap(), BODY);
     assert_eq!(setting.answers.asked.lock().unwrap().len(), 2);
+}
+
+#[test]
+fn an_answer_that_failed_or_broke_off_keeps_nobody_from_his_turn_however_long_the_client_keeps_it()
+{
+    for first in [(200, None, BREAKS), (503, None, "busy")] {
+        let setting = Setting::new(
+            StoreLimits {
+                concurrency: Some(1),
+                ..StoreLimits::default()
+            },
+            &[first, (200, None, BODY)],
+        );
+        let kept = setting.ask(request("GET", ""));
+        let (parts, mut body) = kept.into_parts();
+        let polled = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context));
+        let polled = setting.runtime.block_on(polled);
+        assert_eq!(polled.unwrap().is_err(), parts.status.is_success());
+        let next = setting.ask(request("GET", ""));
+        assert_eq!(setting.read(next), BODY);
+        drop(body);
+    }
+}
+
+#[test]
+fn what_must_not_be_held_back_waits_for_no_turn_and_no_store_and_counts_all_the_same() {
+    let setting = Setting::new(
+        StoreLimits {
+            requests_per_second: Some(1),
+            concurrency: Some(1),
+            ..StoreLimits::default()
+        },
+        &[(503, Some("60"), "busy"), (200, None, BODY)],
+    );
+    let at_once = Throttled {
+        inner: setting.answers.clone(),
+        traffic: setting.traffic.at_once(),
+    };
+    let at_once = at_once.connect(&ClientOptions::new()).unwrap();
+    for _ in 0..5 {
+        let asked = at_once.execute(request("PUT", ""));
+        setting.runtime.block_on(asked).unwrap();
+    }
+    assert_eq!(setting.waited(), [0; 0]);
+    assert_eq!(setting.traffic.exchanged().requests.put, 5);
+    let next = setting.ask(request("GET", ""));
+    assert_eq!(setting.read(next), BODY);
+    assert!(
+        setting.waited().iter().sum::<u128>() >= 4_000,
+        "others wait for them"
+    );
 }
 
 #[test]

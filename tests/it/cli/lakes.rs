@@ -274,7 +274,9 @@ fn a_worker_that_is_stopped_and_wakes_after_its_lease_was_taken_publishes_nothin
     signal(&stopped, "CONT");
     let output = stopped.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    let is_told = ["lock", "lease"].iter().any(|word| said(&output).contains(word));
+    let is_told = ["lock", "lease"]
+        .iter()
+        .any(|word| said(&output).contains(word));
     assert!(is_told, "{}", said(&output));
     let output = run_when_free(&server, &sandbox);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
