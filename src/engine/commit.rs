@@ -74,6 +74,8 @@ struct Group {
     retired: BTreeSet<OutputPath>,
     /// Outputs of units that had none of the name.
     new: BTreeSet<OutputPath>,
+    /// Some of the rows are in outputs and nowhere else.
+    carries: bool,
     written: u64,
     kept: u64,
     bytes: u64,
@@ -138,7 +140,14 @@ impl Committer<'_> {
             return Err(RunError::LeaseLost);
         }
         if !group.moves.is_empty() {
-            self.sink.sync_staging()?;
+            // Rows that only the outputs hold are gone once one of them is replaced and the others are not.
+            let needed: Vec<StageName> = if group.carries {
+                let stages = group.moves.iter().map(|planned| planned.stage.clone());
+                stages.map(StageName).collect()
+            } else {
+                Vec::new()
+            };
+            self.sink.sync_staging(&needed)?;
             self.ledger.write(&Batch {
                 open_intents: vec![Intent {
                     id,
@@ -226,6 +235,7 @@ impl Committer<'_> {
         };
         let mut inside = Vec::new();
         let mut misplaced = false;
+        let mut carries = false;
         for (member, outcome) in order.members.iter().zip(&receipt.outcomes) {
             let seat = Seat {
                 order,
@@ -240,6 +250,7 @@ impl Committer<'_> {
                 misplaced = true;
             }
             if let Place::Inside(carried) = notes.take(&seat, outcome)? {
+                carries |= matches!(outcome, Outcome::CarriedOver { .. });
                 inside.push((member.path.clone(), carried));
             }
         }
@@ -265,6 +276,7 @@ impl Committer<'_> {
                 forget(&mut group.then, path.clone());
             }
         }
+        group.carries |= carries;
         add_outputs(self.sink, order, &receipt.outputs, group);
         let record = self.unit_record(view, order, receipt, inside, &group.then)?;
         let then = &mut group.then;

@@ -158,7 +158,7 @@ impl Sink for DiskSink {
             .map_err(|source| failed("open staged file", &stage.0, source))
     }
 
-    fn sync_staging(&self) -> Result<(), SinkError> {
+    fn sync_staging(&self, _: &[StageName]) -> Result<(), SinkError> {
         let staging = self.staging();
         match self.disk.sync_dir(&staging) {
             // Nothing was ever staged.

@@ -38,11 +38,12 @@ pub trait Sink: Send + Sync {
     /// [`SinkError`] naming the staged file; its source is `NotFound` where there is none.
     fn open_staged(&self, stage: &StageName) -> Result<Arc<dyn ReadAt>, SinkError>;
 
-    /// Makes the names of everything staged so far durable: called once before an intent that speaks of them.
+    /// Makes the names of everything staged so far durable: called once before an intent that speaks of them. Those of
+    /// `needed` could not be built again, and have to outlive this process wherever it runs.
     ///
     /// # Errors
-    /// [`SinkError`] naming the staging place.
-    fn sync_staging(&self) -> Result<(), SinkError>;
+    /// [`SinkError`] naming the staging place, or the staged file.
+    fn sync_staging(&self, needed: &[StageName]) -> Result<(), SinkError>;
 
     /// Removes staged files by name, or all of them.
     ///

@@ -4,11 +4,13 @@
 //! PREFIX/day=2026-01-01/NAME.parquet   an output
 //! PREFIX/_strandline/quarantine/…    rows that are set aside
 //! PREFIX/_strandline/mark              the id of the ledger that the target belongs to, and a line feed
-//! PREFIX/_strandline/uploads/NAME      an upload in parts that is under way: its object and its name in the store
+//! PREFIX/_strandline/staging/upload-…  an upload in parts that is under way: its name in the store and its object
+//! PREFIX/_strandline/staging/kept-…    a staged output that could not be built again
 //! ```
 //!
 //! Outputs are staged on this machine; an output that is published is written to its place whole, by one request or in
-//! parts that appear with the last. Staged files end with the process: a run that is killed has its units built again.
+//! parts that appear with the last. Staged files end with the process: a run that is killed has its units built again. Only
+//! outputs with rows that are nowhere else are kept in the store as well until they are published.
 //!
 //! # Whoever lost his lease writes nothing
 //! An output takes the place of the version that stood there a moment ago, or of nothing: first the version is looked
@@ -22,9 +24,10 @@
 //!   It is looked at right before.
 //! - Up to `AT_ONCE_BYTES` of outputs are held in memory while they are sent.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
@@ -67,6 +70,8 @@ pub struct StoreSink {
     staged: DiskSink,
     /// The staged files go with it.
     _scratch: Arc<Scratch>,
+    /// What this process keeps in the store of staged files.
+    kept: Arc<Mutex<BTreeSet<StageName>>>,
 }
 
 impl StoreSink {
@@ -86,6 +91,7 @@ impl StoreSink {
             fence,
             staged: DiskSink::new(disk, scratch.path().to_owned()),
             _scratch: Arc::new(scratch),
+            kept: Arc::default(),
         })
     }
 
@@ -178,18 +184,60 @@ impl StoreSink {
         written.map(|_| ())
     }
 
-    /// Gives up the uploads that dead runs began.
-    fn abort_uploads(&self) -> io::Result<()> {
-        for note in self.directory.list(UPLOADS)? {
+    /// Gives up the uploads that dead runs began, and removes what they kept.
+    fn sweep(&self) -> io::Result<()> {
+        for left in self.directory.list(STAGING)? {
             self.check_fence()?;
-            let (bytes, _) = self.directory.get(&note.path)?;
-            let text = String::from_utf8_lossy(&bytes);
-            if let Some((upload, output)) = text.split_once('\n') {
-                self.directory.abort(output, upload)?;
+            if left.path.starts_with(UPLOAD) {
+                let (bytes, _) = self.directory.get(&left.path)?;
+                let text = String::from_utf8_lossy(&bytes);
+                if let Some((upload, output)) = text.split_once('\n') {
+                    self.directory.abort(output, upload)?;
+                }
             }
-            self.directory.remove([&*note.path])?;
+            self.directory.remove([&*left.path])?;
         }
         Ok(())
+    }
+
+    /// Writes a staged file to the store, where it outlives this process.
+    fn keep(&self, stage: &StageName, file: &dyn ReadAt) -> io::Result<()> {
+        let path = kept(stage);
+        if file.len() > WHOLE_BYTES {
+            self.publish_in_parts(&OutputPath::new(path), file)?;
+        } else {
+            let bytes = read(file, 0, file.len())?;
+            self.check_fence()?;
+            self.directory.put(&path, &bytes, Condition::Any)?;
+        }
+        self.kept().insert(stage.clone());
+        Ok(())
+    }
+
+    /// Removes what is kept of these, if this process has kept it.
+    fn let_go(&self, stages: &[StageName]) -> io::Result<()> {
+        let mut ours = self.kept();
+        let paths: Vec<String> = stages
+            .iter()
+            .filter(|it| ours.remove(it))
+            .map(kept)
+            .collect();
+        drop(ours);
+        self.directory.remove(paths.iter().map(String::as_str))
+    }
+
+    fn kept(&self) -> MutexGuard<'_, BTreeSet<StageName>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open_at(&self, path: &str) -> io::Result<Arc<dyn ReadAt>> {
+        let (beginning, seen) = self.directory.get_beginning(path, BEGINNING_BYTES)?;
+        Ok(Arc::new(OpenOutput {
+            directory: self.directory.clone(),
+            output: OutputPath::new(path.to_owned()),
+            version: seen.version,
+            blocks: Blocks::new(seen.size, beginning),
+        }))
     }
 
     /// Tells whether an output has these bytes.
@@ -212,7 +260,7 @@ impl StoreSink {
         let output = &publication.output;
         let failed = |source| failed("publish", output.as_str(), source);
         check_place(output).map_err(failed)?;
-        match self.staged.open_staged(&publication.stage) {
+        match self.open_staged(&publication.stage) {
             Ok(file) => Ok(Some((publication, file))),
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => {
                 match publication.content {
@@ -235,18 +283,29 @@ impl Sink for StoreSink {
     }
 
     fn open_staged(&self, stage: &StageName) -> Result<Arc<dyn ReadAt>, SinkError> {
-        self.staged.open_staged(stage)
+        match self.staged.open_staged(stage) {
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => self
+                .open_at(&kept(stage))
+                .map_err(|source| failed("open staged file", &stage.0, source)),
+            other => other,
+        }
     }
 
-    fn sync_staging(&self) -> Result<(), SinkError> {
+    fn sync_staging(&self, needed: &[StageName]) -> Result<(), SinkError> {
+        for stage in needed {
+            let file = self.staged.open_staged(stage)?;
+            self.keep(stage, &*file)
+                .map_err(|source| failed("keep staged file", &stage.0, source))?;
+        }
         Ok(())
     }
 
     fn discard(&self, what: Discard<'_>) -> Result<(), SinkError> {
-        if matches!(what, Discard::All) {
-            self.abort_uploads()
-                .map_err(|source| failed("give up uploads in", &self.describe(), source))?;
+        match what {
+            Discard::All => self.sweep(),
+            Discard::These(stages) => self.let_go(stages),
         }
+        .map_err(|source| failed("tidy up", &self.describe(), source))?;
         self.staged.discard(what)
     }
 
@@ -271,7 +330,7 @@ impl Sink for StoreSink {
         }
         self.publish_whole(&some)?;
         let stages: Vec<StageName> = moves.iter().map(|one| one.stage.clone()).collect();
-        self.staged.discard(Discard::These(&stages))
+        self.discard(Discard::These(&stages))
     }
 
     fn retire(&self, outputs: &[OutputPath]) -> Result<(), SinkError> {
@@ -287,15 +346,8 @@ impl Sink for StoreSink {
     }
 
     fn open(&self, output: &OutputPath) -> Result<Arc<dyn ReadAt>, SinkError> {
-        let opened = check_place(output)
-            .and_then(|()| self.directory.get_beginning(output, BEGINNING_BYTES));
-        let (beginning, seen) = opened.map_err(|source| failed("open", output.as_str(), source))?;
-        Ok(Arc::new(OpenOutput {
-            directory: self.directory.clone(),
-            output: output.clone(),
-            version: seen.version,
-            blocks: Blocks::new(seen.size, beginning),
-        }))
+        let opened = check_place(output).and_then(|()| self.open_at(output));
+        opened.map_err(|source| failed("open", output.as_str(), source))
     }
 
     fn look(&self, output: &OutputPath) -> Result<Option<u64>, SinkError> {
@@ -344,7 +396,8 @@ impl Sink for StoreSink {
 }
 
 const MARK: &str = "_strandline/mark";
-const UPLOADS: &str = "_strandline/uploads";
+const STAGING: &str = "_strandline/staging";
+const UPLOAD: &str = "_strandline/staging/upload-";
 
 impl StoreSink {
     fn mark_name(&self) -> String {
@@ -356,9 +409,14 @@ fn condition(version: Option<&Version>) -> Condition<'_> {
     version.map_or(Condition::Absent, Condition::Same)
 }
 
+/// Returns where a staged file is kept.
+fn kept(stage: &StageName) -> String {
+    format!("{STAGING}/kept-{}", stage.0)
+}
+
 fn upload_note(output: &str, upload: &str) -> String {
     let name = ContentHash::of(format!("{output}\n{upload}").as_bytes());
-    format!("{UPLOADS}/{name}")
+    format!("{UPLOAD}{name}")
 }
 
 fn read(file: &dyn ReadAt, start: u64, end: u64) -> io::Result<Bytes> {

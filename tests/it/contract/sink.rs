@@ -44,7 +44,7 @@ fn stage(sink: &dyn Sink, name: &str, bytes: &[u8]) -> StageName {
 
 fn put(sink: &dyn Sink, path: &str, bytes: &[u8]) {
     let staged = stage(sink, "put", bytes);
-    sink.sync_staging().unwrap();
+    sink.sync_staging(&[]).unwrap();
     sink.publish(&[(staged, OutputPath::from(path)).into()])
         .unwrap();
 }
@@ -81,7 +81,7 @@ fn a_staged_output_is_invisible_until_it_is_published() {
         let staged = stage(sink, "s1.parquet", b"rows");
         assert_eq!(outputs(sink), [""; 0]);
         assert_eq!(sink.open_staged(&staged).unwrap().len(), 4);
-        sink.sync_staging().unwrap();
+        sink.sync_staging(&[]).unwrap();
         let output = OutputPath::from("day=1/u1.parquet");
         sink.publish(&[(staged.clone(), output.clone()).into()])
             .unwrap();
@@ -234,7 +234,7 @@ fn looking_at_a_target_that_is_not_there_creates_nothing() {
     assert_eq!(outputs(&sink), [""; 0]);
     assert_eq!(sink.look(&"a.parquet".into()).unwrap(), None);
     sink.discard(Discard::All).unwrap();
-    sink.sync_staging().unwrap();
+    sink.sync_staging(&[]).unwrap();
     assert!(!directory.path().join("target").exists());
 }
 

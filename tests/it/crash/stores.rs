@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use strandline::config::OnDelete;
 use strandline::durable::{Disk, MemoryDisk};
 use strandline::engine::{self, Control, Depth, Pipeline, RunError, Target, verify};
 use strandline::model::RunReport;
@@ -153,6 +154,37 @@ fn a_worker_that_is_cut_off_at_any_request_leaves_the_next_one_a_target_that_end
                 assert!(finished.is_ok(), "{name}: {finished:?}");
                 assert_eq!(complaints(&world, &wreck, &expected), [""; 0], "{name}");
             }
+        }
+    }
+}
+
+#[test]
+fn rows_that_only_outputs_hold_survive_a_worker_that_is_cut_off_at_any_request() {
+    let fresh = || {
+        let mut world = World::new();
+        world.policies.on_delete = OnDelete::Retain;
+        let store = CutStore::new(world.clock.clone());
+        world.play(&HISTORY[0]);
+        run(&world, &store).unwrap();
+        world.source.remove("1/a.csv");
+        world.source.append("1/b.csv", b"990,z,1\n");
+        world.clock.advance(Duration::from_hours(1));
+        (world, store)
+    };
+    let (world, undisturbed) = fresh();
+    let before = undisturbed.requests();
+    run(&world, &undisturbed).unwrap();
+    let (expected, _) = parts(&undisturbed);
+    let requests = undisturbed.requests() - before;
+    for at in (0..requests).step_by(if is_nightly() { 1 } else { 2 }) {
+        for cut in [Cut::Before, Cut::Behind] {
+            let (world, wreck) = fresh();
+            let cut_off = run(&world, &wreck.cut_off(at, cut));
+            world.clock.advance(LEASE * 2);
+            let finished = run(&world, &wreck).unwrap();
+            let name = format!("cut {cut:?} request {at}: {cut_off:?}");
+            assert_eq!(finished.units.failed, 0, "{name}: {finished:?}");
+            assert_eq!(complaints(&world, &wreck, &expected), [""; 0], "{name}");
         }
     }
 }

@@ -243,8 +243,8 @@ impl Sink for BadSink {
         self.inner.open_staged(stage)
     }
 
-    fn sync_staging(&self) -> Result<(), SinkError> {
-        self.inner.sync_staging()
+    fn sync_staging(&self, needed: &[StageName]) -> Result<(), SinkError> {
+        self.inner.sync_staging(needed)
     }
 
     fn discard(&self, what: Discard<'_>) -> Result<(), SinkError> {
