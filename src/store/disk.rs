@@ -31,6 +31,7 @@ pub struct StoreDisk {
     name: PathBuf,
     lasts: Duration,
     fence: Arc<Fence>,
+    inline_bytes: usize,
     /// Files of databases that are open: what is asked about them is answered without a request.
     open: Arc<Mutex<HashMap<PathBuf, Weak<Image>>>>,
 }
@@ -44,7 +45,17 @@ impl StoreDisk {
             directory,
             lasts: lasts.max(Duration::from_secs(1)),
             fence: Fence::new(clock),
+            inline_bytes: image::INLINE_BYTES,
             open: Arc::default(),
+        }
+    }
+
+    /// Lets the head of a file hold so many bytes of changes, and no more.
+    #[must_use]
+    pub fn with_heads_of(self, inline_bytes: usize) -> Self {
+        Self {
+            inline_bytes,
+            ..self
         }
     }
 
@@ -103,7 +114,8 @@ impl Disk for StoreDisk {
 
     fn open_store(&self, path: &Path) -> io::Result<Box<dyn StoreFile>> {
         let key = self.key(path)?;
-        let image = Image::open(self.directory.clone(), key, Arc::clone(&self.fence))?;
+        let fence = Arc::clone(&self.fence);
+        let image = Image::open(self.directory.clone(), key, fence, self.inline_bytes)?;
         image.sweep()?;
         let image = Arc::new(image);
         let mut open = self.open_files();

@@ -45,8 +45,8 @@ const FIRST_LINE_BYTES: u64 = MAGIC.len() as u64 + 21;
 
 const SEGMENTS: &str = "segments";
 
-/// What the head may hold of chunks.
-const INLINE_BYTES: usize = 256 << 10;
+/// What the head may hold of chunks, where nobody says otherwise.
+pub(super) const INLINE_BYTES: usize = 256 << 10;
 
 /// Chunks that are not worth packing to see whether they fit the head.
 const INLINE_CHUNKS: usize = 512;
@@ -292,6 +292,7 @@ pub(super) struct Image {
     directory: Directory,
     path: String,
     fence: Arc<Fence>,
+    inline_bytes: usize,
     scratch: File,
     length: AtomicU64,
     sent: Mutex<Sent>,
@@ -317,7 +318,12 @@ impl Image {
     ///
     /// # Errors
     /// `InvalidData`, else what the client reports.
-    pub(super) fn open(directory: Directory, path: String, fence: Arc<Fence>) -> io::Result<Self> {
+    pub(super) fn open(
+        directory: Directory,
+        path: String,
+        fence: Arc<Fence>,
+        inline_bytes: usize,
+    ) -> io::Result<Self> {
         let standing = match fetch(&directory, &path)? {
             Some(standing) => standing,
             None => Standing {
@@ -337,6 +343,7 @@ impl Image {
             directory,
             path,
             fence,
+            inline_bytes,
             scratch: standing.scratch,
             length: AtomicU64::new(standing.length),
             sent: Mutex::new(Sent {
@@ -435,7 +442,7 @@ impl Image {
         }
         let mut inline_chunks = newest.clone();
         let mut obsolete = Vec::new();
-        if newest.len() > INLINE_CHUNKS || inline.len() > INLINE_BYTES {
+        if newest.len() > INLINE_CHUNKS || inline.len() > self.inline_bytes {
             (inline, inline_chunks) = (Vec::new(), BTreeSet::new());
             obsolete = self.add_segment(&mut segments, newest, count, &nonce)?;
         }

@@ -22,6 +22,9 @@ use crate::support::is_nightly;
 
 const LEASE: Duration = Duration::from_mins(1);
 
+/// So little that ledgers which hold next to nothing have segments, and merge them.
+const HEAD_BYTES: usize = 4 << 10;
+
 fn directory(store: &CutStore, path: &str) -> Directory {
     let client = Client::over(Arc::new(store.clone()));
     Directory::new(client, path, format!("s3://bucket/{path}")).unwrap()
@@ -30,7 +33,7 @@ fn directory(store: &CutStore, path: &str) -> Directory {
 /// Returns a worker that has nothing but what is in the store.
 fn worker(world: &World, store: &CutStore) -> Pipeline {
     let state = directory(store, "lake/_strandline");
-    let disk = StoreDisk::new(state, LEASE, world.clock.clone());
+    let disk = StoreDisk::new(state, LEASE, world.clock.clone()).with_heads_of(HEAD_BYTES);
     let staging: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
     let sink = StoreSink::new(
         directory(store, "lake"),
@@ -62,8 +65,18 @@ fn parts(store: &CutStore) -> (BTreeMap<String, Vec<u8>>, Vec<String>) {
         .contents()
         .into_iter()
         .partition::<BTreeMap<_, _>, _>(|(key, _)| key.starts_with("lake/_strandline/"));
-    let is_aside = |key: &&String| !key.contains("/quarantine/");
-    (outputs, state.keys().filter(is_aside).cloned().collect())
+    let head = state.get("lake/_strandline/ledger.redb");
+    let head = head.map(|head| String::from_utf8_lossy(head).into_owned());
+    // Rows that are set aside are outputs, and segments that the ledger names a part of it.
+    let is_used = |key: &&String| {
+        let name = key.strip_prefix("lake/_strandline/segments/");
+        let is_named = name
+            .zip(head.as_ref())
+            .is_some_and(|(name, head)| head.contains(name));
+        is_named || key.contains("/quarantine/")
+    };
+    let others = state.keys().filter(|key| !is_used(key)).cloned().collect();
+    (outputs, others)
 }
 
 const STATE: [&str; 3] = [
