@@ -22,8 +22,8 @@ use crate::support::is_nightly;
 
 const LEASE: Duration = Duration::from_mins(1);
 
-/// So little that ledgers which hold next to nothing have segments, and merge them.
-const HEAD_BYTES: usize = 4 << 10;
+/// So little that nearly every change becomes a segment.
+const HEAD_BYTES: usize = 1 << 10;
 
 fn directory(store: &CutStore, path: &str) -> Directory {
     let client = Client::over(Arc::new(store.clone()));
