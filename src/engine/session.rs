@@ -22,15 +22,16 @@ pub(super) enum Absent {
 /// # Errors
 /// [`RunError`] that says which of the three failed.
 pub(super) fn open(target: &Target, absent: Absent) -> Result<Ledger, RunError> {
-    let exists = Ledger::exists(&*target.disk, &target.state).map_err(|source| {
-        RunError::Open(OpenError::Io {
-            path: target.state.clone(),
-            source,
-        })
-    })?;
     match absent {
-        Absent::Refuse if !exists => return Err(RunError::Open(OpenError::Missing)),
-        Absent::Begin if !exists => refuse_marked(target)?,
+        Absent::Refuse if !exists(target)? => return Err(RunError::Open(OpenError::Missing)),
+        Absent::Begin if !exists(target)? => {
+            let marked = refuse_marked(target);
+            // Another run may have begun one between the two looks: then the lock decides.
+            match marked {
+                Err(error) if !exists(target)? => return Err(error),
+                _ => {}
+            }
+        }
         _ => {}
     }
     let new_id = || fresh_id(target);
@@ -43,6 +44,15 @@ pub(super) fn open(target: &Target, absent: Absent) -> Result<Ledger, RunError> 
     check_mark(target, &meta, absent)?;
     recover::mend(&ledger, &*target.sink)?;
     Ok(ledger)
+}
+
+fn exists(target: &Target) -> Result<bool, RunError> {
+    Ledger::exists(&*target.disk, &target.state).map_err(|source| {
+        RunError::Open(OpenError::Io {
+            path: target.state.clone(),
+            source,
+        })
+    })
 }
 
 /// What to do for the ledger behind a run.

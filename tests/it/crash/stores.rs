@@ -243,6 +243,21 @@ fn contest(world: &World, store: &CutStore, at: usize, meanwhile: fn(&World)) ->
 }
 
 #[test]
+fn a_worker_that_is_overtaken_while_it_looks_for_a_ledger_goes_by_the_lock() {
+    for at in 0..3 {
+        let world = World::new();
+        world.play(&HISTORY[0]);
+        let store = CutStore::new(world.clock.clone());
+        let (rival, other) = (world.clone(), store.clone());
+        let overtaken = store.before(at, move || {
+            run(&rival, &other).unwrap();
+        });
+        let report = run(&world, &overtaken).unwrap();
+        assert_eq!(report.files.unchanged, report.files.listed, "request {at}");
+    }
+}
+
+#[test]
 fn a_worker_that_wakes_after_its_lease_was_taken_changes_nothing_more() {
     for chapter in &HISTORY[1..] {
         let world = World::new();
