@@ -104,16 +104,11 @@ pub(super) fn is_whole(
 
 /// Returns the hash of a file's bytes.
 pub(super) fn hash_of(file: Arc<dyn ReadAt>) -> Result<ContentHash, SinkError> {
-    let mut hasher = blake3::Hasher::new();
-    let mut reader = crate::model::ReadAtCursor::new(file, 0);
-    hasher
-        .update_reader(&mut reader)
-        .map_err(|source| SinkError {
-            action: "read",
-            name: "an output".to_owned(),
-            source,
-        })?;
-    Ok(ContentHash(*hasher.finalize().as_bytes()))
+    ContentHash::of_file(file).map_err(|source| SinkError {
+        action: "read",
+        name: "an output".to_owned(),
+        source,
+    })
 }
 
 /// Closes the intent without its rows: its units are built again, and what only it knew goes.

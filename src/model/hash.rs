@@ -1,9 +1,13 @@
 //! The truth about a file's bytes.
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+use super::{ReadAt, ReadAtCursor};
 
 /// The BLAKE3 hash of a file's bytes as they are stored (compressed files are hashed compressed).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -20,6 +24,16 @@ impl ContentHash {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())
+    }
+
+    /// Returns the hash of all that `file` holds, which need not fit into memory.
+    ///
+    /// # Errors
+    /// What reading reports.
+    pub fn of_file(file: Arc<dyn ReadAt>) -> io::Result<Self> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(&mut ReadAtCursor::new(file, 0))?;
+        Ok(Self(*hasher.finalize().as_bytes()))
     }
 }
 

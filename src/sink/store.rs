@@ -124,7 +124,7 @@ impl StoreSink {
                 Stands::Maybe => self.version(output).await?,
             };
             self.check_fence()?;
-            let condition = condition(version.as_ref());
+            let condition = Condition::replacing(version.as_ref());
             match self.directory.put_soon(output, bytes, condition).await {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     stands = Stands::Maybe;
@@ -165,11 +165,7 @@ impl StoreSink {
                 part
             },
             || {
-                let is_same = match (&before, &look()?) {
-                    (None, None) => true,
-                    (Some(before), Some(now)) => before.is(now),
-                    _ => false,
-                };
+                let is_same = Version::are_same(before.as_ref(), look()?.as_ref());
                 self.check_fence()?;
                 if is_same {
                     Ok(())
@@ -250,9 +246,9 @@ impl StoreSink {
         if file.len() != size {
             return Ok(false);
         }
-        let bytes = read(&*file, 0, size);
-        let bytes = bytes.map_err(|source| failed("read", output.as_str(), source))?;
-        Ok(ContentHash::of(&bytes) == hash)
+        let found = ContentHash::of_file(file);
+        let found = found.map_err(|source| failed("read", output.as_str(), source))?;
+        Ok(found == hash)
     }
 
     /// Opens what is to be published; nothing where that was done already.
@@ -403,10 +399,6 @@ impl StoreSink {
     fn mark_name(&self) -> String {
         format!("{}/{STATE_DIR}/mark", self.describe())
     }
-}
-
-fn condition(version: Option<&Version>) -> Condition<'_> {
-    version.map_or(Condition::Absent, Condition::Same)
 }
 
 /// Returns where a staged file is kept.

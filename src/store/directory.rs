@@ -25,8 +25,8 @@ use object_store::{
 };
 use tokio::runtime::Runtime;
 
-use super::pages::ListedKey;
-use super::{Client, Objects, io_error};
+use super::pages::{ListedKey, Locations};
+use super::{Client, Objects, io_error, parse, runtime};
 use crate::model::Timestamp;
 
 /// Threads that talk to the store. They wait and copy.
@@ -42,7 +42,7 @@ pub(crate) const PART_BYTES: usize = 16 << 20;
 #[derive(Clone)]
 pub struct Directory {
     objects: Arc<dyn Objects>,
-    is_listed: bool,
+    locations: Locations,
     root: Path,
     name: Arc<str>,
     runtime: Arc<Runtime>,
@@ -76,8 +76,16 @@ impl Version {
         })
     }
 
-    /// Tells whether two answers speak of the same version, quoted or not.
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    /// Tells whether two answers speak of the same version, quoted or not, or both of nothing.
+    pub(crate) fn are_same(one: Option<&Self>, other: Option<&Self>) -> bool {
+        match (one, other) {
+            (None, None) => true,
+            (Some(one), Some(other)) => one.is(other),
+            _ => false,
+        }
+    }
+
+    fn is(&self, other: &Self) -> bool {
         let plain = |version: &Self| {
             let tag = version.0.e_tag.as_deref();
             tag.map(|tag| tag.trim_matches('"').to_owned())
@@ -97,7 +105,12 @@ pub(crate) enum Condition<'a> {
     Any,
 }
 
-impl Condition<'_> {
+impl<'a> Condition<'a> {
+    /// Returns the condition under which an object takes the place of this version, or of nothing.
+    pub(crate) fn replacing(version: Option<&'a Version>) -> Self {
+        version.map_or(Self::Absent, Self::Same)
+    }
+
     fn mode(self) -> PutMode {
         match self {
             Self::Absent => PutMode::Create,
@@ -124,14 +137,10 @@ impl Directory {
     /// # Errors
     /// Where `prefix` is no path; else what the system reports when threads are started.
     pub fn new(client: Client, prefix: &str, name: String) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .thread_name("object store")
-            .enable_all()
-            .build()?;
+        let runtime = runtime(THREADS)?;
         Ok(Self {
             objects: client.objects,
-            is_listed: client.is_listed,
+            locations: client.locations,
             root: parse(prefix)?,
             name: name.into(),
             runtime: Arc::new(runtime),
@@ -431,14 +440,8 @@ impl Directory {
         };
         let mut found = Vec::with_capacity(objects.len());
         for object in objects {
-            let key = if self.is_listed {
-                match ListedKey::read(object.location.as_ref()) {
-                    Some(listed) => listed.key,
-                    None => return Err(io::ErrorKind::InvalidData.into()),
-                }
-            } else {
-                object.location.to_string()
-            };
+            let listed = self.locations.read(&object.location);
+            let ListedKey { key, .. } = listed.ok_or(io::ErrorKind::InvalidData)?;
             // The marker of a directory that a console makes is no object of ours.
             if let Some(path) = key.strip_prefix(&prefix).filter(|path| !path.is_empty()) {
                 found.push(seen(&object, path));
@@ -461,10 +464,6 @@ impl fmt::Debug for Directory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Directory({})", self.name)
     }
-}
-
-fn parse(path: &str) -> io::Result<Path> {
-    Path::parse(path).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
 }
 
 fn into_path_error(error: io::Error) -> object_store::Error {
@@ -548,10 +547,10 @@ async fn put_asking(
         Err(object_store::Error::NotFound { .. }) => None,
         Err(error) => return Err(io_error(error)),
     };
-    let holds = match (condition, &found) {
-        (Condition::Any, _) | (Condition::Absent, None) => true,
-        (Condition::Same(version), Some(found)) => version.is(found),
-        _ => false,
+    let holds = match condition {
+        Condition::Any => true,
+        Condition::Absent => found.is_none(),
+        Condition::Same(version) => Version::are_same(found.as_ref(), Some(version)),
     };
     if !holds {
         return Err(taken());

@@ -134,7 +134,7 @@ impl Disk for StoreDisk {
         // Whoever loses the lock in between finds another version there than the one he looks at now.
         let there = self.directory.look(&to)?.map(|seen| seen.version);
         self.fence.check()?;
-        let condition = there.as_ref().map_or(Condition::Absent, Condition::Same);
+        let condition = Condition::replacing(there.as_ref());
         self.directory.put(&to, &bytes, condition)?;
         self.directory.remove([&*from])
     }

@@ -502,16 +502,11 @@ impl Image {
     fn replace(&self, head: &Bytes, known: Option<&Version>) -> io::Result<Version> {
         if self.fence.conditions() == Conditions::Ignored {
             let found = self.directory.look(&self.path)?.map(|seen| seen.version);
-            let is_same = match (&found, known) {
-                (None, None) => true,
-                (Some(found), Some(known)) => found.is(known),
-                _ => false,
-            };
-            if !is_same {
+            if !Version::are_same(found.as_ref(), known) {
                 return Err(self.lost());
             }
         }
-        let condition = known.map_or(Condition::Absent, Condition::Same);
+        let condition = Condition::replacing(known);
         match self.directory.put(&self.path, head, condition) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(self.lost()),
             // It may be on its way all the same.

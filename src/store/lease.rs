@@ -260,9 +260,7 @@ impl Place {
             renewals: 0,
         };
         let bytes = note.bytes()?;
-        let condition = condition
-            .as_ref()
-            .map_or(Condition::Absent, Condition::Same);
+        let condition = Condition::replacing(condition.as_ref());
         let version = match self.directory.put(&self.path, &bytes, condition) {
             Ok(version) => version,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),

@@ -32,6 +32,8 @@ use std::sync::Arc;
 
 use object_store::ObjectStore;
 use object_store::multipart::MultipartStore;
+use object_store::path::Path;
+use tokio::runtime::Runtime;
 
 use crate::config::{Access, StoreUrl};
 
@@ -44,9 +46,9 @@ pub(crate) use directory::{Condition, PART_BYTES, Version};
 pub use disk::StoreDisk;
 pub use faulty::{FaultyStore, StoreFault};
 pub use lease::{Conditions, Fence};
-pub(crate) use pages::ListedKey;
 #[cfg(test)]
 pub(crate) use pages::Pages;
+pub(crate) use pages::{ListedKey, Locations};
 pub(crate) use refusal::Refusal;
 pub use traffic::{Stores, Traffic};
 
@@ -59,8 +61,7 @@ impl<T: ObjectStore + MultipartStore> Objects for T {}
 #[derive(Clone)]
 pub struct Client {
     objects: Arc<dyn Objects>,
-    /// Listings have [`ListedKey`]s for locations.
-    is_listed: bool,
+    locations: Locations,
 }
 
 impl Client {
@@ -79,7 +80,7 @@ impl Client {
         })?;
         Ok(Self {
             objects,
-            is_listed: true,
+            locations: Locations::Listed,
         })
     }
 
@@ -88,7 +89,7 @@ impl Client {
     pub fn over(objects: Arc<dyn Objects>) -> Self {
         Self {
             objects,
-            is_listed: false,
+            locations: Locations::Keys,
         }
     }
 }
@@ -101,6 +102,26 @@ pub struct OpenStoreError {
     /// What the client says.
     #[source]
     pub source: Box<dyn Error + Send + Sync>,
+}
+
+/// Starts threads that talk to a store. They wait and copy; whatever costs time is done by whoever asks.
+///
+/// # Errors
+/// What the system reports.
+pub(crate) fn runtime(threads: usize) -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name("object store")
+        .enable_all()
+        .build()
+}
+
+/// Reads a key as the client takes it: as a path.
+///
+/// # Errors
+/// `InvalidInput` where it is none.
+pub(crate) fn parse(key: &str) -> io::Result<Path> {
+    Path::parse(key).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
 }
 
 /// Sorts what a client says by kinds. An object that is not the one that was asked for any more is a stale handle.

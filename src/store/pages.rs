@@ -18,6 +18,7 @@ use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
 };
+use object_store::path::Path;
 
 use super::complete::Form;
 use super::markup::{referred, unescaped};
@@ -42,6 +43,27 @@ impl ListedKey {
             key: unescaped(escaped)?,
             is_archived,
         })
+    }
+}
+
+/// What the locations of a listing are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Locations {
+    /// Keys.
+    Keys,
+    /// Written as [`ListedKey`]s.
+    Listed,
+}
+
+impl Locations {
+    pub(crate) fn read(self, location: &Path) -> Option<ListedKey> {
+        match self {
+            Self::Keys => Some(ListedKey {
+                key: location.to_string(),
+                is_archived: false,
+            }),
+            Self::Listed => ListedKey::read(location.as_ref()),
+        }
     }
 }
 

@@ -12,8 +12,7 @@ use object_store::{ObjectMeta, ObjectStore};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-use super::Locations;
-use crate::store::ListedKey;
+use crate::store::{ListedKey, Locations};
 
 /// Objects that are handed over at once: as many as a store puts on a page.
 pub(super) const PAGE_OBJECTS: usize = 1000;

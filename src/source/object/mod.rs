@@ -60,7 +60,8 @@ use tokio::runtime::Runtime;
 use crate::config::{Access, StoreUrl};
 use crate::model::{Fingerprint, KeyRange, Select, SourcePath, Timestamp};
 use crate::store::{
-    ListedKey, OpenStoreError, Refusal, Stores, connect, goes_on_behind_a_key, io_error,
+    Locations, OpenStoreError, Refusal, Stores, connect, goes_on_behind_a_key, io_error, parse,
+    runtime,
 };
 
 use super::{Expansion, Input, ReadError, Source, Span, Unknown};
@@ -145,13 +146,8 @@ impl ObjectSource {
         selection: Arc<dyn Select>,
         locations: Locations,
     ) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .thread_name("object store")
-            .enable_all()
-            .build()?;
-        let root = Path::parse(prefix)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let runtime = runtime(THREADS)?;
+        let root = parse(prefix)?;
         Ok(Self {
             bucket: Arc::new(Bucket {
                 store,
@@ -244,27 +240,6 @@ struct Bucket {
     kept: Kept<Version>,
     tears: Tears,
     runtime: Runtime,
-}
-
-/// What the locations of a listing are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Locations {
-    /// Keys.
-    Keys,
-    /// Written as [`ListedKey`]s.
-    Listed,
-}
-
-impl Locations {
-    fn read(self, location: &Path) -> Option<ListedKey> {
-        match self {
-            Self::Keys => Some(ListedKey {
-                key: location.to_string(),
-                is_archived: false,
-            }),
-            Self::Listed => ListedKey::read(location.as_ref()),
-        }
-    }
 }
 
 impl Bucket {

@@ -8,10 +8,10 @@ use object_store::client::{
 };
 use object_store::{ClientOptions, RetryConfig};
 
-use super::{Locations, ObjectSource};
+use super::ObjectSource;
 use crate::config::{Access, StoreUrl};
 use crate::model::SelectAll;
-use crate::store::{Pages, connected};
+use crate::store::{Locations, Pages, connected};
 
 #[derive(Debug, Clone)]
 struct OneAnswer {

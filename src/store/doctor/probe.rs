@@ -18,7 +18,7 @@ use super::Extent;
 use super::observed::{Condition, Fresh, Observed, Overwritten, Page, Trouble, TroubleKind};
 use super::race::{self, ROUNDS, is_refused};
 use crate::clock::Clock;
-use crate::store::ListedKey;
+use crate::store::{ListedKey, parse, runtime};
 
 /// How long a probe may take.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -39,13 +39,8 @@ pub(super) fn observe(
     clock: &dyn Clock,
     extent: Extent,
 ) -> io::Result<Observed> {
-    let root =
-        Path::parse(prefix).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("object store")
-        .enable_all()
-        .build()?;
+    let root = parse(prefix)?;
+    let runtime = runtime(1)?;
     let name = format!("{:016x}", RandomState::new().build_hasher().finish());
     let mut prober = Prober {
         room: root.clone().join("_strandline").join("doctor").join(name),
