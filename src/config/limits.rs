@@ -44,6 +44,8 @@ pub struct Limits {
     pub max_requests: Option<u64>,
     /// The time after which no more work is taken.
     pub max_duration: Option<Duration>,
+    /// How long after a listing hints are enough.
+    pub listing_every: Duration,
     /// How fast each object store may be spoken with.
     pub store: StoreLimits,
     /// Whether another pass follows where a limit has left something.
@@ -65,6 +67,7 @@ impl Default for Limits {
             max_bytes: None,
             max_requests: None,
             max_duration: None,
+            listing_every: LISTING_EVERY,
             store: StoreLimits::default(),
             repeat: Repeat::default(),
             unit_size: ByteSize(128 << 20),
@@ -85,6 +88,9 @@ impl Limits {
 
 /// What workers may hold where nobody says otherwise.
 const MEMORY: ByteSize = ByteSize(512 << 20);
+
+/// How long hints are enough where nobody says otherwise.
+const LISTING_EVERY: Duration = Duration::from_hours(6);
 
 /// What a new file costs, generously, from the moment it is found until it is planned and recorded.
 const NEW_FILE_BYTES: u64 = 4096;

@@ -20,6 +20,7 @@ pub struct Selection {
     hidden: Hidden,
     recognises: Option<Recognises>,
     partitions: PathPartitions,
+    identity: String,
 }
 
 impl Selection {
@@ -40,6 +41,10 @@ impl Selection {
             exclude: compile(exclude)?,
             hidden,
             recognises,
+            identity: format!(
+                "{include:?} {exclude:?} {hidden:?} {:?}",
+                recognises.is_some()
+            ),
         })
     }
 
@@ -102,6 +107,10 @@ impl Select for Selection {
         self.include
             .iter()
             .any(|pattern| pattern.takes(&segments, self.hidden))
+    }
+
+    fn identity(&self) -> String {
+        self.identity.clone()
     }
 }
 

@@ -26,9 +26,11 @@
 
 mod reason;
 mod rename;
+mod scope;
 
 pub use reason::{Change, Reason, Verdict};
 pub use rename::{Candidate, pair_renames, sizes_in_common};
+pub use scope::{Scope, ScopeFacts, scope};
 
 use std::time::Duration;
 

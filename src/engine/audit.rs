@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::control::Control;
 use super::discover::discover;
 use super::error::RunError;
+use super::hinted::Extent;
 use super::member::{self, Trouble};
 use super::pipeline::Target;
 use super::portion::Portion;
@@ -304,7 +305,8 @@ impl Audit<'_> {
             on_delete: OnDelete::Retain,
             same_content: SameContent::Skip,
         };
-        let discovery = discover(source, self.view, look, &Portion::first(1), self.control)?;
+        let all = (&Portion::first(1), &Extent::Everything);
+        let discovery = discover(source, self.view, look, all, self.control)?;
         let found = discovery.found.into_iter().map(|found| found.path);
         let unknown = discovery.unknown.into_iter();
         Ok(Doubt {

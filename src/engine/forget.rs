@@ -95,6 +95,8 @@ pub fn reset(target: &Target, filter: &ResetFilter) -> Result<ResetReport, RunEr
         });
     }
     report.units = batch.dirty.len() as u64;
+    // Whatever is marked is found by a listing.
+    batch.meta.listed = Some(None);
     drop(view);
     ledger.write(&batch)?;
     ledger.close()?;
@@ -145,6 +147,7 @@ pub fn retry_quarantined(target: &Target, glob: Option<&str>) -> Result<u64, Run
         batch.quarantine.insert(path.clone(), Some(quarantined));
         ask_again(&mut batch, &path, record);
     }
+    batch.meta.listed = Some(None);
     drop(view);
     ledger.write(&batch)?;
     ledger.close()?;

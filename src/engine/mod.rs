@@ -7,7 +7,7 @@
 //! | stage | file | what it does |
 //! |---|---|---|
 //! | open | `session` | takes the lock, checks that target and ledger belong together, recovers |
-//! | discover | `discover`, `portion`, `ranges` | joins the listing with the ledger, range by range, side by side |
+//! | discover | `discover`, `portion`, `ranges`, `hinted` | joins the listing with the ledger, range by range, side by side |
 //! | verify | `verify` | hashes what stamps do not decide, finds renames |
 //! | plan | `prepare`, `edits`, `definition` | turns verdicts into ledger rows and the planner's inputs |
 //! | (plan, asked for) | `preview`, `forecast`, `check` | tell what a run would do, what the columns become, whether a file fits |
@@ -38,6 +38,7 @@ mod forecast;
 mod forget;
 mod growth;
 mod hands;
+mod hinted;
 mod interleaved;
 mod left;
 mod member;
@@ -82,4 +83,4 @@ pub use pipeline::{Pipeline, Target};
 pub use places::{PlacesError, TargetPlaces, target_places};
 pub use preview::{PlanReport, PlannedChange, UnitPreview, preview};
 pub use rebuild::{RecoverReport, recover};
-pub use run::run;
+pub use run::{run, run_hinted};

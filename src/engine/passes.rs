@@ -10,13 +10,14 @@ use super::error::RunError;
 use super::pipeline::Pipeline;
 use super::run::pass;
 use crate::config::Repeat;
-use crate::model::{RunReport, RunStatus};
+use crate::model::{Hints, RunReport, RunStatus};
 
 /// The passes of one run.
 #[derive(Debug)]
 pub struct Passes {
     allowance: Allowance,
     repeat: Repeat,
+    hints: Option<Hints>,
     /// The fewest files that a pass left.
     fewest: Option<u64>,
     /// How many passes since then have left no fewer.
@@ -31,9 +32,19 @@ impl Passes {
         Self {
             allowance: Allowance::begin(pipeline),
             repeat: pipeline.limits.repeat,
+            hints: None,
             fewest: None,
             in_vain: 0,
             are_over: false,
+        }
+    }
+
+    /// Lets the first pass look only at what `hints` name, where that is enough. What it leaves, those behind it find.
+    #[must_use]
+    pub fn with_hints(self, hints: Hints) -> Self {
+        Self {
+            hints: Some(hints),
+            ..self
         }
     }
 
@@ -42,7 +53,9 @@ impl Passes {
     /// # Errors
     /// As [`run`](super::run()).
     pub fn next(&mut self, pipeline: &Pipeline, control: &Control) -> Result<RunReport, RunError> {
-        let report = pass(pipeline, &control.within(self.allowance.clone()))?;
+        let allowed = control.within(self.allowance.clone());
+        let report = pass(pipeline, self.hints.as_ref(), &allowed)?;
+        self.hints = None;
         let left = report.files.deferred;
         let is_fewer = self.fewest.is_none_or(|fewest| left < fewest);
         self.in_vain = if is_fewer { 0 } else { self.in_vain + 1 };
@@ -103,6 +116,7 @@ mod tests {
             rows: RowCounts::default(),
             bytes: ByteCounts::default(),
             requests: None,
+            hints: None,
             stopped_by: None,
             seconds: Seconds::default(),
             watermark: None,

@@ -37,6 +37,7 @@ pub(super) fn begin(
         bytes: crate::model::ByteCounts::default(),
         outputs: crate::model::OutputCounts::default(),
         requests: None,
+        hints: None,
         stopped_by: None,
         seconds: Seconds::default(),
         watermark,

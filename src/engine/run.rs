@@ -11,6 +11,7 @@ use super::control::{Control, Phase};
 use super::discover::{Discovery, Found, discover};
 use super::error::RunError;
 use super::hands::pool;
+use super::hinted::Looking;
 use super::pipeline::Pipeline;
 use super::portion::Portion;
 use super::prepare::{Preparation, Prepared, record_plan};
@@ -23,8 +24,8 @@ use crate::decode::recognise;
 use crate::detect::Look;
 use crate::ledger::{Batch, Garbage, Ledger, MetaChange, View};
 use crate::model::{
-    DirtyReason, ErrorKind, Exchange, OutputPath, ReportedError, RunId, RunReport, RunStatus,
-    SourcePath, Timestamp, UnitId,
+    DirtyReason, ErrorKind, Exchange, Hints, OutputPath, ReportedError, RunId, RunReport,
+    RunStatus, SourcePath, Timestamp, UnitId,
 };
 use crate::plan::{self, Budget, OpenUnit, Plan, UnitBounds};
 use crate::transform::RowTransform;
@@ -34,11 +35,30 @@ use crate::transform::RowTransform;
 /// # Errors
 /// [`RunError`] where the run ended before it was done. Trouble with single files or units is in the report.
 pub fn run(pipeline: &Pipeline, control: &Control) -> Result<RunReport, RunError> {
-    pass(pipeline, &control.within(Allowance::begin(pipeline)))
+    pass(pipeline, None, &control.within(Allowance::begin(pipeline)))
 }
 
-/// As [`run`], within what `control` allows.
-pub(super) fn pass(pipeline: &Pipeline, control: &Control) -> Result<RunReport, RunError> {
+/// Makes one pass over the files that `hints` name, or over the source where that is not enough; the report says which.
+///
+/// After a report the hints may be forgotten: what it leaves, the next pass finds without them.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_hinted(
+    pipeline: &Pipeline,
+    hints: &Hints,
+    control: &Control,
+) -> Result<RunReport, RunError> {
+    let allowed = control.within(Allowance::begin(pipeline));
+    pass(pipeline, Some(hints), &allowed)
+}
+
+/// As [`run`], or as [`run_hinted`] where there are `hints`, within what `control` allows.
+pub(super) fn pass(
+    pipeline: &Pipeline,
+    hints: Option<&Hints>,
+    control: &Control,
+) -> Result<RunReport, RunError> {
     let transform = RowTransform::new(&pipeline.definition)?;
     let before = pipeline.stores.exchanged().unwrap_or_default();
     let ledger = session::open(&pipeline.target, Absent::Begin)?;
@@ -46,6 +66,8 @@ pub(super) fn pass(pipeline: &Pipeline, control: &Control) -> Result<RunReport, 
     let view = ledger.view()?;
     let mut pass = Pass::new(pipeline, transform.as_ref(), control, &pool, &view)?;
     pass.exchanged = before;
+    pass.looking = Looking::decide(pipeline, hints, &view, pass.looked_at)?;
+    pass.report.hints.clone_from(&pass.looking.counts);
     drop(view);
     let begun = pass.report.clone();
     let mut report = match pass.run(&ledger) {
@@ -120,6 +142,7 @@ pub(super) struct Pass<'a> {
     pub(super) partitions: PathPartitions,
     pub(super) transform: Option<&'a RowTransform>,
     pub(super) looked_at: Timestamp,
+    looking: Looking,
     pub(super) run: RunId,
     pub(super) report: RunReport,
     pub(super) errors: Vec<ReportedError>,
@@ -184,6 +207,7 @@ impl<'a> Pass<'a> {
             partitions: definition::partitions(&pipeline.definition)?,
             transform,
             looked_at,
+            looking: Looking::decide(pipeline, None, view, looked_at)?,
             run,
             report: report::begin(pipeline, run, looked_at, meta.watermark),
             errors: report::caveat(&pipeline.target).into_iter().collect(),
@@ -268,8 +292,9 @@ impl<'a> Pass<'a> {
         let source = &*self.pipeline.source;
         let begun = clock.monotonic();
         let discover = |portion: &Portion| {
+            let extent = (portion, &self.looking.extent);
             self.pool
-                .install(|| discover(source, view, look, portion, self.control))
+                .install(|| discover(source, view, look, extent, self.control))
         };
         let mut discovery = discover(portion)?;
         if portion.is_first() && discovery.later.is_some() {
@@ -482,6 +507,8 @@ impl<'a> Pass<'a> {
         if let Some(exchanged) = self.pipeline.stores.exchanged() {
             report::exchanged(&mut self.report, exchanged.since(self.exchanged));
         }
+        let listed = self.looking.leaves(self.report.checkpoint);
+        self.report.checkpoint &= self.looking.is_whole();
         if self.report.checkpoint {
             self.report.watermark = self.report.watermark.max(self.newest);
         }
@@ -500,6 +527,7 @@ impl<'a> Pass<'a> {
                 next_run: Some(self.run.0 + 1),
                 watermark: self.report.watermark,
                 checkpoint: self.report.checkpoint.then_some(self.run),
+                listed,
                 ..MetaChange::default()
             },
             ..Batch::default()

@@ -216,4 +216,7 @@ fn change(row: &mut MetaRow, change: &MetaChange) {
     row.next_run = change.next_run.unwrap_or(row.next_run);
     row.watermark = change.watermark.or(row.watermark);
     row.checkpoint = change.checkpoint.or(row.checkpoint);
+    if let Some(listed) = &change.listed {
+        row.listed.clone_from(listed);
+    }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::model::{
-    ContentHash, DirtyReason, FileRecord, LedgerId, OutputPath, QuarantineRecord, RunId, RunReport,
-    Shape, SourcePath, Timestamp, UnitId, UnitRecord,
+    ContentHash, DirtyReason, FileRecord, LedgerId, Listed, OutputPath, QuarantineRecord, RunId,
+    RunReport, Shape, SourcePath, Timestamp, UnitId, UnitRecord,
 };
 
 /// Changes that become durable together or not at all. In the maps `None` removes.
@@ -76,6 +76,9 @@ pub struct MetaChange {
     pub watermark: Option<Timestamp>,
     /// The last run in which everything discovered was committed or quarantined.
     pub checkpoint: Option<RunId>,
+    /// The last listing of everything after which nothing was left to do; none counts any more where it is `Some(None)`. A
+    /// run says so at its end, and no [`Intent`] holds it.
+    pub listed: Option<Option<Listed>>,
 }
 
 impl MetaChange {
@@ -86,6 +89,7 @@ impl MetaChange {
         self.next_run = later.next_run.or(self.next_run);
         self.watermark = later.watermark.or(self.watermark);
         self.checkpoint = later.checkpoint.or(self.checkpoint);
+        self.listed = later.listed.or(self.listed.take());
     }
 }
 
@@ -164,6 +168,8 @@ pub struct Meta {
     pub watermark: Option<Timestamp>,
     /// The last run in which everything discovered was committed or quarantined.
     pub checkpoint: Option<RunId>,
+    /// The last listing of everything after which nothing was left to do.
+    pub listed: Option<Listed>,
     /// The number of the next unit.
     pub next_unit: u64,
     /// The number of the next run.

@@ -47,7 +47,7 @@
 //! | table | key | body |
 //! |---|---|---|
 //! | `meta` | `format` | the version as decimal text |
-//! | `meta` | `ledger` | JSON: id, source, target, definition, watermark, checkpoint, next unit, next run, counts of files and units |
+//! | `meta` | `ledger` | JSON: id, source, target, definition, watermark, checkpoint, next unit, next run, counts of files and units; the last whole listing, where one counts |
 //! | `files` | lower bound of the paths | a block of records, see `block` |
 //! | `units` | unit | a unit, see `record`; its shape is the key into `shapes` |
 //! | `partitions` | path partition, unit | varints: bytes, number of members |

@@ -332,6 +332,7 @@ fn meta(reader: &mut Reader<'_>) -> Result<MetaChange, Malformed> {
         next_run: option(reader, Reader::varint)?,
         watermark: option(reader, Reader::varint)?.map(|at| Timestamp(at.cast_signed())),
         checkpoint: option(reader, Reader::varint)?.map(RunId),
+        listed: None,
     })
 }
 

@@ -27,6 +27,7 @@ pub(in crate::ledger) fn report(run: u64) -> RunReport {
         bytes: ByteCounts::default(),
         outputs: OutputCounts::default(),
         requests: None,
+        hints: None,
         stopped_by: None,
         seconds: Seconds::default(),
         watermark: None,
@@ -123,6 +124,7 @@ pub(in crate::ledger) fn full_batch() -> Batch {
             next_run: Some(5),
             watermark: Some(Timestamp(-1)),
             checkpoint: Some(RunId(4)),
+            listed: None,
         },
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Borrow;
 use redb::{AccessGuard, Key, ReadableTable, StorageError, Table, TableDefinition};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{LedgerId, RunId, Timestamp};
+use crate::model::{LedgerId, Listed, RunId, Timestamp};
 
 use super::codec::{Malformed, seal, unseal};
 use super::error::Fault;
@@ -41,6 +41,8 @@ pub(super) struct MetaRow {
     pub(super) definition: Option<String>,
     pub(super) watermark: Option<Timestamp>,
     pub(super) checkpoint: Option<RunId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) listed: Option<Listed>,
     pub(super) next_unit: u64,
     pub(super) next_run: u64,
     pub(super) files: u64,
@@ -56,6 +58,7 @@ impl MetaRow {
             definition: None,
             watermark: None,
             checkpoint: None,
+            listed: None,
             next_unit: 0,
             next_run: 0,
             files: 0,

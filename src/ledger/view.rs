@@ -101,6 +101,7 @@ impl View {
                 definition: row.definition,
                 watermark: row.watermark,
                 checkpoint: row.checkpoint,
+                listed: row.listed,
                 next_unit: row.next_unit,
                 next_run: row.next_run,
                 files: row.files,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{RequestCounts, RunId, Timestamp};
+use super::{HintCounts, RequestCounts, RunId, Timestamp};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -239,6 +239,9 @@ pub struct RunReport {
     /// Requests to object stores, where there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<RequestCounts>,
+    /// What hints came to, where there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hints: Option<HintCounts>,
     /// The limit that left something for the next run, where it is one of time or requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_by: Option<RunLimit>,

@@ -12,6 +12,9 @@ pub trait Select: Send + Sync {
 
     /// Tells whether the file `path` is an input.
     fn admits(&self, path: &str) -> bool;
+
+    /// Returns a text that is another where other answers may be given.
+    fn identity(&self) -> String;
 }
 
 /// Takes every file.
@@ -25,5 +28,9 @@ impl Select for SelectAll {
 
     fn admits(&self, _path: &str) -> bool {
         true
+    }
+
+    fn identity(&self) -> String {
+        "all".to_owned()
     }
 }

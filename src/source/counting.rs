@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::model::{Fingerprint, KeyRange, ReadAt, SourcePath};
+use crate::model::{Fingerprint, KeyRange, ReadAt, Select, SourcePath};
 
 use super::{Expansion, Input, ReadError, Source, Span, Unknown};
 
@@ -88,6 +88,10 @@ impl Source for CountingSource {
             inner: self.inner.open(path)?,
             counts: Arc::clone(&self.counts),
         }))
+    }
+
+    fn selection(&self) -> &dyn Select {
+        self.inner.selection()
     }
 
     fn describe(&self) -> String {

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::model::{ErrorKind, Fingerprint, KeyRange, ReadAt, SourcePath};
+use crate::model::{ErrorKind, Fingerprint, KeyRange, ReadAt, Select, SourcePath};
 
 use super::{
     Entries, Entry, Expansion, Input, ReadError, ReadyEntries, Source, Span, Unknown, collect,
@@ -169,6 +169,10 @@ impl Source for FaultySource {
                 source,
             })?;
         Ok(Box::new(self.wrap(path, self.inner.open(path)?)))
+    }
+
+    fn selection(&self) -> &dyn Select {
+        self.inner.selection()
     }
 
     fn describe(&self) -> String {

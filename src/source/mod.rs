@@ -25,7 +25,7 @@ mod object;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use crate::model::{ErrorKind, Fingerprint, KeyRange, ReadAt, SourcePath};
+use crate::model::{ErrorKind, Fingerprint, KeyRange, ReadAt, Select, SourcePath};
 
 pub use counting::CountingSource;
 pub use faulty::{FaultySource, Moment, Told};
@@ -66,6 +66,9 @@ pub trait Source: Send + Sync {
     /// [`ReadError::Vanished`] where there is no such file, [`ReadError::Archived`] where it has to be restored first, else
     /// [`ReadError::Failed`].
     fn open(&self, path: &SourcePath) -> Result<Box<dyn Input>, ReadError>;
+
+    /// Returns what tells which files are inputs. [`Self::look`] and [`Self::open`] do not ask it.
+    fn selection(&self) -> &dyn Select;
 
     /// Returns how the source is written on the command line, without secrets.
     fn describe(&self) -> String;

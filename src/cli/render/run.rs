@@ -270,6 +270,7 @@ pub(in crate::cli) mod tests {
                 removed: 0,
             },
             requests: None,
+            hints: None,
             stopped_by: None,
             seconds: Seconds {
                 discover: 0.05,

@@ -16,6 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rayon::prelude::*;
 
 use super::control::Control;
+use super::hinted::{self, Extent};
 use super::pace::Pace;
 use super::portion::{Later, Portion, Shelf};
 use super::ranges;
@@ -79,8 +80,8 @@ struct Pass<'a> {
     told: AtomicU64,
 }
 
-/// Lists the source and compares it with the ledger, for the changes of one portion. Call it inside the pool of
-/// workers.
+/// Lists the source, or looks at some files of it, and compares that with the ledger, for the changes of one portion. Call it
+/// inside the pool of workers.
 ///
 /// # Errors
 /// [`LedgerError`] where the ledger cannot be read. Trouble with the source is part of the result.
@@ -88,10 +89,9 @@ pub(super) fn discover(
     source: &dyn Source,
     view: &View,
     look: Look,
-    portion: &Portion,
+    (portion, extent): (&Portion, &Extent),
     control: &Control,
 ) -> Result<Discovery, LedgerError> {
-    let root = ranges::root(source, view, portion)?;
     let pass = Pass {
         source,
         view,
@@ -101,7 +101,10 @@ pub(super) fn discover(
         control,
         told: AtomicU64::new(0),
     };
-    let mut discovery = pass.span(&*root, &mut None)?;
+    let mut discovery = match extent {
+        Extent::Everything => pass.span(&*ranges::root(source, view, portion)?, &mut None)?,
+        Extent::Files(paths) => pass.files(paths)?,
+    };
     let shelf = pass.shelf.into_inner();
     let (found, later) = shelf.unwrap_or_else(PoisonError::into_inner).into_found();
     let points = ranges::points(std::mem::take(&mut discovery.samples));
@@ -144,6 +147,19 @@ impl Pass<'_> {
             Ok(Expansion::Ranges(spans, proof)) => self.ranges(spans, &*proof),
             Ok(Expansion::Entries(entries)) => self.entries(span, entries, records),
         }
+    }
+
+    /// Takes single files, of which nothing follows for any other.
+    fn files(&self, paths: &[SourcePath]) -> Result<Discovery, LedgerError> {
+        let mut whole = Discovery::default();
+        let mut records = None;
+        for looked in hinted::look(self.source, paths, self.control) {
+            let mut pace = Pace::untold(self.control);
+            let entries = Box::new(looked.entries);
+            let joined = self.join(&looked.range, entries, &mut records, &mut pace)?;
+            whole.append(joined.unwrap_or_default());
+        }
+        Ok(whole)
     }
 
     /// Takes the ranges side by side, and everything in one where they do not prove to be all there is.

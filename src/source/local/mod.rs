@@ -110,6 +110,10 @@ impl Source for LocalSource {
         }
     }
 
+    fn selection(&self) -> &dyn Select {
+        &*self.tree.selection
+    }
+
     fn describe(&self) -> String {
         self.tree.root.to_string_lossy().into_owned()
     }

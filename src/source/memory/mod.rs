@@ -11,7 +11,9 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
-use crate::model::{ErrorKind, Fingerprint, KeyRange, ReadAt, SourcePath, Timestamp};
+use crate::model::{
+    ErrorKind, Fingerprint, KeyRange, ReadAt, Select, SelectAll, SourcePath, Timestamp,
+};
 
 use super::{Entry, Expansion, Input, ReadError, ReadyEntries, Source, Span, Unknown};
 use files::{Content, Files};
@@ -131,6 +133,10 @@ impl Source for MemorySource {
             Some(content) => Ok(Box::new(MemoryInput { content, offset: 0 })),
             None => Err(ReadError::Vanished { path: path.clone() }),
         }
+    }
+
+    fn selection(&self) -> &dyn Select {
+        &SelectAll
     }
 
     fn describe(&self) -> String {

@@ -219,6 +219,10 @@ impl Source for ObjectSource {
         }
     }
 
+    fn selection(&self) -> &dyn Select {
+        &*self.bucket.selection
+    }
+
     fn describe(&self) -> String {
         self.bucket.name.clone()
     }

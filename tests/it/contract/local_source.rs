@@ -204,6 +204,10 @@ impl Select for OnlyCsv {
     fn admits(&self, path: &str) -> bool {
         Path::new(path).extension() == Some(OsStr::new("csv"))
     }
+
+    fn identity(&self) -> String {
+        "only CSV".to_owned()
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod declared;
 mod expect;
 mod faulty_store;
 mod hands;
+mod hinted;
 mod hurried;
 mod inference;
 mod lost_rows;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use strandline::clock::ManualClock;
 use strandline::engine::{Control, Pipeline, run};
-use strandline::model::{Fingerprint, KeyRange, RunStatus, SourcePath, Timestamp};
+use strandline::model::{Fingerprint, KeyRange, RunStatus, Select, SourcePath, Timestamp};
 use strandline::source::{
     Entries, Entry, Expansion, Input, MemorySource, ReadError, ReadyEntries, Source, Span, Unknown,
     collect,
@@ -63,6 +63,10 @@ impl Source for Watched<MemorySource> {
 
     fn open(&self, path: &SourcePath) -> Result<Box<dyn Input>, ReadError> {
         self.inner.open(path)
+    }
+
+    fn selection(&self) -> &dyn Select {
+        self.inner.selection()
     }
 
     fn describe(&self) -> String {

@@ -178,6 +178,23 @@ impl World {
         }
     }
 
+    /// Returns the report of the last run.
+    pub(crate) fn last_report(&self) -> RunReport {
+        let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
+        let view = ledger::snapshot(disk, Path::new(STATE)).expect("the ledger opens");
+        view.runs(1).unwrap().remove(0)
+    }
+
+    /// Returns the rows of the source as it is now, in order.
+    pub(crate) fn truth(&self) -> Rows {
+        let contents = self.source.contents();
+        let rows = contents.iter();
+        let rows = rows.filter_map(|(path, bytes)| self.rows_of(path, bytes));
+        let mut rows: Rows = rows.flatten().collect();
+        rows.sort();
+        rows
+    }
+
     /// The source's files, in order.
     pub(crate) fn paths(&self) -> Vec<String> {
         self.source.contents().into_keys().collect()

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use strandline::model::{Fingerprint, KeyRange, ReadAt, SourcePath, Timestamp};
+use strandline::model::{Fingerprint, KeyRange, ReadAt, Select, SourcePath, Timestamp};
 use strandline::source::{
     Entries, Entry, Expansion, Input, ReadError, ReadyEntries, Source, Span, Unknown, collect,
 };
@@ -94,6 +94,10 @@ impl Source for BadSource {
             inner,
             left,
         }))
+    }
+
+    fn selection(&self) -> &dyn Select {
+        self.inner.selection()
     }
 
     fn describe(&self) -> String {

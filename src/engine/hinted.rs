@@ -1,0 +1,160 @@
+//! A pass that looks only at the files that hints name, as long as that can be trusted.
+//!
+//! # Invariants
+//! - Nothing of a hint is believed: each file is looked at, and joined with what is recorded of it as if a listing of it alone
+//!   had come.
+//! - What was looked at because of hints moves neither the checkpoint nor the watermark, which stand for listings.
+//! - After a pass that left anything, whatever it was, everything is listed. So who gave the hints may forget them once a pass
+//!   has ended with a report.
+
+use rayon::prelude::*;
+
+use super::control::Control;
+use super::error::RunError;
+use super::pipeline::Pipeline;
+use super::ranges;
+use crate::detect::{Scope, ScopeFacts, scope};
+use crate::ledger::View;
+use crate::model::{
+    ContentHash, ErrorKind, HintCounts, Hints, KeyRange, Listed, SourcePath, Timestamp,
+};
+use crate::source::{Entry, ReadError, ReadyEntries, Source, Unknown};
+
+/// Files that are looked at one after the other, by one of those who do it side by side.
+const AT_ONCE: usize = 16;
+
+/// What a pass looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Everything, listed.
+    Everything,
+    /// These files, in byte order of their paths.
+    Files(Vec<SourcePath>),
+}
+
+/// What a pass looks at, and what that leaves for the next one to trust.
+#[derive(Debug, Clone)]
+pub(super) struct Looking {
+    pub(super) extent: Extent,
+    pub(super) counts: Option<HintCounts>,
+    at: Timestamp,
+    of: String,
+}
+
+impl Looking {
+    /// Decides what to look at.
+    pub(super) fn decide(
+        pipeline: &Pipeline,
+        hints: Option<&Hints>,
+        view: &View,
+        now: Timestamp,
+    ) -> Result<Self, RunError> {
+        let everything = Self {
+            extent: Extent::Everything,
+            counts: None,
+            at: now,
+            of: identity(pipeline),
+        };
+        let Some(hints) = hints else {
+            return Ok(everything);
+        };
+        let meta = view.meta()?;
+        let scope = scope(
+            hints,
+            &ScopeFacts {
+                now,
+                every: pipeline.limits.listing_every,
+                last: meta.listed.as_ref(),
+                of: &everything.of,
+                known: meta.files,
+            },
+        );
+        let selection = pipeline.source.selection();
+        let files = || {
+            let paths = hints.paths.iter();
+            paths.filter(|path| selection.admits(path)).cloned()
+        };
+        let (extent, listed) = match scope {
+            Scope::Hinted => (Extent::Files(files().collect()), None),
+            Scope::Everything(why) => (Extent::Everything, Some(why)),
+        };
+        let paths = hints.paths.len() as u64;
+        Ok(Self {
+            extent,
+            counts: Some(HintCounts { paths, listed }),
+            ..everything
+        })
+    }
+
+    /// Tells whether everything is listed.
+    pub(super) fn is_whole(&self) -> bool {
+        self.extent == Extent::Everything
+    }
+
+    /// Returns what becomes of the listing that the next passes may trust; nothing where it stays what it is.
+    pub(super) fn leaves(&self, nothing_is_left: bool) -> Option<Option<Listed>> {
+        match (nothing_is_left, self.is_whole()) {
+            (false, _) => Some(None),
+            (true, false) => None,
+            (true, true) => Some(Some(Listed {
+                at: self.at,
+                of: self.of.clone(),
+            })),
+        }
+    }
+}
+
+/// Returns a hash that is another where other files are taken, or something else becomes of them.
+fn identity(pipeline: &Pipeline) -> String {
+    let text = format!(
+        "{}\n{}\n{}\n{:?}",
+        pipeline.source.describe(),
+        pipeline.source.selection().identity(),
+        pipeline.definition.fingerprint(),
+        pipeline.policies,
+    );
+    ContentHash::of(text.as_bytes()).to_string()
+}
+
+/// A file that was looked at, as a listing of it alone would tell.
+pub(super) struct LookedAt {
+    pub(super) range: KeyRange,
+    pub(super) entries: ReadyEntries,
+}
+
+/// Looks at `paths`, side by side; where somebody asks to stop, not at all of them.
+pub(super) fn look(source: &dyn Source, paths: &[SourcePath], control: &Control) -> Vec<LookedAt> {
+    let looks = || {
+        let paths = paths.par_iter();
+        let looked = paths.filter(|_| control.takes_more());
+        looked.map(|path| look_at(source, path)).collect()
+    };
+    if source.is_far() {
+        ranges::waiting(paths.len().min(AT_ONCE), looks)
+    } else {
+        looks()
+    }
+}
+
+fn look_at(source: &dyn Source, path: &SourcePath) -> LookedAt {
+    let range = KeyRange::only(path);
+    let name: Box<str> = (**path).into();
+    let entries = match source.look(path) {
+        Ok(Some(seen)) => vec![(name, Entry::Found(seen))],
+        Ok(None) | Err(ReadError::Vanished { .. }) => Vec::new(),
+        Err(ReadError::Archived { .. }) => vec![(name, Entry::Archived)],
+        Err(ReadError::Failed { source, .. }) => {
+            let unknown = Unknown {
+                path: path.to_string(),
+                hides: Some(range.clone()),
+                kind: ErrorKind::Unreadable,
+                source,
+            };
+            vec![(Box::default(), Entry::Unknown(unknown))]
+        }
+    };
+    LookedAt {
+        range,
+        entries: entries.into(),
+    }
+}
