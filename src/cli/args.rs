@@ -3,6 +3,7 @@
 //! Nothing is resolved here. Every option that is a setting carries its value as text into a [`Layer`], where the
 //! environment and the file join it.
 
+mod events;
 mod outputs;
 mod resources;
 mod schema;
@@ -17,6 +18,7 @@ use crate::config::{
 };
 use crate::model::{Standing, Timestamp};
 
+pub(super) use self::events::{RunArgs, WatchArgs};
 use self::outputs::OutputArgs;
 use self::resources::ResourceArgs;
 use self::schema::SchemaArgs;
@@ -128,6 +130,14 @@ pub(super) enum Command {
     /// Safe to kill at any moment and to run again. Example: strandline run ./in ./out
     #[command(after_long_help = SETTINGS)]
     Run(RunArgs),
+    /// Keep TARGET up to date: pass after pass, until interrupted
+    ///
+    /// Each pass is a run. The next one follows when hints come (--events), or after --interval. A line is said of each that had
+    /// something to do, of all with -v; with --json, its report on a line of stdout. Trouble that may pass by
+    /// itself is told and tried again; any other ends it, and so does the first signal, behind the pass that is under way.
+    /// Example: `strandline watch s3://bucket/raw s3://bucket/lake --interval 5m`
+    #[command(after_long_help = SETTINGS)]
+    Watch(WatchArgs),
     /// Show what a run would do, and why
     ///
     /// Reads what a run would read to decide, and changes nothing. Example: strandline plan ./in ./out
@@ -194,17 +204,6 @@ pub(super) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-}
-
-/// What `run` takes.
-#[derive(Debug, Args)]
-pub(super) struct RunArgs {
-    /// What it shares with `plan`.
-    #[command(flatten)]
-    pub(super) pipeline: PipelineArgs,
-    /// Show what would be done, as `plan` does, and change nothing
-    #[arg(long, help_heading = "Behaviour")]
-    pub(super) dry_run: bool,
 }
 
 /// A pipeline and all its settings.

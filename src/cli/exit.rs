@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::config::{FileError, PatternError, SettingError};
 use crate::engine::{PlacesError, RunError};
+use crate::hints::HintError;
 use crate::ledger::OpenError;
 use crate::model::RunStatus;
 use crate::store::OpenStoreError;
@@ -81,7 +82,8 @@ impl Ending {
                     || cause.is::<SettingError>()
                     || cause.is::<FileError>()
                     || cause.is::<PatternError>()
-                    || cause.is::<OpenStoreError>();
+                    || cause.is::<OpenStoreError>()
+                    || matches!(cause.downcast_ref(), Some(HintError::Open { .. }));
                 if usage {
                     return Some(Self::Usage);
                 }

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 
 use crate::config::{BadValue, FileError, PlaceError, SettingError};
 use crate::engine::{PlacesError, RunError};
+use crate::hints::HintError;
 use crate::ledger::{LedgerError, OpenError};
 use crate::store::OpenStoreError;
 
@@ -22,6 +23,7 @@ pub(super) fn hint(error: &anyhow::Error) -> Option<String> {
             let ledger = || cause.downcast_ref().and_then(of_ledger);
             let run = || cause.downcast_ref().and_then(of_run);
             let store = || cause.downcast_ref().map(of_store);
+            let hints = || cause.downcast_ref().map(of_hints);
             usage
                 .or_else(places)
                 .or_else(setting)
@@ -30,6 +32,7 @@ pub(super) fn hint(error: &anyhow::Error) -> Option<String> {
                 .or_else(ledger)
                 .or_else(run)
                 .or_else(store)
+                .or_else(hints)
         })
         .map(str::to_owned)
 }
@@ -47,6 +50,12 @@ fn of_usage(error: &UsageError) -> Option<&'static str> {
         UsageError::UnknownSchema { .. } => "`strandline schema history TARGET` lists them",
         UsageError::NoStore { .. } => {
             "doctor is for object stores (s3://, gs://, az://); what is wrong with a directory, a run tells"
+        }
+        UsageError::EventsOfDirectory { .. } => {
+            "--events is for a source in an object store (s3://, gs://, az://); leave it out, or say --events none"
+        }
+        UsageError::EndpointOfRun { .. } => {
+            "`strandline watch` listens; a run takes hints from a queue (--events sqs://HOST/ACCOUNT/QUEUE), or none (--events none)"
         }
         UsageError::Arguments(_) => return None,
     })
@@ -162,6 +171,18 @@ fn of_run(error: &RunError) -> Option<&'static str> {
         ),
         RunError::Sink(error) => of_io(error.source.kind()),
         RunError::Open(_) | RunError::Ledger(_) => None,
+    }
+}
+
+fn of_hints(error: &HintError) -> &'static str {
+    match error {
+        HintError::Open { .. } => {
+            "set STRANDLINE_EVENTS_TOKEN to a secret that whoever posts says (Authorization: Bearer TOKEN, or ?token=TOKEN), or listen at 127.0.0.1"
+        }
+        HintError::Io { .. } => "name an address of this machine with a port that is free",
+        HintError::Queue { .. } => {
+            "look whether --events is the queue's URL with sqs:// for https://, and whether sqs:ReceiveMessage and sqs:DeleteMessage are allowed; --events none goes without"
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod args;
 mod completions;
 mod config_show;
 mod doctor;
+mod events;
 mod exit;
 mod explain;
 mod files;
@@ -35,6 +36,7 @@ mod talk;
 mod target;
 mod usage;
 mod verify;
+mod watch;
 
 use std::cell::OnceCell;
 use std::ffi::OsString;
@@ -98,9 +100,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(command: &Command, session: &Session<'_>) -> anyhow::Result<Ending> {
     match command {
-        Command::Run(args) if args.dry_run => plan::plan(&args.pipeline, session),
-        Command::Run(args) => run::run(&args.pipeline, session),
-        Command::Plan(args) => plan::plan(args, session),
+        Command::Run(args) if args.dry_run => plan::plan(args.layer(), session),
+        Command::Run(args) => run::run(args, session),
+        Command::Watch(args) => watch::watch(args, session),
+        Command::Plan(args) => plan::plan(args.layer(), session),
         Command::Status(args) => status::status(args, session),
         Command::History(args) => history::history(args, session),
         Command::Files(args) => files::files(args, session),

@@ -3,15 +3,15 @@
 use crate::engine::{self, Control};
 
 use super::Session;
-use super::args::PipelineArgs;
 use super::exit::Ending;
 use super::progress::with_progress;
 use super::render;
 use super::target::{pipeline, settings};
+use crate::config::Layer;
 
 /// Shows what a run would do.
-pub(super) fn plan(args: &PipelineArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
-    let pipeline = pipeline(&settings(args.layer(), session.file)?)?;
+pub(super) fn plan(flags: Layer, session: &Session<'_>) -> anyhow::Result<Ending> {
+    let pipeline = pipeline(&settings(flags, session.file)?)?;
     let control = Control::new(session.interrupt()?);
     let report = with_progress(session.talk, &control, || {
         engine::preview(&pipeline, &control)

@@ -7,7 +7,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use crate::config::{Access, Key, Layer, Layers, Settings, parse_file};
+use crate::config::{Access, EventsToken, Key, Layer, Layers, Settings, parse_file};
 
 use super::usage::UsageError;
 
@@ -37,6 +37,9 @@ pub(super) fn resolve(layers: &Layers) -> anyhow::Result<Settings> {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
     Ok(Settings {
         access: access(),
+        events_token: env::var("STRANDLINE_EVENTS_TOKEN")
+            .ok()
+            .and_then(EventsToken::new),
         ..Settings::resolve(layers, processors)?
     })
 }

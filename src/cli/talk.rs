@@ -96,6 +96,28 @@ impl Talk {
         }
     }
 
+    /// Says what goes on from now, also beside results for a program; nothing where they asked for quiet.
+    pub(super) fn announce(self, text: &str) {
+        if !self.quiet {
+            let _ = io::stderr().lock().write_all(text.as_bytes());
+        }
+    }
+
+    /// Tells of trouble that does not end the command, and what follows.
+    #[expect(clippy::unused_self, reason = "it is said whatever was asked for")]
+    pub(super) fn trouble(self, trouble: &dyn std::error::Error, follows: &str) {
+        let mut text = format!("warning: {trouble}");
+        let mut cause = trouble.source();
+        while let Some(error) = cause {
+            let words = error.to_string();
+            if !text.ends_with(&words) {
+                let _ = write!(text, ": {words}");
+            }
+            cause = error.source();
+        }
+        let _ = writeln!(io::stderr(), "{text}; {follows}");
+    }
+
     /// Tells of an error with its causes and what to do next.
     pub(super) fn error(self, error: &anyhow::Error, ending: Ending) {
         let hint = hint(error);

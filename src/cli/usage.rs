@@ -72,6 +72,18 @@ pub(super) enum UsageError {
         /// What was named.
         place: String,
     },
+    /// Nobody tells of what happens in a directory.
+    #[error("no hints come of {place}, which is no object store")]
+    EventsOfDirectory {
+        /// The source.
+        place: Place,
+    },
+    /// Nobody would be there to be told.
+    #[error("{place} is an address to listen at, and a run does not stay to listen")]
+    EndpointOfRun {
+        /// The address.
+        place: String,
+    },
     /// The arguments make no sense.
     #[error("{0}")]
     Arguments(String),

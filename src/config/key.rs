@@ -65,6 +65,9 @@ pub enum Key {
     OnDelete,
     OnModify,
     SameContent,
+    Events,
+    ListingEvery,
+    Interval,
 }
 
 /// What a setting may be.
@@ -176,7 +179,7 @@ const fn row(
 
 /// The table, in the order of the file.
 #[rustfmt::skip]
-pub const SPECS: [Spec; 53] = [
+pub const SPECS: [Spec; 56] = [
     row(Key::Source, ("source", "path"), Path, None, "./in",
         "The directory that holds the files, relative to this file; or a URL (s3://, gs://, az://, file://)."),
     row(Key::Format, ("source", "format"), Choice(FORMATS), Some("auto"), "",
@@ -283,6 +286,12 @@ pub const SPECS: [Spec; 53] = [
         "A changed file's rows: replace them, ignore the change, or fail the run."),
     row(Key::SameContent, ("run", "same_content"), Choice(SAME_CONTENT), Some("load"), "",
         "The same bytes under two names: load both, load both and warn, or skip all but the first."),
+    row(Key::Events, ("run", "events"), Text, Some("none"), "",
+        "Where a store tells of changes: a queue (sqs://HOST/ACCOUNT/QUEUE), for watch also an address to listen at (http://127.0.0.1:8788/)."),
+    row(Key::ListingEvery, ("run", "listing_every"), Duration, Some("6h"), "",
+        "With events: list everything this often all the same, since some get lost."),
+    row(Key::Interval, ("run", "interval"), Duration, Some("60s"), "",
+        "Watching without events: list everything this long after the last time."),
 ];
 
 impl Key {

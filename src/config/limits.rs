@@ -119,6 +119,9 @@ impl Reading<'_> {
             max_bytes: self.size(Key::MaxBytes)?,
             max_requests: self.count(Key::MaxRequests)?,
             max_duration: self.one(Key::MaxDuration, some_time)?,
+            listing_every: self
+                .one(Key::ListingEvery, some_time)?
+                .unwrap_or(default.listing_every),
             store: StoreLimits {
                 requests_per_second: self.count(Key::RequestsPerSecond)?,
                 bytes_per_second: self.one(Key::BytesPerSecond, rate)?,
@@ -138,7 +141,7 @@ fn at_once(text: &str) -> Result<usize, BadValue> {
 }
 
 /// Without any time nothing would ever be done.
-fn some_time(text: &str) -> Result<Duration, BadValue> {
+pub(super) fn some_time(text: &str) -> Result<Duration, BadValue> {
     let time = parse_duration(text)?;
     (!time.is_zero()).then_some(time).ok_or(BadValue::NoTime)
 }

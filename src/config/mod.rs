@@ -15,6 +15,7 @@ mod declared;
 mod definition;
 mod dialect;
 mod duration;
+mod events;
 mod file;
 mod key;
 mod layer;
@@ -35,6 +36,7 @@ pub use definition::{Definition, FORMAT_VERSION, Format};
 pub use dialect::ENCODINGS;
 pub use dialect::{Decimal, Dialect, Encoding, Header, Mark, NoMark, TrailingDelimiter};
 pub use duration::{ParseDurationError, format_duration, parse_duration};
+pub use events::{EndpointUrl, EventsError, EventsPlace, EventsToken, QueueUrl};
 pub use file::{ExpectError, FileError, nearest, parse_file};
 pub use key::{
     COMPATIBILITIES, ENCODINGS_OF_OUTPUTS, FORMATS, Key, Kind, ON_DELETE, ON_MODIFY, SAME_CONTENT,

@@ -10,9 +10,10 @@ use super::access::Access;
 use super::aside::Hidden;
 use super::dialect::{Decimal, ENCODINGS, Encoding, Header, Mark, TrailingDelimiter};
 use super::duration::{ParseDurationError, parse_duration};
+use super::events::{EventsError, EventsPlace, EventsToken};
 use super::key::{FORMATS, Key, ON_DELETE, ON_MODIFY, SAME_CONTENT};
 use super::layer::{Layers, Origin, Value};
-use super::limits::{LEAST_RATE, MOST_AT_ONCE};
+use super::limits::{LEAST_RATE, MOST_AT_ONCE, some_time};
 use super::lines::LinePatternError;
 use super::pattern::PatternError;
 use super::place::{Place, PlaceError, parse_place, without_secrets};
@@ -28,6 +29,9 @@ const LEASE: Duration = Duration::from_mins(1);
 /// A shorter one would be lost to a few slow answers.
 const LEAST_LEASE: Duration = Duration::from_secs(3);
 
+/// How long to wait between two listings, where nobody says otherwise.
+const INTERVAL: Duration = Duration::from_mins(1);
+
 /// Every setting, resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -41,6 +45,12 @@ pub struct Settings {
     pub state: Option<Place>,
     /// How long the lock of a ledger in an object store outlasts the last sign of its holder.
     pub lease: Duration,
+    /// Where hints come from.
+    pub events: Option<EventsPlace>,
+    /// What whoever posts hints has to know; not there where nobody has looked.
+    pub events_token: Option<EventsToken>,
+    /// How long to wait from one listing to the next where nothing else tells of changes.
+    pub interval: Duration,
     /// Patterns of what is taken; all that is recognised where there is none.
     pub include: Vec<String>,
     /// Patterns of what is left out.
@@ -76,6 +86,8 @@ pub struct SettingError {
 pub enum BadValue {
     /// It is no place that can be reached.
     Place(#[from] PlaceError),
+    /// It is no place where hints come from.
+    Events(#[from] EventsError),
     /// It is no size.
     Size(#[from] ParseSizeError),
     /// It is no duration.
@@ -231,6 +243,9 @@ impl Settings {
             target: read.place(Key::Target)?,
             state: read.place(Key::State)?,
             lease: read.lease()?,
+            events: read.one(Key::Events, events)?.flatten(),
+            events_token: None,
+            interval: read.one(Key::Interval, some_time)?.unwrap_or(INTERVAL),
             exclude: read.list(Key::Exclude, patterns)?,
             hidden: read.switch(Key::Hidden, Hidden::Aside, Hidden::Taken)?,
             links: read.switch(Key::FollowSymlinks, Links::Ignored, Links::Followed)?,
@@ -528,6 +543,10 @@ impl Reading<'_> {
 pub(super) fn count(text: &str) -> Result<u64, BadValue> {
     let count = text.replace('_', "").parse().ok();
     count.filter(|count| *count > 0).ok_or(BadValue::Count)
+}
+
+fn events(text: &str) -> Result<Option<EventsPlace>, BadValue> {
+    Ok(EventsPlace::parse(text)?)
 }
 
 fn sql(text: &str) -> Result<String, BadValue> {

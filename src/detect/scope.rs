@@ -64,6 +64,8 @@ mod tests {
     use super::*;
     use crate::model::SourcePath;
 
+    use Scope::{Everything, Hinted};
+
     const HOUR: u64 = 3_600_000_000_000;
 
     fn hints(count: usize, gaps: Gaps) -> Hints {
@@ -81,7 +83,6 @@ mod tests {
             of: "this".to_owned(),
         };
         let now = listed(100).at;
-        use Scope::{Everything, Hinted};
         for (last, of, known, count, gaps, expected) in [
             (
                 None,

@@ -122,6 +122,34 @@ pub enum RunError {
     Interrupted,
 }
 
+impl RunError {
+    /// Tells whether the same may go well after a while, with nothing done about it.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Held { .. } | Self::LeaseLost | Self::Sink(_) | Self::Source(..) => true,
+            Self::Open(error) => matches!(error, OpenError::Held { .. } | OpenError::Io { .. }),
+            Self::Ledger(error) => !matches!(
+                error,
+                LedgerError::Corrupt { .. } | LedgerError::NestedIntent { .. }
+            ),
+            Self::LedgerMissing { .. }
+            | Self::Foreign { .. }
+            | Self::TargetLost { .. }
+            | Self::Braked(_)
+            | Self::ModifiedForbidden { .. }
+            | Self::Incompatible { .. }
+            | Self::Pattern { .. }
+            | Self::Sql(_)
+            | Self::Expectation { .. }
+            | Self::Unread { .. }
+            | Self::Workers { .. }
+            | Self::NothingToRecover
+            | Self::Interrupted => false,
+        }
+    }
+}
+
 /// Why a file that was asked about cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unread {

@@ -10,7 +10,7 @@ use super::pipeline::Target;
 use super::prepare::forget;
 use super::recover::is_whole;
 use super::session::{self, Absent};
-use crate::ledger::{Batch, SchemaVersion, View};
+use crate::ledger::{Batch, ListedChange, SchemaVersion, View};
 use crate::model::{DirtyReason, FileRecord, KeyRange, Shape, SourcePath, Standing, Timestamp};
 use crate::sink::Sink;
 
@@ -96,7 +96,7 @@ pub fn reset(target: &Target, filter: &ResetFilter) -> Result<ResetReport, RunEr
     }
     report.units = batch.dirty.len() as u64;
     // Whatever is marked is found by a listing.
-    batch.meta.listed = Some(None);
+    batch.meta.listed = ListedChange::Never;
     drop(view);
     ledger.write(&batch)?;
     ledger.close()?;
@@ -147,7 +147,7 @@ pub fn retry_quarantined(target: &Target, glob: Option<&str>) -> Result<u64, Run
         batch.quarantine.insert(path.clone(), Some(quarantined));
         ask_again(&mut batch, &path, record);
     }
-    batch.meta.listed = Some(None);
+    batch.meta.listed = ListedChange::Never;
     drop(view);
     ledger.write(&batch)?;
     ledger.close()?;

@@ -14,7 +14,7 @@ use super::error::RunError;
 use super::pipeline::Pipeline;
 use super::ranges;
 use crate::detect::{Scope, ScopeFacts, scope};
-use crate::ledger::View;
+use crate::ledger::{ListedChange, View};
 use crate::model::{
     ContentHash, ErrorKind, HintCounts, Hints, KeyRange, Listed, SourcePath, Timestamp,
 };
@@ -30,6 +30,13 @@ pub(super) enum Extent {
     Everything,
     /// These files, in byte order of their paths.
     Files(Vec<SourcePath>),
+}
+
+/// Whether a pass has left anything for the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    Nothing,
+    Something,
 }
 
 /// What a pass looks at, and what that leaves for the next one to trust.
@@ -91,15 +98,15 @@ impl Looking {
         self.extent == Extent::Everything
     }
 
-    /// Returns what becomes of the listing that the next passes may trust; nothing where it stays what it is.
-    pub(super) fn leaves(&self, nothing_is_left: bool) -> Option<Option<Listed>> {
-        match (nothing_is_left, self.is_whole()) {
-            (false, _) => Some(None),
-            (true, false) => None,
-            (true, true) => Some(Some(Listed {
+    /// Returns what becomes of the listing that the next passes may trust.
+    pub(super) fn leaves(&self, left: Left) -> ListedChange {
+        match (left, self.is_whole()) {
+            (Left::Something, _) => ListedChange::Never,
+            (Left::Nothing, false) => ListedChange::Nothing,
+            (Left::Nothing, true) => ListedChange::Now(Listed {
                 at: self.at,
                 of: self.of.clone(),
-            })),
+            }),
         }
     }
 }

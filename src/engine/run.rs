@@ -11,7 +11,7 @@ use super::control::{Control, Phase};
 use super::discover::{Discovery, Found, discover};
 use super::error::RunError;
 use super::hands::pool;
-use super::hinted::Looking;
+use super::hinted::{Left, Looking};
 use super::pipeline::Pipeline;
 use super::portion::Portion;
 use super::prepare::{Preparation, Prepared, record_plan};
@@ -507,7 +507,12 @@ impl<'a> Pass<'a> {
         if let Some(exchanged) = self.pipeline.stores.exchanged() {
             report::exchanged(&mut self.report, exchanged.since(self.exchanged));
         }
-        let listed = self.looking.leaves(self.report.checkpoint);
+        let left = if self.report.checkpoint {
+            Left::Nothing
+        } else {
+            Left::Something
+        };
+        let listed = self.looking.leaves(left);
         self.report.checkpoint &= self.looking.is_whole();
         if self.report.checkpoint {
             self.report.watermark = self.report.watermark.max(self.newest);

@@ -4,7 +4,7 @@ use redb::{Database, ReadableTableMetadata, TableDefinition, WriteTransaction};
 
 use crate::model::{Shape, UnitId, UnitRecord};
 
-use super::batch::{Batch, Garbage, MetaChange};
+use super::batch::{Batch, Garbage, ListedChange, MetaChange};
 use super::codec::{Malformed, put_varint};
 use super::error::Fault;
 use super::files;
@@ -216,7 +216,9 @@ fn change(row: &mut MetaRow, change: &MetaChange) {
     row.next_run = change.next_run.unwrap_or(row.next_run);
     row.watermark = change.watermark.or(row.watermark);
     row.checkpoint = change.checkpoint.or(row.checkpoint);
-    if let Some(listed) = &change.listed {
-        row.listed.clone_from(listed);
+    match &change.listed {
+        ListedChange::Nothing => {}
+        ListedChange::Now(listed) => row.listed = Some(listed.clone()),
+        ListedChange::Never => row.listed = None,
     }
 }

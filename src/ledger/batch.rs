@@ -76,9 +76,8 @@ pub struct MetaChange {
     pub watermark: Option<Timestamp>,
     /// The last run in which everything discovered was committed or quarantined.
     pub checkpoint: Option<RunId>,
-    /// The last listing of everything after which nothing was left to do; none counts any more where it is `Some(None)`. A
-    /// run says so at its end, and no [`Intent`] holds it.
-    pub listed: Option<Option<Listed>>,
+    /// The last listing of everything after which nothing was left to do. A run says so at its end, and no [`Intent`] holds it.
+    pub listed: ListedChange,
 }
 
 impl MetaChange {
@@ -89,8 +88,22 @@ impl MetaChange {
         self.next_run = later.next_run.or(self.next_run);
         self.watermark = later.watermark.or(self.watermark);
         self.checkpoint = later.checkpoint.or(self.checkpoint);
-        self.listed = later.listed.or(self.listed.take());
+        if later.listed != ListedChange::Nothing {
+            self.listed = later.listed;
+        }
     }
+}
+
+/// What becomes of the listing that a ledger knows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ListedChange {
+    /// It stays what it is.
+    #[default]
+    Nothing,
+    /// There is another.
+    Now(Listed),
+    /// None counts any more.
+    Never,
 }
 
 /// Names an intent within its ledger.

@@ -94,8 +94,8 @@ mod view;
 mod writer;
 
 pub use batch::{
-    Batch, Compaction, Garbage, Intent, IntentId, LedgerStats, Meta, MetaChange, Planned,
-    SchemaVersion, UnitSummary,
+    Batch, Compaction, Garbage, Intent, IntentId, LedgerStats, ListedChange, Meta, MetaChange,
+    Planned, SchemaVersion, UnitSummary,
 };
 pub use block::FileRow;
 pub use check::set_aside;

@@ -32,7 +32,9 @@ use crate::model::{
     SourcePath, Timestamp, UnitId, UnitRecord,
 };
 
-use super::batch::{Batch, Garbage, Intent, IntentId, MetaChange, Planned, SchemaVersion};
+use super::batch::{
+    Batch, Garbage, Intent, IntentId, ListedChange, MetaChange, Planned, SchemaVersion,
+};
 use super::block::{BlockBuilder, BlockCursor, FileRow};
 use super::codec::{Malformed, Reader, put_bytes, put_front_coded, put_varint};
 
@@ -332,7 +334,7 @@ fn meta(reader: &mut Reader<'_>) -> Result<MetaChange, Malformed> {
         next_run: option(reader, Reader::varint)?,
         watermark: option(reader, Reader::varint)?.map(|at| Timestamp(at.cast_signed())),
         checkpoint: option(reader, Reader::varint)?.map(RunId),
-        listed: None,
+        listed: ListedChange::Nothing,
     })
 }
 

@@ -124,7 +124,7 @@ pub(in crate::ledger) fn full_batch() -> Batch {
             next_run: Some(5),
             watermark: Some(Timestamp(-1)),
             checkpoint: Some(RunId(4)),
-            listed: None,
+            listed: crate::ledger::ListedChange::Nothing,
         },
     }
 }

@@ -33,6 +33,7 @@ pub use hash::{ContentHash, ParseHashError};
 pub use hint::{Gaps, HintCounts, Hints, Listed, WhyListed};
 pub use key_range::KeyRange;
 pub use logical::{Logical, type_name};
+pub(crate) use partition::unescape;
 pub use partition::{partition_dir, partition_values};
 pub use path::{OutputPath, SourcePath};
 pub use read_at::{ReadAt, ReadAtCursor};

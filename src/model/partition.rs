@@ -59,7 +59,7 @@ fn escape(text: &str, out: &mut String) {
 }
 
 /// Decodes `%XX`; what is not a valid sequence, or does not give UTF-8, stands for itself.
-fn unescape(text: &str) -> String {
+pub(crate) fn unescape(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {

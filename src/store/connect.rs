@@ -183,13 +183,13 @@ fn check_addresses(kind: StoreKind, access: &Access) -> Result<(), AddressError>
 }
 
 /// As the client reads it.
-fn is_true(value: &str) -> bool {
+pub(super) fn is_true(value: &str) -> bool {
     let value = value.to_ascii_lowercase();
     matches!(&*value, "1" | "true" | "on" | "yes" | "y")
 }
 
 /// Returns what the client knows of the variables that begin with `prefix`.
-fn known<K: FromStr>(access: &Access, prefix: &str) -> Vec<(K, String)> {
+pub(super) fn known<K: FromStr>(access: &Access, prefix: &str) -> Vec<(K, String)> {
     let known = access.variables().filter_map(|(name, value)| {
         let is_own = name.starts_with(prefix);
         let key = name.to_ascii_lowercase().parse().ok().filter(|_| is_own)?;

@@ -4,6 +4,7 @@
 //! must not be shown, is read from the answers on their way to it (`ListedKey`, `Refusal`). `Directory` is what sinks
 //! and ledgers in stores stand on: objects by their paths, and conditional writes. [`StoreDisk`] is a disk for a ledger, whose
 //! lock is a lease and whose file is kept as an image; see `lease` and `image`.
+//! [`MessageQueue`] is a queue of SQS, in which S3 tells of its events.
 //! Requests are counted on their way to the store, and kept within limits ([`Traffic`]). What works in a store, [`doctor`] finds out; [`FaultyStore`] is one that fails as stores do.
 
 mod blocks;
@@ -18,6 +19,7 @@ mod lease;
 mod markup;
 mod paced;
 mod pages;
+mod queue;
 mod refusal;
 mod request;
 mod retry_after;
@@ -49,6 +51,7 @@ pub use lease::{Conditions, Fence};
 #[cfg(test)]
 pub(crate) use pages::Pages;
 pub(crate) use pages::{ListedKey, Locations};
+pub use queue::{Message, MessageQueue, QueueError, Receipt};
 pub(crate) use refusal::Refusal;
 pub use traffic::{Stores, Traffic};
 

@@ -5,7 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const CORE: [&str; 5] = ["model", "detect", "plan", "schema", "config"];
-const ADAPTERS: [&str; 6] = ["source", "sink", "ledger", "decode", "transform", "encode"];
+const ADAPTERS: [&str; 7] = [
+    "source",
+    "sink",
+    "ledger",
+    "decode",
+    "transform",
+    "encode",
+    "hints",
+];
 const ABOVE_ADAPTERS: [&str; 4] = ["engine", "daemon", "dashboard", "cli"];
 
 /// A row of the table: what must not be named, and where.
@@ -15,7 +23,7 @@ struct Row {
     forbidden: &'static [&'static str],
 }
 
-const ROWS: [Row; 14] = [
+const ROWS: [Row; 15] = [
     Row {
         text: "the pure rooms do no I/O: no files, sockets, env, clock, threads, logging, stores, batches",
         applies: |room| CORE.contains(&room),
@@ -73,6 +81,11 @@ const ROWS: [Row; 14] = [
         text: "only transform and encode name foldhash",
         applies: |room| !["transform", "encode"].contains(&room),
         forbidden: &["foldhash"],
+    },
+    Row {
+        text: "only hints names hyper",
+        applies: |room| room != "hints",
+        forbidden: &["hyper::", "hyper_util", "http_body_util"],
     },
     Row {
         text: "only transform names crc32fast",

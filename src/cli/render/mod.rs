@@ -7,6 +7,7 @@ mod run;
 mod schema;
 mod status;
 mod table;
+mod watch;
 
 pub(super) use doctor::diagnosis;
 pub(super) use explain::explanation;
@@ -15,6 +16,7 @@ pub(super) use run::summary;
 pub(super) use schema::{schema, schema_check, schema_diff, schema_history, schema_toml};
 pub(super) use status::{history, status};
 pub(super) use table::{file_heading, file_line, quarantine};
+pub(super) use watch::{is_news, pass};
 
 use std::fmt::Write as _;
 

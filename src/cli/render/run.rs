@@ -23,19 +23,26 @@ pub(in crate::cli) fn summary(report: &RunReport, detail: Detail) -> String {
     if worked(report) {
         facts(&mut text, report);
     }
-    if !report.errors.is_empty() {
-        text.push_str("trouble:\n");
-        list(
-            &mut text,
-            &report.errors,
-            report.errors_omitted,
-            detail,
-            trouble,
-        );
-        let is_lost = |error: &ReportedError| error.kind == ErrorKind::RowsLost;
-        if report.errors.iter().any(is_lost) {
-            text.push_str(LOST);
-        }
+    text + &troubles(report, detail)
+}
+
+/// Returns what went wrong without ending a run.
+pub(super) fn troubles(report: &RunReport, detail: Detail) -> String {
+    let mut text = String::new();
+    if report.errors.is_empty() {
+        return text;
+    }
+    text.push_str("trouble:\n");
+    list(
+        &mut text,
+        &report.errors,
+        report.errors_omitted,
+        detail,
+        trouble,
+    );
+    let is_lost = |error: &ReportedError| error.kind == ErrorKind::RowsLost;
+    if report.errors.iter().any(is_lost) {
+        text.push_str(LOST);
     }
     text
 }

@@ -30,4 +30,4 @@ mod stories;
 mod together;
 mod unwritable;
 mod uuids;
-mod world;
+pub(crate) mod world;

@@ -2,8 +2,10 @@
 
 use std::process::Command;
 
+use serde_json::{Value, json};
+
 use super::process::Process;
-use super::{Holder, Sandbox, Server};
+use super::{Holder, Sandbox, Server, ask, is_success};
 
 impl Server {
     /// Starts moto.
@@ -54,6 +56,89 @@ impl Server {
         let last = "/bucket?list-type=2&prefix=the-last-of-all";
         self.ask_with("", "GET", last, b"");
         self.log_until(last)
+    }
+}
+
+/// A queue of moto's, to which its bucket may tell of events.
+pub(crate) struct Queue<'a> {
+    server: &'a Server,
+    name: &'static str,
+}
+
+impl Server {
+    /// Makes a queue in moto.
+    pub(crate) fn queue(&self, name: &'static str) -> Queue<'_> {
+        self.of_service(
+            "sqs",
+            "AmazonSQS.CreateQueue",
+            &json!({
+                "QueueName": name,
+                "Attributes": {"VisibilityTimeout": "1"},
+            }),
+        );
+        Queue { server: self, name }
+    }
+
+    /// Asks another service of moto for something, and returns what it answers.
+    fn of_service(&self, service: &str, action: &str, asked: &Value) -> Value {
+        let headers = format!(
+            "Authorization: AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/{service}/aws4_request\r\n\
+             Content-Type: application/x-amz-json-1.0\r\nX-Amz-Target: {action}\r\n"
+        );
+        let body = asked.to_string();
+        let answer = ask(&self.address, &headers, "POST", "/", body.as_bytes()).unwrap();
+        assert!(is_success(&answer), "{action}: {answer}");
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str(body).unwrap_or_default()
+    }
+}
+
+impl Queue<'_> {
+    /// Returns its URL, as the program has it.
+    pub(crate) fn url(&self) -> String {
+        format!(
+            "sqs+http://{}/123456789012/{}",
+            self.server.address, self.name
+        )
+    }
+
+    fn address(&self) -> String {
+        format!("http://{}/123456789012/{}", self.server.address, self.name)
+    }
+
+    /// Lets the bucket tell it of every object that comes or goes.
+    pub(crate) fn hear(&self) {
+        let told = format!(
+            "<NotificationConfiguration><QueueConfiguration>\
+             <Queue>arn:aws:sqs:us-east-1:123456789012:{}</Queue>\
+             <Event>s3:ObjectCreated:*</Event><Event>s3:ObjectRemoved:*</Event>\
+             </QueueConfiguration></NotificationConfiguration>",
+            self.name
+        );
+        let server = self.server;
+        server.ask_with("", "PUT", "/bucket?notification", told.as_bytes());
+    }
+
+    /// Puts a message into it.
+    pub(crate) fn send(&self, message: &str) {
+        let asked = json!({"QueueUrl": self.address(), "MessageBody": message});
+        self.server
+            .of_service("sqs", "AmazonSQS.SendMessage", &asked);
+    }
+
+    /// Returns how many messages are in it, those included that somebody has taken and not deleted.
+    pub(crate) fn messages(&self) -> u64 {
+        let asked = json!({"QueueUrl": self.address(), "AttributeNames": ["All"]});
+        let told = self
+            .server
+            .of_service("sqs", "AmazonSQS.GetQueueAttributes", &asked);
+        let count = |name: &str| -> u64 {
+            let text = told["Attributes"][name].as_str();
+            text.unwrap_or_else(|| panic!("{name}: {told}"))
+                .parse()
+                .unwrap()
+        };
+        count("ApproximateNumberOfMessages") + count("ApproximateNumberOfMessagesNotVisible")
     }
 }
 

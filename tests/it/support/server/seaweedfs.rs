@@ -33,6 +33,14 @@ impl Server {
         tries.expect("SeaweedFS starts")
     }
 
+    /// Starts one that tells of its events by posting to `url`.
+    pub(crate) fn seaweedfs_that_tells(sandbox: &Sandbox, url: &str) -> Self {
+        let told = format!("[notification.webhook]\nenabled = true\nendpoint = \"{url}\"\n");
+        // It looks for this where it is started.
+        std::fs::write(sandbox.path("notification.toml"), told).unwrap();
+        Self::seaweedfs(sandbox)
+    }
+
     /// Starts it on ports that were free a moment ago.
     fn try_seaweedfs(sandbox: &Sandbox) -> Option<Self> {
         let home = sandbox.path("seaweedfs");
