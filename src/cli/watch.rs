@@ -1,6 +1,5 @@
 //! `strandline watch`: pass after pass, until somebody asks to stop.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::format_duration;
@@ -35,8 +34,18 @@ pub(super) fn watch(args: &WatchArgs, session: &Session<'_>) -> anyhow::Result<E
         hints,
         interval: settings.interval,
     };
-    watch.run(&Arc::clone(&interrupt), &mut Listener { talk })?;
+    let ended = watch.run(&interrupt, &mut Listener { talk });
+    ended.map_err(cause)?;
     Ok(Ending::Interrupted)
+}
+
+/// Hints and exit codes go by the cause.
+fn cause(error: WatchError) -> anyhow::Error {
+    match error {
+        WatchError::Run(error) => error.into(),
+        WatchError::Hint(error) => error.into(),
+        WatchError::Audience(error) => anyhow::Error::from_boxed(error),
+    }
 }
 
 /// Passes on what is told.

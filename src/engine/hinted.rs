@@ -7,6 +7,8 @@
 //! - After a pass that left anything, whatever it was, everything is listed. So who gave the hints may forget them once a pass
 //!   has ended with a report.
 
+use std::io;
+
 use rayon::prelude::*;
 
 use super::control::Control;
@@ -79,7 +81,9 @@ impl Looking {
         let selection = pipeline.source.selection();
         let files = || {
             let paths = hints.paths.iter();
-            paths.filter(|path| selection.admits(path)).cloned()
+            paths
+                .filter(|path| is_plain(path) && selection.admits(path))
+                .cloned()
         };
         let (extent, listed) = match scope {
             Scope::Hinted => (Extent::Files(files().collect()), None),
@@ -109,6 +113,11 @@ impl Looking {
             }),
         }
     }
+}
+
+/// Tells whether a path stays where it is and can be one of a file. Of a key that cannot, listings tell.
+fn is_plain(path: &str) -> bool {
+    path.split('/').all(|name| !matches!(name, "" | "." | ".."))
 }
 
 /// Returns a hash that is another where other files are taken, or something else becomes of them.
@@ -154,7 +163,10 @@ fn look_at(source: &dyn Source, path: &SourcePath) -> LookedAt {
             let unknown = Unknown {
                 path: path.to_string(),
                 hides: Some(range.clone()),
-                kind: ErrorKind::Unreadable,
+                kind: match source.kind() {
+                    io::ErrorKind::InvalidInput => ErrorKind::BadName,
+                    _ => ErrorKind::Unreadable,
+                },
                 source,
             };
             vec![(Box::default(), Entry::Unknown(unknown))]

@@ -33,31 +33,36 @@ impl Aim {
         }
     }
 
-    /// Adds to `taken` what is to be looked at because of `notice`.
-    pub(super) fn take(&self, notice: Notice, taken: &mut Taken) {
-        let mut is_foreign = !notice.told.is_empty();
+    /// Adds to `taken` what is to be looked at because of `notice`. Returns whether that is anything.
+    pub(super) fn take(&self, notice: Notice, taken: &mut Taken) -> bool {
+        let mut concerns = false;
+        let tells = !notice.told.is_empty();
         for told in notice.told {
             match told {
                 Told::Object { bucket, keys } if bucket == self.bucket => {
                     for key in &keys {
                         if let Some(path) = key.strip_prefix(&self.prefix) {
-                            is_foreign = false;
+                            concerns = true;
                             add(path, taken);
                         }
                     }
                 }
                 Told::Directory { bucket, key } if bucket == self.bucket => {
-                    let directory = format!("{}/", key.trim_end_matches('/'));
+                    let directory = match key.trim_end_matches('/') {
+                        "" => String::new(),
+                        key => format!("{key}/"),
+                    };
                     if directory.starts_with(&self.prefix) || self.prefix.starts_with(&directory) {
-                        is_foreign = false;
+                        concerns = true;
                         taken.hints.gaps = Gaps::Some;
                     }
                 }
                 Told::Object { .. } | Told::Directory { .. } => {}
             }
         }
-        taken.foreign += u64::from(is_foreign);
+        taken.foreign += u64::from(tells && !concerns);
         taken.words.extend(notice.word);
+        concerns
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::config::{Access, QueueUrl};
-use crate::store::{MessageQueue, OpenStoreError, QueueError, Receipt};
+use crate::store::{Message, MessageQueue, OpenStoreError, QueueError, Receipt};
 
 use super::aim::Aim;
 use super::notice::Notice;
@@ -39,6 +39,20 @@ impl Queue {
         })
     }
 
+    /// Reads a message; tells whether there is something to look at because of it.
+    fn concerns(&self, body: &str, taken: &mut Taken) -> bool {
+        if let Some(notice) = Notice::read(body) {
+            return self.aim.take(notice, taken);
+        }
+        if taken.words.len() < WORDS {
+            taken.words.push(format!(
+                "a message of {} is no notification that is known, and is taken for none",
+                self.place
+            ));
+        }
+        false
+    }
+
     fn failed(&self, action: &'static str, error: QueueError) -> HintError {
         HintError::Queue {
             action,
@@ -65,17 +79,16 @@ impl HintSource for Queue {
             if messages.is_empty() {
                 break;
             }
-            for message in messages {
-                match Notice::read(&message.body) {
-                    Some(notice) => self.aim.take(notice, &mut taken),
-                    None if taken.words.len() < WORDS => taken.words.push(format!(
-                        "a message of {} is no notification that is known, and is taken for none",
-                        self.place
-                    )),
-                    None => {}
+            let mut idle = Vec::new();
+            for Message { body, receipt } in messages {
+                if self.concerns(&body, &mut taken) {
+                    self.receipts.push(receipt);
+                } else {
+                    idle.push(receipt);
                 }
-                self.receipts.push(message.receipt);
             }
+            // Of these nothing is to come. Where that fails they are read once more, which does no harm.
+            let _ = self.messages.delete(&idle, stop);
             is_first = false;
             wait = REST;
         }

@@ -79,6 +79,16 @@ pub(crate) fn batch_job() -> String {
     block.unwrap().text
 }
 
+/// Returns the words of the command that takes hints, `run` or `watch`.
+pub(crate) fn hinted(command: &str) -> Vec<String> {
+    let texts = blocks().into_iter().map(|block| block.text);
+    let start = format!("strandline {command} ");
+    let mut lines = texts.filter(|text| text.contains("--events "));
+    let line = lines.find(|text| text.starts_with(&start)).unwrap();
+    let words = line.split_whitespace().skip(1);
+    words.map(str::to_owned).collect()
+}
+
 #[test]
 fn every_scheduler_is_given_the_batch_job_and_the_policies_are_what_they_say() {
     let readme = readme();

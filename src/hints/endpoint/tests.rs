@@ -76,11 +76,8 @@ fn whoever_waits_is_woken_by_a_post_and_by_the_wish_to_stop() {
             let mut connection = Connection::connect(address).unwrap();
             let body = event("raw/a.csv");
             let length = body.len();
-            write!(
-                connection,
-                "POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{body}"
-            )
-            .unwrap();
+            write!(connection, "POST /hook HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+            connection.read_to_string(&mut String::new()).unwrap();
         });
         take(&mut endpoint)
     });

@@ -263,6 +263,9 @@ fn a_settings_file_is_written_read_and_shown() {
     on_delete = "remove"                     # default
     on_modify = "replace"                    # default
     same_content = "load"                    # default
+    events = "none"                          # default
+    listing_every = "[TIME]"                     # default
+    interval = "[TIME]"                         # default
     "#);
 }
 
@@ -402,6 +405,12 @@ fn the_settings_file_that_is_written_tells_of_every_setting() {
     #on_modify = "replace"
     # The same bytes under two names: load both, load both and warn, or skip all but the first.
     #same_content = "load"
+    # Where a store tells of changes: a queue (sqs://HOST/ACCOUNT/QUEUE), for watch also an address to listen at (http://127.0.0.1:8788/).
+    #events = "none"
+    # With events: list everything this often all the same, since some get lost.
+    #listing_every = "6h"
+    # Watching without events: list everything this long after the last time.
+    #interval = "60s"
 
     # What must be true of the rows that are written; any number of these, asked in order. Null is not true.
     # on_fail: drop (leave the row out and count it), quarantine_row (leave it out and keep it beside the ledger),

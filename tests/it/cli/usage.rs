@@ -23,6 +23,7 @@ fn without_a_command_the_commands_are_listed() {
 
     Commands:
       run          Bring what changed in SOURCE into TARGET
+      watch        Keep TARGET up to date: pass after pass, until interrupted
       plan         Show what a run would do, and why
       status       Show how a pipeline stands
       history      List past runs, the latest first

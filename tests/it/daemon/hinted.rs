@@ -6,15 +6,18 @@ use std::net::TcpStream;
 use serde_json::json;
 
 use super::watcher::Watcher;
+use crate::readme;
 use crate::support::program::Sandbox;
 use crate::support::server::Server;
 
 fn watch(server: &Server, sandbox: &Sandbox, more: &[&str]) -> (Watcher, String) {
-    let words = ["watch", "gs://bucket/raw", "out", "--json", "-v"];
-    let mut command = server.command(sandbox, &words);
-    command
-        .args(["--events", "http://127.0.0.1:0/push"])
-        .args(more);
+    start(server, sandbox, &["watch", "gs://bucket/raw", "out"], more)
+}
+
+fn start(server: &Server, sandbox: &Sandbox, words: &[&str], more: &[&str]) -> (Watcher, String) {
+    let mut command = server.command(sandbox, words);
+    command.args(["--json", "-v", "--events", "http://127.0.0.1:0/push"]);
+    command.args(more);
     let watcher = Watcher::start(command);
     let address = address(&watcher.talk_of("watching gs://bucket/raw"));
     (watcher, address)
@@ -90,6 +93,25 @@ fn what_is_told_is_looked_at_and_nothing_is_listed() {
     assert_eq!(report["requests"]["list"], 0);
     watcher.signal("TERM");
     assert_eq!(watcher.code(), Some(143));
+}
+
+#[test]
+fn the_command_of_the_readme_follows_a_bucket() {
+    let sandbox = Sandbox::new();
+    let server = Server::gcs(&sandbox);
+    let words = readme::hinted("watch");
+    // As it is written, but for a port that two tests cannot have at once.
+    let (events, words) = words.split_last().unwrap();
+    assert_eq!(events, "http://127.0.0.1:8788/");
+    let (_, words) = words.split_last().unwrap();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let (mut watcher, address) = start(&server, &sandbox, &words, &[]);
+    watcher.report();
+    server.put("raw/a.csv", "x\n1\n");
+    push(&address, "", &pushed("raw/a.csv"));
+    let report = watcher.report();
+    assert_eq!(report["hints"], json!({"paths": 1, "listed": null}));
+    assert_eq!(report["outputs"]["written"], 1);
 }
 
 #[test]

@@ -111,7 +111,15 @@ fn what_is_not_selected_is_not_looked_at_because_of_a_hint() {
     for name in ["b.csv", "b.csv.tmp", ".c.csv"] {
         std::fs::write(source.join(name), "x\n2\n").unwrap();
     }
-    let hints = hints(["b.csv", "b.csv.tmp", ".c.csv", "a.csv/"]);
+    std::fs::write(directory.path().join("d.csv"), "x\n2\n").unwrap();
+    let hints = hints([
+        "b.csv",
+        "b.csv.tmp",
+        ".c.csv",
+        "a.csv/",
+        "../d.csv",
+        "./a.csv",
+    ]);
     let report = run_hinted(&pipeline(), &hints, &Control::default()).unwrap();
     assert_eq!(report.hints.map(|hints| hints.listed), Some(None));
     assert_eq!((report.files.listed, report.files.added), (1, 1));

@@ -16,6 +16,7 @@ fn long_help_of_the_program() {
 
     Commands:
       run          Bring what changed in SOURCE into TARGET
+      watch        Keep TARGET up to date: pass after pass, until interrupted
       plan         Show what a run would do, and why
       status       Show how a pipeline stands
       history      List past runs, the latest first
@@ -390,6 +391,8 @@ fn long_help_of_run() {
           --dry-run
               Show what would be done, as `plan` does, and change nothing
 
+              Everything is listed then, and no hints are taken.
+
     Resources:
           --threads <N>
               Work with N threads
@@ -458,6 +461,25 @@ fn long_help_of_run() {
               Let at most N requests to an object store be under way at once
 
               At most 1024. Default: as many as the threads ask for.
+
+    Hints:
+          --events <URL>
+              Take hints of what changed from URL, instead of listing SOURCE each time
+
+              For a SOURCE in an object store. sqs://HOST/ACCOUNT/QUEUE is a queue of SQS that gets the
+              notifications of S3: from S3 itself, by SNS or by EventBridge. It is the queue's URL with
+              sqs:// for https:// (sqs+http:// for http://, with AWS_ALLOW_HTTP=true).
+              http://IP:PORT/PATH is an address at which `watch` listens for what S3 (by SNS), Google
+              Cloud Storage (by Pub/Sub), Azure (by Event Grid), MinIO or SeaweedFS post; where other
+              machines reach it, who posts has to say what STRANDLINE_EVENTS_TOKEN holds. A hint is only
+              a reason to look: every file is looked at in SOURCE. Default: none. Example: --events
+              sqs://sqs.eu-central-1.amazonaws.com/123456789012/raw
+
+          --listing-every <DUR>
+              With --events: list everything all the same, each DUR
+
+              Hints get lost now and then, and a listing finds what they did not tell. Default: 6h.
+              Example: --listing-every [TIME]
 
     Every option can also be set in strandline.toml (`strandline init` writes one) or as a variable such
     as STRANDLINE_FORMAT. A flag wins over a variable, a variable over the file. ./strandline.toml is

@@ -57,6 +57,8 @@ fn commands_over_a_pipeline_have_the_settings_of_run_in_the_same_words() {
         ("plan", "--help"),
         ("config show", "-h"),
         ("config show", "--help"),
+        ("watch", "-h"),
+        ("watch", "--help"),
     ] {
         let shared = |line: &str| sections(&help(line), |title| PIPELINE.contains(&title));
         let (of_run, found) = (
@@ -68,8 +70,9 @@ fn commands_over_a_pipeline_have_the_settings_of_run_in_the_same_words() {
             .filter(|line| !found.contains(line))
             .collect();
         assert!(
-            rest.iter()
-                .all(|line| line.contains("dry-run") || line.contains("as `plan` does")),
+            rest.iter().all(|line| line.contains("dry-run")
+                || line.contains("as `plan` does")
+                || line.contains("no hints are taken")),
             "{rest:?}"
         );
         assert!(

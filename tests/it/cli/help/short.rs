@@ -13,6 +13,7 @@ fn short_help_of_the_program() {
 
     Commands:
       run          Bring what changed in SOURCE into TARGET
+      watch        Keep TARGET up to date: pass after pass, until interrupted
       plan         Show what a run would do, and why
       status       Show how a pipeline stands
       history      List past runs, the latest first
@@ -134,6 +135,11 @@ fn short_help_of_run() {
           --requests-per-second <N>  Ask an object store at most N times a second
           --bytes-per-second <SIZE>  Exchange at most SIZE a second with an object store
           --store-concurrency <N>    Let at most N requests to an object store be under way at once
+
+    Hints:
+          --events <URL>         Take hints of what changed from URL, instead of listing SOURCE each
+                                 time
+          --listing-every <DUR>  With --events: list everything all the same, each DUR
     "#);
 }
 

@@ -106,11 +106,12 @@ impl Queue<'_> {
         format!("http://{}/123456789012/{}", self.server.address, self.name)
     }
 
-    /// Lets the bucket tell it of every object that comes or goes.
+    /// Lets the bucket tell it of every object that comes or goes below `raw/`.
     pub(crate) fn hear(&self) {
         let told = format!(
             "<NotificationConfiguration><QueueConfiguration>\
              <Queue>arn:aws:sqs:us-east-1:123456789012:{}</Queue>\
+             <Filter><S3Key><FilterRule><Name>prefix</Name><Value>raw/</Value></FilterRule></S3Key></Filter>\
              <Event>s3:ObjectCreated:*</Event><Event>s3:ObjectRemoved:*</Event>\
              </QueueConfiguration></NotificationConfiguration>",
             self.name
