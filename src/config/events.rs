@@ -1,7 +1,8 @@
 //! Where hints come from: a queue, or an endpoint of our own that stores post to.
 
+// An address alone; sockets are none of this room.
+use core::net::IpAddr;
 use std::fmt;
-use std::net::IpAddr;
 
 use super::place::without_secrets;
 
@@ -28,6 +29,14 @@ impl QueueUrl {
     pub fn address(&self) -> String {
         let scheme = if self.is_plain { "http" } else { "https" };
         format!("{scheme}://{}/{}", self.authority, self.path)
+    }
+
+    /// Returns the address that requests go to.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        let address = self.address();
+        let path = address.len() - self.path.len();
+        address[..path].to_owned()
     }
 
     /// Returns the region that the host names, as those of Amazon do.
@@ -234,6 +243,9 @@ mod tests {
                 panic!("{text} is a queue");
             };
             assert_eq!((&*queue.address(), queue.region()), (address, region));
+            let endpoint = queue.endpoint();
+            assert!(address.starts_with(&endpoint) && endpoint.ends_with('/'));
+            assert_eq!(endpoint.matches('/').count(), 3, "{endpoint}");
             assert_eq!(queue.to_string(), text.trim_end_matches('/'));
         }
         for text in ["sqs://", "sqs://host", "sqs:///1/raw", "sqs://host//raw"] {

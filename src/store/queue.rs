@@ -225,7 +225,7 @@ impl MessageQueue {
     fn request(&self, action: &str, asked: &Value) -> Option<HttpRequest> {
         let request = Request::builder()
             .method(Method::POST)
-            .uri(self.url.address())
+            .uri(self.url.endpoint())
             .header("content-type", "application/x-amz-json-1.0")
             .header("x-amz-target", format!("AmazonSQS.{action}"));
         request.body(asked.to_string().into()).ok()

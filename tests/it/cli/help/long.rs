@@ -488,6 +488,13 @@ fn long_help_of_run() {
 }
 
 #[test]
+fn long_help_of_watch() {
+    insta::assert_snapshot!(beside_run("watch --help"), @r#"
+    placeholder
+    "#);
+}
+
+#[test]
 fn long_help_of_plan() {
     insta::assert_snapshot!(beside_run("plan --help"), @r#"
     exit code 0

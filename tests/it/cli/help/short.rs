@@ -144,6 +144,13 @@ fn short_help_of_run() {
 }
 
 #[test]
+fn short_help_of_watch() {
+    insta::assert_snapshot!(beside_run("watch -h"), @"
+    placeholder
+    ");
+}
+
+#[test]
 fn short_help_of_plan() {
     insta::assert_snapshot!(beside_run("plan -h"), @"
     exit code 0
