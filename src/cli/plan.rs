@@ -11,7 +11,7 @@ use super::target::{pipeline, settings};
 
 /// Shows what a run would do.
 pub(super) fn plan(args: &PipelineArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
-    let pipeline = pipeline(&settings(args.layer(), session.file)?)?;
+    let pipeline = pipeline(&settings(args.layer(), session.global)?)?;
     let control = Control::new(session.interrupt()?);
     let report = with_progress(session.talk, &control, || {
         engine::preview(&pipeline, &control)

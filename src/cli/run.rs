@@ -18,7 +18,7 @@ const NO_FURTHER: &str =
 
 /// Brings what changed into the target. The result is the report of the last pass.
 pub(super) fn run(args: &PipelineArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
-    let pipeline = pipeline(&settings(args.layer(), session.file)?)?;
+    let pipeline = pipeline(&settings(args.layer(), session.global)?)?;
     let interrupt = session.interrupt()?;
     let talk = session.talk;
     let mut passes = Passes::begin(&pipeline);

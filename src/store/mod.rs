@@ -1,7 +1,8 @@
 //! Speaks with object stores: S3, Google Cloud Storage, Azure, or whatever speaks like one of them.
 //!
 //! `connect` makes a client of `object_store` for a URL; what such a client does not tell, or tells in a way that
-//! must not be shown, is read from the answers on their way to it (`ListedKey`, `Refusal`). `Directory` is what sinks
+//! must not be shown, is read from the answers on their way to it (`ListedKey`, `Refusal`). Whose certificates are trusted,
+//! `trust` says, and `process` asks a program for keys. `Directory` is what sinks
 //! and ledgers in stores stand on: objects by their paths, and conditional writes. [`StoreDisk`] is a disk for a ledger, whose
 //! lock is a lease and whose file is kept as an image; see `lease` and `image`.
 //! Requests are counted on their way to the store, and kept within limits ([`Traffic`]). What works in a store, [`doctor`] finds out; [`FaultyStore`] is one that fails as stores do.
@@ -18,6 +19,7 @@ mod lease;
 mod markup;
 mod paced;
 mod pages;
+mod process;
 mod refusal;
 mod request;
 mod retry_after;
@@ -25,6 +27,7 @@ mod segment;
 mod throttle;
 mod tokens;
 mod traffic;
+mod trust;
 
 use std::error::Error;
 use std::io;
@@ -49,7 +52,7 @@ pub use lease::{Conditions, Fence};
 #[cfg(test)]
 pub(crate) use pages::Pages;
 pub(crate) use pages::{ListedKey, Locations};
-pub(crate) use refusal::Refusal;
+pub(crate) use refusal::{OwnFault, Refusal};
 pub use traffic::{Stores, Traffic};
 
 /// Objects that can be written in parts.

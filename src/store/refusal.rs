@@ -9,6 +9,8 @@
 use std::error::Error;
 
 use super::markup::{resolved, text_of};
+use super::process::ProcessError;
+use super::trust::Untrusted;
 
 /// A request that failed.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +20,16 @@ pub(crate) struct Refusal {
     code: Option<String>,
     is_answer: bool,
     is_of_range: bool,
+    own_fault: Option<OwnFault>,
+}
+
+/// What went wrong on this side, before a store could say anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OwnFault {
+    /// Nobody who is trusted vouches for the store's certificate.
+    Untrusted,
+    /// The program that was to tell keys did not.
+    NoKeys,
 }
 
 /// What the client says before the status of an answer, and behind that `": "` and the answer.
@@ -36,7 +48,8 @@ const FAILED: &str = "Server returned error response: ";
 
 impl Refusal {
     /// Takes down what a client says.
-    pub(crate) fn of(error: &dyn Error) -> Self {
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
+        let own_fault = own_fault(error);
         let words = chain(error);
         let is_of_range = NO_RANGE.iter().any(|no_range| words.contains(no_range));
         let refused = words.split_once(REFUSED).map(|(own, rest)| {
@@ -55,6 +68,7 @@ impl Refusal {
                     code: text_of(answer, "Code").map(str::to_owned),
                     is_answer: true,
                     is_of_range,
+                    own_fault,
                 }
             }
             None => Self {
@@ -62,6 +76,7 @@ impl Refusal {
                 code: None,
                 is_answer: false,
                 is_of_range,
+                own_fault,
             },
         }
     }
@@ -76,10 +91,29 @@ impl Refusal {
         self.is_answer
     }
 
+    /// Returns what went wrong on this side, if something is known to have.
+    pub(crate) fn own_fault(&self) -> Option<OwnFault> {
+        self.own_fault
+    }
+
     /// Tells whether it may be that there is no byte in the range that was asked for.
     pub(crate) fn is_of_range(&self) -> bool {
         self.is_of_range
     }
+}
+
+fn own_fault(error: &(dyn Error + 'static)) -> Option<OwnFault> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<Untrusted>() {
+            return Some(OwnFault::Untrusted);
+        }
+        if error.is::<ProcessError>() {
+            return Some(OwnFault::NoKeys);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// Returns the error with its causes in one line.
