@@ -338,9 +338,7 @@ mod tests {
             let error = connect(&url, &keys.collect(), &traffic()).err();
             assert_eq!(
                 error.unwrap().to_string(),
-                format!(
-                    "{variable} holds a line end or another character that no key has"
-                ),
+                format!("{variable} holds a line end or another character that no key has"),
             );
         }
     }

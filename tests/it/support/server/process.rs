@@ -73,10 +73,6 @@ impl Process {
         true
     }
 
-    pub(super) fn lines_so_far(&self) -> Vec<String> {
-        self.lines.try_iter().collect()
-    }
-
     pub(super) fn lines_until(&self, last: &str) -> Vec<String> {
         let lines = self.lines.iter();
         lines.take_while(|line| !line.contains(last)).collect()

@@ -1,4 +1,4 @@
-"""Stands in front of a server and speaks TLS, by a certificate of a CA of its own.
+"""Stands in front of a server and speaks TLS, by a certificate of a CA of its own. Roles it gives out by itself.
 
     tls.py UPSTREAM DIRECTORY NAME
 
@@ -17,6 +17,12 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+
+ROLE = """<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>
+<AccessKeyId>role</AccessKeyId><SecretAccessKey>very secret</SecretAccessKey><SessionToken>t</SessionToken>
+<Expiration>2099-01-01T00:00:00Z</Expiration>
+</Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"""
 
 
 def named(name):
@@ -80,13 +86,26 @@ def copy(source, sink):
             pass
 
 
+def assume_role(client, request):
+    """Answers as STS does. moto wants its words in the body; the client has them in the query, which STS takes as well."""
+    print(request.split(b"\r\n", 1)[0].decode() + "\n" + "gave out a role", flush=True)
+    body = ROLE.encode()
+    head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    client.sendall(head.encode() + body)
+    client.close()
+
+
 def serve(client, tls, upstream):
-    print("connection", flush=True)
     try:
         client = tls.wrap_socket(client, server_side=True)
+        first = client.recv(65536)
     except OSError:
         return
+    if b"Action=AssumeRoleWithWebIdentity" in first:
+        assume_role(client, first)
+        return
     server = socket.create_connection(upstream)
+    server.sendall(first)
     threading.Thread(target=copy, args=(client, server), daemon=True).start()
     copy(server, client)
 

@@ -49,8 +49,9 @@ impl Tls {
         &self.other_ca
     }
 
-    /// Returns how often somebody has connected since the last call.
-    pub(crate) fn take_connections(&self) -> usize {
-        self.process.lines_so_far().len()
+    /// Waits for somebody who asks for a role, and returns how.
+    pub(crate) fn role_asked_for(&self) -> String {
+        let asked = self.process.lines_until("gave out a role");
+        asked.join("\n")
     }
 }
