@@ -134,7 +134,9 @@ pub(crate) fn parse(key: &str) -> io::Result<Path> {
 )]
 pub(crate) fn io_error(error: object_store::Error) -> io::Error {
     use object_store::Error;
+    let refusal = Refusal::of(&error);
     let kind = match &error {
+        _ if refusal.is_denial() => io::ErrorKind::PermissionDenied,
         Error::NotFound { .. } => io::ErrorKind::NotFound,
         Error::AlreadyExists { .. } => io::ErrorKind::AlreadyExists,
         Error::Precondition { .. } => io::ErrorKind::StaleNetworkFileHandle,
@@ -144,5 +146,5 @@ pub(crate) fn io_error(error: object_store::Error) -> io::Error {
         Error::InvalidPath { .. } => io::ErrorKind::InvalidInput,
         _ => io::ErrorKind::Other,
     };
-    io::Error::new(kind, Refusal::of(&error))
+    io::Error::new(kind, refusal)
 }

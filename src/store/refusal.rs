@@ -43,6 +43,9 @@ const NO_RANGE: [&str; 3] = [
     "Wanted range starting at ",
 ];
 
+/// What the client says where a store deletes one object of several not, and before the code of that.
+const NOT_DELETED: (&str, &str) = ("DeleteObjects request failed for key ", "(code: ");
+
 /// What the client says before an answer that has a status of success.
 const FAILED: &str = "Server returned error response: ";
 
@@ -72,8 +75,8 @@ impl Refusal {
                 }
             }
             None => Self {
+                code: code_of_delete(&words),
                 told: words,
-                code: None,
                 is_answer: false,
                 is_of_range,
                 own_fault,
@@ -89,6 +92,11 @@ impl Refusal {
     /// Tells whether it was the store that refused, and not something on the way to it.
     pub(crate) fn is_answer(&self) -> bool {
         self.is_answer
+    }
+
+    /// Tells whether the store refused what whoever asks may not do, though the client does not say so.
+    pub(crate) fn is_denial(&self) -> bool {
+        self.code() == Some("AccessDenied")
     }
 
     /// Returns what went wrong on this side, if something is known to have.
@@ -129,6 +137,13 @@ fn chain(error: &dyn Error) -> String {
         cause = error.source();
     }
     words
+}
+
+fn code_of_delete(words: &str) -> Option<String> {
+    let (before, code) = NOT_DELETED;
+    let (_, told) = words.split_once(before)?;
+    let (_, code) = told.rsplit_once(code)?;
+    code.strip_suffix(')').map(str::to_owned)
 }
 
 fn reason(answer: &str) -> Option<String> {

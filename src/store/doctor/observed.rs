@@ -126,6 +126,7 @@ impl Trouble {
             _ if is_unknown || refusal.own_fault().is_some() => TroubleKind::Unknown,
             Error::Unauthenticated { .. } => TroubleKind::Unknown,
             Error::PermissionDenied { .. } => TroubleKind::Denied,
+            _ if refusal.is_denial() => TroubleKind::Denied,
             Error::NotFound { .. } => TroubleKind::Missing,
             Error::NotSupported { .. } | Error::NotImplemented { .. } => TroubleKind::Unsupported,
             Error::Generic { .. } if !refusal.is_answer() => TroubleKind::Unreached,

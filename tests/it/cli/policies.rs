@@ -21,7 +21,6 @@ const VERIFY: [&str; 6] = [
     "s3://bucket/raw",
     "--json",
 ];
-const DOCTOR: [&str; 2] = ["doctor", "s3://other/lake"];
 
 /// Returns the policies for a target in a bucket of its own.
 fn apart() -> [Value; 2] {
@@ -89,7 +88,7 @@ fn with_the_policies_of_the_readme_the_batch_job_runs_and_asks_for_nothing_else(
     assert!(goes_well(&VERIFY).contains("\"findings\":[]"));
     goes_well(&["status", "s3://other/lake"]);
     goes_well(&["doctor", "s3://bucket/raw", "--read-only"]);
-    assert!(goes_well(&DOCTOR).contains("as a target: it can be used\n"));
+    doctor_is_denied_nothing(&user);
     listings_keep_to(&user.unseen(Server::take_log));
 
     // The source can be read, and nothing else.
@@ -105,6 +104,22 @@ fn with_the_policies_of_the_readme_the_batch_job_runs_and_asks_for_nothing_else(
         said.contains("PUT") && said.contains("403 Forbidden (AccessDenied"),
         "{said}"
     );
+}
+
+/// Has a doctor look. What moto makes of writers who race is its own affair.
+fn doctor_is_denied_nothing(user: &User<'_>) {
+    let words = ["doctor", "s3://other/lake", "--json"];
+    let output = user.command(&Sandbox::new(), &words).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for finding in report["findings"].as_array().unwrap() {
+        let is_race = finding["probe"].as_str().unwrap().ends_with("_race");
+        let outcome = &finding["outcome"];
+        assert!(
+            outcome == "works" || is_race && outcome == "fails",
+            "{report}"
+        );
+    }
+    assert_eq!(report["left_behind"], json!([]));
 }
 
 fn fill(server: &Server) {
@@ -191,11 +206,10 @@ fn no_action_of_the_policies_can_be_left_out() {
     }
     for (action, command, expected) in of_target {
         user.may(&[source.clone(), without(&target, action)]);
-        fails(
-            &call(&user, &words(command, "of-target", action)),
-            action,
-            expected,
-        );
+        let said = call(&user, &words(command, "of-target", action));
+        fails(&said, action, expected);
+        let is_advised = said.contains("hint: whoever runs strandline needs access to TARGET");
+        assert!(is_advised || command == "doctor", "{action}: {said}");
     }
     // Nothing of all that is in the way of a run that may do what it needs.
     user.may(&[source, target]);
