@@ -678,6 +678,13 @@ impl PipelineArgs {
     }
 }
 
+impl Global {
+    /// Adds the settings among what goes for every command.
+    pub(super) fn fill(&self, layer: &mut Layer) {
+        one(layer, Key::CaFile, self.ca_file.as_ref());
+    }
+}
+
 impl DialectArgs {
     fn fill(&self, layer: &mut Layer) {
         for (key, value) in [
@@ -820,12 +827,9 @@ mod tests {
                 Kind::List | Kind::Columns => Value::Many(vec![text.to_owned()]),
                 _ => Value::One(text.to_owned()),
             };
-            assert_eq!(
-                args.layer().values.get(&spec.key),
-                Some(&value),
-                "{}",
-                spec.name
-            );
+            let mut layer = args.layer();
+            cli.global.fill(&mut layer);
+            assert_eq!(layer.values.get(&spec.key), Some(&value), "{}", spec.name);
         }
     }
 

@@ -25,9 +25,7 @@ pub(super) const DEFAULT_FILE: &str = "strandline.toml";
 pub(super) fn layers(mut flags: Layer, global: &Global) -> anyhow::Result<Layers> {
     let own = flags.values.contains_key(&Key::Source) || flags.values.contains_key(&Key::Target);
     let file = read_file(global.config.as_deref(), own)?;
-    if let Some(path) = &global.ca_file {
-        flags.set(Key::CaFile, path);
-    }
+    global.fill(&mut flags);
     let mut layers = vec![flags, Layer::environment(|name| env::var(name).ok())];
     layers.extend(file);
     layers.push(Layer::defaults());
