@@ -29,8 +29,8 @@ const SOURCE: &str = "Directory or URL (s3://, gs://, az://, file://) that holds
 
 Access to an object store comes from the environment, by the names that its own tools have: AWS_ACCESS_KEY_ID, \
 AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL (with AWS_ALLOW_HTTP=true where that is no \
-https://), GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY and so on. Example: \
-s3://bucket/raw";
+https://), AWS_PROFILE with the profiles of the AWS CLI in ~/.aws, GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_ACCOUNT_NAME, \
+AZURE_STORAGE_ACCOUNT_KEY and so on. Example: s3://bucket/raw";
 
 /// What TARGET is, at length.
 const TARGET: &str = "Directory or URL (s3://, gs://, az://, file://) for the Parquet files
@@ -82,6 +82,12 @@ pub(super) struct Global {
     /// are relative to the file. Example: -c /etc/strandline/orders.toml
     #[arg(short = 'c', long = "config", value_name = "FILE", global = true)]
     pub(super) config: Option<PathBuf>,
+    /// Trust the certificates in FILE when an object store is asked
+    ///
+    /// For a store whose certificate is signed by a CA of one's own: FILE holds that CA's certificate, or several, in PEM
+    /// form. They are trusted beside those of the system. Example: --ca-file /etc/ssl/our-ca.pem
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) ca_file: Option<String>,
     /// Write results to stdout as one JSON document
     ///
     /// The document has a version and may only grow. Default: text for people.
@@ -671,6 +677,13 @@ impl PipelineArgs {
     }
 }
 
+impl Global {
+    /// Adds the settings among what goes for every command.
+    pub(super) fn fill(&self, layer: &mut Layer) {
+        one(layer, Key::CaFile, self.ca_file.as_ref());
+    }
+}
+
 impl DialectArgs {
     fn fill(&self, layer: &mut Layer) {
         for (key, value) in [
@@ -813,12 +826,9 @@ mod tests {
                 Kind::List | Kind::Columns => Value::Many(vec![text.to_owned()]),
                 _ => Value::One(text.to_owned()),
             };
-            assert_eq!(
-                args.layer().values.get(&spec.key),
-                Some(&value),
-                "{}",
-                spec.name
-            );
+            let mut layer = args.layer();
+            cli.global.fill(&mut layer);
+            assert_eq!(layer.values.get(&spec.key), Some(&value), "{}", spec.name);
         }
     }
 

@@ -24,7 +24,7 @@ struct Shown {
 
 /// Shows every setting with its value and where that comes from.
 pub(super) fn show(args: &PipelineArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
-    let layers = layers(args.layer(), session.file)?;
+    let layers = layers(args.layer(), session.global)?;
     let settings = resolve(&layers)?;
     let shown: Vec<Shown> = SPECS
         .iter()

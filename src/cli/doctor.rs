@@ -13,7 +13,7 @@ use super::usage::UsageError;
 
 /// Tries a store out.
 pub(super) fn doctor(args: &DoctorArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
-    let settings = settings(args.layer(), session.file)?;
+    let settings = settings(args.layer(), session.global)?;
     let Some(Place::Store(url)) = &settings.source else {
         let place = args.url.clone();
         return Err(UsageError::NoStore { place }.into());

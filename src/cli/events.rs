@@ -1,5 +1,8 @@
 //! Where hints come from, as settings say.
 
+use std::sync::Arc;
+
+use crate::clock::Clock;
 use crate::config::{EventsPlace, Place, Settings};
 use crate::hints::{Aim, Endpoint, HintSource, Queue};
 
@@ -21,6 +24,7 @@ pub(super) enum Taker {
 pub(super) fn hint_source(
     settings: &Settings,
     taker: Taker,
+    clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Option<Box<dyn HintSource>>> {
     let Some(events) = &settings.events else {
         return Ok(None);
@@ -37,7 +41,7 @@ pub(super) fn hint_source(
     let aim = Aim::at(source);
     match (events, taker) {
         (EventsPlace::Queue(url), _) => {
-            let queue = Queue::connect(url, &settings.access, aim)?;
+            let queue = Queue::connect(url, &settings.access, aim, clock)?;
             Ok(Some(Box::new(queue)))
         }
         (EventsPlace::Endpoint(url), Taker::Watch) => {

@@ -12,7 +12,7 @@ use super::usage::UsageError;
 
 /// Explains what became of one file.
 pub(super) fn explain(args: &ExplainArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
-    let opened = open(args.target.layer(), session.file)?;
+    let opened = open(args.target.layer(), session.global)?;
     let path = args.path.strip_prefix("./").unwrap_or(&args.path);
     let Some(explanation) = answer::explanation(&opened.view, path)? else {
         bail!(UsageError::UnknownFile {

@@ -21,7 +21,7 @@ const UNITS_AT_HAND: usize = 32;
 
 /// Lists the recorded files. Nothing is gathered first, so the list may be of any length.
 pub(super) fn files(args: &FilesArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
-    let opened = open(args.target.layer(), session.file)?;
+    let opened = open(args.target.layer(), session.global)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut lines = Lines {
         view: &opened.view,

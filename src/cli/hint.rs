@@ -1,17 +1,21 @@
 //! What to do next: advice that goes with an error, kept apart from what the error says.
 
-use std::io::ErrorKind;
+use std::error::Error;
+use std::io::{self, ErrorKind};
 
-use crate::config::{BadValue, FileError, PlaceError, SettingError};
+use crate::config::{BadValue, FileError, PlaceError, ProfileError, SettingError};
 use crate::engine::{PlacesError, RunError};
 use crate::hints::HintError;
 use crate::ledger::{LedgerError, OpenError};
-use crate::store::OpenStoreError;
+use crate::store::{OpenStoreError, OwnFault, Refusal};
 
 use super::usage::UsageError;
 
 /// Returns the advice for an error, `None` where there is nothing better to do than to read it.
 pub(super) fn hint(error: &anyhow::Error) -> Option<String> {
+    if let Some(fault) = error.chain().find_map(own_fault) {
+        return Some(of_own_fault(fault).to_owned());
+    }
     error
         .chain()
         .find_map(|cause| {
@@ -37,10 +41,51 @@ pub(super) fn hint(error: &anyhow::Error) -> Option<String> {
         .map(str::to_owned)
 }
 
+/// Returns what is wrong on this side, where a request to a store came to nothing by that.
+fn own_fault(cause: &(dyn Error + 'static)) -> Option<OwnFault> {
+    let held = cause
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref);
+    let held = held.and_then(|held| held.downcast_ref::<Refusal>());
+    held.or_else(|| cause.downcast_ref())?.own_fault()
+}
+
+fn of_own_fault(fault: OwnFault) -> &'static str {
+    match fault {
+        OwnFault::Untrusted => {
+            "where the certificate is signed by a CA of your own, name the file of that CA with --ca-file (or AWS_CA_BUNDLE, SSL_CERT_FILE); is it the right address?"
+        }
+        OwnFault::NoKeys => {
+            "call the program that credential_process names by itself, and see what it says"
+        }
+    }
+}
+
+fn of_profile(error: &ProfileError) -> &'static str {
+    match error {
+        ProfileError::Missing { .. } => {
+            "`aws configure list-profiles` lists those that are there; AWS_PROFILE names the one that is used"
+        }
+        ProfileError::Unsupported { .. } => {
+            "eval \"$(aws configure export-credentials --profile NAME --format env)\" has the AWS CLI follow it and put the keys into the environment; for keys that are renewed, name a profile that has `credential_process = aws configure export-credentials --profile NAME`"
+        }
+        ProfileError::Services { .. }
+        | ProfileError::Half { .. }
+        | ProfileError::Syntax { .. }
+        | ProfileError::Process { .. } => {
+            "mend the profile, name another with AWS_PROFILE, or give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        }
+    }
+}
+
 fn of_usage(error: &UsageError) -> Option<&'static str> {
     Some(match error {
         UsageError::Recover { .. } => "TARGET must be the directory that holds the outputs",
         UsageError::SettingsFile { .. } => "`strandline init` writes a settings file",
+        UsageError::ProfileFile { .. } => {
+            "AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name others"
+        }
+        UsageError::Profile(error) => of_profile(error),
         UsageError::Exists { .. } => "name another file with -c, or remove this one",
         UsageError::Write { .. } => "name another file with -c",
         UsageError::UnknownFile { .. } => {

@@ -14,7 +14,11 @@ use super::usage::UsageError;
 
 /// Writes a settings file where there is none.
 pub(super) fn init(args: &InitArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
-    let path = session.file.unwrap_or(Path::new(DEFAULT_FILE));
+    let path = session
+        .global
+        .config
+        .as_deref()
+        .unwrap_or(Path::new(DEFAULT_FILE));
     let text = template(args.source.as_deref(), args.target.as_deref());
     let created = OpenOptions::new().write(true).create_new(true).open(path);
     created

@@ -9,6 +9,7 @@
 //! - Nothing below this room sees a flag: everything is resolved once, into settings.
 //! - A reader that closes its end of the pipe has seen enough: that is a success.
 
+mod access;
 mod answer;
 mod args;
 mod completions;
@@ -41,7 +42,6 @@ mod watch;
 use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -49,7 +49,7 @@ use std::sync::atomic::AtomicBool;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use self::args::{Cli, Command, Config, Quarantine, Schema};
+use self::args::{Cli, Command, Config, Global, Quarantine, Schema};
 use self::exit::Ending;
 use self::signals::Signals;
 use self::talk::{Talk, unless_closed};
@@ -59,7 +59,7 @@ use self::usage::UsageError;
 struct Session<'a> {
     talk: Talk,
     signals: OnceCell<Signals>,
-    file: Option<&'a Path>,
+    global: &'a Global,
 }
 
 impl Session<'_> {
@@ -88,7 +88,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let session = Session {
         talk: Talk::new(&cli.global),
         signals: OnceCell::new(),
-        file: cli.global.config.as_deref(),
+        global: &cli.global,
     };
     let ending = dispatch(&cli.command, &session).unwrap_or_else(|error| {
         let ending = Ending::of_error(&error);

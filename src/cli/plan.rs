@@ -11,7 +11,7 @@ use crate::config::Layer;
 
 /// Shows what a run would do.
 pub(super) fn plan(flags: Layer, session: &Session<'_>) -> anyhow::Result<Ending> {
-    let pipeline = pipeline(&settings(flags, session.file)?)?;
+    let pipeline = pipeline(&settings(flags, session.global)?)?;
     let control = Control::new(session.interrupt()?);
     let report = with_progress(session.talk, &control, || {
         engine::preview(&pipeline, &control)

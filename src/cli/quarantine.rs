@@ -11,7 +11,7 @@ use super::target::{open, settings, target};
 
 /// Lists the files that were set aside, and the files of which rows were.
 pub(super) fn list(args: &TargetArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
-    let opened = open(args.layer(), session.file)?;
+    let opened = open(args.layer(), session.global)?;
     let files = quarantined(&opened.view)?;
     let rows = rows_aside(&opened.view)?;
     let document = serde_json::json!({ "version": VERSION, "quarantined": files, "rows": rows });
@@ -23,7 +23,7 @@ pub(super) fn list(args: &TargetArgs, session: &Session<'_>) -> anyhow::Result<E
 
 /// Marks files that were set aside for another try.
 pub(super) fn retry(args: &RetryArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
-    let target = target(&settings(args.target.layer(), session.file)?)?;
+    let target = target(&settings(args.target.layer(), session.global)?)?;
     let files = engine::retry_quarantined(&target, args.path.as_deref())?;
     let document = serde_json::json!({ "version": VERSION, "files": files });
     session.talk.result(&document, || {

@@ -15,7 +15,7 @@ use super::usage::UsageError;
 
 /// Rebuilds a lost ledger.
 pub(super) fn recover(args: &RecoverArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
-    let settings = settings(args.target.layer(), session.file)?;
+    let settings = settings(args.target.layer(), session.global)?;
     let place = target_places(&settings)?.target;
     let target = target(&settings)?;
     // A misspelt name must not become an empty target with a ledger that says all is well.

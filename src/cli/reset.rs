@@ -17,7 +17,7 @@ pub(super) fn reset(args: &ResetArgs, session: &Session<'_>) -> anyhow::Result<E
         let order = format!("--since {since} lies behind --until {until}");
         return Err(UsageError::Arguments(order).into());
     }
-    let target = target(&settings(args.target.layer(), session.file)?)?;
+    let target = target(&settings(args.target.layer(), session.global)?)?;
     let filter = ResetFilter {
         all: args.all,
         path: args.path.clone(),

@@ -25,10 +25,11 @@ const NO_FURTHER: &str =
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is taken where nobody can be asked.
-fn lost() -> Taken {
+fn lost(from: String) -> Taken {
     Taken {
         hints: Hints {
             gaps: Gaps::Some,
+            from,
             ..Hints::default()
         },
         ..Taken::default()
@@ -37,23 +38,23 @@ fn lost() -> Taken {
 
 /// Brings what changed into the target. The result is the report of the last pass.
 pub(super) fn run(args: &RunArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
-    let settings = settings(args.layer(), session.file)?;
+    let settings = settings(args.layer(), session.global)?;
     let pipeline = pipeline(&settings)?;
-    let mut hints = hint_source(&settings, Taker::Run)?;
+    let mut hints = hint_source(&settings, Taker::Run, Arc::clone(&pipeline.target.clock))?;
     let interrupt = session.interrupt()?;
     let talk = session.talk;
     let mut passes = Passes::begin(&pipeline);
     if let Some(hints) = &mut hints {
-        let taken = match gather(&mut **hints, PATIENCE, &interrupt) {
+        let taken = match gather(&mut **hints, &*pipeline.target.clock, PATIENCE, &interrupt) {
             Ok(taken) => taken,
             Err(error) if error.may_pass() => {
                 talk.trouble(&error, "everything is listed instead");
-                lost()
+                lost(hints.describe())
             }
             Err(error) => return Err(error.into()),
         };
         for word in &taken.words {
-            talk.say(&format!("note: {word}\n"));
+            talk.announce(&format!("note: {word}\n"));
         }
         passes = passes.with_hints(taken.hints);
     }
@@ -62,7 +63,7 @@ pub(super) fn run(args: &RunArgs, session: &Session<'_>) -> anyhow::Result<Endin
         let report = with_progress(talk, &control, || passes.next(&pipeline, &control))?;
         talk.say(&render::summary(&report, talk.detail));
         if let Some(hints) = &mut hints
-            && let Err(error) = hints.settle()
+            && let Err(error) = hints.settle(&interrupt)
         {
             talk.trouble(&error, "they come again, and do no harm");
         }

@@ -67,7 +67,7 @@ pub(super) struct Diff {
 
 /// Shows the columns.
 pub(super) fn show(args: &SchemaShowArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
-    let opened = open(args.target.layer(), session.file)?;
+    let opened = open(args.target.layer(), session.global)?;
     let shown = shown(&opened.view)?;
     session.talk.result(&shown, || {
         if args.toml {
@@ -127,7 +127,7 @@ fn recorded(view: &View) -> anyhow::Result<Option<Definition>> {
 
 /// Lists the versions, the latest first.
 pub(super) fn history(args: &TargetArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
-    let view = open(args.layer(), session.file)?.view;
+    let view = open(args.layer(), session.global)?.view;
     let mut versions = Vec::new();
     for version in view.schemas()?.into_iter().rev() {
         versions.push(Version {
@@ -147,7 +147,7 @@ pub(super) fn history(args: &TargetArgs, session: &Session<'_>) -> anyhow::Resul
 
 /// Shows what is different between two versions.
 pub(super) fn diff(args: &SchemaDiffArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
-    let versions = open(args.target.layer(), session.file)?.view.schemas()?;
+    let versions = open(args.target.layer(), session.global)?.view.schemas()?;
     let latest = versions.last().map_or(0, |version| version.version);
     let to = args.to.unwrap_or(latest);
     let from = args.from.unwrap_or(to.saturating_sub(1));
@@ -174,9 +174,9 @@ pub(super) fn check(args: &SchemaCheckArgs, session: &Session<'_>) -> anyhow::Re
         source,
     })?;
     let flags = args.target.layer();
-    let settings = settings(flags.clone(), session.file)?;
-    let is_from_settings = session.file.is_some() || args.target.target.is_none();
-    let opened: Option<Opened> = match open(flags, session.file) {
+    let settings = settings(flags.clone(), session.global)?;
+    let is_from_settings = session.global.config.is_some() || args.target.target.is_none();
+    let opened: Option<Opened> = match open(flags, session.global) {
         Ok(opened) => Some(opened),
         // Before the first run, the settings are all there is.
         Err(error) if is_from_settings && is_missing(&error) => None,

@@ -7,8 +7,10 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use crate::config::{Access, EventsToken, Key, Layer, Layers, Settings, parse_file};
+use crate::config::{EventsToken, Key, Layer, Layers, Settings, parse_file};
 
+use super::access::access;
+use super::args::Global;
 use super::usage::UsageError;
 
 /// The file that is read where nobody names another.
@@ -20,9 +22,10 @@ pub(super) const DEFAULT_FILE: &str = "strandline.toml";
 ///
 /// # Errors
 /// Where the file cannot be read or understood.
-pub(super) fn layers(flags: Layer, file: Option<&Path>) -> anyhow::Result<Layers> {
+pub(super) fn layers(mut flags: Layer, global: &Global) -> anyhow::Result<Layers> {
     let own = flags.values.contains_key(&Key::Source) || flags.values.contains_key(&Key::Target);
-    let file = read_file(file, own)?;
+    let file = read_file(global.config.as_deref(), own)?;
+    global.fill(&mut flags);
     let mut layers = vec![flags, Layer::environment(|name| env::var(name).ok())];
     layers.extend(file);
     layers.push(Layer::defaults());
@@ -32,24 +35,16 @@ pub(super) fn layers(flags: Layer, file: Option<&Path>) -> anyhow::Result<Layers
 /// Resolves layers for this machine.
 ///
 /// # Errors
-/// Where a value means nothing.
+/// Where a value means nothing, or a profile cannot be used.
 pub(super) fn resolve(layers: &Layers) -> anyhow::Result<Settings> {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let settings = Settings::resolve(layers, processors)?;
+    let access = access(settings.speaks_s3())?;
+    let token = env::var("STRANDLINE_EVENTS_TOKEN").ok();
     Ok(Settings {
-        access: access(),
-        events_token: env::var("STRANDLINE_EVENTS_TOKEN")
-            .ok()
-            .and_then(EventsToken::new),
-        ..Settings::resolve(layers, processors)?
+        events_token: token.and_then(EventsToken::new),
+        ..settings.with_access(access)
     })
-}
-
-/// Returns what the environment says about object stores. A variable that is no text is none of theirs.
-fn access() -> Access {
-    let variables = env::vars_os();
-    let texts = variables
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    texts.collect()
 }
 
 fn read_file(file: Option<&Path>, own: bool) -> Result<Option<Layer>, anyhow::Error> {

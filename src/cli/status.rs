@@ -11,7 +11,7 @@ use super::target::{Opened, open};
 
 /// Shows how a pipeline stands.
 pub(super) fn status(args: &TargetArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
-    let opened = open(args.layer(), session.file)?;
+    let opened = open(args.layer(), session.global)?;
     let status = gather(&opened, &SystemClock::new())?;
     let detail = session.talk.detail;
     session

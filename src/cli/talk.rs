@@ -22,6 +22,13 @@ pub(super) enum Detail {
 /// What failed where a result cannot be written.
 pub(super) const STDOUT: &str = "cannot write the result to stdout";
 
+/// Whether anybody reads results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    Yes,
+    No,
+}
+
 /// Where words go.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Talk {
@@ -86,6 +93,26 @@ impl Talk {
             text()
         };
         unless_closed(io::stdout().lock().write_all(text.as_bytes())).context(STDOUT)
+    }
+
+    /// Writes a result as a line of JSON; tells whether anybody reads them.
+    ///
+    /// # Errors
+    /// As [`Self::result`].
+    #[expect(
+        clippy::unused_self,
+        reason = "a result is written whatever else was asked for"
+    )]
+    pub(super) fn line<T: Serialize>(self, value: &T) -> anyhow::Result<Heard> {
+        let text = format!("{}\n", serde_json::to_string(value)?);
+        let mut stdout = io::stdout().lock();
+        let written = stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush());
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Heard::No),
+            other => other.map(|()| Heard::Yes).context(STDOUT),
+        }
     }
 
     /// Says something to people; nothing where they asked for quiet or the result is for a program.

@@ -1,6 +1,5 @@
 //! Opens what a command works on: a target, its ledger, a whole pipeline.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -10,6 +9,7 @@ use crate::engine::{self, Home, OpenPipelineError, Pipeline, Target, TargetPlace
 use crate::ledger::{self, View};
 use crate::source::Source;
 
+use super::args::Global;
 use super::settings::{layers, resolve};
 
 /// What the ledger of a target tells.
@@ -37,16 +37,16 @@ impl Opened {
 ///
 /// # Errors
 /// Where the settings file or a value cannot be understood.
-pub(super) fn settings(flags: Layer, file: Option<&Path>) -> anyhow::Result<Settings> {
-    resolve(&layers(flags, file)?)
+pub(super) fn settings(flags: Layer, global: &Global) -> anyhow::Result<Settings> {
+    resolve(&layers(flags, global)?)
 }
 
 /// Opens the ledger of a target for questions; a running writer is not disturbed.
 ///
 /// # Errors
 /// Where there is no target, no ledger, or none that can be read.
-pub(super) fn open(flags: Layer, file: Option<&Path>) -> anyhow::Result<Opened> {
-    let settings = settings(flags, file)?;
+pub(super) fn open(flags: Layer, global: &Global) -> anyhow::Result<Opened> {
+    let settings = settings(flags, global)?;
     let places = target_places(&settings)?;
     let home = Home::open(&settings)?;
     let view = ledger::snapshot(Arc::clone(&home.disk), &home.path)

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::config::Place;
+use crate::config::{Place, ProfileError};
 
 /// A command that cannot be carried out as it is written.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,18 @@ pub(super) enum UsageError {
         #[source]
         source: io::Error,
     },
+    /// A file with profiles of the AWS CLI cannot be read.
+    #[error("cannot read the profiles in {}", path.display())]
+    ProfileFile {
+        /// The file.
+        path: PathBuf,
+        /// The system's own words.
+        #[source]
+        source: io::Error,
+    },
+    /// A profile of the AWS CLI cannot be used.
+    #[error("cannot use a profile of the AWS CLI for S3")]
+    Profile(#[from] ProfileError),
     /// `init` would overwrite a file.
     #[error("{} is there already", path.display())]
     Exists {

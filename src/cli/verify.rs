@@ -11,7 +11,7 @@ use super::target::{settings, source, target};
 
 /// Checks a target.
 pub(super) fn verify(args: &VerifyArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
-    let settings = settings(args.layer(), session.file)?;
+    let settings = settings(args.layer(), session.global)?;
     let target = target(&settings)?;
     let source = match settings.source {
         Some(_) => Some(source(&settings)?),

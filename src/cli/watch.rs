@@ -1,5 +1,6 @@
 //! `strandline watch`: pass after pass, until somebody asks to stop.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::format_duration;
@@ -13,14 +14,14 @@ use super::events::{Taker, hint_source};
 use super::exit::Ending;
 use super::progress::with_progress;
 use super::render;
-use super::talk::{Detail, Talk};
+use super::talk::{Detail, Heard, Talk};
 use super::target::{pipeline, settings};
 
 /// Keeps the target up to date. Each pass that had something to do, or is in trouble, is told.
 pub(super) fn watch(args: &WatchArgs, session: &Session<'_>) -> anyhow::Result<Ending> {
-    let settings = settings(args.layer(), session.file)?;
+    let settings = settings(args.layer(), session.global)?;
     let pipeline = pipeline(&settings)?;
-    let hints = hint_source(&settings, Taker::Watch)?;
+    let hints = hint_source(&settings, Taker::Watch, Arc::clone(&pipeline.target.clock))?;
     let interrupt = session.interrupt()?;
     let talk = session.talk;
     let source = pipeline.source.describe();
@@ -34,8 +35,12 @@ pub(super) fn watch(args: &WatchArgs, session: &Session<'_>) -> anyhow::Result<E
         hints,
         interval: settings.interval,
     };
-    let ended = watch.run(&interrupt, &mut Listener { talk });
-    ended.map_err(cause)?;
+    match watch.run(&interrupt, &mut Listener { talk }) {
+        Ok(()) => {}
+        // Who closes the pipe has seen enough.
+        Err(WatchError::Unheard) => return Ok(Ending::Done),
+        Err(error) => return Err(cause(error)),
+    }
     Ok(Ending::Interrupted)
 }
 
@@ -45,6 +50,7 @@ fn cause(error: WatchError) -> anyhow::Error {
         WatchError::Run(error) => error.into(),
         WatchError::Hint(error) => error.into(),
         WatchError::Audience(error) => anyhow::Error::from_boxed(error),
+        WatchError::Unheard => error.into(),
     }
 }
 
@@ -63,11 +69,14 @@ impl Audience for Listener {
             return Ok(());
         }
         self.talk.say(&render::pass(report, self.talk.detail));
-        if self.talk.is_json() {
-            let told = self.talk.result(report, String::new);
-            told.map_err(|error| WatchError::Audience(error.into()))?;
+        if !self.talk.is_json() {
+            return Ok(());
         }
-        Ok(())
+        match self.talk.line(report) {
+            Ok(Heard::Yes) => Ok(()),
+            Ok(Heard::No) => Err(WatchError::Unheard),
+            Err(error) => Err(WatchError::Audience(error.into())),
+        }
     }
 
     fn hear_of_trouble(&mut self, trouble: &WatchError, pause: Duration) {
@@ -80,6 +89,6 @@ impl Audience for Listener {
     }
 
     fn hear_of(&mut self, word: &str) {
-        self.talk.say(&format!("note: {word}\n"));
+        self.talk.announce(&format!("note: {word}\n"));
     }
 }

@@ -149,7 +149,7 @@ impl EventsPlace {
         match scheme {
             "sqs" | "sqs+http" => {
                 let path = path.trim_end_matches('/');
-                if authority.is_empty() || path.split('/').any(str::is_empty) {
+                if !is_authority(authority) || path.split('/').any(str::is_empty) {
                     return Err(EventsError::Queue);
                 }
                 Ok(Some(Self::Queue(QueueUrl {
@@ -172,6 +172,16 @@ impl EventsPlace {
             _ => Err(EventsError::Scheme),
         }
     }
+}
+
+/// Tells whether a text is a host, perhaps with a port.
+fn is_authority(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse::<u16>().is_ok()),
+        None => (text, true),
+    };
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || matches!(char, '.' | '-' | '_');
+    port && !host.is_empty() && host.chars().all(is_plain)
 }
 
 impl fmt::Display for EventsPlace {
@@ -248,7 +258,16 @@ mod tests {
             assert_eq!(endpoint.matches('/').count(), 3, "{endpoint}");
             assert_eq!(queue.to_string(), text.trim_end_matches('/'));
         }
-        for text in ["sqs://", "sqs://host", "sqs:///1/raw", "sqs://host//raw"] {
+        for text in [
+            "sqs://",
+            "sqs://host",
+            "sqs:///1/raw",
+            "sqs://host//raw",
+            "sqs://host:99999/1/raw",
+            "sqs://host:x/1/raw",
+            "sqs://:80/1/raw",
+            "sqs://a b/1/raw",
+        ] {
             assert_eq!(parse(text), Err(EventsError::Queue), "{text}");
         }
     }

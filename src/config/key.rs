@@ -61,6 +61,7 @@ pub enum Key {
     RequestsPerSecond,
     BytesPerSecond,
     StoreConcurrency,
+    CaFile,
     AllowRemovals,
     OnDelete,
     OnModify,
@@ -179,7 +180,7 @@ const fn row(
 
 /// The table, in the order of the file.
 #[rustfmt::skip]
-pub const SPECS: [Spec; 56] = [
+pub const SPECS: [Spec; 57] = [
     row(Key::Source, ("source", "path"), Path, None, "./in",
         "The directory that holds the files, relative to this file; or a URL (s3://, gs://, az://, file://)."),
     row(Key::Format, ("source", "format"), Choice(FORMATS), Some("auto"), "",
@@ -278,6 +279,8 @@ pub const SPECS: [Spec; 56] = [
         "Exchange at most this many bytes a second with an object store, at least 64KiB; any number when not set."),
     row(Key::StoreConcurrency, ("run", "store_concurrency"), Count, None, "16",
         "Let at most this many requests to an object store be under way at once; any number when not set."),
+    row(Key::CaFile, ("run", "ca_file"), Path, None, "./ca.pem",
+        "Trust the certificates in this file, in PEM form, when an object store is asked; beside those of the system."),
     row(Key::AllowRemovals, ("run", "allow_removals"), Switch, Some("false"), "",
         "Go on however many files have vanished, instead of stopping at over half (and over 100) of them."),
     row(Key::OnDelete, ("run", "on_delete"), Choice(ON_DELETE), Some("remove"), "",

@@ -24,13 +24,15 @@ mod lines;
 mod pattern;
 mod place;
 mod policy;
+mod profile;
 mod selection;
 mod settings;
 mod template;
 mod transform;
 mod writing;
 
-pub use access::Access;
+pub(crate) use access::SYSTEM_CERTIFICATES;
+pub use access::{Access, CredentialProcess};
 pub use aside::Hidden;
 pub use definition::{Definition, FORMAT_VERSION, Format};
 pub use dialect::ENCODINGS;
@@ -50,6 +52,7 @@ pub use lines::{
 pub use pattern::PatternError;
 pub use place::{Place, PlaceError, StoreKind, StoreUrl, parse_place};
 pub use policy::{Links, OnDelete, OnModify, Policies, Removals, SameContent};
+pub use profile::{Profile, ProfileError, ProfileFile};
 pub use selection::{PathPartitions, Recognises, Selection};
 pub use settings::{BadValue, SettingError, Settings};
 pub use template::template;

@@ -16,7 +16,7 @@ use super::layer::{Layers, Origin, Value};
 use super::limits::{LEAST_RATE, MOST_AT_ONCE, some_time};
 use super::lines::LinePatternError;
 use super::pattern::PatternError;
-use super::place::{Place, PlaceError, parse_place, without_secrets};
+use super::place::{Place, PlaceError, StoreKind, parse_place, without_secrets};
 use super::selection::{PathPartitions, Recognises, Selection, capturing};
 use super::{
     Definition, Dialect, Format, Limits, Links, OnDelete, OnModify, Policies, Removals, RowSql,
@@ -43,6 +43,8 @@ pub struct Settings {
     pub target: Option<Place>,
     /// Where the ledger is, if not in the target.
     pub state: Option<Place>,
+    /// A file with certificates that are trusted beside those of the system.
+    pub ca_file: Option<PathBuf>,
     /// How long the lock of a ledger in an object store outlasts the last sign of its holder.
     pub lease: Duration,
     /// Where hints come from.
@@ -242,6 +244,7 @@ impl Settings {
         Ok(Self {
             target: read.place(Key::Target)?,
             state: read.place(Key::State)?,
+            ca_file: read.file(Key::CaFile)?,
             lease: read.lease()?,
             events: read.one(Key::Events, events)?.flatten(),
             events_token: None,
@@ -256,6 +259,28 @@ impl Settings {
             source,
             include,
         })
+    }
+
+    /// Returns the same settings with what gives access to object stores.
+    #[must_use]
+    pub fn with_access(mut self, access: Access) -> Self {
+        self.access = match self.ca_file.clone() {
+            None => access,
+            file => access.with_ca_file(file),
+        };
+        self
+    }
+
+    /// Tells whether any of its places is in a store that speaks like S3.
+    #[must_use]
+    pub fn speaks_s3(&self) -> bool {
+        let places = [&self.source, &self.target, &self.state].into_iter();
+        let mut stores = places.flatten().filter_map(|place| match place {
+            Place::Store(url) => Some(url.kind()),
+            Place::Directory(_) => None,
+        });
+        let by_queue = matches!(self.events, Some(EventsPlace::Queue(_)));
+        by_queue || stores.any(|kind| kind == StoreKind::S3)
     }
 
     /// Compiles what selects inputs. `recognises` tells by its name whether a file holds a known format; it is
@@ -453,6 +478,11 @@ impl Reading<'_> {
             Place::Directory(path) => Place::Directory(self.beside_file(key, path)),
             Place::Store(url) => Place::Store(url),
         }))
+    }
+
+    fn file(&self, key: Key) -> Result<Option<PathBuf>, SettingError> {
+        let path = self.one(key, |text| Ok(PathBuf::from(text)))?;
+        Ok(path.map(|path| self.beside_file(key, path)))
     }
 
     /// What a settings file says is relative to it.

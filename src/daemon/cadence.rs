@@ -10,6 +10,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
+/// How often the interval is doubled behind passes that leave something.
+const MOST_DOUBLINGS: u32 = 4;
+
 /// What came of a pass, as far as the next one depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Went {
@@ -57,6 +60,8 @@ pub struct Cadence {
     /// Where hints come.
     listing_every: Option<Duration>,
     failures: u32,
+    /// How many passes in a row have left something.
+    shorts: u32,
 }
 
 impl Cadence {
@@ -67,28 +72,39 @@ impl Cadence {
             interval,
             listing_every,
             failures: 0,
+            shorts: 0,
         }
     }
 
-    /// Returns how long to wait after a pass that went like this.
-    pub fn after(&mut self, went: Went) -> Wait {
+    /// Returns how long to wait after a pass that went like this; `listed_ago` is when the last listing began that makes up for
+    /// hints which did not come.
+    pub fn after(&mut self, went: Went, listed_ago: Duration) -> Wait {
         self.failures = match went {
             Went::Badly => self.failures.saturating_add(1),
             _ => 0,
         };
-        let longest = match went {
-            Went::Well => self.listing_every.unwrap_or(self.interval),
-            Went::Further => Duration::ZERO,
-            Went::Short => self.interval,
-            Went::Badly => {
+        self.shorts = match went {
+            Went::Short => self.shorts.saturating_add(1),
+            _ => 0,
+        };
+        let longest = match (went, self.listing_every) {
+            (Went::Well, Some(every)) => every.saturating_sub(listed_ago),
+            (Went::Well | Went::Short, None) => self.interval,
+            (Went::Further, _) => Duration::ZERO,
+            // Each of these lists everything, perhaps for a file that nobody will ever read.
+            (Went::Short, Some(_)) => {
+                let doubled = 2_u32.pow(self.shorts.saturating_sub(1).min(MOST_DOUBLINGS));
+                self.interval.saturating_mul(doubled)
+            }
+            (Went::Badly, _) => {
                 let doubled = 2_u32.saturating_pow(self.failures - 1);
                 FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE)
             }
         };
         Wait {
             longest,
-            // Whatever made it fail would make it fail again, as often as anybody says anything.
-            hints_end_it: went != Went::Badly,
+            // Whatever is in the way would be so again, as often as anybody says anything.
+            hints_end_it: matches!(went, Went::Well | Went::Further),
         }
     }
 }
@@ -102,36 +118,56 @@ mod tests {
 
     #[test]
     fn a_pass_follows_after_the_interval_or_as_hints_come() {
-        for (listing_every, went, seconds) in [
-            (None, Went::Well, 60),
-            (None, Went::Further, 0),
-            (None, Went::Short, 60),
-            (Some(HOUR), Went::Well, 3600),
-            (Some(HOUR), Went::Further, 0),
-            (Some(HOUR), Went::Short, 60),
+        for (listing_every, went, ago, seconds, hints_end_it) in [
+            (None, Went::Well, 0, 60, true),
+            (None, Went::Further, 0, 0, true),
+            (None, Went::Short, 0, 60, false),
+            (Some(HOUR), Went::Well, 0, 3600, true),
+            (Some(HOUR), Went::Well, 3599, 1, true),
+            (Some(HOUR), Went::Well, 4000, 0, true),
+            (Some(HOUR), Went::Further, 0, 0, true),
+            (Some(HOUR), Went::Short, 0, 60, false),
         ] {
-            let wait = Cadence::new(MINUTE, listing_every).after(went);
+            let ago = Duration::from_secs(ago);
+            let wait = Cadence::new(MINUTE, listing_every).after(went, ago);
             let expected = Wait {
                 longest: Duration::from_secs(seconds),
-                hints_end_it: true,
+                hints_end_it,
             };
-            assert_eq!(wait, expected, "{listing_every:?} {went:?}");
+            assert_eq!(wait, expected, "{listing_every:?} {went:?} {ago:?}");
         }
+    }
+
+    #[test]
+    fn what_is_left_again_and_again_is_listed_for_less_often_where_that_costs_a_listing() {
+        let pauses = |listing_every| {
+            let mut cadence = Cadence::new(MINUTE, listing_every);
+            let waits = (0..7).map(|_| cadence.after(Went::Short, Duration::ZERO));
+            waits
+                .map(|wait| wait.longest.as_secs() / 60)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(pauses(Some(HOUR)), [1, 2, 4, 8, 16, 16, 16]);
+        assert_eq!(pauses(None), [1; 7]);
     }
 
     #[test]
     fn what_fails_again_and_again_is_tried_less_and_less_often_and_never_given_up() {
         let mut cadence = Cadence::new(MINUTE, Some(HOUR));
+        let mut after = |went| cadence.after(went, Duration::ZERO);
         let mut pauses = Vec::new();
         for _ in 0..12 {
-            let wait = cadence.after(Went::Badly);
+            let wait = after(Went::Badly);
             assert!(!wait.hints_end_it);
             pauses.push(wait.longest.as_secs());
         }
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
+        after(Went::Well);
+        assert_eq!(after(Went::Badly).longest, FIRST_PAUSE);
         cadence.failures = u32::MAX;
-        assert_eq!(cadence.after(Went::Badly).longest, LONGEST_PAUSE);
-        cadence.after(Went::Well);
-        assert_eq!(cadence.after(Went::Badly).longest, FIRST_PAUSE);
+        assert_eq!(
+            cadence.after(Went::Badly, Duration::ZERO).longest,
+            LONGEST_PAUSE
+        );
     }
 }

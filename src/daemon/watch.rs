@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::engine::{Control, Pipeline, RunError, run, run_hinted};
 use crate::hints::{HintError, HintSource, MOST, Taken};
-use crate::model::{Gaps, Hints, RunReport, RunStatus};
+use crate::model::{Gaps, Hints, RunReport, RunStatus, Timestamp};
 
 use super::cadence::{Cadence, Wait, Went};
 
@@ -65,6 +66,9 @@ pub enum WatchError {
     /// Nobody can be told.
     #[error(transparent)]
     Audience(Box<dyn std::error::Error + Send + Sync>),
+    /// Nobody listens any more.
+    #[error("nobody listens any more")]
+    Unheard,
 }
 
 impl WatchError {
@@ -72,7 +76,7 @@ impl WatchError {
         match self {
             Self::Run(error) => error.may_pass(),
             Self::Hint(error) => error.may_pass(),
-            Self::Audience(_) => false,
+            Self::Audience(_) | Self::Unheard => false,
         }
     }
 }
@@ -83,19 +87,20 @@ impl WatchError {
 /// [`HintError`] where nothing could be taken.
 pub fn gather(
     hints: &mut dyn HintSource,
+    clock: &dyn Clock,
     longest: Duration,
     stop: &AtomicBool,
 ) -> Result<Taken, HintError> {
     let mut all = hints.take(longest, stop)?;
-    let mut left = BURST;
-    while !all.hints.is_empty() && !left.is_zero() && all.hints.paths.len() < MOST {
+    let ends_at = clock.monotonic().saturating_add(BURST);
+    while !all.hints.is_empty() && all.hints.paths.len() < MOST && clock.monotonic() < ends_at {
         match hints.take(QUIET, stop) {
             Ok(more) if !more.hints.is_empty() => all.append(more),
             // What is there counts; the trouble will be back.
             Ok(_) | Err(_) => break,
         }
-        left = left.saturating_sub(QUIET);
     }
+    all.hints.from = hints.describe();
     Ok(all)
 }
 
@@ -110,20 +115,18 @@ impl Watch {
         audience: &mut dyn Audience,
     ) -> Result<(), WatchError> {
         let listing_every = self.pipeline.limits.listing_every;
+        let clock = Arc::clone(&self.pipeline.target.clock);
         let mut cadence = Cadence::new(self.interval, self.hints.as_ref().map(|_| listing_every));
-        let mut pending = Hints {
-            gaps: match &self.hints {
-                Some(hints) if !hints.is_lasting() => Gaps::Some,
-                _ => Gaps::NoneKnown,
-            },
-            ..Hints::default()
-        };
+        let mut pending = self.none();
+        if self.hints.as_ref().is_some_and(|hints| !hints.is_lasting()) {
+            pending.gaps = Gaps::Some;
+        }
         if let Some(hints) = &mut self.hints
             && hints.is_lasting()
         {
             // What was told while nobody listened.
-            match gather(&mut **hints, QUIET, stop) {
-                Ok(taken) => heard(taken, &mut pending, audience),
+            match gather(&mut **hints, &*clock, QUIET, stop) {
+                Ok(taken) => heard(&self.pipeline, taken, &mut pending, audience),
                 Err(error) if error.may_pass() => {
                     pending.gaps = Gaps::Some;
                     audience.hear_of_trouble(&error.into(), Duration::ZERO);
@@ -134,19 +137,19 @@ impl Watch {
         let mut is_first = true;
         while !stop.load(Ordering::Relaxed) {
             let passed = self.pass(&pending, stop, audience);
-            let ended_at = self.pipeline.target.clock.monotonic();
+            let ended_at = clock.monotonic();
             let wait = match passed {
                 Ok(report) => {
-                    pending = Hints::default();
+                    pending = self.none();
                     if report.status == RunStatus::Interrupted {
                         return Ok(());
                     }
                     audience.hear(&report)?;
-                    self.settle(audience);
-                    cadence.after(Went::of(&report))
+                    self.settle(stop, audience);
+                    cadence.after(Went::of(&report), listed_ago(&report, clock.now()))
                 }
                 Err(error) if error.may_pass() && !is_first => {
-                    let wait = cadence.after(Went::Badly);
+                    let wait = cadence.after(Went::Badly, Duration::ZERO);
                     audience.hear_of_trouble(&error, wait.longest);
                     wait
                 }
@@ -180,9 +183,19 @@ impl Watch {
         Ok(report?)
     }
 
+    /// Returns no hints of the place that they come from.
+    fn none(&self) -> Hints {
+        let from = self.hints.as_ref().map(|hints| hints.describe());
+        Hints {
+            from: from.unwrap_or_default(),
+            ..Hints::default()
+        }
+    }
+
     /// Lets the place that hints come from forget them. Where that fails, they come again.
-    fn settle(&mut self, audience: &mut dyn Audience) {
-        let settled = self.hints.as_mut().map_or(Ok(()), |hints| hints.settle());
+    fn settle(&mut self, stop: &AtomicBool, audience: &mut dyn Audience) {
+        let hints = self.hints.as_mut();
+        let settled = hints.map_or(Ok(()), |hints| hints.settle(stop));
         if let Err(error) = settled {
             audience.hear_of_trouble(&error.into(), Duration::ZERO);
         }
@@ -206,16 +219,18 @@ impl Watch {
                 std::thread::sleep(left().min(GLANCE));
                 continue;
             };
-            match gather(&mut **hints, left(), stop) {
+            match gather(&mut **hints, &*clock, left(), stop) {
                 Ok(taken) => {
-                    failing.after(Went::Well);
-                    heard(taken, pending, audience);
+                    failing.after(Went::Well, Duration::ZERO);
+                    heard(&self.pipeline, taken, pending, audience);
                     if !pending.is_empty() {
                         return Ok(());
                     }
+                    // There is nothing to look at because of them.
+                    self.settle(stop, audience);
                 }
                 Err(error) if error.may_pass() => {
-                    let pause = failing.after(Went::Badly).longest;
+                    let pause = failing.after(Went::Badly, Duration::ZERO).longest;
                     audience.hear_of_trouble(&error.into(), pause);
                     let again = clock.monotonic().saturating_add(pause);
                     while clock.monotonic() < again && !stop.load(Ordering::Relaxed) {
@@ -229,10 +244,19 @@ impl Watch {
     }
 }
 
-/// Adds what was taken to what is pending.
-fn heard(taken: Taken, pending: &mut Hints, audience: &mut dyn Audience) {
+/// Adds what was taken to what is pending, but for files that are no inputs.
+fn heard(pipeline: &Pipeline, taken: Taken, pending: &mut Hints, audience: &mut dyn Audience) {
     for word in &taken.words {
         audience.hear_of(word);
     }
-    pending.append(taken.hints);
+    let selection = pipeline.source.selection();
+    let mut hints = taken.hints;
+    hints.paths.retain(|path| selection.admits(path));
+    pending.append(hints);
+}
+
+/// Returns how long ago the listing began that makes up for hints which did not come.
+fn listed_ago(report: &RunReport, now: Timestamp) -> Duration {
+    let since = report.hints.as_ref().and_then(|hints| hints.since);
+    since.map_or(Duration::ZERO, |since| now.since(since))
 }

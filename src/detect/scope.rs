@@ -42,7 +42,7 @@ pub fn scope(hints: &Hints, facts: &ScopeFacts<'_>) -> Scope {
     let Some(last) = facts.last else {
         return Scope::Everything(WhyListed::First);
     };
-    if last.of != facts.of {
+    if last.of != facts.of || last.from.as_deref() != Some(&*hints.from) {
         return Scope::Everything(WhyListed::Changed);
     }
     // A clock that was set back tells nothing.
@@ -73,6 +73,7 @@ mod tests {
         Hints {
             paths: paths.collect(),
             gaps,
+            from: "there".to_owned(),
         }
     }
 
@@ -81,6 +82,7 @@ mod tests {
         let listed = |hours: i64| Listed {
             at: Timestamp(hours * i64::try_from(HOUR).unwrap()),
             of: "this".to_owned(),
+            from: Some("there".to_owned()),
         };
         let now = listed(100).at;
         for (last, of, known, count, gaps, expected) in [
@@ -157,6 +159,33 @@ mod tests {
                 scope(&hints(count, gaps), &facts),
                 expected,
                 "{last:?} {of} {known} {count}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_listing_counts_for_the_place_that_hints_were_awaited_from() {
+        for (from, expected) in [
+            (None, Everything(WhyListed::Changed)),
+            (Some("elsewhere"), Everything(WhyListed::Changed)),
+            (Some("there"), Hinted),
+        ] {
+            let last = Listed {
+                at: Timestamp(0),
+                of: "this".to_owned(),
+                from: from.map(str::to_owned),
+            };
+            let facts = ScopeFacts {
+                now: Timestamp(1),
+                every: Duration::from_nanos(HOUR),
+                last: Some(&last),
+                of: "this",
+                known: 0,
+            };
+            assert_eq!(
+                scope(&hints(1, Gaps::NoneKnown), &facts),
+                expected,
+                "{from:?}"
             );
         }
     }

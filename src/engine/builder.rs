@@ -156,11 +156,11 @@ impl PipelineBuilder {
         let layers = Layers(layers);
         let settings = Settings {
             source: Some(self.source),
-            access: self.access,
             target: Some(self.target),
             state: self.state,
             ..Settings::resolve(&layers, processors)?
         };
+        let settings = settings.with_access(self.access);
         let mut pipeline = Pipeline::open(&settings)?;
         if self.step.is_some() && !pipeline.definition.schema.columns.is_empty() {
             return Err(BuildError::Declared);

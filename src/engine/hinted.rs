@@ -3,6 +3,8 @@
 //! # Invariants
 //! - Nothing of a hint is believed: each file is looked at, and joined with what is recorded of it as if a listing of it alone
 //!   had come.
+//! - That files are gone is not believed of a source that shows no others: then everything is listed, with the rules that listings
+//!   have.
 //! - What was looked at because of hints moves neither the checkpoint nor the watermark, which stand for listings.
 //! - After a pass that left anything, whatever it was, everything is listed. So who gave the hints may forget them once a pass
 //!   has ended with a report.
@@ -18,9 +20,9 @@ use super::ranges;
 use crate::detect::{Scope, ScopeFacts, scope};
 use crate::ledger::{ListedChange, View};
 use crate::model::{
-    ContentHash, ErrorKind, HintCounts, Hints, KeyRange, Listed, SourcePath, Timestamp,
+    ContentHash, ErrorKind, HintCounts, Hints, KeyRange, Listed, SourcePath, Timestamp, WhyListed,
 };
-use crate::source::{Entry, ReadError, ReadyEntries, Source, Unknown};
+use crate::source::{Entry, Expansion, ReadError, ReadyEntries, Source, Span, Unknown};
 
 /// Files that are looked at one after the other, by one of those who do it side by side.
 const AT_ONCE: usize = 16;
@@ -48,6 +50,8 @@ pub(super) struct Looking {
     pub(super) counts: Option<HintCounts>,
     at: Timestamp,
     of: String,
+    /// Where hints are awaited from.
+    from: Option<String>,
 }
 
 impl Looking {
@@ -58,48 +62,72 @@ impl Looking {
         view: &View,
         now: Timestamp,
     ) -> Result<Self, RunError> {
-        let everything = Self {
-            extent: Extent::Everything,
-            counts: None,
-            at: now,
-            of: identity(pipeline),
-        };
-        let Some(hints) = hints else {
-            return Ok(everything);
-        };
         let meta = view.meta()?;
+        let of = identity(pipeline);
+        let last = meta.listed.as_ref().filter(|last| last.of == of);
+        let Some(hints) = hints else {
+            return Ok(Self {
+                extent: Extent::Everything,
+                counts: None,
+                at: now,
+                // Who waits for hints has waited on, and a later listing is as good.
+                from: last.and_then(|last| last.from.clone()),
+                of,
+            });
+        };
+        let selection = pipeline.source.selection();
+        let is_meant = |path: &&SourcePath| is_plain(path) && selection.admits(path);
+        let hints = Hints {
+            paths: hints.paths.iter().filter(is_meant).cloned().collect(),
+            ..hints.clone()
+        };
         let scope = scope(
-            hints,
+            &hints,
             &ScopeFacts {
                 now,
                 every: pipeline.limits.listing_every,
                 last: meta.listed.as_ref(),
-                of: &everything.of,
+                of: &of,
                 known: meta.files,
             },
         );
-        let selection = pipeline.source.selection();
-        let files = || {
-            let paths = hints.paths.iter();
-            paths
-                .filter(|path| is_plain(path) && selection.admits(path))
-                .cloned()
-        };
-        let (extent, listed) = match scope {
-            Scope::Hinted => (Extent::Files(files().collect()), None),
-            Scope::Everything(why) => (Extent::Everything, Some(why)),
-        };
         let paths = hints.paths.len() as u64;
+        let (extent, listed, since) = match scope {
+            Scope::Hinted => {
+                let since = last.map(|last| last.at);
+                (
+                    Extent::Files(hints.paths.into_iter().collect()),
+                    None,
+                    since,
+                )
+            }
+            Scope::Everything(why) => (Extent::Everything, Some(why), Some(now)),
+        };
         Ok(Self {
             extent,
-            counts: Some(HintCounts { paths, listed }),
-            ..everything
+            counts: Some(HintCounts {
+                paths,
+                listed,
+                since,
+            }),
+            at: now,
+            of,
+            from: Some(hints.from),
         })
     }
 
     /// Tells whether everything is listed.
     pub(super) fn is_whole(&self) -> bool {
         self.extent == Extent::Everything
+    }
+
+    /// Lists everything instead of looking at what is hinted at.
+    pub(super) fn widen(&mut self, why: WhyListed) {
+        self.extent = Extent::Everything;
+        if let Some(counts) = &mut self.counts {
+            counts.listed = Some(why);
+            counts.since = Some(self.at);
+        }
     }
 
     /// Returns what becomes of the listing that the next passes may trust.
@@ -110,8 +138,26 @@ impl Looking {
             (Left::Nothing, true) => ListedChange::Now(Listed {
                 at: self.at,
                 of: self.of.clone(),
+                from: self.from.clone(),
             }),
         }
+    }
+}
+
+/// Tells whether a source shows anything at all. One whose store answers "not there" to whatever it is asked for, because a
+/// bucket or a mount is not what it was, shows nothing, or cannot be listed.
+pub(super) fn shows_anything(span: &dyn Span) -> bool {
+    match span.expand() {
+        Ok(Expansion::Spans(spans) | Expansion::Ranges(spans, _)) => {
+            spans.iter().any(|span| shows_anything(&**span))
+        }
+        Ok(Expansion::Entries(mut entries)) => {
+            matches!(
+                entries.next(),
+                Some(Entry::Found(_) | Entry::Archived | Entry::Skipped)
+            )
+        }
+        Err(_) => false,
     }
 }
 

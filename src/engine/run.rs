@@ -11,7 +11,7 @@ use super::control::{Control, Phase};
 use super::discover::{Discovery, Found, discover};
 use super::error::RunError;
 use super::hands::pool;
-use super::hinted::{Left, Looking};
+use super::hinted::{Left, Looking, shows_anything};
 use super::pipeline::Pipeline;
 use super::portion::Portion;
 use super::prepare::{Preparation, Prepared, record_plan};
@@ -25,7 +25,7 @@ use crate::detect::Look;
 use crate::ledger::{Batch, Garbage, Ledger, MetaChange, View};
 use crate::model::{
     DirtyReason, ErrorKind, Exchange, Hints, OutputPath, ReportedError, RunId, RunReport,
-    RunStatus, SourcePath, Timestamp, UnitId,
+    RunStatus, SourcePath, Timestamp, UnitId, WhyListed,
 };
 use crate::plan::{self, Budget, OpenUnit, Plan, UnitBounds};
 use crate::transform::RowTransform;
@@ -165,6 +165,8 @@ pub(super) enum Looked {
     Whole(Changes),
     /// A limit was reached while it was listed, so nothing is known.
     CutShort,
+    /// Files that were hinted at are gone, and nothing else shows.
+    Doubtful,
 }
 
 /// What the portions of a run have done to units and outputs.
@@ -229,7 +231,13 @@ impl<'a> Pass<'a> {
         let rule = self.pipeline.policies.compatibility;
         definition::adopt(ledger, &self.pipeline.definition, rule, self.run)?;
         let mut built = Built::default();
-        let mut next = Some(Portion::first(self.pipeline.limits.portion_files));
+        let first = || Portion::first(self.pipeline.limits.portion_files);
+        let mut next = Some(if self.looking.is_whole() {
+            first()
+        } else {
+            // There are not so many hints, and each look would be made again.
+            Portion::whole()
+        });
         let mut coming = 0;
         while let Some(portion) = next.take() {
             let view = ledger.view()?;
@@ -237,9 +245,18 @@ impl<'a> Pass<'a> {
             if self.control.is_interrupted() {
                 break;
             }
-            let Looked::Whole(mut changes) = looked else {
-                self.leave_portion(&portion, coming);
-                break;
+            let mut changes = match looked {
+                Looked::Whole(changes) => changes,
+                Looked::CutShort => {
+                    self.leave_portion(&portion, coming);
+                    break;
+                }
+                Looked::Doubtful => {
+                    self.looking.widen(WhyListed::Gone);
+                    self.report.hints.clone_from(&self.looking.counts);
+                    next = Some(first());
+                    continue;
+                }
             };
             let later = changes.later.take();
             self.take_up(ledger, view, changes, &mut built)?;
@@ -312,6 +329,13 @@ impl<'a> Pass<'a> {
             }
             self.report.seconds.discover += found.saturating_sub(begun).as_secs_f64();
             return Ok(Looked::CutShort);
+        }
+        let is_gone = |found: &Found| found.seen.is_none();
+        if !self.looking.is_whole()
+            && discovery.found.iter().any(is_gone)
+            && !shows_anything(&*source.root())
+        {
+            return Ok(Looked::Doubtful);
         }
         progress.enter(Phase::Verify);
         let changes = self.verify(view, discovery, portion)?;
@@ -477,6 +501,24 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
+    /// Tells whether something is left to the next run that only a listing finds: files to be tried again, and names that may
+    /// count now.
+    fn asks_again(&self, view: &View) -> Result<bool, RunError> {
+        let skips = self.pipeline.policies.same_content == SameContent::Skip;
+        if skips && !self.report.distinct {
+            return Ok(true);
+        }
+        for (path, _) in view.quarantine()? {
+            if view
+                .file(&path)?
+                .is_some_and(|record| record.hash.is_none())
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Writes the report, the checkpoint and the watermark.
     fn end(mut self, ledger: &Ledger, built: Built) -> Result<RunReport, RunError> {
         let view = ledger.view()?;
@@ -507,7 +549,7 @@ impl<'a> Pass<'a> {
         if let Some(exchanged) = self.pipeline.stores.exchanged() {
             report::exchanged(&mut self.report, exchanged.since(self.exchanged));
         }
-        let left = if self.report.checkpoint {
+        let left = if self.report.checkpoint && !self.asks_again(&view)? {
             Left::Nothing
         } else {
             Left::Something

@@ -36,6 +36,10 @@ impl Aim {
     /// Adds to `taken` what is to be looked at because of `notice`. Returns whether that is anything.
     pub(super) fn take(&self, notice: Notice, taken: &mut Taken) -> bool {
         let mut concerns = false;
+        if notice.is_partial {
+            concerns = true;
+            taken.hints.gaps = Gaps::Some;
+        }
         let tells = !notice.told.is_empty();
         for told in notice.told {
             match told {
@@ -100,8 +104,11 @@ mod tests {
     fn taken(source: &str, told: Vec<Told>) -> Taken {
         let aim = Aim::at(&StoreUrl::parse(source).unwrap());
         let mut taken = Taken::default();
-        let word = None;
-        aim.take(Notice { told, word }, &mut taken);
+        let notice = Notice {
+            told,
+            ..Notice::default()
+        };
+        aim.take(notice, &mut taken);
         taken
     }
 

@@ -8,8 +8,9 @@
 //!
 //! # Invariants
 //! - What is answered by 204 is held until [`HintSource::take`] gives it out, or leaves a gap that is told.
-//! - A post takes no more than [`LONGEST_POST`] bytes, and a connection no longer than [`PATIENCE`] for each of its posts; there
-//!   are no more than [`CONNECTIONS`] at once.
+//! - A post takes no more than [`LONGEST_POST`] bytes and no longer than [`PATIENCE`], a connection no longer than
+//!   [`LONGEST_CONNECTION`]; there are no more than [`CONNECTIONS`] at once.
+//! - A post of somebody who may speak that is too long leaves a gap that is told, since nobody sends it again.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
+use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
@@ -27,6 +29,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 
 use crate::config::{EndpointUrl, EventsToken};
+use crate::model::Gaps;
 use crate::store::runtime;
 
 use super::aim::Aim;
@@ -38,6 +41,9 @@ const LONGEST_POST: usize = 1 << 20;
 
 /// The longest that somebody may take to say what he has to say.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The longest that a connection is kept, however it is used.
+const LONGEST_CONNECTION: Duration = Duration::from_mins(5);
 
 /// Connections that are listened to at once.
 const CONNECTIONS: usize = 64;
@@ -67,6 +73,12 @@ struct Shared {
 impl Shared {
     fn taken(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something was told, and nobody knows what.
+    fn miss(&self) {
+        self.taken().hints.gaps = Gaps::Some;
+        self.news.notify_all();
     }
 
     fn take(&self, notice: Notice) {
@@ -133,7 +145,7 @@ impl HintSource for Endpoint {
         Ok(std::mem::take(&mut *taken))
     }
 
-    fn settle(&mut self) -> Result<(), HintError> {
+    fn settle(&mut self, _stop: &AtomicBool) -> Result<(), HintError> {
         Ok(())
     }
 
@@ -176,8 +188,8 @@ async fn converse(stream: TcpStream, told: Arc<Shared>) {
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
         .serve_connection(TokioIo::new(stream), service);
-    // Whoever goes in the middle of it comes again.
-    let _ = connection.await;
+    // Whoever goes in the middle of it comes again, and whoever never reads an answer is not waited for.
+    let _ = tokio::time::timeout(LONGEST_CONNECTION, connection).await;
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -200,7 +212,9 @@ async fn answer(request: Request<Incoming>, told: &Shared) -> Answer {
         );
     }
     match *request.method() {
-        Method::GET => plain(StatusCode::OK, "strandline takes hints here, by POST\n"),
+        Method::GET | Method::HEAD => {
+            plain(StatusCode::OK, "strandline takes hints here, by POST\n")
+        }
         Method::OPTIONS => leave(request.headers()),
         Method::POST => posted(request, told).await,
         _ => plain(StatusCode::METHOD_NOT_ALLOWED, "hints come by POST\n"),
@@ -239,6 +253,7 @@ async fn posted(request: Request<Incoming>, told: &Shared) -> Answer {
     let body = match tokio::time::timeout(PATIENCE, body).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            told.miss();
             return plain(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "a post has a megabyte at most\n",
@@ -250,7 +265,10 @@ async fn posted(request: Request<Incoming>, told: &Shared) -> Answer {
     let text = String::from_utf8_lossy(&body);
     if let Some(code) = Notice::validation_code(&text) {
         let text = serde_json::json!({ "validationResponse": code }).to_string();
-        return Response::new(Full::new(text.into()));
+        let mut answer = Response::new(Full::new(text.into()));
+        let json = HeaderValue::from_static("application/json");
+        answer.headers_mut().insert("content-type", json);
+        return answer;
     }
     match Notice::read(&text) {
         Some(notice) => {

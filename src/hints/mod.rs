@@ -10,6 +10,8 @@
 //! - What an endpoint is told is in memory only, and a listing makes up for what is lost with it.
 //! - No more than [`MOST`] hints are held. A queue keeps the rest; of an endpoint they are lost, which is
 //!   [told](crate::model::Gaps).
+//! - Messages that nobody understands stay in the queue, and so do those about other places until one has come that is about
+//!   the source: whoever names the wrong queue does not empty it.
 //! - Nothing that is told is believed, and nothing of it is shown but bucket and key.
 
 mod aim;
@@ -41,11 +43,11 @@ pub trait HintSource {
     /// [`HintError`] where nobody can be asked; what was taken before is not lost.
     fn take(&mut self, longest: Duration, stop: &AtomicBool) -> Result<Taken, HintError>;
 
-    /// Forgets what was taken: whatever it led to is recorded.
+    /// Forgets what was taken: whatever it led to is recorded. Where `stop` is set, some of it may come again.
     ///
     /// # Errors
     /// [`HintError`] where it will come again.
-    fn settle(&mut self) -> Result<(), HintError>;
+    fn settle(&mut self, stop: &AtomicBool) -> Result<(), HintError>;
 
     /// Tells whether hints outlast this process.
     fn is_lasting(&self) -> bool;

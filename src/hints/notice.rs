@@ -13,7 +13,7 @@
 //!
 //! # Keys
 //! S3 writes keys as in a query: `+` for a blank, `%2B` for a plus. Some of those who speak like S3 escape the `/` as well, some
-//! nothing at all. Where it cannot be told, both are looked at; one of them is not there, and that is all.
+//! nothing at all. Where a key reads differently as it is, both are looked at; one of them is not there, and that is all.
 
 use serde_json::Value;
 
@@ -26,6 +26,8 @@ pub struct Notice {
     pub told: Vec<Told>,
     /// What people have to know of it.
     pub word: Option<String>,
+    /// Whether some of it was not understood.
+    pub is_partial: bool,
 }
 
 /// What something may have happened to.
@@ -114,7 +116,7 @@ fn text(value: &Value) -> Option<String> {
 fn object(bucket: String, keys: Vec<String>) -> Option<Notice> {
     Some(Notice {
         told: vec![Told::Object { bucket, keys }],
-        word: None,
+        ..Notice::default()
     })
 }
 
@@ -126,9 +128,18 @@ fn s3(records: &[Value]) -> Option<Notice> {
             keys: meant(s3["object"]["key"].as_str()?),
         })
     });
-    Some(Notice {
-        told: told.collect::<Option<_>>()?,
-        word: None,
+    partly(told.collect())
+}
+
+/// Returns what could be read of something, if anything could.
+fn partly(told: Vec<Option<Told>>) -> Option<Notice> {
+    let count = told.len();
+    let told: Vec<Told> = told.into_iter().flatten().collect();
+    let is_partial = told.len() < count;
+    (!told.is_empty() || count == 0).then(|| Notice {
+        told,
+        is_partial,
+        ..Notice::default()
     })
 }
 
@@ -139,17 +150,16 @@ fn meant(written: &str) -> Vec<String> {
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     };
     let mut marks = written.match_indices('%').map(|(at, _)| is_escape(at));
-    let has_escapes = written.contains('%');
     // Whoever escapes anything escapes these.
     let is_plain = written.contains(|char: char| char == ' ' || !char.is_ascii());
     if is_plain || !marks.all(|is_escape| is_escape) {
         return vec![written.to_owned()];
     }
     let read = unescape(&written.replace('+', " "));
-    if !has_escapes && written.contains('+') {
-        return vec![read, written.to_owned()];
+    if read == written {
+        return vec![read];
     }
-    vec![read]
+    vec![read, written.to_owned()]
 }
 
 fn sns(value: &Value, kind: &str, nested: Nested) -> Option<Notice> {
@@ -158,43 +168,56 @@ fn sns(value: &Value, kind: &str, nested: Nested) -> Option<Notice> {
             let message = serde_json::from_str(value["Message"].as_str()?).ok()?;
             Notice::of(&message, Nested::Yes)
         }
-        "SubscriptionConfirmation" => {
-            let topic = value["TopicArn"].as_str()?;
-            Some(Notice {
-                told: Vec::new(),
-                word: Some(format!(
-                    "{topic} waits for its subscription to be confirmed, by whoever opens the SubscribeURL of its message"
-                )),
-            })
-        }
+        "SubscriptionConfirmation" => Some(Notice {
+            word: confirmation(value["SubscribeURL"].as_str()?),
+            ..Notice::default()
+        }),
         "UnsubscribeConfirmation" => Some(Notice::default()),
         _ => None,
     }
 }
 
+/// Returns how to confirm a subscription; nothing where the address is not one of Amazon's.
+fn confirmation(url: &str) -> Option<String> {
+    let host = url.strip_prefix("https://sns.")?.split('/').next()?;
+    let is_theirs = host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn");
+    let is_plain = url.len() < 2048 && url.chars().all(|char| char.is_ascii_graphic());
+    (is_theirs && is_plain)
+        .then(|| format!("a subscription waits to be confirmed by whoever opens {url}"))
+}
+
 /// Reads events of Event Grid, in its own schema or as `CloudEvents`.
 fn azure(events: &[Value]) -> Option<Notice> {
-    let mut notice = Notice::default();
+    let mut told = Vec::new();
+    let mut is_greeting = events.is_empty();
     for event in events {
-        let kind = event["eventType"].as_str().or(event["type"].as_str())?;
-        match kind.strip_prefix("Microsoft.Storage.") {
-            Some("DirectoryRenamed" | "DirectoryDeleted") => {
-                for (bucket, key) in blobs(event) {
-                    notice.told.push(Told::Directory { bucket, key });
-                }
+        let kind = event["eventType"].as_str().or(event["type"].as_str());
+        match kind.and_then(|kind| kind.strip_prefix("Microsoft.")) {
+            Some("Storage.DirectoryRenamed" | "Storage.DirectoryDeleted") => {
+                let blobs = blobs(event).into_iter();
+                told.extend(blobs.map(|(bucket, key)| Some(Told::Directory { bucket, key })));
             }
-            Some("BlobInventoryPolicyCompleted" | "LifecyclePolicyCompleted") => {}
-            Some(_) => {
-                for (bucket, key) in blobs(event) {
+            Some("Storage.BlobInventoryPolicyCompleted" | "Storage.LifecyclePolicyCompleted") => {
+                is_greeting = true;
+            }
+            Some(kind) if kind.starts_with("EventGrid.") => is_greeting = true,
+            Some(kind) if kind.starts_with("Storage.") => {
+                let blobs = blobs(event);
+                if blobs.is_empty() {
+                    told.push(None);
+                }
+                told.extend(blobs.into_iter().map(|(bucket, key)| {
                     let keys = vec![key];
-                    notice.told.push(Told::Object { bucket, keys });
-                }
+                    Some(Told::Object { bucket, keys })
+                }));
             }
-            None if kind.starts_with("Microsoft.EventGrid.") => {}
-            None => return None,
+            Some(_) | None => told.push(None),
         }
     }
-    Some(notice)
+    if told.is_empty() && !is_greeting {
+        return None;
+    }
+    partly(told)
 }
 
 /// Returns the containers and names of the blobs that an event is about.
@@ -231,12 +254,14 @@ fn seaweedfs(value: &Value) -> Option<Notice> {
     paths.extend(moved.filter(|path| *path != paths[0]));
     let was_directory = message["old_entry"]["is_directory"] == true;
     let is_directory = was_directory || message["new_entry"]["is_directory"] == true;
+    // Its stamps moved, and that is all.
+    let stays = message["new_entry"].is_object() && paths.len() == 1;
     let mut notice = Notice::default();
     for path in paths {
         let Some((bucket, key)) = in_bucket(&path) else {
             continue;
         };
-        if was_directory {
+        if was_directory && !stays {
             notice.told.push(Told::Directory { bucket, key });
         } else if !is_directory {
             let keys = vec![key];
@@ -249,7 +274,9 @@ fn seaweedfs(value: &Value) -> Option<Notice> {
 /// Splits the path of a filer; nothing where it is about no bucket, or about one of its own.
 fn in_bucket(path: &str) -> Option<(String, String)> {
     let (bucket, key) = path.strip_prefix("/buckets/")?.split_once('/')?;
-    (!bucket.starts_with('.')).then(|| (bucket.to_owned(), key.to_owned()))
+    // Parts that are on their way lie in a directory of the bucket.
+    let is_own = bucket.starts_with('.') || key == ".uploads" || key.starts_with(".uploads/");
+    (!is_own).then(|| (bucket.to_owned(), key.to_owned()))
 }
 
 #[cfg(test)]

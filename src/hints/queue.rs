@@ -1,8 +1,10 @@
 //! Hints from a queue of SQS, to which S3 sends its notifications: itself, by SNS or by `EventBridge`.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::config::{Access, QueueUrl};
 use crate::store::{Message, MessageQueue, OpenStoreError, QueueError, Receipt};
 
@@ -10,19 +12,26 @@ use super::aim::Aim;
 use super::notice::Notice;
 use super::{HintError, HintSource, MOST, Taken};
 
-/// Messages that nobody understands are told of, but not each of many.
-const WORDS: usize = 3;
-
-/// How long to wait for whatever else is there. Without any wait, a queue asks only some of its servers.
+/// How long to wait for whatever else is there.
 const REST: Duration = Duration::from_secs(1);
+
+/// The longest that messages are taken one after the other: somebody waits for what they tell.
+const DRAIN: Duration = Duration::from_secs(10);
 
 /// A queue of SQS.
 pub struct Queue {
     messages: MessageQueue,
     aim: Aim,
     place: String,
+    clock: Arc<dyn Clock>,
     /// What was taken and is not settled.
     receipts: Vec<Receipt>,
+    /// Messages about other places, which are left as long as nothing shows that the queue is ours.
+    foreign: Vec<Receipt>,
+    /// Whether a message was about the source.
+    is_ours: bool,
+    /// Whether it is told already that there are messages which nobody understands, and ones about other places.
+    is_told: (bool, bool),
 }
 
 impl Queue {
@@ -30,27 +39,54 @@ impl Queue {
     ///
     /// # Errors
     /// [`OpenStoreError`] where `access` does not tell how to come in.
-    pub fn connect(url: &QueueUrl, access: &Access, aim: Aim) -> Result<Self, OpenStoreError> {
+    pub fn connect(
+        url: &QueueUrl,
+        access: &Access,
+        aim: Aim,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenStoreError> {
         Ok(Self {
             messages: MessageQueue::connect(url, access)?,
             aim,
             place: url.to_string(),
+            clock,
             receipts: Vec::new(),
+            foreign: Vec::new(),
+            is_ours: false,
+            is_told: (false, false),
         })
     }
 
-    /// Reads a message; tells whether there is something to look at because of it.
-    fn concerns(&self, body: &str, taken: &mut Taken) -> bool {
-        if let Some(notice) = Notice::read(body) {
-            return self.aim.take(notice, taken);
+    /// Reads some messages, and lets go of those that nothing follows from.
+    fn read(&mut self, messages: Vec<Message>, taken: &mut Taken, stop: &AtomicBool) {
+        for Message { body, receipt } in messages {
+            let Some(notice) = Notice::read(&body) else {
+                if !std::mem::replace(&mut self.is_told.0, true) {
+                    let place = &self.place;
+                    taken.words.push(format!(
+                        "a message of {place} is no notification that is known, and stays there"
+                    ));
+                }
+                continue;
+            };
+            if self.aim.take(notice, taken) {
+                self.is_ours = true;
+                self.receipts.push(receipt);
+            } else {
+                self.foreign.push(receipt);
+            }
         }
-        if taken.words.len() < WORDS {
+        if self.is_ours {
+            let foreign = std::mem::take(&mut self.foreign);
+            // Where that fails they are read once more, which does no harm.
+            let _ = self.messages.delete(&foreign, stop);
+        } else if taken.foreign > 0 && !std::mem::replace(&mut self.is_told.1, true) {
+            let place = &self.place;
             taken.words.push(format!(
-                "a message of {} is no notification that is known, and is taken for none",
-                self.place
+                "messages of {place} are about other places, and stay there until one is about the source"
             ));
         }
-        false
+        self.foreign.truncate(MOST);
     }
 
     fn failed(&self, action: &'static str, error: QueueError) -> HintError {
@@ -66,40 +102,35 @@ impl Queue {
 impl HintSource for Queue {
     fn take(&mut self, longest: Duration, stop: &AtomicBool) -> Result<Taken, HintError> {
         let mut taken = Taken::default();
-        let mut wait = longest;
-        let mut is_first = true;
+        let mut ends_at = None;
         while self.receipts.len() < MOST {
+            let now = self.clock.monotonic();
+            if ends_at.is_some_and(|ends_at| now >= ends_at) {
+                break;
+            }
+            let wait = if ends_at.is_none() { longest } else { REST };
             let messages = match self.messages.receive(wait, stop) {
                 Ok(messages) => messages,
                 Err(QueueError::Stopped) => break,
                 // What is there already is not to be lost; the trouble will be back.
-                Err(_) if !is_first => break,
+                Err(_) if ends_at.is_some() => break,
                 Err(error) => return Err(self.failed("receive messages from", error)),
             };
             if messages.is_empty() {
                 break;
             }
-            let mut idle = Vec::new();
-            for Message { body, receipt } in messages {
-                if self.concerns(&body, &mut taken) {
-                    self.receipts.push(receipt);
-                } else {
-                    idle.push(receipt);
-                }
-            }
-            // Of these nothing is to come. Where that fails they are read once more, which does no harm.
-            let _ = self.messages.delete(&idle, stop);
-            is_first = false;
-            wait = REST;
+            ends_at = ends_at.or_else(|| Some(self.clock.monotonic().saturating_add(DRAIN)));
+            self.read(messages, &mut taken, stop);
         }
         Ok(taken)
     }
 
-    fn settle(&mut self) -> Result<(), HintError> {
-        let never = AtomicBool::new(false);
-        let deleted = self.messages.delete(&self.receipts, &never);
-        self.receipts.clear();
-        deleted.map_err(|error| self.failed("delete messages of", error))
+    fn settle(&mut self, stop: &AtomicBool) -> Result<(), HintError> {
+        let receipts = std::mem::take(&mut self.receipts);
+        match self.messages.delete(&receipts, stop) {
+            Ok(()) | Err(QueueError::Stopped) => Ok(()),
+            Err(error) => Err(self.failed("delete messages of", error)),
+        }
     }
 
     fn is_lasting(&self) -> bool {

@@ -16,6 +16,8 @@ pub struct Hints {
     pub paths: BTreeSet<SourcePath>,
     /// Whether these are all that came.
     pub gaps: Gaps,
+    /// Where they come from.
+    pub from: String,
 }
 
 /// Whether hints are known to be missing.
@@ -51,6 +53,9 @@ pub struct Listed {
     pub at: Timestamp,
     /// A hash of what was listed, and of what was to be made of it.
     pub of: String,
+    /// Where hints were awaited from then on; nothing where nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
 }
 
 /// Why everything was listed although there were hints.
@@ -59,7 +64,7 @@ pub struct Listed {
 pub enum WhyListed {
     /// No listing is known after which nothing was left to do, and nobody has marked anything to be done again.
     First,
-    /// Since the last one, other files are taken, or something else is made of them.
+    /// Since the last one, other files are taken, something else is made of them, or hints come from elsewhere.
     Changed,
     /// The last one is too long ago.
     Due,
@@ -67,6 +72,8 @@ pub enum WhyListed {
     Lost,
     /// There are so many hints that a listing costs no more.
     Many,
+    /// Files that hints name are gone, and the source shows no others.
+    Gone,
 }
 
 /// What hints came to.
@@ -76,4 +83,7 @@ pub struct HintCounts {
     pub paths: u64,
     /// Why everything was listed all the same; `None` where only those files were looked at.
     pub listed: Option<WhyListed>,
+    /// When the listing began that makes up for hints which did not come: the last one after which nothing was left to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
 }

@@ -9,27 +9,30 @@ use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::client::{HttpConnector, ReqwestConnector};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
-use object_store::{BackoffConfig, RetryConfig};
+use object_store::{BackoffConfig, Certificate, ClientOptions, RetryConfig};
 
 use super::Objects;
 use super::paced::Paced;
 use super::pages::Pages;
+use super::process::{ProcessCredentials, is_header};
 use super::throttle::Throttled;
 use super::traffic::Traffic;
+use super::trust::{Verified, certificates};
+use crate::clock::SystemClock;
 use crate::config::{Access, StoreKind, StoreUrl};
 
-/// An address of a store that is refused.
+/// What gives access, and is refused.
 #[derive(Debug, thiserror::Error)]
 enum AddressError {
     /// It is without encryption, and nobody has allowed that. The client says no more than "builder error".
-    #[error("{variable} is no https:// address, and {allow} is not true")]
-    PlainHttp {
-        variable: String,
-        allow: &'static str,
-    },
+    #[error("{place} is no https:// address, and {allow} is not true")]
+    PlainHttp { place: String, allow: &'static str },
     /// It has a user, a password or a query. The client tells addresses in its errors.
-    #[error("{variable} holds more than an address, which may be secret")]
-    Secret { variable: String },
+    #[error("{place} holds more than an address, which may be secret")]
+    Secret { place: String },
+    /// It is no address, but stands in the header of each request. The client does not survive that it cannot.
+    #[error("{place} holds a line end or another character that no key has")]
+    Key { place: String },
 }
 
 /// Makes the client, whose listings have [`ListedKey`](super::pages::ListedKey)s. What the URL names wins over what `access`
@@ -64,7 +67,10 @@ fn checked(
     retry: RetryConfig,
 ) -> Result<Arc<dyn Objects>, Box<dyn Error + Send + Sync>> {
     check_addresses(url.kind(), access)?;
-    connected(url, access, Pages(connector), retry).map_err(|error| match error {
+    check_keys(url.kind(), access)?;
+    let certificates = certificates(url.kind(), access)?;
+    let connector = Pages(Verified(connector));
+    connected(url, access, certificates, connector, retry).map_err(|error| match error {
         // Which says no more than what it holds.
         object_store::Error::Generic { source, .. } => source,
         other => other.into(),
@@ -74,10 +80,7 @@ fn checked(
 /// Tells whether the store itself begins a listing behind a key, whatever its order. S3 directory buckets do not, and the
 /// client of Azure neither does with the emulator nor tells what it means where names are those of a tree.
 pub(crate) fn goes_on_behind_a_key(url: &StoreUrl, access: &Access) -> bool {
-    let has_directories = || {
-        let mut variables = known::<AmazonS3ConfigKey>(access, "AWS_").into_iter();
-        variables.any(|(key, value)| key == AmazonS3ConfigKey::S3Express && is_true(&value))
-    };
+    let has_directories = || access.is_true("AWS_S3_EXPRESS");
     match url.kind() {
         StoreKind::S3 => !url.bucket().ends_with("--x-s3") && !has_directories(),
         StoreKind::Gcs => true,
@@ -89,15 +92,19 @@ pub(crate) fn goes_on_behind_a_key(url: &StoreUrl, access: &Access) -> bool {
 pub(crate) fn connected(
     url: &StoreUrl,
     access: &Access,
+    certificates: Vec<Certificate>,
     connector: impl HttpConnector,
     retry: RetryConfig,
 ) -> object_store::Result<Arc<dyn Objects>> {
+    let trusting = |options| {
+        certificates
+            .into_iter()
+            .fold(options, ClientOptions::with_root_certificate)
+    };
     Ok(match url.kind() {
         StoreKind::S3 => {
-            let mut builder = AmazonS3Builder::new().with_url(url.bucket());
-            for (key, value) in known::<AmazonS3ConfigKey>(access, "AWS_") {
-                builder = builder.with_config(key, value);
-            }
+            let options = trusting(ClientOptions::new());
+            let builder = of_aws(access, options).with_url(url.bucket());
             Arc::new(
                 builder
                     .with_retry(retry)
@@ -106,7 +113,10 @@ pub(crate) fn connected(
             )
         }
         StoreKind::Gcs => {
+            // As this client has it by itself, since a service account may name another address.
+            let options = trusting(ClientOptions::new().with_allow_http(true));
             let mut builder = GoogleCloudStorageBuilder::new().with_url(url.bucket());
+            builder = builder.with_client_options(options);
             for (key, value) in known::<GoogleConfigKey>(access, "GOOGLE_") {
                 builder = builder.with_config(key, value);
             }
@@ -118,7 +128,9 @@ pub(crate) fn connected(
             )
         }
         StoreKind::Azure => {
+            let options = trusting(ClientOptions::new());
             let mut builder = MicrosoftAzureBuilder::new().with_url(url.bucket());
+            builder = builder.with_client_options(options);
             for (key, value) in known::<AzureConfigKey>(access, "AZURE_") {
                 builder = builder.with_config(key, value);
             }
@@ -130,6 +142,39 @@ pub(crate) fn connected(
             )
         }
     })
+}
+
+/// Returns what makes a client of AWS, as `access` has it.
+pub(super) fn of_aws(access: &Access, options: ClientOptions) -> AmazonS3Builder {
+    let mut builder = AmazonS3Builder::new().with_client_options(options);
+    if let Some(process) = access.process() {
+        let clock = Arc::new(SystemClock::new());
+        let keys = ProcessCredentials::new(process.clone(), clock);
+        builder = builder.with_credentials(Arc::new(keys));
+    }
+    for (key, value) in known::<AmazonS3ConfigKey>(access, "AWS_") {
+        builder = builder.with_config(key, value);
+    }
+    builder
+}
+
+/// Returns the client options that `access` has for AWS, with the certificates that are trusted.
+///
+/// # Errors
+/// Where a key, or a file of certificates, cannot be what it is said to be.
+pub(super) fn options_of_aws(
+    access: &Access,
+) -> Result<ClientOptions, Box<dyn Error + Send + Sync>> {
+    check_keys(StoreKind::S3, access)?;
+    let certificates = certificates(StoreKind::S3, access)?;
+    let options = certificates
+        .into_iter()
+        .fold(ClientOptions::new(), ClientOptions::with_root_certificate);
+    let known = known::<AmazonS3ConfigKey>(access, "AWS_").into_iter();
+    Ok(known.fold(options, |options, (key, value)| match key {
+        AmazonS3ConfigKey::Client(key) => options.with_config(key, value),
+        _ => options,
+    }))
 }
 
 /// How the client tries again what may go well the next time: dropped connections, 5xx, 429. Each pause is a random time
@@ -165,27 +210,43 @@ fn check_addresses(kind: StoreKind, access: &Access) -> Result<(), AddressError>
         variables.filter(|(name, _)| addresses.contains(name))
     };
     if let Some((name, _)) = given().find(|(_, value)| value.contains(['@', '?', '#'])) {
-        let variable = name.to_owned();
-        return Err(AddressError::Secret { variable });
+        let place = access.place(name);
+        return Err(AddressError::Secret { place });
     }
-    let mut variables = access.variables();
-    if variables.any(|(name, value)| name == allow && is_true(value)) {
+    if access.is_true(allow) {
         return Ok(());
     }
     let is_plain = |value: &str| value.to_ascii_lowercase().starts_with("http://");
     match given().find(|(_, value)| is_plain(value)) {
         Some((name, _)) => Err(AddressError::PlainHttp {
-            variable: name.to_owned(),
+            place: access.place(name),
             allow,
         }),
         None => Ok(()),
     }
 }
 
-/// As the client reads it.
-pub(super) fn is_true(value: &str) -> bool {
-    let value = value.to_ascii_lowercase();
-    matches!(&*value, "1" | "true" | "on" | "yes" | "y")
+/// Looks at what the client of S3 puts into headers.
+fn check_keys(kind: StoreKind, access: &Access) -> Result<(), AddressError> {
+    let keys: &[&str] = match kind {
+        StoreKind::S3 => &[
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "AWS_TOKEN",
+            "AWS_REGION",
+            "AWS_DEFAULT_REGION",
+        ],
+        StoreKind::Gcs | StoreKind::Azure => &[],
+    };
+    let mut given = keys.iter().copied();
+    let is_bad = |name: &&str| access.value(name).is_some_and(|value| !is_header(value));
+    match given.find(is_bad) {
+        Some(name) => Err(AddressError::Key {
+            place: access.place(name),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Returns what the client knows of the variables that begin with `prefix`.
@@ -287,6 +348,25 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_key_that_no_request_can_carry_is_refused_by_its_name_alone() {
+        let url = StoreUrl::parse("s3://bucket").unwrap();
+        for variable in [
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+        ] {
+            let keys = [("AWS_ACCESS_KEY_ID", "k"), ("AWS_SECRET_ACCESS_KEY", "s")];
+            let keys = keys.into_iter().chain([(variable, "pw\n")]);
+            let error = connect(&url, &keys.collect(), &traffic()).err();
+            assert_eq!(
+                error.unwrap().to_string(),
+                format!("{variable} holds a line end or another character that no key has"),
+            );
+        }
+    }
+
     #[test]
     fn an_address_with_a_user_or_a_query_is_refused_by_its_name_alone() {
         for (url, variable) in [

@@ -1,7 +1,8 @@
 //! Speaks with object stores: S3, Google Cloud Storage, Azure, or whatever speaks like one of them.
 //!
 //! `connect` makes a client of `object_store` for a URL; what such a client does not tell, or tells in a way that
-//! must not be shown, is read from the answers on their way to it (`ListedKey`, `Refusal`). `Directory` is what sinks
+//! must not be shown, is read from the answers on their way to it (`ListedKey`, `Refusal`). Whose certificates are trusted,
+//! `trust` says, and `process` asks a program for keys. `Directory` is what sinks
 //! and ledgers in stores stand on: objects by their paths, and conditional writes. [`StoreDisk`] is a disk for a ledger, whose
 //! lock is a lease and whose file is kept as an image; see `lease` and `image`.
 //! [`MessageQueue`] is a queue of SQS, in which S3 tells of its events.
@@ -19,6 +20,7 @@ mod lease;
 mod markup;
 mod paced;
 mod pages;
+mod process;
 mod queue;
 mod refusal;
 mod request;
@@ -27,6 +29,7 @@ mod segment;
 mod throttle;
 mod tokens;
 mod traffic;
+mod trust;
 
 use std::error::Error;
 use std::io;
@@ -52,7 +55,7 @@ pub use lease::{Conditions, Fence};
 pub(crate) use pages::Pages;
 pub(crate) use pages::{ListedKey, Locations};
 pub use queue::{Message, MessageQueue, QueueError, Receipt};
-pub(crate) use refusal::Refusal;
+pub(crate) use refusal::{OwnFault, Refusal};
 pub use traffic::{Stores, Traffic};
 
 /// Objects that can be written in parts.
@@ -134,7 +137,9 @@ pub(crate) fn parse(key: &str) -> io::Result<Path> {
 )]
 pub(crate) fn io_error(error: object_store::Error) -> io::Error {
     use object_store::Error;
+    let refusal = Refusal::of(&error);
     let kind = match &error {
+        _ if refusal.is_denial() => io::ErrorKind::PermissionDenied,
         Error::NotFound { .. } => io::ErrorKind::NotFound,
         Error::AlreadyExists { .. } => io::ErrorKind::AlreadyExists,
         Error::Precondition { .. } => io::ErrorKind::StaleNetworkFileHandle,
@@ -144,5 +149,5 @@ pub(crate) fn io_error(error: object_store::Error) -> io::Error {
         Error::InvalidPath { .. } => io::ErrorKind::InvalidInput,
         _ => io::ErrorKind::Other,
     };
-    io::Error::new(kind, Refusal::of(&error))
+    io::Error::new(kind, refusal)
 }

@@ -15,13 +15,14 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use http::{Method, Request, StatusCode};
-use object_store::ClientOptions;
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsAuthorizer, AwsCredentialProvider};
+use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
 use object_store::client::{HttpClient, HttpConnector, HttpRequest, ReqwestConnector};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use super::connect::{is_true, known};
+use super::connect::{of_aws, options_of_aws};
+use super::refusal::own_fault;
+use super::trust::Verified;
 use super::{OpenStoreError, runtime};
 use crate::config::{Access, QueueUrl};
 
@@ -34,6 +35,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(20);
 /// How often the same is tried, and the pause before the second time; each is twice the one before.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// Characters of a server's words that are shown.
+const WORDS: usize = 200;
 
 /// How often somebody who waits looks whether to stop.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -93,10 +97,12 @@ impl QueueError {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Refused { status, code, .. } => {
-                *status >= 500 || *status == 429 || code.contains("Throttl")
+                let is_busy = code.contains("Throttl") || code.contains("OverLimit");
+                is_busy || *status >= 500 || matches!(status, 408 | 429)
             }
-            Self::Unreachable(_) => true,
-            Self::Stranger | Self::Credentials(_) | Self::Stopped => false,
+            Self::Unreachable(error) => own_fault(error).is_none(),
+            Self::Credentials(error) => own_fault(error).is_none(),
+            Self::Stranger | Self::Stopped => false,
         }
     }
 }
@@ -111,27 +117,21 @@ impl MessageQueue {
             url: url.to_string(),
             source,
         };
-        let own = |name: &str| {
-            let mut variables = access.variables();
-            let found = variables.find(|(known, _)| *known == name);
-            found.map(|(_, value)| value.to_owned())
-        };
-        if url.is_plain() && !own("AWS_ALLOW_HTTP").is_some_and(|value| is_true(&value)) {
+        if url.is_plain() && !access.is_true("AWS_ALLOW_HTTP") {
             return Err(failed(
                 "sqs+http:// is without encryption, and AWS_ALLOW_HTTP is not true".into(),
             ));
         }
-        let region = url.region().map(str::to_owned);
-        let region = region.or_else(|| own("AWS_REGION").or_else(|| own("AWS_DEFAULT_REGION")));
+        let region = url.region().or_else(|| access.value("AWS_REGION"));
+        let region = region.or_else(|| access.value("AWS_DEFAULT_REGION"));
         let region = region
-            .ok_or_else(|| failed("neither its host nor AWS_REGION names a region".into()))?;
-        let mut builder = AmazonS3Builder::new().with_bucket_name("none");
-        for (key, value) in known::<AmazonS3ConfigKey>(access, "AWS_") {
-            builder = builder.with_config(key, value);
-        }
-        let store = builder.build().map_err(|error| failed(error.into()))?;
-        let options = ClientOptions::new().with_allow_http(url.is_plain());
-        let client = ReqwestConnector::default().connect(&options);
+            .ok_or_else(|| failed("neither its host nor AWS_REGION names a region".into()))?
+            .to_owned();
+        let options = options_of_aws(access).map_err(failed)?;
+        let store = of_aws(access, options.clone()).with_bucket_name("none");
+        let store = store.build().map_err(|error| failed(error.into()))?;
+        let options = options.with_allow_http(url.is_plain());
+        let client = Verified(ReqwestConnector::default()).connect(&options);
         Ok(Self {
             client: client.map_err(|error| failed(error.into()))?,
             credentials: Arc::clone(store.credentials()),
@@ -150,7 +150,8 @@ impl MessageQueue {
         longest: Duration,
         stop: &AtomicBool,
     ) -> Result<Vec<Message>, QueueError> {
-        let seconds = longest.min(LONGEST_WAIT).as_secs();
+        // Without any wait, a queue asks only some of its servers, and answers at once.
+        let seconds = longest.min(LONGEST_WAIT).as_secs().max(1);
         let asked = json!({
             "QueueUrl": self.url.address(),
             "MaxNumberOfMessages": AT_ONCE,
@@ -248,6 +249,13 @@ async fn unless<T>(
     }
 }
 
+/// Returns the beginning of what a server says: what comes behind the first line may repeat what was sent, keys included.
+fn first_words(said: &str) -> String {
+    let line = said.lines().next().unwrap_or_default();
+    let plain = line.chars().filter(|char| !char.is_control());
+    plain.take(WORDS).collect()
+}
+
 /// Reads why a request was refused.
 fn refused(status: u16, body: &[u8]) -> QueueError {
     let told: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -256,6 +264,49 @@ fn refused(status: u16, body: &[u8]) -> QueueError {
     QueueError::Refused {
         status,
         code: code.rsplit('#').next().unwrap_or_default().to_owned(),
-        message: message.unwrap_or("it does not say why").to_owned(),
+        message: first_words(message.unwrap_or("it does not say why")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_by_its_code_and_first_words_and_never_by_what_was_sent() {
+        let body = br#"{"__type": "com.amazonaws.sqs#SignatureDoesNotMatch", "message": "It does not match.\n\nx-amz-security-token:very secret"}"#;
+        let error = refused(403, body);
+        assert_eq!(
+            error.to_string(),
+            "403 SignatureDoesNotMatch: It does not match."
+        );
+        assert!(!error.may_pass());
+        let long = format!(r#"{{"message": "{}"}}"#, "a".repeat(1000));
+        assert_eq!(
+            refused(500, long.as_bytes()).to_string().len(),
+            "500 : ".len() + WORDS
+        );
+    }
+
+    #[test]
+    fn what_is_busy_or_broken_may_go_well_the_next_time() {
+        for (status, code, may_pass) in [
+            (500, "", true),
+            (503, "ServiceUnavailable", true),
+            (429, "", true),
+            (408, "", true),
+            (400, "RequestThrottled", true),
+            (400, "ThrottlingException", true),
+            (400, "OverLimit", true),
+            (400, "QueueDoesNotExist", false),
+            (403, "AccessDenied", false),
+        ] {
+            let body = format!(r#"{{"__type": "{code}"}}"#);
+            assert_eq!(
+                refused(status, body.as_bytes()).may_pass(),
+                may_pass,
+                "{status} {code}"
+            );
+        }
     }
 }

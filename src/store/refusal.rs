@@ -9,6 +9,8 @@
 use std::error::Error;
 
 use super::markup::{resolved, text_of};
+use super::process::ProcessError;
+use super::trust::Untrusted;
 
 /// A request that failed.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +20,16 @@ pub(crate) struct Refusal {
     code: Option<String>,
     is_answer: bool,
     is_of_range: bool,
+    own_fault: Option<OwnFault>,
+}
+
+/// What went wrong on this side, before a store could say anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OwnFault {
+    /// Nobody who is trusted vouches for the store's certificate.
+    Untrusted,
+    /// The program that was to tell keys did not.
+    NoKeys,
 }
 
 /// What the client says before the status of an answer, and behind that `": "` and the answer.
@@ -31,12 +43,16 @@ const NO_RANGE: [&str; 3] = [
     "Wanted range starting at ",
 ];
 
+/// What the client says where a store deletes one object of several not, and before the code of that.
+const NOT_DELETED: (&str, &str) = ("DeleteObjects request failed for key ", "(code: ");
+
 /// What the client says before an answer that has a status of success.
 const FAILED: &str = "Server returned error response: ";
 
 impl Refusal {
     /// Takes down what a client says.
-    pub(crate) fn of(error: &dyn Error) -> Self {
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
+        let own_fault = own_fault(error);
         let words = chain(error);
         let is_of_range = NO_RANGE.iter().any(|no_range| words.contains(no_range));
         let refused = words.split_once(REFUSED).map(|(own, rest)| {
@@ -55,13 +71,15 @@ impl Refusal {
                     code: text_of(answer, "Code").map(str::to_owned),
                     is_answer: true,
                     is_of_range,
+                    own_fault,
                 }
             }
             None => Self {
+                code: code_of_delete(&words),
                 told: words,
-                code: None,
                 is_answer: false,
                 is_of_range,
+                own_fault,
             },
         }
     }
@@ -76,10 +94,34 @@ impl Refusal {
         self.is_answer
     }
 
+    /// Tells whether the store refused what whoever asks may not do, though the client does not say so.
+    pub(crate) fn is_denial(&self) -> bool {
+        self.code() == Some("AccessDenied")
+    }
+
+    /// Returns what went wrong on this side, if something is known to have.
+    pub(crate) fn own_fault(&self) -> Option<OwnFault> {
+        self.own_fault
+    }
+
     /// Tells whether it may be that there is no byte in the range that was asked for.
     pub(crate) fn is_of_range(&self) -> bool {
         self.is_of_range
     }
+}
+
+pub(super) fn own_fault(error: &(dyn Error + 'static)) -> Option<OwnFault> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<Untrusted>() {
+            return Some(OwnFault::Untrusted);
+        }
+        if error.is::<ProcessError>() {
+            return Some(OwnFault::NoKeys);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// Returns the error with its causes in one line.
@@ -95,6 +137,13 @@ fn chain(error: &dyn Error) -> String {
         cause = error.source();
     }
     words
+}
+
+fn code_of_delete(words: &str) -> Option<String> {
+    let (before, code) = NOT_DELETED;
+    let (_, told) = words.split_once(before)?;
+    let (_, code) = told.rsplit_once(code)?;
+    code.strip_suffix(')').map(str::to_owned)
 }
 
 fn reason(answer: &str) -> Option<String> {

@@ -23,7 +23,7 @@ struct Row {
     forbidden: &'static [&'static str],
 }
 
-const ROWS: [Row; 15] = [
+const ROWS: [Row; 16] = [
     Row {
         text: "the pure rooms do no I/O: no files, sockets, env, clock, threads, logging, stores, batches",
         applies: |room| CORE.contains(&room),
@@ -56,6 +56,11 @@ const ROWS: [Row; 15] = [
         text: "only store, source and sink name object_store",
         applies: |room| !["store", "source", "sink"].contains(&room),
         forbidden: &["object_store"],
+    },
+    Row {
+        text: "only store names rustls",
+        applies: |room| room != "store",
+        forbidden: &["rustls"],
     },
     Row {
         text: "only engine names rayon",
@@ -279,6 +284,7 @@ fn a_breach_of_each_kind_is_noticed() {
         ("engine", "use redb::Database;"),
         ("ledger", "use object_store::path::Path;"),
         ("source", "use rayon::prelude::*;"),
+        ("sink", "fn f(error: &rustls::Error) {}"),
         ("decode", "std::thread::spawn(f);"),
         ("encode", "use datafusion::prelude::*;"),
         ("sink", "std::fs::rename(a, b)?;"),

@@ -63,6 +63,7 @@ fn looked_at(report: &RunReport) -> String {
         Some(WhyListed::Due) => "it was time",
         Some(WhyListed::Lost) => "hints may be missing",
         Some(WhyListed::Many) => "there were many hints",
+        Some(WhyListed::Gone) => "hinted files are gone and no others show",
     };
     format!("; listed everything, since {why}")
 }

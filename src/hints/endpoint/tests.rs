@@ -103,10 +103,16 @@ fn what_is_no_hint_is_answered_as_such() {
 }
 
 #[test]
-fn a_post_that_is_too_long_is_refused_whether_it_says_so_or_not() {
-    let endpoint = listen(None);
+fn a_post_that_is_too_long_is_refused_whether_it_says_so_or_not_and_leaves_a_gap() {
+    let mut endpoint = listen(None);
     let long = event(&"a".repeat(LONGEST_POST));
     assert_eq!(post(&endpoint, &long), 413);
+    assert_eq!(take(&mut endpoint).hints.gaps, Gaps::Some);
+    let length = long.len();
+    let words = format!(
+        "POST /hook HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{length:x}\r\n{long}\r\n0\r\n\r\n"
+    );
+    assert!(say(&endpoint, &words).starts_with("HTTP/1.1 413"));
     let fits = event(&format!("raw/{}", "a".repeat(1 << 19)));
     assert_eq!(post(&endpoint, &fits), 204);
 }
@@ -190,7 +196,7 @@ fn more_than_is_held_leaves_a_gap() {
                 keys: vec![format!("raw/{number}.csv")],
             })
             .collect(),
-        word: None,
+        ..Notice::default()
     };
     endpoint.told.take(notice);
     assert_eq!(take(&mut endpoint).hints.gaps, Gaps::Some);

@@ -49,6 +49,7 @@ pub(crate) fn source(url: &str, status: u16, body: &'static str) -> ObjectSource
     let store = connected(
         &url,
         &access,
+        Vec::new(),
         Pages(OneAnswer { status, body }),
         RetryConfig::default(),
     )

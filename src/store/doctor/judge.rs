@@ -8,6 +8,7 @@ use super::{DoctorReport, Extent, Finding, Outcome, Probe, Usable};
 const SKEW: i64 = 5;
 
 const NO_REACH: &str = "nothing can be done with it: look at the address (AWS_ENDPOINT_URL, GOOGLE_BASE_URL, AZURE_STORAGE_ENDPOINT), the network and a proxy";
+const NO_TRUST: &str = "nothing is said to a store that cannot show who it is: where its certificate is signed by a CA of your own, name the file of that CA with --ca-file (or AWS_CA_BUNDLE, SSL_CERT_FILE)";
 const NO_CREDENTIALS: &str = "the store does not take what the environment gives: look at keys, tokens and roles, and at the clock of this machine";
 const NO_LIST: &str = "without a listing it is neither a source nor a target: look at the bucket's name and the right to list it (s3:ListBucket, storage.objects.list, Storage Blob Data Reader)";
 const NO_READ: &str = "nothing can be loaded from it, and a target cannot be checked (s3:GetObject, storage.objects.get, Storage Blob Data Reader)";
@@ -26,8 +27,7 @@ const OTHER_WORDS: &str = "a listing and an answer tell different things of the 
 const OTHER_ORDER: &str =
     "allowed for: what a listing tells out of byte order is sorted before it is compared";
 const NO_ORDER: &str = "a listing that does not hold what is there would have files removed";
-const NO_PARTS: &str =
-    "an output that is larger than the store takes in one request cannot be written";
+const NO_PARTS: &str = "an output that is larger than the store takes in one request cannot be written, or not be given up (s3:PutObject, s3:AbortMultipartUpload, storage.multipartUploads.create, storage.multipartUploads.abort, Storage Blob Data Contributor)";
 const OTHER_TIME: &str = "instants of objects are the store's: `reset --since`, the lag and how long a lease lasts are off by as much; set the clock of this machine";
 const NO_DELETE: &str = "obsolete outputs would stay, and their rows be read twice (s3:DeleteObject, storage.objects.delete, Storage Blob Data Contributor)";
 
@@ -81,6 +81,9 @@ fn of_source(seen: &Observed) -> Vec<Finding> {
     let reach = match &seen.list {
         Some(Err(trouble)) if trouble.kind == TroubleKind::Unreached => {
             (Outcome::Fails, trouble.told.clone(), Some(NO_REACH))
+        }
+        Some(Err(trouble)) if trouble.kind == TroubleKind::Untrusted => {
+            (Outcome::Fails, trouble.told.clone(), Some(NO_TRUST))
         }
         _ => works("the store answers"),
     };

@@ -1,6 +1,6 @@
 //! What was seen when a store was tried out: plain values, for [judging](super::judge).
 
-use crate::store::Refusal;
+use crate::store::{OwnFault, Refusal};
 
 /// What came of a probe; `None` where it was not tried.
 pub(super) type Tried<T> = Option<Result<T, Trouble>>;
@@ -87,6 +87,8 @@ pub(super) struct Trouble {
 pub(super) enum TroubleKind {
     /// No answer came.
     Unreached,
+    /// Nobody who is trusted vouches for whoever answers.
+    Untrusted,
     /// The store does not know who asks.
     Unknown,
     /// It does, and refuses.
@@ -120,9 +122,11 @@ impl Trouble {
         let refusal = Refusal::of(error);
         let is_unknown = refusal.code().is_some_and(|code| UNKNOWN.contains(&code));
         let kind = match error {
-            _ if is_unknown => TroubleKind::Unknown,
+            _ if refusal.own_fault() == Some(OwnFault::Untrusted) => TroubleKind::Untrusted,
+            _ if is_unknown || refusal.own_fault().is_some() => TroubleKind::Unknown,
             Error::Unauthenticated { .. } => TroubleKind::Unknown,
             Error::PermissionDenied { .. } => TroubleKind::Denied,
+            _ if refusal.is_denial() => TroubleKind::Denied,
             Error::NotFound { .. } => TroubleKind::Missing,
             Error::NotSupported { .. } | Error::NotImplemented { .. } => TroubleKind::Unsupported,
             Error::Generic { .. } if !refusal.is_answer() => TroubleKind::Unreached,
@@ -145,8 +149,8 @@ impl Trouble {
     /// Tells whether nothing else can go well where a listing met this. Some stores make a bucket for whoever writes to
     /// one that is not there.
     pub(super) fn stops_all(&self) -> bool {
-        use TroubleKind::{Missing, Unknown, Unreached};
-        matches!(self.kind, Unreached | Unknown | Missing)
+        use TroubleKind::{Missing, Unknown, Unreached, Untrusted};
+        matches!(self.kind, Unreached | Untrusted | Unknown | Missing)
     }
 
     /// Tells whether a right is missing, and nothing else wrong.

@@ -134,7 +134,7 @@ impl Setting {
             .into_iter()
             .collect();
         let url = StoreUrl::parse("s3://bucket/raw").unwrap();
-        connected(&url, &access, self.throttled(), retries()).unwrap()
+        connected(&url, &access, Vec::new(), self.throttled(), retries()).unwrap()
     }
 
     fn client(&self) -> HttpClient {

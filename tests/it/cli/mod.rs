@@ -1,16 +1,19 @@
 //! The real program as people and programs meet it: what it says on stdout, what on stderr, and how it ends.
 
+mod access;
 mod doctor;
 mod help;
 mod json;
 mod lakes;
 mod ledgers;
 mod objects;
+mod policies;
 mod questions;
 mod runs;
 mod schema;
 mod sql;
 mod streams;
+mod tls;
 mod usage;
 
 use std::process::Output;

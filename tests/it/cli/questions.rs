@@ -259,6 +259,7 @@ fn a_settings_file_is_written_read_and_shown() {
     # requests_per_second is not set         # default
     # bytes_per_second is not set            # default
     # store_concurrency is not set           # default
+    # ca_file is not set                     # default
     allow_removals = false                   # default
     on_delete = "remove"                     # default
     on_modify = "replace"                    # default
@@ -397,6 +398,8 @@ fn the_settings_file_that_is_written_tells_of_every_setting() {
     #bytes_per_second = "50MiB"
     # Let at most this many requests to an object store be under way at once; any number when not set.
     #store_concurrency = 16
+    # Trust the certificates in this file, in PEM form, when an object store is asked; beside those of the system.
+    #ca_file = "./ca.pem"
     # Go on however many files have vanished, instead of stopping at over half (and over 100) of them.
     #allow_removals = false
     # A vanished file's rows: remove them, or retain them.

@@ -46,6 +46,7 @@ fn without_a_command_the_commands_are_listed() {
 
     General:
       -c, --config <FILE>    Read settings from FILE
+          --ca-file <FILE>   Trust the certificates in FILE when an object store is asked
           --json             Write results to stdout as one JSON document
       -q, --quiet            Say nothing but errors
       -v, --verbose          Leave nothing out of lists

@@ -25,7 +25,7 @@ enum Files {
     Memory(MemorySource, Arc<ManualClock>),
     Local(tempfile::TempDir),
     Objects(PlannedStore),
-    Bucket(Prefix),
+    Bucket(Box<Prefix>),
 }
 
 impl World {
@@ -59,7 +59,7 @@ impl World {
     pub(super) fn bucket(prefix: Prefix) -> Self {
         Self {
             source: Arc::new(prefix.source()),
-            files: Files::Bucket(prefix),
+            files: Files::Bucket(Box::new(prefix)),
         }
     }
 

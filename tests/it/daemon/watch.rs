@@ -79,7 +79,7 @@ impl HintSource for Planned {
         }
     }
 
-    fn settle(&mut self) -> Result<(), HintError> {
+    fn settle(&mut self, _stop: &AtomicBool) -> Result<(), HintError> {
         *self.settled.lock().unwrap() += 1;
         Ok(())
     }

@@ -6,10 +6,16 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// How long it may take to say something.
 const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Returns what a report tells of hints, but for the time.
+pub(super) fn told(report: &Value) -> Value {
+    let hints = &report["hints"];
+    json!({"paths": hints["paths"], "listed": hints["listed"]})
+}
 
 /// A program that watches, for as long as it is held.
 pub(super) struct Watcher {

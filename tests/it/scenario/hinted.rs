@@ -15,6 +15,9 @@ use super::rows::{Rows, rows_of};
 use super::world::{Setup, World};
 use crate::support::is_nightly;
 
+/// Where hints come from.
+const PLACE: &str = "the queue";
+
 const HISTORIES: u64 = 200;
 const NIGHTLY_HISTORIES: u64 = 5_000;
 
@@ -24,7 +27,8 @@ const ROUNDS: u64 = 6;
 fn hints<'a>(paths: impl IntoIterator<Item = &'a str>) -> Hints {
     Hints {
         paths: paths.into_iter().map(SourcePath::from).collect(),
-        gaps: Gaps::NoneKnown,
+        from: PLACE.to_owned(),
+        ..Hints::default()
     }
 }
 
@@ -38,12 +42,12 @@ fn later(world: &World) {
 
 /// A world with three files, all of which are loaded.
 fn loaded() -> World {
-    let mut world = World::new(Setup::default());
+    let world = World::new(Setup::default());
     for name in ["a.csv", "b.csv", "c.csv"] {
         world.source.write(name, format!("x\n{name}\n"));
     }
     later(&world);
-    let report = world.run().unwrap();
+    let report = hinted(&world, &hints([]));
     assert!(report.checkpoint, "{report:?}");
     later(&world);
     world
@@ -76,6 +80,7 @@ fn a_run_with_hints_looks_at_those_files_and_lists_nothing() {
     let counts = HintCounts {
         paths: 6,
         listed: None,
+        since: Some(before.started_at),
     };
     assert_eq!(report.hints, Some(counts));
     let contents = read_back(&world.disk);
@@ -107,12 +112,12 @@ fn what_is_not_selected_is_not_looked_at_because_of_a_hint() {
             .build()
             .unwrap()
     };
-    pipeline().run().unwrap();
+    run_hinted(&pipeline(), &hints([]), &Control::default()).unwrap();
     for name in ["b.csv", "b.csv.tmp", ".c.csv"] {
         std::fs::write(source.join(name), "x\n2\n").unwrap();
     }
     std::fs::write(directory.path().join("d.csv"), "x\n2\n").unwrap();
-    let hints = hints([
+    let told = hints([
         "b.csv",
         "b.csv.tmp",
         ".c.csv",
@@ -120,7 +125,7 @@ fn what_is_not_selected_is_not_looked_at_because_of_a_hint() {
         "../d.csv",
         "./a.csv",
     ]);
-    let report = run_hinted(&pipeline(), &hints, &Control::default()).unwrap();
+    let report = run_hinted(&pipeline(), &told, &Control::default()).unwrap();
     assert_eq!(report.hints.map(|hints| hints.listed), Some(None));
     assert_eq!((report.files.listed, report.files.added), (1, 1));
 }
@@ -130,7 +135,7 @@ fn everything_is_listed_where_hints_are_not_enough() {
     type Doing = fn(&mut World) -> Hints;
     let some = || hints(["a.csv"]);
     assert_eq!(why(&hinted(&loaded(), &some())), None);
-    let cases: [(WhyListed, Doing); 8] = [
+    let cases: [(WhyListed, Doing); 10] = [
         (WhyListed::First, |world| {
             *world = World::new(Setup::default());
             hints(["a.csv"])
@@ -147,6 +152,17 @@ fn everything_is_listed_where_hints_are_not_enough() {
         }),
         (WhyListed::Changed, |world| {
             world.setup.on_delete = OnDelete::Retain;
+            hints(["a.csv"])
+        }),
+        (WhyListed::Changed, |_| Hints {
+            from: "another queue".to_owned(),
+            ..hints(["a.csv"])
+        }),
+        // The source shows no other file.
+        (WhyListed::Gone, |world| {
+            for name in ["a.csv", "b.csv", "c.csv"] {
+                world.source.remove(name);
+            }
             hints(["a.csv"])
         }),
         (WhyListed::Due, |world| {
@@ -180,9 +196,53 @@ fn everything_is_listed_where_hints_are_not_enough() {
         let report = hinted(&world, &hints);
         assert_eq!(why(&report), Some(reason), "case {number}");
         assert!(report.checkpoint, "case {number}: {report:?}");
-        // That was a listing, which the next one may trust.
-        assert_eq!(why(&hinted(&world, &some())), None, "case {number}");
+        // That was a listing, which the next one from there may trust.
+        let next = Hints {
+            paths: BTreeSet::from(["none.csv".into()]),
+            gaps: Gaps::NoneKnown,
+            from: hints.from,
+        };
+        assert_eq!(why(&hinted(&world, &next)), None, "case {number}");
     }
+}
+
+#[test]
+fn a_listing_for_nobody_who_waits_for_hints_lets_none_be_believed() {
+    let mut world = World::new(Setup::default());
+    world.source.write("a.csv", "x\n1\n");
+    later(&world);
+    world.run().unwrap();
+    // Uploaded before there was a queue.
+    world.source.write("b.csv", "x\n2\n");
+    later(&world);
+    let report = hinted(&world, &hints([]));
+    assert_eq!(
+        (why(&report), report.files.added),
+        (Some(WhyListed::Changed), 1)
+    );
+    // Where somebody has waited since, a later listing is as good.
+    later(&world);
+    world.run().unwrap();
+    world.clock.advance(Duration::from_hours(5));
+    world.run().unwrap();
+    world.clock.advance(Duration::from_hours(5));
+    assert_eq!(why(&hinted(&world, &hints([]))), None);
+}
+
+#[test]
+fn quarantined_files_that_are_to_be_tried_again_are_left_to_a_listing() {
+    let mut world = loaded();
+    world.source.write("bad.csv", "x,y\n1\n");
+    later(&world);
+    let report = hinted(&world, &hints(["bad.csv"]));
+    assert_eq!(
+        (why(&report), report.status),
+        (None, RunStatus::Quarantined)
+    );
+    assert_eq!(why(&hinted(&world, &hints([]))), None);
+    retry_quarantined(&world.target(), None).unwrap();
+    assert_eq!(why(&hinted(&world, &hints([]))), Some(WhyListed::First));
+    world.setup.max_files = None;
 }
 
 #[test]

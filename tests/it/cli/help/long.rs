@@ -48,6 +48,13 @@ fn long_help_of_the_program() {
               Relative paths in the file are relative to the file. Example: -c
               /etc/strandline/orders.toml
 
+          --ca-file <FILE>
+              Trust the certificates in FILE when an object store is asked
+
+              For a store whose certificate is signed by a CA of one's own: FILE holds that CA's
+              certificate, or several, in PEM form. They are trusted beside those of the system.
+              Example: --ca-file /etc/ssl/our-ca.pem
+
           --json
               Write results to stdout as one JSON document
 
@@ -103,9 +110,9 @@ fn long_help_of_run() {
 
               Access to an object store comes from the environment, by the names that its own tools
               have: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION,
-              AWS_ENDPOINT_URL (with AWS_ALLOW_HTTP=true where that is no https://),
-              GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY and so on.
-              Example: s3://bucket/raw
+              AWS_ENDPOINT_URL (with AWS_ALLOW_HTTP=true where that is no https://), AWS_PROFILE with
+              the profiles of the AWS CLI in ~/.aws, GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_ACCOUNT_NAME,
+              AZURE_STORAGE_ACCOUNT_KEY and so on. Example: s3://bucket/raw
 
       [TARGET]
               Directory or URL (s3://, gs://, az://, file://) for the Parquet files
@@ -655,9 +662,9 @@ fn long_help_of_plan() {
 
               Access to an object store comes from the environment, by the names that its own tools
               have: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION,
-              AWS_ENDPOINT_URL (with AWS_ALLOW_HTTP=true where that is no https://),
-              GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY and so on.
-              Example: s3://bucket/raw
+              AWS_ENDPOINT_URL (with AWS_ALLOW_HTTP=true where that is no https://), AWS_PROFILE with
+              the profiles of the AWS CLI in ~/.aws, GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_ACCOUNT_NAME,
+              AZURE_STORAGE_ACCOUNT_KEY and so on. Example: s3://bucket/raw
 
       [TARGET]
               Directory or URL (s3://, gs://, az://, file://) for the Parquet files
@@ -1199,9 +1206,9 @@ fn long_help_of_config_show() {
 
               Access to an object store comes from the environment, by the names that its own tools
               have: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION,
-              AWS_ENDPOINT_URL (with AWS_ALLOW_HTTP=true where that is no https://),
-              GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY and so on.
-              Example: s3://bucket/raw
+              AWS_ENDPOINT_URL (with AWS_ALLOW_HTTP=true where that is no https://), AWS_PROFILE with
+              the profiles of the AWS CLI in ~/.aws, GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_ACCOUNT_NAME,
+              AZURE_STORAGE_ACCOUNT_KEY and so on. Example: s3://bucket/raw
 
       [TARGET]
               Directory or URL (s3://, gs://, az://, file://) for the Parquet files

@@ -36,6 +36,7 @@ fn short_help_of_the_program() {
 
     General:
       -c, --config <FILE>    Read settings from FILE
+          --ca-file <FILE>   Trust the certificates in FILE when an object store is asked
           --json             Write results to stdout as one JSON document
       -q, --quiet            Say nothing but errors
       -v, --verbose          Leave nothing out of lists

@@ -8,12 +8,17 @@ mod azurite;
 mod moto;
 mod process;
 mod seaweedfs;
+mod tls;
+mod user;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 
 use serde_json::Value;
+
+pub(crate) use self::tls::Tls;
+pub(crate) use self::user::User;
 
 use self::process::Process;
 use super::gcs::GcsDouble;
