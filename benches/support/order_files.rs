@@ -55,11 +55,14 @@ impl OrderFiles {
 
     /// Puts them into a bucket of the server at `address`, below `raw`. Reading them has the page cache know them.
     pub(crate) fn put(&self, address: &str) {
-        let mut wire = Wire::to(address);
-        for file in 0..self.sizes.len() as u64 {
-            let text = fs::read(self.source.join(name(file))).unwrap();
-            wire.ask("PUT", &format!("/bucket/raw/{}", name(file)), &text);
-        }
+        let files = (0..self.sizes.len() as u64).into_par_iter();
+        files.for_each_init(
+            || Wire::to(address),
+            |wire, file| {
+                let text = fs::read(self.source.join(name(file))).unwrap();
+                wire.ask("PUT", &format!("/bucket/raw/{}", name(file)), &text);
+            },
+        );
     }
 }
 
