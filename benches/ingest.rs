@@ -31,6 +31,8 @@
 
 #[path = "support/cases.rs"]
 mod cases;
+#[path = "support/columns.rs"]
+mod columns;
 #[path = "support/inputs.rs"]
 mod inputs;
 #[path = "support/medians.rs"]

@@ -14,6 +14,7 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use rayon::prelude::*;
 
+use crate::columns;
 use crate::orders;
 use crate::support::data;
 
@@ -150,10 +151,10 @@ fn write_csv(file: &mut impl io::Write, pieces: impl Iterator<Item = Range<u64>>
 /// As most of the world writes it: dictionaries and snappy.
 fn write_parquet(file: &mut (impl io::Write + Send), pieces: impl Iterator<Item = Range<u64>>) {
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
-    let schema = orders::batch(0..0).schema();
+    let schema = columns::batch(0..0).schema();
     let mut writer = ArrowWriter::try_new(file, schema, Some(properties.build())).unwrap();
     for ids in pieces {
-        writer.write(&orders::batch(ids)).unwrap();
+        writer.write(&columns::batch(ids)).unwrap();
     }
     writer.close().unwrap();
 }

@@ -5,14 +5,8 @@
 
 use std::fmt::Write as _;
 use std::ops::Range;
-use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
-};
-
-use crate::support::{figure, noise};
+use crate::support::noise;
 
 /// How many days the orders are spread over.
 pub(crate) const DAYS: u64 = 30;
@@ -21,8 +15,8 @@ pub(crate) const DAYS: u64 = 30;
 pub(crate) const HEADER: &str = "id,ordered_at,day,user_id,country,amount,note\n";
 
 /// 2026-06-01, in days since 1970.
-const FIRST_DAY: u64 = 20_605;
-const DAY_SECONDS: u64 = 86_400;
+pub(crate) const FIRST_DAY: u64 = 20_605;
+pub(crate) const DAY_SECONDS: u64 = 86_400;
 
 const COUNTRIES: [&str; 12] = [
     "DE", "FR", "US", "BR", "IN", "JP", "NG", "AU", "CA", "MX", "SE", "ZA",
@@ -46,20 +40,22 @@ const WORDS: [&str; 16] = [
     "missing",
 ];
 
-struct Order {
-    id: u64,
+/// One of them.
+pub(crate) struct Order {
+    pub(crate) id: u64,
     /// Of the month, from 0.
-    day: u64,
+    pub(crate) day: u64,
     /// Of the day.
-    second: u64,
-    user: u64,
-    country: &'static str,
-    cents: u64,
-    note: String,
+    pub(crate) second: u64,
+    pub(crate) user: u64,
+    pub(crate) country: &'static str,
+    pub(crate) cents: u64,
+    pub(crate) note: String,
 }
 
 impl Order {
-    fn new(id: u64) -> Self {
+    /// Returns the one with this id.
+    pub(crate) fn new(id: u64) -> Self {
         let (a, b) = (noise(id), noise(!id));
         Self {
             id,
@@ -144,63 +140,4 @@ pub(crate) fn ndjson(ids: Range<u64>) -> String {
         .unwrap();
     }
     text
-}
-
-/// The orders as columns.
-pub(crate) fn batch(ids: Range<u64>) -> RecordBatch {
-    let orders: Vec<Order> = ids.map(Order::new).collect();
-    let all = || orders.iter();
-    let micros = |order: &Order| {
-        (((FIRST_DAY + order.day) * DAY_SECONDS + order.second) * 1_000_000).cast_signed()
-    };
-    let date = |order: &Order| i32::try_from(FIRST_DAY + order.day).unwrap();
-    let columns: [(&str, ArrayRef); 7] = [
-        (
-            "id",
-            Arc::new(
-                all()
-                    .map(|order| order.id.cast_signed())
-                    .collect::<Int64Array>(),
-            ),
-        ),
-        (
-            "ordered_at",
-            Arc::new(TimestampMicrosecondArray::from_iter_values(
-                all().map(micros),
-            )),
-        ),
-        (
-            "day",
-            Arc::new(Date32Array::from_iter_values(all().map(date))),
-        ),
-        (
-            "user_id",
-            Arc::new(
-                all()
-                    .map(|order| order.user.cast_signed())
-                    .collect::<Int64Array>(),
-            ),
-        ),
-        (
-            "country",
-            Arc::new(StringArray::from_iter_values(
-                all().map(|order| order.country),
-            )),
-        ),
-        (
-            "amount",
-            Arc::new(
-                all()
-                    .map(|order| figure(order.cents) / 100.0)
-                    .collect::<Float64Array>(),
-            ),
-        ),
-        (
-            "note",
-            Arc::new(StringArray::from_iter_values(
-                all().map(|order| &order.note),
-            )),
-        ),
-    ];
-    RecordBatch::try_from_iter(columns).unwrap()
 }

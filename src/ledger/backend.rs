@@ -18,6 +18,10 @@ use super::place::Place;
 ///
 /// It fails stopped: after an error, or once the lease is lost, nothing is read or written until the ledger has
 /// been opened again. A disk that failed once says nothing reliable about what it kept.
+///
+/// The storage syncs several times while it closes, so that a file which is found at any of these moments can be
+/// repaired. Where each sync is a request to a store, which keeps the file as it was at the last one and nothing in between,
+/// [one at the end](Place::sync_at_end) does for all of them.
 #[derive(Debug)]
 pub(super) struct StoreBackend {
     store: Box<dyn StoreFile>,
@@ -71,11 +75,21 @@ impl StorageBackend for StoreBackend {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        if self.place.is_synced_at_end() {
+            return Ok(());
+        }
         self.change(|store| store.sync())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.change(|store| store.write_all_at(offset, data))
+    }
+
+    fn close(&self) -> io::Result<()> {
+        if self.place.is_synced_at_end() {
+            return self.change(|store| store.sync());
+        }
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::error::{Fault, LedgerError};
@@ -14,6 +15,7 @@ use super::error::{Fault, LedgerError};
 pub(super) struct Place {
     path: PathBuf,
     cause: OnceLock<Cause>,
+    is_synced_at_end: AtomicBool,
 }
 
 /// An I/O error as it can be told again.
@@ -26,8 +28,22 @@ struct Cause {
 
 impl Place {
     pub(super) fn new(path: PathBuf) -> Arc<Self> {
-        let cause = OnceLock::new();
-        Arc::new(Self { path, cause })
+        Arc::new(Self {
+            path,
+            cause: OnceLock::new(),
+            is_synced_at_end: AtomicBool::new(false),
+        })
+    }
+
+    /// Lets whatever is synced from now on wait for the storage's end: it is being closed, or nobody relies on it
+    /// before. Only for a file of a disk that [opens whole](crate::durable::Disk::opens_whole), where what is written
+    /// between two syncs can never be found by half.
+    pub(super) fn sync_at_end(&self) {
+        self.is_synced_at_end.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_synced_at_end(&self) -> bool {
+        self.is_synced_at_end.load(Ordering::Relaxed)
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -261,6 +261,9 @@ impl Drop for Ledger {
     fn drop(&mut self) {
         // Closing writes as well: the storage notes that no repair is needed.
         let _shut = self.gate.pass(WRITER_TRIES);
+        if self.disk.opens_whole() {
+            self.place.sync_at_end();
+        }
         close_quietly(self.db.take());
     }
 }
@@ -299,7 +302,11 @@ fn create(
     let at = |error| io_at(&unborn, error);
     disk.remove_file(&unborn).map_err(at)?;
     let store = disk.open_store(&unborn).map_err(at)?;
-    let backend = StoreBackend::new(store, Arc::downgrade(lease), Place::new(unborn.clone()));
+    let place = Place::new(unborn.clone());
+    if disk.opens_whole() {
+        place.sync_at_end();
+    }
+    let backend = StoreBackend::new(store, Arc::downgrade(lease), Arc::clone(&place));
     guarded(|| {
         let db = builder().create_with_backend(backend)?;
         let transaction = db.begin_write()?;
@@ -312,6 +319,10 @@ fn create(
     // Renaming does not go through the storage, which asks for the lock before each of its writes.
     if !lease.is_held() {
         return Err(held(disk, dir));
+    }
+    // Nor does it say what goes wrong while it closes.
+    if let Some(cause) = place.cause() {
+        return Err(at(cause));
     }
     let to = dir.join(FILE);
     let from = unborn.clone();

@@ -8,7 +8,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use strandline::clock::ManualClock;
 use strandline::durable::{Disk, HeldLock, StoreFile};
-use strandline::model::{ReadAt, Timestamp};
+use strandline::ledger::Ledger;
+use strandline::model::{LedgerId, ReadAt, Timestamp};
 use strandline::store::{Client, Conditions, Directory, StoreDisk};
 
 use super::disk::{read, write};
@@ -281,6 +282,25 @@ fn flags_at_the_beginning_travel_only_with_something_else() {
     file.write_all_at(9, b".").unwrap();
     file.sync().unwrap();
     assert_eq!(content(&*disk.open(&path).unwrap())[9], b'.');
+}
+
+#[test]
+fn a_ledger_is_sent_once_when_it_is_made_and_once_when_it_is_closed() {
+    /// The byte of the storage's header, and the bit in it, that tell that it was not closed.
+    const IS_OPEN: (usize, u8) = (9, 2);
+    let (store, clock) = fresh();
+    let disk = Arc::new(disk_with(&store, &clock, LEASE));
+    let open = || {
+        let new_id = || LedgerId("a ledger".to_owned());
+        Ledger::open(disk.clone(), disk.root(), &new_id, "a test").unwrap()
+    };
+    let ledger = open();
+    let made = store.requests();
+    drop(ledger);
+    // The ledger, and the end of the lease.
+    assert_eq!((made, store.requests() - made), (14, 2));
+    let header = content(&*disk.open(&at("ledger.redb")).unwrap());
+    assert_eq!(header[IS_OPEN.0] & IS_OPEN.1, 0, "it was closed");
 }
 
 #[test]

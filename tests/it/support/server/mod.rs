@@ -5,22 +5,22 @@
 //! needs it.
 
 mod azurite;
+mod http;
 mod moto;
 mod process;
 mod seaweedfs;
 mod tls;
 mod user;
+mod weed;
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::process::Command;
 
 use serde_json::Value;
 
+use self::http::{ask, is_success};
+use self::process::Process;
 pub(crate) use self::tls::Tls;
 pub(crate) use self::user::User;
-
-use self::process::Process;
 use super::gcs::GcsDouble;
 use super::program::Sandbox;
 
@@ -161,29 +161,4 @@ impl Server {
         assert_eq!(code, Some(0), "{words:?}: {report}");
         report
     }
-}
-
-/// Asks for something, and returns all that is answered.
-fn ask(
-    address: &str,
-    headers: &str,
-    method: &str,
-    target: &str,
-    body: &[u8],
-) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(address)?;
-    write!(
-        stream,
-        "{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n",
-        body.len()
-    )?;
-    stream.write_all(body)?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    Ok(String::from_utf8_lossy(&answer).into_owned())
-}
-
-fn is_success(answer: &str) -> bool {
-    let status = answer.split(' ').nth(1).unwrap_or_default();
-    status.starts_with('2')
 }
