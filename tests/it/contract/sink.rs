@@ -10,7 +10,7 @@ use strandline::durable::{
 };
 use strandline::model::{LedgerId, OutputPath};
 use strandline::sink::{Discard, DiskSink, Sink, StageName, StoreSink};
-use strandline::store::{Client, Directory};
+use strandline::store::{Client, Directory, FaultyStore, Objects};
 
 fn on_every_sink(check: impl Fn(&dyn Sink)) {
     let local: Arc<dyn Disk> = Arc::new(LocalDisk::new());
@@ -19,12 +19,17 @@ fn on_every_sink(check: impl Fn(&dyn Sink)) {
         check(&DiskSink::new(disk, directory.path().join("target")));
     }
     check(&memory_sink(&MemoryDisk::new()));
-    check(&store_sink());
+    let store = Arc::new(InMemory::new());
+    check(&store_sink(store));
+    // What can let a store fail, and does not.
+    let store = || Arc::new(FaultyStore::new(Arc::new(InMemory::new()), 0));
+    check(&store_sink(store()));
+    check(&store_sink(store()).with_parts(2, 1));
 }
 
 /// Returns a target in a store, for which staged files lie in memory.
-fn store_sink() -> StoreSink {
-    let client = Client::over(Arc::new(InMemory::new()));
+fn store_sink(objects: Arc<dyn Objects>) -> StoreSink {
+    let client = Client::over(objects);
     let directory = Directory::new(client, "lake", "s3://bucket/lake".to_owned()).unwrap();
     let staging: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
     StoreSink::new(directory, None, staging, Path::new("/tmp")).unwrap()
