@@ -10,7 +10,9 @@ use proptest::prelude::*;
 use strandline::clock::ManualClock;
 use strandline::durable::{Disk, HeldLock, StoreFile};
 use strandline::model::{ReadAt, Timestamp};
-use strandline::store::{Client, Conditions, Directory, FaultyStore, Objects, StoreDisk};
+use strandline::store::{
+    Client, Conditions, Directory, FaultyStore, Objects, StoreDisk, StoreFault,
+};
 
 use super::disk::{read, write};
 use crate::support::cut_store::CutStore;
@@ -352,6 +354,37 @@ fn a_file_that_is_not_as_it_was_written_is_an_error() {
         }
         assert!(disk.open(&path).is_ok());
     });
+}
+
+/// A store that could fail, and a disk in it.
+fn failing() -> (FaultyStore, StoreDisk) {
+    let clock = clock();
+    let store = CutStore::new(clock.clone());
+    let faulty = FaultyStore::new(Arc::new(store.clone()), 0);
+    let reach: Arc<dyn Objects> = Arc::new(faulty.clone());
+    (faulty, disk_with(&Stand { store, reach }, &clock, LEASE))
+}
+
+#[test]
+fn a_ledger_that_was_not_found_is_not_overwritten_by_one_that_begins() {
+    // A wrong "not found" was taken for none, and the new ledger was renamed over the one that stood there.
+    for nth in [None, Some(0), Some(1)] {
+        let (faulty, disk) = failing();
+        let _held = lock(&disk, "one").unwrap();
+        write(&disk, &at("ledger.redb"), b"ours");
+        write(&disk, &at("ledger.new"), b"new");
+        if let Some(nth) = nth {
+            faulty.fail_nth(nth, StoreFault::Vanished);
+        }
+        let renamed = disk.rename(&at("ledger.new"), &at("ledger.redb"));
+        assert_eq!(faulty.met(StoreFault::Vanished), u64::from(nth.is_some()));
+        let expected = match nth {
+            Some(0) => io::ErrorKind::NotFound,
+            _ => io::ErrorKind::AlreadyExists,
+        };
+        assert_eq!(renamed.unwrap_err().kind(), expected);
+        assert_eq!(read(&disk, &at("ledger.redb")), b"ours");
+    }
 }
 
 /// What is done to a file.
