@@ -387,6 +387,23 @@ fn a_ledger_that_was_not_found_is_not_overwritten_by_one_that_begins() {
     }
 }
 
+#[test]
+fn a_head_that_was_not_found_keeps_its_segments() {
+    // Whoever opened the file took it for empty then, and swept the segments that the head still names.
+    let (faulty, disk) = failing();
+    let _held = lock(&disk, "one").unwrap();
+    let path = at("ledger.redb");
+    let expected = noise(1, 2 << 20);
+    let file = disk.open_store(&path).unwrap();
+    file.write_all_at(0, &expected).unwrap();
+    file.sync().unwrap();
+    drop(file);
+    faulty.fail_nth(0, StoreFault::Vanished);
+    assert_eq!(disk.open_store(&path).unwrap().len(), 0);
+    assert_eq!(faulty.met(StoreFault::Vanished), 1);
+    assert!(content(&*disk.open(&path).unwrap()) == expected);
+}
+
 /// What is done to a file.
 #[derive(Debug, Clone)]
 enum Step {
