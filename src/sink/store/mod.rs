@@ -24,6 +24,7 @@
 //!   It is looked at right before.
 //! - Up to `AT_ONCE_BYTES` of outputs are held in memory while they are sent.
 
+mod opened;
 mod parts;
 
 use std::collections::BTreeSet;
@@ -33,6 +34,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+use self::opened::OpenOutput;
 use self::parts::Parts;
 use super::scratch::Scratch;
 use super::{
@@ -386,32 +388,5 @@ impl Write for Unsynced {
 impl Staging for Unsynced {
     fn finish(mut self: Box<Self>) -> io::Result<()> {
         self.0.flush()
-    }
-}
-
-/// One version of an output.
-struct OpenOutput {
-    directory: Directory,
-    output: OutputPath,
-    version: Version,
-    blocks: Blocks,
-}
-
-impl ReadAt for OpenOutput {
-    fn len(&self) -> u64 {
-        self.blocks.len()
-    }
-
-    fn read_exact_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.blocks.read_exact_at(offset, buffer, |range| {
-            let length = range.end - range.start;
-            let version = Some(&self.version);
-            let (bytes, _) = self.directory.get_range(&self.output, range, version)?;
-            if bytes.len() as u64 == length {
-                Ok(bytes)
-            } else {
-                Err(io::ErrorKind::UnexpectedEof.into())
-            }
-        })
     }
 }
