@@ -2,6 +2,7 @@
 
 mod comments;
 mod declared;
+mod emptied;
 mod expect;
 mod faulty_store;
 mod hands;
