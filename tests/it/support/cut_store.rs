@@ -36,6 +36,10 @@ pub(crate) struct CutStore {
     stamps: Arc<Mutex<HashMap<Path, i64>>>,
     requests: Arc<Count>,
     written: Arc<AtomicUsize>,
+    /// The keys of all objects that were written, one after the other.
+    keys: Arc<Mutex<Vec<String>>>,
+    /// Uploads that are under way, by their names.
+    uploads: Arc<Mutex<BTreeMap<MultipartId, Path>>>,
     cut: Option<(usize, Cut)>,
     /// Writes are done whatever their condition is.
     ignores_conditions: bool,
@@ -57,6 +61,8 @@ impl CutStore {
             stamps: Arc::default(),
             requests: Arc::default(),
             written: Arc::default(),
+            keys: Arc::default(),
+            uploads: Arc::default(),
             cut: None,
             ignores_conditions: false,
             hook: None,
@@ -68,6 +74,7 @@ impl CutStore {
         Self {
             inner: Arc::new(self.inner.fork()),
             stamps: Arc::new(Mutex::new(self.stamps.lock().unwrap().clone())),
+            uploads: Arc::new(Mutex::new(self.uploads())),
             requests: Arc::default(),
             ..self.clone()
         }
@@ -117,6 +124,16 @@ impl CutStore {
         self.written.swap(0, Ordering::Relaxed)
     }
 
+    /// Returns the keys of all objects that were written since the last call, in order.
+    pub(crate) fn take_keys(&self) -> Vec<String> {
+        std::mem::take(&mut self.keys.lock().unwrap())
+    }
+
+    /// Returns the uploads that are neither completed nor given up.
+    pub(crate) fn uploads(&self) -> BTreeMap<MultipartId, Path> {
+        self.uploads.lock().unwrap().clone()
+    }
+
     /// Returns what is in the store.
     pub(crate) fn contents(&self) -> BTreeMap<String, Vec<u8>> {
         let listed = self.inner.list(None).try_collect::<Vec<_>>();
@@ -138,7 +155,19 @@ impl CutStore {
         put.now_or_never().unwrap().unwrap();
     }
 
+    /// As real stores say it, where the one in memory has no name for it.
+    fn is_open(&self, path: &Path, id: &MultipartId) -> Result<()> {
+        if self.uploads.lock().unwrap().contains_key(id) {
+            return Ok(());
+        }
+        Err(Error::NotFound {
+            path: path.to_string(),
+            source: "NoSuchUpload".into(),
+        })
+    }
+
     fn stamp(&self, key: &Path) {
+        self.keys.lock().unwrap().push(key.to_string());
         let now = self.clock.now().0;
         self.stamps.lock().unwrap().insert(key.clone(), now);
     }
@@ -270,7 +299,15 @@ impl ObjectStore for CutStore {
 #[async_trait]
 impl MultipartStore for CutStore {
     async fn create_multipart(&self, path: &Path) -> Result<MultipartId> {
-        self.request(self.inner.create_multipart(path)).await
+        self.request(async {
+            let id = self.inner.create_multipart(path).await?;
+            self.uploads
+                .lock()
+                .unwrap()
+                .insert(id.clone(), path.clone());
+            Ok(id)
+        })
+        .await
     }
 
     async fn put_part(
@@ -280,8 +317,11 @@ impl MultipartStore for CutStore {
         part_idx: usize,
         data: PutPayload,
     ) -> Result<PartId> {
-        let sent = self.inner.put_part(path, id, part_idx, data);
-        self.request(sent).await
+        self.request(async {
+            self.is_open(path, id)?;
+            self.inner.put_part(path, id, part_idx, data).await
+        })
+        .await
     }
 
     async fn complete_multipart(
@@ -291,7 +331,9 @@ impl MultipartStore for CutStore {
         parts: Vec<PartId>,
     ) -> Result<PutResult> {
         self.request(async {
+            self.is_open(path, id)?;
             let written = self.inner.complete_multipart(path, id, parts).await?;
+            self.uploads.lock().unwrap().remove(id);
             self.stamp(path);
             Ok(written)
         })
@@ -299,6 +341,11 @@ impl MultipartStore for CutStore {
     }
 
     async fn abort_multipart(&self, path: &Path, id: &MultipartId) -> Result<()> {
-        self.request(self.inner.abort_multipart(path, id)).await
+        self.request(async {
+            self.is_open(path, id)?;
+            self.uploads.lock().unwrap().remove(id);
+            self.inner.abort_multipart(path, id).await
+        })
+        .await
     }
 }
