@@ -571,5 +571,9 @@ async fn own(objects: &dyn Objects, location: &Path, bytes: &Bytes) -> io::Resul
         return Ok(None);
     }
     let found = answer.bytes().await.map_err(io_error)?;
+    if found.len() != bytes.len() {
+        // It was cut short, which does not make it another's.
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     Ok((found == *bytes).then(|| (&object).into()))
 }

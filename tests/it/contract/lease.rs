@@ -129,6 +129,8 @@ fn a_renewal_whose_answer_is_lost_is_ours() {
         (&[StoreFault::LostCondition][..], 3),
         (&[StoreFault::LostAnswer], 3),
         (&[StoreFault::Unavailable], 3),
+        // What was found was cut short, and was taken for another's: the lease was given up.
+        (&[StoreFault::LostCondition, StoreFault::Truncated], 4),
     ];
     // Each of them waits for renewals.
     std::thread::scope(|threads| {
