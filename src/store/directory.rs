@@ -283,6 +283,16 @@ impl Directory {
         }
     }
 
+    /// Tells whether a listing has the object: where something is given up because it is not found, that has to be sure.
+    ///
+    /// # Errors
+    /// What the client reports.
+    pub(crate) fn is_listed(&self, path: &str) -> io::Result<bool> {
+        let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+        let listed = self.list(directory)?;
+        Ok(listed.iter().any(|seen| seen.path == path))
+    }
+
     /// Writes an object whole, if `condition` holds, and returns the version that stands there now.
     ///
     /// # Errors

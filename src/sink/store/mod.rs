@@ -187,7 +187,15 @@ impl StoreSink {
     }
 
     fn open_at(&self, path: &str) -> io::Result<Arc<dyn ReadAt>> {
-        let (beginning, seen) = self.directory.get_beginning(path, BEGINNING_BYTES)?;
+        let (beginning, seen) = match self.directory.get_beginning(path, BEGINNING_BYTES) {
+            // Whoever takes it for lost rolls back, and rows that are nowhere else are lost then.
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound && self.directory.is_listed(path)? =>
+            {
+                return Err(io::Error::other("the store lists it, and does not find it"));
+            }
+            found => found?,
+        };
         Ok(Arc::new(OpenOutput {
             directory: self.directory.clone(),
             output: OutputPath::new(path.to_owned()),

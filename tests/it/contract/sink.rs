@@ -9,8 +9,8 @@ use strandline::durable::{
     Action, Disk, Fault, FaultyDisk, LocalDisk, MemoryDisk, Step, Survivors,
 };
 use strandline::model::{LedgerId, OutputPath};
-use strandline::sink::{Discard, DiskSink, Sink, StageName, StoreSink};
-use strandline::store::{Client, Directory, FaultyStore, Objects};
+use strandline::sink::{Discard, DiskSink, Sink, SinkError, StageName, StoreSink};
+use strandline::store::{Client, Directory, FaultyStore, Objects, StoreFault};
 
 fn on_every_sink(check: impl Fn(&dyn Sink)) {
     let local: Arc<dyn Disk> = Arc::new(LocalDisk::new());
@@ -218,6 +218,30 @@ fn staging_is_discarded_by_name_or_as_a_whole() {
         assert!(sink.open_staged(&stages[1]).is_err());
         assert!(sink.open_staged(&stages[2]).is_err());
     });
+}
+
+#[test]
+fn what_a_store_lists_and_does_not_find_is_not_lost() {
+    // A wrong "not found" had a run rolled back whose outputs were the only place that some rows were in.
+    let faulty = FaultyStore::new(Arc::new(InMemory::new()), 0);
+    let store: Arc<dyn Objects> = Arc::new(faulty.clone());
+    let sink = store_sink(Arc::clone(&store));
+    put(&sink, "day=1/a.parquet", b"rows");
+    let staged = stage(&sink, "needed", b"rows");
+    sink.sync_staging(std::slice::from_ref(&staged)).unwrap();
+    let next = store_sink(store);
+    let checks: [&dyn Fn() -> Result<u64, SinkError>; 2] =
+        [&|| Ok(next.open(&"day=1/a.parquet".into())?.len()), &|| {
+            Ok(next.open_staged(&staged)?.len())
+        }];
+    for open in checks {
+        faulty.fail_nth(0, StoreFault::Vanished);
+        let error = open().unwrap_err();
+        assert_ne!(error.source.kind(), io::ErrorKind::NotFound, "{error:?}");
+        assert_eq!(open().unwrap(), 4);
+    }
+    let never = next.open(&"day=1/b.parquet".into()).err().unwrap();
+    assert_eq!(never.source.kind(), io::ErrorKind::NotFound);
 }
 
 #[test]
