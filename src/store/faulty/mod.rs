@@ -105,6 +105,11 @@ impl FaultyStore {
         self.plan.lock().fail_nth(nth, fault);
     }
 
+    /// Lets only requests fail whose keys contain `part`, until it is healed.
+    pub fn aim_at(&self, part: &str) {
+        self.plan.lock().aim_at(part);
+    }
+
     /// Lets everything be as in the store below.
     pub fn heal(&self) {
         self.plan.lock().heal();

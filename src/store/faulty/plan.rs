@@ -88,6 +88,8 @@ pub(super) struct Plan {
     chances: BTreeMap<StoreFault, u64>,
     /// By the number of requests that come before.
     nth: Vec<(u64, StoreFault)>,
+    /// What a key has to contain for anything to fail.
+    aim: String,
     requests: u64,
     asked: BTreeMap<(Operation, String), u64>,
     met: BTreeMap<StoreFault, u64>,
@@ -109,7 +111,12 @@ impl Plan {
         self.nth.push((self.requests + nth, fault));
     }
 
+    pub(super) fn aim_at(&mut self, part: &str) {
+        part.clone_into(&mut self.aim);
+    }
+
     pub(super) fn heal(&mut self) {
+        self.aim.clear();
         self.chances.clear();
         self.nth.clear();
     }
@@ -127,20 +134,20 @@ impl Plan {
     pub(super) fn decide(&mut self, operation: Operation, key: &str) -> Fate {
         let request = self.requests;
         self.requests += 1;
+        let is_aimed_at = key.contains(&self.aim);
         let key = lasting(key);
         let mut noise = hash(&key);
         let asked = self.asked.entry((operation, key)).or_default();
         noise = mix(self.seed ^ noise ^ mix(*asked) ^ ((operation as u64) << 56));
         *asked += 1;
-        let due = self
-            .nth
-            .iter()
-            .position(|(nth, fault)| *nth <= request && operation.faults().contains(fault));
+        let due = self.nth.iter().position(|(nth, fault)| {
+            is_aimed_at && *nth <= request && operation.faults().contains(fault)
+        });
         let mut fault = due.map(|at| self.nth.remove(at).1);
         for candidate in operation.faults() {
             noise = mix(noise);
             let chance = self.chances.get(candidate).copied().unwrap_or_default();
-            if fault.is_none() && noise % 1000 < chance {
+            if fault.is_none() && is_aimed_at && noise % 1000 < chance {
                 fault = Some(*candidate);
             }
         }
@@ -205,6 +212,20 @@ mod tests {
         assert_ne!(fates(7, false), fates(8, false));
         let met = fates(7, false).into_iter().flatten().count();
         assert!((10..35).contains(&met), "{met}");
+    }
+
+    #[test]
+    fn nothing_fails_but_what_is_aimed_at() {
+        let mut plan = Plan::new(0);
+        plan.set_chance(StoreFault::Unavailable, 1000);
+        plan.aim_at(".parquet");
+        let mut decide = |key| plan.decide(Operation::Put, key).fault;
+        assert_eq!(decide("lock"), None);
+        assert_eq!(decide("u1.parquet"), Some(StoreFault::Unavailable));
+        plan.heal();
+        plan.set_chance(StoreFault::Unavailable, 1000);
+        let fate = plan.decide(Operation::Put, "lock");
+        assert_eq!(fate.fault, Some(StoreFault::Unavailable));
     }
 
     #[test]

@@ -26,6 +26,9 @@ const RUNS: u64 = 3;
 /// About as many requests as a run needs.
 const REQUESTS: u64 = 60;
 
+/// What all faults of a run may hit alone.
+const AIMS: [&str; 5] = [".parquet", ".parquet", "staging", "ledger", "lock"];
+
 /// What came of the runs of a history.
 #[derive(Debug, Default)]
 struct Tally {
@@ -136,9 +139,14 @@ impl History {
         let faulty = FaultyStore::new(Arc::new(store), self.seed * 100 + self.runs);
         match self.dice.below(8) {
             0 if !is_cut => {}
-            0..=5 => {
+            0..=2 => {
                 let nth = self.dice.below(REQUESTS);
                 faulty.fail_nth(nth, self.dice.one_of(&StoreFault::ALL));
+            }
+            3..=5 => {
+                faulty.aim_at(self.dice.one_of(&AIMS));
+                let fault = self.dice.one_of(&StoreFault::ALL);
+                faulty.set_chance(fault, 1 + self.dice.below(500));
             }
             _ => {
                 for fault in StoreFault::ALL {

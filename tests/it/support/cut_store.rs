@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -18,6 +19,9 @@ use object_store::{
     PutResult, Result,
 };
 use strandline::clock::{Clock, ManualClock};
+
+/// Whoever waits for requests that do not come gives up after so long.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What becomes of the request at which a store is cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,8 +119,11 @@ impl CutStore {
     /// Waits until there were so many requests.
     pub(crate) fn wait_for_requests(&self, count: usize) {
         let requests = self.requests.0.lock().unwrap();
-        let waited = self.requests.1.wait_while(requests, |it| *it < count);
-        drop(waited.unwrap());
+        let waited = self
+            .requests
+            .1
+            .wait_timeout_while(requests, PATIENCE, |it| *it < count);
+        assert!(!waited.unwrap().1.timed_out(), "nobody asks any more");
     }
 
     /// Returns how many bytes of objects were written since the last call.
