@@ -1,10 +1,12 @@
 //! Opens a target with its ledger for a run: lock, mark, recovery; and closes the ledger behind it.
 
+use std::collections::BTreeSet;
+
 use super::error::RunError;
 use super::pipeline::Target;
 use super::recover;
-use crate::ledger::{Ledger, LedgerError, Meta, OpenError};
-use crate::model::{ContentHash, LedgerId};
+use crate::ledger::{Ledger, LedgerError, Meta, OpenError, View};
+use crate::model::{ContentHash, LedgerId, OutputPath};
 
 /// What to do where there is no ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,11 +38,13 @@ pub(super) fn open(target: &Target, absent: Absent) -> Result<Ledger, RunError> 
     }
     let new_id = || fresh_id(target);
     let ledger = Ledger::open(target.disk.clone(), &target.state, &new_id, &target.holder)?;
-    let meta = ledger.view()?.meta()?;
+    let view = ledger.view()?;
+    let meta = view.meta()?;
     if absent != Absent::Rebuild && meta.units == 0 && meta.files == 0 {
         // An empty ledger beside outputs is what a recovery leaves that was killed before it had recorded anything.
-        refuse_outputs(target)?;
+        refuse_strangers(target, &view)?;
     }
+    drop(view);
     check_mark(target, &meta, absent)?;
     recover::mend(&ledger, &*target.sink)?;
     Ok(ledger)
@@ -101,12 +105,25 @@ fn refuse_marked(target: &Target) -> Result<(), RunError> {
 
 /// Outputs that no ledger knows of must not be loaded again beside themselves.
 fn refuse_outputs(target: &Target) -> Result<(), RunError> {
-    let outputs = target.sink.outputs()?.len();
+    refuse(target, |_| true)
+}
+
+fn refuse(target: &Target, is_strange: impl Fn(&OutputPath) -> bool) -> Result<(), RunError> {
+    let outputs = target.sink.outputs()?;
+    let outputs = outputs.iter().filter(|output| is_strange(output)).count();
     if outputs == 0 {
         return Ok(());
     }
     let target = target.sink.describe();
     Err(RunError::LedgerMissing { target, outputs })
+}
+
+/// Outputs that an empty ledger is about to remove or to publish are its own: those of files that went, above all.
+fn refuse_strangers(target: &Target, view: &View) -> Result<(), RunError> {
+    let mut known: BTreeSet<OutputPath> = view.garbage()?.into_iter().collect();
+    let moves = view.intents()?.into_iter().flat_map(|intent| intent.moves);
+    known.extend(moves.map(|planned| planned.output));
+    refuse(target, |output| !known.contains(output))
 }
 
 /// A new name for a ledger. It need not be secret, only unlike others.

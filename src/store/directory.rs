@@ -283,6 +283,16 @@ impl Directory {
         }
     }
 
+    /// Tells whether a listing has the object: where something is given up because it is not found, that has to be sure.
+    ///
+    /// # Errors
+    /// What the client reports.
+    pub(crate) fn is_listed(&self, path: &str) -> io::Result<bool> {
+        let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+        let listed = self.list(directory)?;
+        Ok(listed.iter().any(|seen| seen.path == path))
+    }
+
     /// Writes an object whole, if `condition` holds, and returns the version that stands there now.
     ///
     /// # Errors
@@ -571,5 +581,9 @@ async fn own(objects: &dyn Objects, location: &Path, bytes: &Bytes) -> io::Resul
         return Ok(None);
     }
     let found = answer.bytes().await.map_err(io_error)?;
+    if found.len() != bytes.len() {
+        // It was cut short, which does not make it another's.
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     Ok((found == *bytes).then(|| (&object).into()))
 }

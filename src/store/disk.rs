@@ -4,6 +4,9 @@
 //! and each file of it one object. Directories are not there before something lies in them, and what a call has returned
 //! for is durable.
 //!
+//! A file is renamed only to where nothing stands: a ledger that begins, or one that is set aside. An answer that nothing
+//! stands there can be wrong, and what is there is a ledger then.
+//!
 //! # What it is not for
 //! Outputs: a file that is created is held in memory until it is finished.
 
@@ -131,11 +134,13 @@ impl Disk for StoreDisk {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let (from, to) = (self.key(from)?, self.key(to)?);
         let (bytes, _) = self.directory.get(&from)?;
-        // Whoever loses the lock in between finds another version there than the one he looks at now.
-        let there = self.directory.look(&to)?.map(|seen| seen.version);
+        // Some stores do not ask for the condition of a write.
+        if self.directory.look(&to)?.is_some() {
+            let told = format!("something stands at {to} already");
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, told));
+        }
         self.fence.check()?;
-        let condition = Condition::replacing(there.as_ref());
-        self.directory.put(&to, &bytes, condition)?;
+        self.directory.put(&to, &bytes, Condition::Absent)?;
         self.directory.remove([&*from])
     }
 

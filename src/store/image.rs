@@ -394,7 +394,12 @@ impl Image {
         }
         segments.retain(|path| is_known && !named.contains(path));
         self.fence.check()?;
-        if !segments.is_empty() && sent.version.is_some() {
+        if sent.version.is_none() {
+            // Nothing can be replaced, so a head may still appear, or be there though it was not found. Whoever
+            // opens it then sweeps them.
+            segments.clear();
+        }
+        if !segments.is_empty() {
             self.send(&mut sent)?;
         }
         let left = segments.iter().chain(&others);

@@ -2,7 +2,8 @@
 //!
 //! What fails is said by [chances](FaultyStore::set_chance) and a seed, or by
 //! [number](FaultyStore::fail_nth). The same seed brings the same faults: they depend on the seed, on what is asked for
-//! which key, and on how often that was asked before; not on the clock, and not on how threads are scheduled.
+//! which key, and on how often that was asked before; not on the clock, and not on how threads are scheduled. Names that are
+//! made up anew each time (24 hexadecimal digits and more) count as one.
 //!
 //! # Invariants
 //! - What an answer says to have happened has happened. The other way round, nothing is promised: that is what the wrapper
@@ -34,13 +35,15 @@ pub use plan::StoreFault;
 use plan::{Fate, Operation, Plan};
 use upload::FaultyUpload;
 
+use super::Objects;
+
 /// Objects that change places together.
 const PAGE_OBJECTS: usize = 3;
 
 /// Lets another store fail. Clones share what is to happen.
 #[derive(Clone)]
 pub struct FaultyStore {
-    inner: Arc<dyn ObjectStore>,
+    inner: Arc<dyn Objects>,
     plan: SharedPlan,
 }
 
@@ -66,7 +69,8 @@ impl SharedPlan {
         match self.decide(operation, key).fault {
             Some(StoreFault::Unavailable) => Err(unavailable()),
             Some(StoreFault::LostAnswer) => {
-                work.await?;
+                // A refusal is lost as well.
+                let _ = work.await;
                 Err(lost())
             }
             Some(StoreFault::LostCondition) => {
@@ -84,7 +88,7 @@ impl SharedPlan {
 impl FaultyStore {
     /// Wraps `inner`; nothing fails yet.
     #[must_use]
-    pub fn new(inner: Arc<dyn ObjectStore>, seed: u64) -> Self {
+    pub fn new(inner: Arc<dyn Objects>, seed: u64) -> Self {
         Self {
             inner,
             plan: SharedPlan(Arc::new(Mutex::new(Plan::new(seed)))),
@@ -99,6 +103,11 @@ impl FaultyStore {
     /// Lets the request behind the next `nth` fail, or the first behind it that `fault` can happen to.
     pub fn fail_nth(&self, nth: u64, fault: StoreFault) {
         self.plan.lock().fail_nth(nth, fault);
+    }
+
+    /// Lets only requests fail whose keys contain `part`, until it is healed.
+    pub fn aim_at(&self, part: &str) {
+        self.plan.lock().aim_at(part);
     }
 
     /// Lets everything be as in the store below.
@@ -178,7 +187,7 @@ fn vanished(key: &Path) -> Error {
 
 impl fmt::Debug for FaultyStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "FaultyStore({:?})", self.inner)
+        write!(f, "FaultyStore({})", self.inner)
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub enum StoreFault {
     /// The store refuses (503), and nothing has happened.
     Unavailable,
-    /// It has happened, and no answer came.
+    /// It has happened, or was refused, and no answer came.
     LostAnswer,
     /// A write under a condition has happened, its answer was lost, and the client's next try was refused by what the first
     /// has written: was it me who won?
@@ -59,14 +59,16 @@ impl Operation {
     fn faults(self) -> &'static [StoreFault] {
         use StoreFault as F;
         match self {
-            Self::Put | Self::Delete | Self::BeginParts | Self::Complete | Self::Abort => {
-                &[F::Unavailable, F::LostAnswer]
-            }
+            Self::Put
+            | Self::Delete
+            | Self::BeginParts
+            | Self::PutPart
+            | Self::Complete
+            | Self::Abort => &[F::Unavailable, F::LostAnswer],
             Self::PutIf => &[F::Unavailable, F::LostAnswer, F::LostCondition],
             Self::Get => &[F::Unavailable, F::Truncated, F::Vanished, F::Changed],
             Self::Head => &[F::Unavailable, F::Vanished, F::Changed],
             Self::List => &[F::Unavailable, F::BrokenListing, F::ReorderedPages],
-            Self::PutPart => &[F::Unavailable],
         }
     }
 }
@@ -86,6 +88,8 @@ pub(super) struct Plan {
     chances: BTreeMap<StoreFault, u64>,
     /// By the number of requests that come before.
     nth: Vec<(u64, StoreFault)>,
+    /// What a key has to contain for anything to fail.
+    aim: String,
     requests: u64,
     asked: BTreeMap<(Operation, String), u64>,
     met: BTreeMap<StoreFault, u64>,
@@ -107,7 +111,12 @@ impl Plan {
         self.nth.push((self.requests + nth, fault));
     }
 
+    pub(super) fn aim_at(&mut self, part: &str) {
+        part.clone_into(&mut self.aim);
+    }
+
     pub(super) fn heal(&mut self) {
+        self.aim.clear();
         self.chances.clear();
         self.nth.clear();
     }
@@ -125,18 +134,20 @@ impl Plan {
     pub(super) fn decide(&mut self, operation: Operation, key: &str) -> Fate {
         let request = self.requests;
         self.requests += 1;
-        let asked = self.asked.entry((operation, key.to_owned())).or_default();
-        let mut noise = mix(self.seed ^ hash(key) ^ mix(*asked) ^ ((operation as u64) << 56));
+        let is_aimed_at = key.contains(&self.aim);
+        let key = lasting(key);
+        let mut noise = hash(&key);
+        let asked = self.asked.entry((operation, key)).or_default();
+        noise = mix(self.seed ^ noise ^ mix(*asked) ^ ((operation as u64) << 56));
         *asked += 1;
-        let due = self
-            .nth
-            .iter()
-            .position(|(nth, fault)| *nth <= request && operation.faults().contains(fault));
+        let due = self.nth.iter().position(|(nth, fault)| {
+            is_aimed_at && *nth <= request && operation.faults().contains(fault)
+        });
         let mut fault = due.map(|at| self.nth.remove(at).1);
         for candidate in operation.faults() {
             noise = mix(noise);
             let chance = self.chances.get(candidate).copied().unwrap_or_default();
-            if fault.is_none() && noise % 1000 < chance {
+            if fault.is_none() && is_aimed_at && noise % 1000 < chance {
                 fault = Some(*candidate);
             }
         }
@@ -156,6 +167,20 @@ fn mix(state: u64) -> u64 {
     let state = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let state = (state ^ (state >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     state ^ (state >> 31)
+}
+
+/// Hexadecimal digits that no lasting name has so many of, one behind the other.
+const MADE_UP_DIGITS: usize = 24;
+
+/// Returns the key without what differs each time that the same is done.
+fn lasting(key: &str) -> String {
+    let is_lasting = |word: &&str| {
+        word.len() < MADE_UP_DIGITS || !word.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let words = key.split_inclusive(['/', '-', '.']);
+    words
+        .filter(|word| is_lasting(&word.trim_end_matches(['/', '-', '.'])))
+        .collect()
 }
 
 fn hash(text: &str) -> u64 {
@@ -187,6 +212,29 @@ mod tests {
         assert_ne!(fates(7, false), fates(8, false));
         let met = fates(7, false).into_iter().flatten().count();
         assert!((10..35).contains(&met), "{met}");
+    }
+
+    #[test]
+    fn nothing_fails_but_what_is_aimed_at() {
+        let mut plan = Plan::new(0);
+        plan.set_chance(StoreFault::Unavailable, 1000);
+        plan.aim_at(".parquet");
+        let mut decide = |key| plan.decide(Operation::Put, key).fault;
+        assert_eq!(decide("lock"), None);
+        assert_eq!(decide("u1.parquet"), Some(StoreFault::Unavailable));
+        plan.heal();
+        plan.set_chance(StoreFault::Unavailable, 1000);
+        let fate = plan.decide(Operation::Put, "lock");
+        assert_eq!(fate.fault, Some(StoreFault::Unavailable));
+    }
+
+    #[test]
+    fn a_name_that_is_made_up_each_time_makes_no_difference() {
+        let made_up = |digit: &str| format!("segments/00000001-{}-0", digit.repeat(24));
+        assert_eq!(lasting(&made_up("a")), lasting(&made_up("7")));
+        assert_ne!(lasting(&made_up("a")), lasting(&made_up("g")));
+        let named = "day=2026-01-01/deadbeef.parquet";
+        assert_eq!(lasting(named), named);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use futures::FutureExt;
 use object_store::UpdateVersion;
 use object_store::memory::InMemory;
+use object_store::multipart::MultipartStore;
 
 use super::*;
 
@@ -27,7 +28,7 @@ fn failing(fault: StoreFault) -> (Arc<InMemory>, FaultyStore) {
 fn well() -> (Arc<InMemory>, FaultyStore) {
     let inner = Arc::new(InMemory::new());
     now(inner.put(&key(), "before".into())).unwrap();
-    let store = FaultyStore::new(Arc::clone(&inner) as Arc<dyn ObjectStore>, 0);
+    let store = FaultyStore::new(Arc::clone(&inner) as Arc<dyn Objects>, 0);
     (inner, store)
 }
 
@@ -166,6 +167,45 @@ fn a_listing_breaks_off_somewhere_or_has_its_pages_out_of_order() {
     assert!(now(store.list_with_delimiter(None)).is_err());
     store.heal();
     assert!(listed(&store).iter().all(Result::is_ok));
+}
+
+#[test]
+fn each_step_of_an_upload_by_its_name_fails_or_is_done_without_an_answer() {
+    for (step, fault) in (0..4).flat_map(|step| {
+        let faults = [StoreFault::Unavailable, StoreFault::LostAnswer];
+        faults.map(|fault| (step, fault))
+    }) {
+        let (inner, store) = well();
+        store.fail_nth(step, fault);
+        let is_lost = fault == StoreFault::LostAnswer;
+        let begun = now(store.create_multipart(&key()));
+        let Ok(upload) = begun else {
+            assert_eq!(step, 0);
+            continue;
+        };
+        let part = now(store.put_part(&key(), &upload, 0, "parts".into()));
+        assert_eq!(part.is_err(), step == 1);
+        let Ok(part) = part else {
+            let whole = now(inner.complete_multipart(&key(), &upload, Vec::new()));
+            assert_eq!(whole.is_ok() && text(&*inner).unwrap() == "parts", is_lost);
+            continue;
+        };
+        let whole = now(store.complete_multipart(&key(), &upload, vec![part]));
+        let is_whole = step != 2 || is_lost;
+        assert_eq!(whole.is_err(), step == 2);
+        assert_eq!(text(&*inner).unwrap() == "parts", is_whole);
+        let upload = now(store.create_multipart(&key())).unwrap_or(upload);
+        let aborted = now(store.abort_multipart(&key(), &upload));
+        assert!(step != 2 || aborted.is_ok());
+    }
+    let (inner, store) = well();
+    for fault in [StoreFault::Unavailable, StoreFault::LostAnswer] {
+        let upload = now(store.create_multipart(&key())).unwrap();
+        store.fail_nth(0, fault);
+        now(store.abort_multipart(&key(), &upload)).unwrap_err();
+        let is_open = now(inner.abort_multipart(&key(), &upload)).is_ok();
+        assert_eq!(is_open, fault == StoreFault::Unavailable);
+    }
 }
 
 #[test]

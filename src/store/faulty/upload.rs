@@ -1,11 +1,12 @@
 //! An object in parts, each of which may fail.
 
 use async_trait::async_trait;
+use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
-use object_store::{MultipartUpload, PutPayload, PutResult, Result, UploadPart};
+use object_store::{MultipartId, MultipartUpload, PutPayload, PutResult, Result, UploadPart};
 
-use super::SharedPlan;
 use super::plan::Operation;
+use super::{FaultyStore, SharedPlan};
 
 pub(super) struct FaultyUpload {
     pub(super) inner: Box<dyn MultipartUpload>,
@@ -37,5 +38,39 @@ impl MultipartUpload for FaultyUpload {
         let abort = self.inner.abort();
         let (plan, operation) = (&self.plan, Operation::Abort);
         plan.change(operation, &self.location, abort).await
+    }
+}
+
+#[async_trait]
+impl MultipartStore for FaultyStore {
+    async fn create_multipart(&self, path: &Path) -> Result<MultipartId> {
+        let begun = self.inner.create_multipart(path);
+        self.plan.change(Operation::BeginParts, path, begun).await
+    }
+
+    async fn put_part(
+        &self,
+        path: &Path,
+        id: &MultipartId,
+        part_idx: usize,
+        data: PutPayload,
+    ) -> Result<PartId> {
+        let part = self.inner.put_part(path, id, part_idx, data);
+        self.plan.change(Operation::PutPart, path, part).await
+    }
+
+    async fn complete_multipart(
+        &self,
+        path: &Path,
+        id: &MultipartId,
+        parts: Vec<PartId>,
+    ) -> Result<PutResult> {
+        let complete = self.inner.complete_multipart(path, id, parts);
+        self.plan.change(Operation::Complete, path, complete).await
+    }
+
+    async fn abort_multipart(&self, path: &Path, id: &MultipartId) -> Result<()> {
+        let abort = self.inner.abort_multipart(path, id);
+        self.plan.change(Operation::Abort, path, abort).await
     }
 }

@@ -3,6 +3,7 @@
 mod buckets;
 mod clock;
 mod disk;
+mod lease;
 mod local_source;
 mod object_ranges;
 mod object_source;
@@ -10,3 +11,4 @@ mod power;
 mod sink;
 mod source;
 mod store_disk;
+mod store_file;

@@ -9,8 +9,8 @@ use strandline::durable::{
     Action, Disk, Fault, FaultyDisk, LocalDisk, MemoryDisk, Step, Survivors,
 };
 use strandline::model::{LedgerId, OutputPath};
-use strandline::sink::{Discard, DiskSink, Sink, StageName, StoreSink};
-use strandline::store::{Client, Directory};
+use strandline::sink::{Discard, DiskSink, Sink, SinkError, StageName, StoreSink};
+use strandline::store::{Client, Directory, FaultyStore, Objects, StoreFault};
 
 fn on_every_sink(check: impl Fn(&dyn Sink)) {
     let local: Arc<dyn Disk> = Arc::new(LocalDisk::new());
@@ -19,12 +19,17 @@ fn on_every_sink(check: impl Fn(&dyn Sink)) {
         check(&DiskSink::new(disk, directory.path().join("target")));
     }
     check(&memory_sink(&MemoryDisk::new()));
-    check(&store_sink());
+    let store = Arc::new(InMemory::new());
+    check(&store_sink(store));
+    // What can let a store fail, and does not.
+    let store = || Arc::new(FaultyStore::new(Arc::new(InMemory::new()), 0));
+    check(&store_sink(store()));
+    check(&store_sink(store()).with_parts(2, 1));
 }
 
 /// Returns a target in a store, for which staged files lie in memory.
-fn store_sink() -> StoreSink {
-    let client = Client::over(Arc::new(InMemory::new()));
+fn store_sink(objects: Arc<dyn Objects>) -> StoreSink {
+    let client = Client::over(objects);
     let directory = Directory::new(client, "lake", "s3://bucket/lake".to_owned()).unwrap();
     let staging: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
     StoreSink::new(directory, None, staging, Path::new("/tmp")).unwrap()
@@ -213,6 +218,30 @@ fn staging_is_discarded_by_name_or_as_a_whole() {
         assert!(sink.open_staged(&stages[1]).is_err());
         assert!(sink.open_staged(&stages[2]).is_err());
     });
+}
+
+#[test]
+fn what_a_store_lists_and_does_not_find_is_not_lost() {
+    // A wrong "not found" had a run rolled back whose outputs were the only place that some rows were in.
+    let faulty = FaultyStore::new(Arc::new(InMemory::new()), 0);
+    let store: Arc<dyn Objects> = Arc::new(faulty.clone());
+    let sink = store_sink(Arc::clone(&store));
+    put(&sink, "day=1/a.parquet", b"rows");
+    let staged = stage(&sink, "needed", b"rows");
+    sink.sync_staging(std::slice::from_ref(&staged)).unwrap();
+    let next = store_sink(store);
+    let checks: [&dyn Fn() -> Result<u64, SinkError>; 2] =
+        [&|| Ok(next.open(&"day=1/a.parquet".into())?.len()), &|| {
+            Ok(next.open_staged(&staged)?.len())
+        }];
+    for open in checks {
+        faulty.fail_nth(0, StoreFault::Vanished);
+        let error = open().unwrap_err();
+        assert_ne!(error.source.kind(), io::ErrorKind::NotFound, "{error:?}");
+        assert_eq!(open().unwrap(), 4);
+    }
+    let never = next.open(&"day=1/b.parquet".into()).err().unwrap();
+    assert_eq!(never.source.kind(), io::ErrorKind::NotFound);
 }
 
 #[test]

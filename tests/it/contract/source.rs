@@ -8,8 +8,10 @@ use strandline::clock::ManualClock;
 use strandline::config::Links;
 use strandline::model::{Fingerprint, KeyRange, SelectAll, SourcePath, Timestamp};
 use strandline::source::{
-    CountingSource, FaultySource, LocalSource, MemorySource, Moment, ReadError, Source,
+    CountingSource, FaultySource, LocalSource, MemorySource, Moment, ObjectSource, ReadError,
+    Source,
 };
+use strandline::store::FaultyStore;
 
 use super::buckets::Prefix;
 use crate::support::listing::{Listing, drain, list, sorted};
@@ -51,6 +53,18 @@ impl World {
         let store = PlannedStore::new();
         Self {
             source: Arc::new(store.source(Arc::new(SelectAll))),
+            files: Files::Objects(store),
+        }
+    }
+
+    /// The same through a wrapper that can let it fail, and does not.
+    fn objects_that_could_fail() -> Self {
+        let store = PlannedStore::new();
+        let faulty = FaultyStore::new(Arc::new(store.clone()), 0);
+        let name = "s3://bucket/raw".to_owned();
+        let source = ObjectSource::over(Arc::new(faulty), "raw", name, Arc::new(SelectAll));
+        Self {
+            source: Arc::new(source.unwrap()),
             files: Files::Objects(store),
         }
     }
@@ -157,6 +171,7 @@ pub(super) const CHECKS: [(&str, Check); 9] = [
 fn on_every_source(check: impl Fn(&World)) {
     on_every_file_system(&check);
     check(&World::objects());
+    check(&World::objects_that_could_fail());
     check(&World::objects().wrapped(|inner| Arc::new(CountingSource::new(inner))));
     check(&World::objects().wrapped(|inner| Arc::new(FaultySource::new(inner))));
 }
@@ -289,6 +304,7 @@ fn appending_to_an_open_file_shows_in_its_fingerprint() {
 #[test]
 fn what_is_one_version_stays_as_it_was_when_it_is_overwritten() {
     check_one_version(&World::objects());
+    check_one_version(&World::objects_that_could_fail());
     check_one_version(&World::objects().wrapped(|inner| Arc::new(CountingSource::new(inner))));
     check_one_version(&World::objects().wrapped(|inner| Arc::new(FaultySource::new(inner))));
 }

@@ -1,397 +1,240 @@
-//! What a ledger in an object store stands on: a lock that is a lease, and a file that travels by what was changed.
+//! The disk of a ledger in an object store: small files, and a lock that is a lease.
 
 use std::io;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use proptest::prelude::*;
 use strandline::clock::ManualClock;
-use strandline::durable::{Disk, HeldLock, StoreFile};
-use strandline::ledger::Ledger;
-use strandline::model::{LedgerId, ReadAt, Timestamp};
-use strandline::store::{Client, Conditions, Directory, StoreDisk};
+use strandline::durable::{Disk, HeldLock};
+use strandline::model::Timestamp;
+use strandline::store::{
+    Client, Conditions, Directory, FaultyStore, Objects, StoreDisk, StoreFault,
+};
 
 use super::disk::{read, write};
 use crate::support::cut_store::CutStore;
-use crate::support::is_nightly;
 
-const LEASE: Duration = Duration::from_mins(1);
+pub(super) const LEASE: Duration = Duration::from_mins(1);
 
-fn clock() -> Arc<ManualClock> {
+pub(super) fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::new(Timestamp(1_750_000_000_123_456_789)))
 }
 
-fn disk_with(store: &CutStore, clock: &Arc<ManualClock>, lease: Duration) -> StoreDisk {
-    let client = Client::over(Arc::new(store.clone()));
+/// A store, and what it is asked through.
+pub(super) struct Stand {
+    pub(super) store: CutStore,
+    pub(super) reach: Arc<dyn Objects>,
+}
+
+impl Deref for Stand {
+    type Target = CutStore;
+
+    fn deref(&self) -> &CutStore {
+        &self.store
+    }
+}
+
+pub(super) fn disk_with(store: &Stand, clock: &Arc<ManualClock>, lease: Duration) -> StoreDisk {
+    let client = Client::over(Arc::clone(&store.reach));
     let directory = Directory::new(client, "state", "s3://bucket/state".to_owned()).unwrap();
     StoreDisk::new(directory, lease, clock.clone())
 }
 
-fn fresh() -> (CutStore, Arc<ManualClock>) {
-    let clock = clock();
-    (CutStore::new(clock.clone()), clock)
+/// A store that is asked itself, and one behind a wrapper that could let it fail.
+pub(super) fn on_every_store(check: impl Fn(Stand, Arc<ManualClock>)) {
+    over_every(|store| store, check);
 }
 
-fn at(name: &str) -> PathBuf {
+fn over_every(prepare: impl Fn(CutStore) -> CutStore, check: impl Fn(Stand, Arc<ManualClock>)) {
+    for is_wrapped in [false, true] {
+        let clock = clock();
+        let store = prepare(CutStore::new(clock.clone()));
+        let itself: Arc<dyn Objects> = Arc::new(store.clone());
+        let reach = if is_wrapped {
+            Arc::new(FaultyStore::new(itself, 0))
+        } else {
+            itself
+        };
+        check(Stand { store, reach }, clock);
+    }
+}
+
+pub(super) fn at(name: &str) -> PathBuf {
     Path::new("s3://bucket/state").join(name)
 }
 
-fn lock(disk: &StoreDisk, who: &str) -> Option<Box<dyn HeldLock>> {
+pub(super) fn lock(disk: &StoreDisk, who: &str) -> Option<Box<dyn HeldLock>> {
     disk.try_lock(&at("lock"), who).unwrap()
-}
-
-fn content(file: &dyn ReadAt) -> Vec<u8> {
-    let mut bytes = vec![0; usize::try_from(file.len()).unwrap()];
-    file.read_exact_at(0, &mut bytes).unwrap();
-    bytes
-}
-
-/// Bytes that do not get smaller.
-fn noise(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed | 1;
-    let bytes = (0..length).map(|_| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()[3]
-    });
-    bytes.collect()
 }
 
 #[test]
 fn small_files_are_objects() {
-    let (store, clock) = fresh();
-    let disk = disk_with(&store, &clock, LEASE);
-    disk.create_dir_all(disk.root()).unwrap();
-    write(&disk, &at("a"), b"one");
-    write(&disk, &at("deep/b"), b"");
-    assert_eq!(read(&disk, &at("a")), b"one");
-    disk.rename(&at("a"), &at("c")).unwrap();
-    let names = || -> Vec<String> {
-        let entries = disk.list(disk.root()).unwrap();
-        entries.into_iter().map(|entry| entry.name).collect()
-    };
-    assert_eq!(names(), ["c", "deep"]);
-    assert_eq!(disk.look(&at("a")).unwrap(), None);
-    assert_eq!(
-        disk.open(&at("a")).err().unwrap().kind(),
-        io::ErrorKind::NotFound
-    );
-    disk.remove_file(&at("c")).unwrap();
-    disk.remove_file(&at("c")).unwrap();
-    assert_eq!(names(), ["deep"]);
-    assert!(disk.open(Path::new("/elsewhere")).is_err());
+    on_every_store(|store, clock| {
+        let disk = disk_with(&store, &clock, LEASE);
+        disk.create_dir_all(disk.root()).unwrap();
+        write(&disk, &at("a"), b"one");
+        write(&disk, &at("deep/b"), b"");
+        assert_eq!(read(&disk, &at("a")), b"one");
+        disk.rename(&at("a"), &at("c")).unwrap();
+        let names = || -> Vec<String> {
+            let entries = disk.list(disk.root()).unwrap();
+            entries.into_iter().map(|entry| entry.name).collect()
+        };
+        assert_eq!(names(), ["c", "deep"]);
+        assert_eq!(disk.look(&at("a")).unwrap(), None);
+        assert_eq!(
+            disk.open(&at("a")).err().unwrap().kind(),
+            io::ErrorKind::NotFound
+        );
+        disk.remove_file(&at("c")).unwrap();
+        disk.remove_file(&at("c")).unwrap();
+        assert_eq!(names(), ["deep"]);
+        assert!(disk.open(Path::new("/elsewhere")).is_err());
+    });
 }
 
 #[test]
 fn a_lease_has_one_holder_until_he_lets_go() {
-    let (store, clock) = fresh();
-    let (one, other) = (
-        disk_with(&store, &clock, LEASE),
-        disk_with(&store, &clock, LEASE),
-    );
-    let held = lock(&one, "one").unwrap();
-    assert!(held.is_held());
-    assert_eq!(one.fence().token(), 1);
-    assert_eq!(one.fence().conditions(), Conditions::Kept);
-    assert!(lock(&other, "other").is_none());
-    assert!(other.is_locked(&at("lock")).unwrap());
-    clock.advance(Duration::from_secs(12));
-    assert_eq!(
-        other.lock_note(&at("lock")).unwrap().unwrap(),
-        "one, with a lease of 60 s that was renewed 12 s ago"
-    );
-    drop(held);
-    assert!(!one.fence().is_open());
-    assert!(!other.is_locked(&at("lock")).unwrap());
-    let held = lock(&other, "other").unwrap();
-    assert!(held.is_held());
-    assert_eq!(other.fence().token(), 2);
+    on_every_store(|store, clock| {
+        let (one, other) = (
+            disk_with(&store, &clock, LEASE),
+            disk_with(&store, &clock, LEASE),
+        );
+        let held = lock(&one, "one").unwrap();
+        assert!(held.is_held());
+        assert_eq!(one.fence().token(), 1);
+        assert_eq!(one.fence().conditions(), Conditions::Kept);
+        assert!(lock(&other, "other").is_none());
+        assert!(other.is_locked(&at("lock")).unwrap());
+        clock.advance(Duration::from_secs(12));
+        assert_eq!(
+            other.lock_note(&at("lock")).unwrap().unwrap(),
+            "one, with a lease of 60 s that was renewed 12 s ago"
+        );
+        drop(held);
+        assert!(!one.fence().is_open());
+        assert!(!other.is_locked(&at("lock")).unwrap());
+        let held = lock(&other, "other").unwrap();
+        assert!(held.is_held());
+        assert_eq!(other.fence().token(), 2);
+    });
 }
 
 #[test]
 fn a_lease_that_nobody_renews_ends_for_its_holder_before_another_has_it() {
-    let (store, clock) = fresh();
-    let (one, other) = (
-        disk_with(&store, &clock, LEASE),
-        disk_with(&store, &clock, LEASE),
-    );
-    let held = lock(&one, "one").unwrap();
-    let mut waited = Duration::ZERO;
-    let mut ended = None;
-    let taken = loop {
-        if !held.is_held() {
-            ended = ended.or(Some(waited));
-        }
-        if let Some(taken) = lock(&other, "other") {
-            break taken;
-        }
-        waited += Duration::from_secs(1);
-        assert!(waited < 2 * LEASE);
-        clock.advance(Duration::from_secs(1));
-    };
-    assert!(ended.unwrap() < waited, "{ended:?} {waited:?}");
-    assert!(taken.is_held() && !held.is_held());
-    // Whoever lost it does not take it from the other by letting go.
-    drop(held);
-    assert!(taken.is_held());
-    assert!(lock(&one, "one").is_none());
+    on_every_store(|store, clock| {
+        let (one, other) = (
+            disk_with(&store, &clock, LEASE),
+            disk_with(&store, &clock, LEASE),
+        );
+        let held = lock(&one, "one").unwrap();
+        let mut waited = Duration::ZERO;
+        let mut ended = None;
+        let taken = loop {
+            if !held.is_held() {
+                ended = ended.or(Some(waited));
+            }
+            if let Some(taken) = lock(&other, "other") {
+                break taken;
+            }
+            waited += Duration::from_secs(1);
+            assert!(waited < 2 * LEASE);
+            clock.advance(Duration::from_secs(1));
+        };
+        assert!(ended.unwrap() < waited, "{ended:?} {waited:?}");
+        assert!(taken.is_held() && !held.is_held());
+        // Whoever lost it does not take it from the other by letting go.
+        drop(held);
+        assert!(taken.is_held());
+        assert!(lock(&one, "one").is_none());
+    });
 }
 
 #[test]
 fn a_holder_whose_clock_is_set_or_stands_still_is_not_deceived() {
-    let (store, clock) = fresh();
-    let one = disk_with(&store, &clock, LEASE);
-    let held = lock(&one, "one").unwrap();
-    // The machine slept: its steady clock stood still meanwhile.
-    let now = Timestamp(1_750_000_000_123_456_789);
-    clock.set(now.plus(LEASE));
-    assert!(!held.is_held());
-    clock.set(now);
-    assert!(held.is_held());
-    clock.advance(LEASE);
-    // Somebody has set it back.
-    clock.set(now);
-    assert!(!held.is_held());
+    on_every_store(|store, clock| {
+        let one = disk_with(&store, &clock, LEASE);
+        let held = lock(&one, "one").unwrap();
+        // The machine slept: its steady clock stood still meanwhile.
+        let now = Timestamp(1_750_000_000_123_456_789);
+        clock.set(now.plus(LEASE));
+        assert!(!held.is_held());
+        clock.set(now);
+        assert!(held.is_held());
+        clock.advance(LEASE);
+        // Somebody has set it back.
+        clock.set(now);
+        assert!(!held.is_held());
+    });
 }
 
 #[test]
 fn a_lease_is_renewed_for_as_long_as_it_is_held() {
-    let (store, clock) = fresh();
-    let one = disk_with(&store, &clock, Duration::from_secs(1));
-    let held = lock(&one, "one").unwrap();
-    for _ in 0..3 {
-        let before = store.requests();
-        clock.advance(Duration::from_millis(600));
-        store.wait_for_requests(before + 1);
-    }
-    // It would have ended long ago by the clock that moves only when told to.
-    store.wait_for_requests(store.requests() + 1);
-    assert!(held.is_held());
-    drop(held);
-    assert!(!one.is_locked(&at("lock")).unwrap());
+    on_every_store(|store, clock| {
+        let one = disk_with(&store, &clock, Duration::from_secs(1));
+        let held = lock(&one, "one").unwrap();
+        for _ in 0..3 {
+            let before = store.requests();
+            clock.advance(Duration::from_millis(600));
+            store.wait_for_requests(before + 1);
+        }
+        // It would have ended long ago by the clock that moves only when told to.
+        store.wait_for_requests(store.requests() + 1);
+        assert!(held.is_held());
+        drop(held);
+        assert!(!one.is_locked(&at("lock")).unwrap());
+    });
 }
 
 #[test]
 fn a_store_that_ignores_conditions_is_found_out() {
-    let (store, clock) = fresh();
-    let store = store.ignoring_conditions();
-    let one = disk_with(&store, &clock, LEASE);
-    let held = lock(&one, "one").unwrap();
-    assert_eq!(one.fence().conditions(), Conditions::Ignored);
-    let file = one.open_store(&at("ledger.redb")).unwrap();
-    file.write_all_at(0, b"mine").unwrap();
-    file.sync().unwrap();
-    // Another has got in, and writes: that is seen before it is overwritten.
-    store.put_aside("state/ledger.redb", b"strandline image 1 0\n{}\n");
-    file.write_all_at(0, b"more").unwrap();
-    file.sync().unwrap_err();
-    assert!(!held.is_held());
-}
-
-#[test]
-fn whoever_lost_the_lease_cannot_replace_the_file() {
-    let (store, clock) = fresh();
-    let (one, other) = (
-        disk_with(&store, &clock, LEASE),
-        disk_with(&store, &clock, LEASE),
+    over_every(
+        |store| store.ignoring_conditions(),
+        |store, clock| {
+            let one = disk_with(&store, &clock, LEASE);
+            let held = lock(&one, "one").unwrap();
+            assert_eq!(one.fence().conditions(), Conditions::Ignored);
+            let file = one.open_store(&at("ledger.redb")).unwrap();
+            file.write_all_at(0, b"mine").unwrap();
+            file.sync().unwrap();
+            // Another has got in, and writes: that is seen before it is overwritten.
+            store.put_aside("state/ledger.redb", b"strandline image 1 0\n{}\n");
+            file.write_all_at(0, b"more").unwrap();
+            file.sync().unwrap_err();
+            assert!(!held.is_held());
+        },
     );
-    let first = lock(&one, "one").unwrap();
-    let path = at("ledger.redb");
-    let file = one.open_store(&path).unwrap();
-    file.write_all_at(100, b"first").unwrap();
-    file.sync().unwrap();
-    clock.advance(2 * LEASE);
-    let second = lock(&other, "other").unwrap();
-    let later = other.open_store(&path).unwrap();
-    later.write_all_at(100, b"later").unwrap();
-    later.sync().unwrap();
-    // He does not even look at a clock.
-    file.write_all_at(100, b"stale").unwrap();
-    let error = file.sync().unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "another run has written it: the lease was lost"
-    );
-    assert!(!first.is_held() && second.is_held());
-    assert!(read(&other, &path).ends_with(b"later"));
+}
+
+/// A store that could fail, and a disk in it.
+pub(super) fn failing() -> (FaultyStore, StoreDisk) {
+    let clock = clock();
+    let store = CutStore::new(clock.clone());
+    let faulty = FaultyStore::new(Arc::new(store.clone()), 0);
+    let reach: Arc<dyn Objects> = Arc::new(faulty.clone());
+    (faulty, disk_with(&Stand { store, reach }, &clock, LEASE))
 }
 
 #[test]
-fn what_travels_is_what_was_changed() {
-    let (store, clock) = fresh();
-    let disk = disk_with(&store, &clock, LEASE);
-    let _held = lock(&disk, "one").unwrap();
-    let path = at("ledger.redb");
-    let file = disk.open_store(&path).unwrap();
-    let mut expected = noise(7, 20 << 20);
-    file.write_all_at(0, &expected).unwrap();
-    file.sync().unwrap();
-    let sent = store.take_written();
-    assert!(sent > 20 << 20, "{sent}");
-    file.sync().unwrap();
-    assert_eq!(store.take_written(), 0, "nothing has changed");
-    for round in 0..128_u64 {
-        for change in 0..10_u64 {
-            let place = (round * 7_919 + change * 104_729) * 997 % (20 << 20) / 4096 * 4096;
-            let page = noise(round * 10 + change, 4096);
-            file.write_all_at(place, &page).unwrap();
-            let place = usize::try_from(place).unwrap();
-            expected[place..place + 4096].copy_from_slice(&page);
-        }
-        file.sync().unwrap();
-    }
-    // As many chunks of sixteen kilobytes were touched as there are.
-    let sent = store.take_written();
-    assert!(sent < 8 * (20 << 20), "{sent}");
-    let segments = store.contents().into_keys();
-    let segments = segments.filter(|key| key.contains("/segments/")).count();
-    assert!(segments < 16, "{segments}");
-    drop(file);
-    assert!(content(&*disk.open(&path).unwrap()) == expected);
-    // And a small change is small whatever the file is.
-    let file = disk.open_store(&path).unwrap();
-    store.take_written();
-    file.write_all_at(12_345_678, b"small").unwrap();
-    file.sync().unwrap();
-    let sent = store.take_written();
-    assert!(sent < 300 << 10, "{sent}");
-}
-
-#[test]
-fn flags_at_the_beginning_travel_only_with_something_else() {
-    let (store, clock) = fresh();
-    let disk = disk_with(&store, &clock, LEASE);
-    let _held = lock(&disk, "one").unwrap();
-    let path = at("ledger.redb");
-    let file = disk.open_store(&path).unwrap();
-    file.write_all_at(0, &noise(1, 1000)).unwrap();
-    file.sync().unwrap();
-    drop(file);
-    let file = disk.open_store(&path).unwrap();
-    store.take_written();
-    file.write_all_at(9, b"!").unwrap();
-    file.sync().unwrap();
-    assert_eq!(store.take_written(), 0);
-    file.write_all_at(500, b"?").unwrap();
-    file.sync().unwrap();
-    assert_ne!(store.take_written(), 0);
-    let found = content(&*disk.open(&path).unwrap());
-    assert_eq!((found[9], found[500]), (b'!', b'?'));
-    file.write_all_at(9, b".").unwrap();
-    file.sync().unwrap();
-    assert_eq!(content(&*disk.open(&path).unwrap())[9], b'.');
-}
-
-#[test]
-fn a_ledger_is_sent_once_when_it_is_made_and_once_when_it_is_closed() {
-    /// The byte of the storage's header, and the bit in it, that tell that it was not closed.
-    const IS_OPEN: (usize, u8) = (9, 2);
-    let (store, clock) = fresh();
-    let disk = Arc::new(disk_with(&store, &clock, LEASE));
-    let open = || {
-        let new_id = || LedgerId("a ledger".to_owned());
-        Ledger::open(disk.clone(), disk.root(), &new_id, "a test").unwrap()
-    };
-    let ledger = open();
-    let made = store.requests();
-    drop(ledger);
-    // The ledger, and the end of the lease.
-    assert_eq!((made, store.requests() - made), (14, 2));
-    let header = content(&*disk.open(&at("ledger.redb")).unwrap());
-    assert_eq!(header[IS_OPEN.0] & IS_OPEN.1, 0, "it was closed");
-}
-
-#[test]
-fn a_file_that_is_not_as_it_was_written_is_an_error() {
-    let (store, clock) = fresh();
-    let disk = disk_with(&store, &clock, LEASE);
-    let _held = lock(&disk, "one").unwrap();
-    let path = at("ledger.redb");
-    let file = disk.open_store(&path).unwrap();
-    file.write_all_at(0, &noise(1, 2 << 20)).unwrap();
-    file.sync().unwrap();
-    file.write_all_at(0, &noise(2, 1000)).unwrap();
-    file.sync().unwrap();
-    drop(file);
-    let contents = store.contents();
-    let bent = contents.iter().filter(|(key, _)| !key.ends_with("lock"));
-    for (key, bytes) in bent {
-        for place in [bytes.len() / 2, bytes.len() - 1] {
-            let mut bytes = bytes.clone();
-            bytes[place] ^= 1;
-            store.put_aside(key, &bytes);
-            let error = disk.open(&path).err().map(|error| error.kind());
-            assert_eq!(error, Some(io::ErrorKind::InvalidData), "{key} {place}");
-            store.put_aside(key, &bytes[..place]);
-            let error = disk.open(&path).err().map(|error| error.kind());
-            assert_eq!(error, Some(io::ErrorKind::InvalidData), "{key} to {place}");
-        }
-        store.put_aside(key, bytes);
-    }
-    assert!(disk.open(&path).is_ok());
-}
-
-/// What is done to a file.
-#[derive(Debug, Clone)]
-enum Step {
-    Write(u32, u32, u64),
-    Cut(u32),
-    Sync,
-    Reopen,
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let most = 3_u32 << 20;
-    let step = prop_oneof![
-        4 => (0..most, 1..600_000_u32, any::<u64>()).prop_map(|(at, length, seed)| Step::Write(at, length, seed)),
-        2 => (0..most, 1..5_000_u32, any::<u64>()).prop_map(|(at, length, seed)| Step::Write(at, length, seed)),
-        1 => (0..most).prop_map(Step::Cut),
-        3 => Just(Step::Sync),
-        1 => Just(Step::Reopen),
-    ];
-    proptest::collection::vec(step, 1..40)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(if is_nightly() { 200 } else { 12 }) })]
-
-    #[test]
-    fn a_file_is_in_the_store_what_it_was_when_it_was_synced(steps in steps()) {
-        let (store, clock) = fresh();
-        let disk = disk_with(&store, &clock, LEASE);
+fn a_ledger_that_was_not_found_is_not_overwritten_by_one_that_begins() {
+    // A wrong "not found" was taken for none, and the new ledger was renamed over the one that stood there.
+    for nth in [None, Some(0), Some(1)] {
+        let (faulty, disk) = failing();
         let _held = lock(&disk, "one").unwrap();
-        let path = at("ledger.redb");
-        let mut file: Box<dyn StoreFile> = disk.open_store(&path).unwrap();
-        file.sync().unwrap();
-        let (mut now, mut synced) = (Vec::new(), Vec::new());
-        for step in steps {
-            match step {
-                Step::Write(at, length, seed) => {
-                    let bytes = noise(seed, length as usize);
-                    file.write_all_at(u64::from(at), &bytes).unwrap();
-                    let at = at as usize;
-                    let end = now.len().max(at + bytes.len());
-                    now.resize(end, 0);
-                    now[at..at + bytes.len()].copy_from_slice(&bytes);
-                }
-                Step::Cut(length) => {
-                    file.set_len(u64::from(length)).unwrap();
-                    now.resize(length as usize, 0);
-                }
-                Step::Sync => {
-                    file.sync().unwrap();
-                    synced.clone_from(&now);
-                }
-                Step::Reopen => {
-                    drop(file);
-                    file = disk.open_store(&path).unwrap();
-                    now.clone_from(&synced);
-                }
-            }
-            prop_assert!(content(&*file) == now);
-            prop_assert!(content(&*disk.open(&path).unwrap()) == synced);
+        write(&disk, &at("ledger.redb"), b"ours");
+        write(&disk, &at("ledger.new"), b"new");
+        if let Some(nth) = nth {
+            faulty.fail_nth(nth, StoreFault::Vanished);
         }
+        let renamed = disk.rename(&at("ledger.new"), &at("ledger.redb"));
+        assert_eq!(faulty.met(StoreFault::Vanished), u64::from(nth.is_some()));
+        let expected = match nth {
+            Some(0) => io::ErrorKind::NotFound,
+            _ => io::ErrorKind::AlreadyExists,
+        };
+        assert_eq!(renamed.unwrap_err().kind(), expected);
+        assert_eq!(read(&disk, &at("ledger.redb")), b"ours");
     }
 }

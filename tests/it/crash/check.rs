@@ -148,7 +148,10 @@ pub(crate) fn between(disk: &MemoryDisk) -> Vec<String> {
 }
 
 /// A recorded output stands as recorded, or as an open intent is about to record it.
-fn records_without_output(view: &View, target: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
+pub(crate) fn records_without_output(
+    view: &View,
+    target: &BTreeMap<String, Vec<u8>>,
+) -> Vec<String> {
     let intents = view.intents().unwrap();
     let planned: BTreeSet<(String, ContentHash)> = intents
         .iter()

@@ -3,7 +3,7 @@
 
 mod again;
 mod back;
-mod check;
+pub(crate) mod check;
 mod cut;
 mod places;
 mod planted;

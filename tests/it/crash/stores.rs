@@ -5,51 +5,26 @@
 //! On each push the cuts are sampled; `NIGHTLY=1` makes all of them.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use strandline::config::OnDelete;
 use strandline::durable::{Disk, MemoryDisk};
-use strandline::engine::{self, Control, Depth, Pipeline, RunError, Target, verify};
+use strandline::engine::{self, Control, Depth, Pipeline, RunError, verify};
 use strandline::model::RunReport;
-use strandline::sink::StoreSink;
-use strandline::store::{Client, Directory, StoreDisk};
+use strandline::store::Objects;
 
 use super::world::{HISTORY, World};
 use crate::support::cut_store::{Cut, CutStore};
 use crate::support::is_nightly;
-
-const LEASE: Duration = Duration::from_mins(1);
-
-/// So little that nearly every change becomes a segment.
-const HEAD_BYTES: usize = 1 << 10;
-
-fn directory(store: &CutStore, path: &str) -> Directory {
-    let client = Client::over(Arc::new(store.clone()));
-    Directory::new(client, path, format!("s3://bucket/{path}")).unwrap()
-}
+use crate::support::lake::{LEASE, STATE, parts, target};
 
 /// Returns a worker that has nothing but what is in the store.
 fn worker(world: &World, store: &CutStore) -> Pipeline {
-    let state = directory(store, "lake/_strandline");
-    let disk = StoreDisk::new(state, LEASE, world.clock.clone()).with_heads_of(HEAD_BYTES);
-    let staging: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
-    let sink = StoreSink::new(
-        directory(store, "lake"),
-        Some(disk.fence()),
-        staging,
-        Path::new("/tmp"),
-    );
-    let state = PathBuf::from(disk.root());
+    let reach: Arc<dyn Objects> = Arc::new(store.clone());
     let pipeline = world.pipeline(&(Arc::new(MemoryDisk::new()) as Arc<dyn Disk>));
     Pipeline {
-        target: Target {
-            sink: Arc::new(sink.unwrap()),
-            disk: Arc::new(disk),
-            state,
-            ..pipeline.target.clone()
-        },
+        target: target(&reach, &world.clock, None),
         ..pipeline
     }
 }
@@ -58,32 +33,6 @@ fn run(world: &World, store: &CutStore) -> Result<RunReport, RunError> {
     world.clock.advance(Duration::from_secs(1));
     engine::run(&worker(world, store), &Control::default())
 }
-
-/// Returns the outputs, and what there is of state.
-fn parts(store: &CutStore) -> (BTreeMap<String, Vec<u8>>, Vec<String>) {
-    let (state, outputs) = store
-        .contents()
-        .into_iter()
-        .partition::<BTreeMap<_, _>, _>(|(key, _)| key.starts_with("lake/_strandline/"));
-    let head = state.get("lake/_strandline/ledger.redb");
-    let head = head.map(|head| String::from_utf8_lossy(head).into_owned());
-    // Rows that are set aside are outputs, and segments that the ledger names a part of it.
-    let is_used = |key: &&String| {
-        let name = key.strip_prefix("lake/_strandline/segments/");
-        let is_named = name
-            .zip(head.as_ref())
-            .is_some_and(|(name, head)| head.contains(name));
-        is_named || key.contains("/quarantine/")
-    };
-    let others = state.keys().filter(|key| !is_used(key)).cloned().collect();
-    (outputs, others)
-}
-
-const STATE: [&str; 3] = [
-    "lake/_strandline/ledger.redb",
-    "lake/_strandline/lock",
-    "lake/_strandline/mark",
-];
 
 /// Returns what is wrong behind a run that went well.
 fn complaints(

@@ -8,18 +8,14 @@ use strandline::engine::{Control, Passes, ResetFilter, reset, retry_quarantined,
 use strandline::model::{Gaps, HintCounts, Hints, RunReport, RunStatus, SourcePath, WhyListed};
 use strandline::source::Moment;
 
-use super::faulty_store::Dice;
 use super::operation::Survive;
 use super::read_back::read_back;
 use super::rows::{Rows, rows_of};
 use super::world::{Setup, World};
-use crate::support::is_nightly;
+use crate::support::seeds::{Dice, play_all};
 
 /// Where hints come from.
 const PLACE: &str = "the queue";
-
-const HISTORIES: u64 = 200;
-const NIGHTLY_HISTORIES: u64 = 5_000;
 
 /// Rounds of a history.
 const ROUNDS: u64 = 6;
@@ -336,7 +332,7 @@ const NAMES: [&str; 8] = [
 impl History {
     fn new(seed: u64) -> Self {
         Self {
-            dice: Dice((seed + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
+            dice: Dice::new(seed),
             world: World::new(Setup::default()),
             next_id: 0,
             changed: BTreeSet::new(),
@@ -346,7 +342,7 @@ impl History {
     }
 
     fn name(&mut self) -> &'static str {
-        NAMES[usize::try_from(self.dice.below(NAMES.len() as u64)).unwrap()]
+        self.dice.one_of(&NAMES)
     }
 
     fn change(&mut self) {
@@ -390,7 +386,7 @@ impl History {
         for _ in 0..self.dice.below(5) {
             self.change();
         }
-        let time = [1, 1, 1, 400][usize::try_from(self.dice.below(4)).unwrap()];
+        let time = self.dice.one_of(&[1, 1, 1, 400]);
         self.world.clock.advance(Duration::from_mins(time));
         let hints = self.hints();
         if self.dice.below(4) == 0 {
@@ -439,19 +435,7 @@ fn sorted(mut rows: Rows) -> Rows {
 
 #[test]
 fn a_target_holds_what_hints_and_listings_have_shown_and_a_listing_makes_up_for_lost_hints() {
-    let histories = if is_nightly() {
-        NIGHTLY_HISTORIES
-    } else {
-        HISTORIES
-    };
-    let seeds = std::env::var("HINTED_SEED").map_or(0..histories, |seed| {
-        let seed: u64 = seed.parse().unwrap();
-        seed..seed + 1
-    });
-    let is_one = seeds.clone().count() == 1;
-    let mut listed_for = BTreeSet::new();
-    for seed in seeds {
-        println!("HINTED_SEED={seed}");
+    let played = play_all("HINTED_SEED", |seed| {
         let mut history = History::new(seed);
         for _ in 0..ROUNDS {
             history.round();
@@ -459,11 +443,13 @@ fn a_target_holds_what_hints_and_listings_have_shown_and_a_listing_makes_up_for_
         history.world.clock.advance(Duration::from_hours(6));
         let report = hinted(&history.world, &hints([]));
         assert!(report.checkpoint);
-        history.learn(&hints([]), &report);
         assert_eq!(read_back(&history.world.disk).rows(), history.world.truth());
-        listed_for.append(&mut history.listed_for);
-    }
+        history.listed_for
+    });
     // Histories in which hints are never enough, or always, would show nothing.
-    let met = [None, Some(WhyListed::Due), Some(WhyListed::Lost)];
-    assert!(is_one || met.iter().all(|why| listed_for.contains(why)));
+    let met = [None, Some(WhyListed::Due), Some(WhyListed::Lost), Some(WhyListed::Gone)];
+    if let Some(played) = played {
+        let listed_for: BTreeSet<_> = played.into_iter().flatten().collect();
+        assert!(met.iter().all(|why| listed_for.contains(why)), "{listed_for:?}");
+    }
 }

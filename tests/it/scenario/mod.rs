@@ -2,12 +2,16 @@
 
 mod comments;
 mod declared;
+mod emptied;
 mod expect;
 mod faulty_store;
+mod faulty_target;
 mod hands;
 mod hinted;
 mod hurried;
 mod inference;
+mod lake;
+mod learn;
 mod lost_rows;
 mod machine;
 mod model;

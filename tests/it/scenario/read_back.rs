@@ -38,11 +38,23 @@ impl Contents {
     }
 }
 
-/// Reads everything back, checking that outputs and ledger say the same.
+/// Reads everything back, checking that outputs and ledger say the same, and that nothing is left in staging.
 pub(crate) fn read_back(disk: &MemoryDisk) -> Contents {
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-    let view = ledger::snapshot(Arc::clone(&shared), Path::new(STATE)).expect("the ledger opens");
-    let sink = DiskSink::new(shared, TARGET.into());
+    let sink = DiskSink::new(Arc::clone(&shared), TARGET.into());
+    let contents = read_target(shared, Path::new(STATE), &sink);
+    let staging = format!("{TARGET}/_strandline/staging");
+    assert_eq!(
+        disk.list(Path::new(&staging)).unwrap(),
+        [],
+        "left in staging"
+    );
+    contents
+}
+
+/// Reads everything back, checking that outputs and ledger say the same.
+pub(crate) fn read_target(disk: Arc<dyn Disk>, state: &Path, sink: &dyn Sink) -> Contents {
+    let view = ledger::snapshot(disk, state).expect("the ledger opens");
     let mut contents = Contents::default();
     let mut owned = BTreeSet::new();
     let mut seen = BTreeSet::new();
@@ -67,14 +79,14 @@ pub(crate) fn read_back(disk: &MemoryDisk) -> Contents {
             } else {
                 &mut contents.types
             };
-            let mut rows = read_output(&sink, &output.path, types).into_iter();
+            let mut rows = read_output(sink, &output.path, types).into_iter();
             let by_file = if is_aside {
                 &mut contents.aside
             } else {
                 &mut contents.by_file
             };
             let mut counts = vec![0; unit.members.len()];
-            for (member, count) in runs(&sink, output) {
+            for (member, count) in runs(sink, output) {
                 if is_aside && count == 0 {
                     continue;
                 }
@@ -92,18 +104,12 @@ pub(crate) fn read_back(disk: &MemoryDisk) -> Contents {
         standing, owned,
         "outputs in the target, and outputs of units"
     );
-    let staging = format!("{TARGET}/_strandline/staging");
-    assert_eq!(
-        disk.list(Path::new(&staging)).unwrap(),
-        [],
-        "left in staging"
-    );
     contents.by_file.values_mut().for_each(|rows| rows.sort());
     contents
 }
 
 /// Whose the rows of an output are, one after the other: members by their place, with numbers of rows.
-fn runs(sink: &DiskSink, output: &OutputRecord) -> Vec<(usize, u64)> {
+fn runs(sink: &dyn Sink, output: &OutputRecord) -> Vec<(usize, u64)> {
     let file = sink.open(&output.path).expect("an output stands");
     match read_order(&*file).unwrap() {
         None => output.member_rows.iter().copied().enumerate().collect(),
@@ -115,7 +121,7 @@ fn runs(sink: &DiskSink, output: &OutputRecord) -> Vec<(usize, u64)> {
 }
 
 fn read_output(
-    sink: &DiskSink,
+    sink: &dyn Sink,
     output: &OutputPath,
     types: &mut BTreeMap<String, BTreeSet<String>>,
 ) -> Rows {
@@ -150,4 +156,31 @@ fn row(batch: &RecordBatch, index: usize, output: &OutputPath) -> Row {
         .collect();
     row.extend(partitions(output));
     row
+}
+
+/// Every column has one type in all outputs.
+pub(crate) fn check_types_agree(contents: &Contents) {
+    for (column, types) in &contents.types {
+        assert_eq!(types.len(), 1, "types of {column}: {types:?}");
+    }
+}
+
+/// Types of a fresh run are those of this one, unless they were wider once.
+pub(crate) fn check_types(fresh: &Contents, own: &Contents) {
+    for (column, types) in &fresh.types {
+        let wider = ["Int64 Float64", "Date32 Timestamp"];
+        for (now, was) in types
+            .iter()
+            .zip(own.types.get(column).into_iter().flatten())
+        {
+            let may_be = now == was
+                || was == "Utf8"
+                || now == "Utf8" // a column that never held a value is written as text
+                || wider.contains(&format!("{now} {was}").as_str());
+            assert!(
+                may_be,
+                "{column} is {was}, where a fresh run makes it {now}"
+            );
+        }
+    }
 }

@@ -1,6 +1,5 @@
 //! A source, a disk with target and ledger, a clock, and the model of what the target must hold.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,15 +12,15 @@ use strandline::config::{
 use strandline::durable::{Action, Disk, FaultyDisk, MemoryDisk, Survivors};
 use strandline::engine::{self, Control, Depth, Pipeline, RunError, Target};
 use strandline::ledger::{self, OpenError};
-use strandline::model::{ByteSize, KeyRange, RunReport, RunStatus, SourcePath, Timestamp};
+use strandline::model::{ByteSize, KeyRange, RunReport, RunStatus, Timestamp};
 use strandline::sink::DiskSink;
 use strandline::source::{CountingSource, FaultySource, MemorySource, Source};
 use strandline::store::Stores;
 
-use super::model::{Found, Model, Progress, Rules};
+use super::lake::Lake;
+use super::model::Model;
 use super::operation::Survive;
-use super::read_back::{Contents, read_back};
-use super::rows::{Rows, rows_of};
+use super::read_back::{Contents, check_types, check_types_agree, read_back};
 
 pub(crate) const TARGET: &str = "/out";
 pub(crate) const STATE: &str = "/out/_strandline";
@@ -79,6 +78,8 @@ pub(crate) struct World {
     pub(crate) counting: CountingSource,
     pub(crate) disk: MemoryDisk,
     pub(crate) faulty_disk: FaultyDisk,
+    /// Where target and ledger are instead of on the disk.
+    pub(crate) lake: Option<Lake>,
     pub(crate) definition: Definition,
     pub(crate) model: Model,
     pub(crate) hidden: Vec<KeyRange>,
@@ -119,6 +120,7 @@ impl World {
         };
         Self {
             faulty_disk: FaultyDisk::new(Arc::new(disk.clone())),
+            lake: None,
             clock,
             source,
             faulty,
@@ -162,6 +164,9 @@ impl World {
     }
 
     pub(crate) fn target(&self) -> Target {
+        if let Some(lake) = &self.lake {
+            return lake.target();
+        }
         let disk: Arc<dyn Disk> = Arc::new(self.faulty_disk.clone());
         Target {
             sink: Arc::new(DiskSink::new(Arc::clone(&disk), PathBuf::from(TARGET))),
@@ -195,6 +200,14 @@ impl World {
         rows
     }
 
+    /// What stands in the target.
+    pub(crate) fn contents(&self) -> Contents {
+        match &self.lake {
+            None => read_back(&self.disk),
+            Some(lake) => lake.read_back(),
+        }
+    }
+
     /// The source's files, in order.
     pub(crate) fn paths(&self) -> Vec<String> {
         self.source.contents().into_keys().collect()
@@ -208,7 +221,7 @@ impl World {
         if let Ok(report) = &result
             && report.units.failed == 0
         {
-            let contents = read_back(&self.disk);
+            let contents = self.contents();
             self.model.settle(&contents.by_file);
             // A wider type may not have reached every unit when the time of a run was over.
             if report.stopped_by.is_none() {
@@ -343,7 +356,7 @@ impl World {
         fresh.counting = CountingSource::new(Arc::new(self.source.clone()));
         fresh.definition = self.definition.clone();
         engine::run(&fresh.pipeline(), &Control::default()).expect("a fresh run succeeds");
-        let (fresh, own) = (read_back(&fresh.disk), read_back(&self.disk));
+        let (fresh, own) = (fresh.contents(), self.contents());
         assert_eq!(
             fresh.rows(),
             own.rows(),
@@ -359,123 +372,19 @@ impl World {
             .any(|(path, bytes)| self.rows_of(path, bytes).is_none())
     }
 
-    /// Tells the model what a run has seen.
-    fn learn(&mut self, result: &Result<RunReport, RunError>) {
-        let progress = match result {
-            Ok(report) if is_complete(report) => Progress::Complete,
-            // Nothing was begun.
-            Err(RunError::LedgerMissing { .. }) => return,
-            Ok(_) | Err(_) => Progress::Partly,
-        };
-        let rules = Rules {
-            retain: self.setup.on_delete == OnDelete::Retain,
-            ignore: self.setup.on_modify == OnModify::Ignore,
-        };
-        let found = self.find();
-        for (path, found) in &found {
-            self.model.meet(path, found, rules, progress);
-        }
-        // A file that the listing hides is read where its unit is built again, and an edit in the tick of the last
-        // look shows in no stamp.
-        let mut hidden = self.source.contents();
-        hidden.retain(|path, _| self.hidden.iter().any(|range| range.contains(path)));
-        for (path, bytes) in hidden {
-            if self.model.of(&path).iter().any(Option::is_some) {
-                self.coming.push((path, bytes));
-            }
-        }
-        for (path, bytes) in std::mem::take(&mut self.coming) {
-            if let Some(rows) = self.rows_of(&path, &bytes) {
-                self.model.may_hold(&path, Some(rows));
-            }
-        }
-        if progress == Progress::Partly && self.setup.same_content == SameContent::Skip {
-            // Where the first name cannot be read or has to wait, the next one may count for the time being.
-            let contents = self.source.contents();
-            for (path, bytes) in &contents {
-                let rows = self.rows_of(path, bytes);
-                self.model.may_hold(path, rows);
-                self.model.may_hold(path, None);
-            }
-            // A file that is hidden may have stepped back for an earlier name of its bytes, whether it is there or not.
-            for path in self.model.versions.keys().cloned().collect::<Vec<_>>() {
-                let known = self.model.of(&path);
-                let is_known = |bytes: &Vec<u8>| known.contains(&self.rows_of(&path, bytes));
-                if contents.values().any(is_known) {
-                    self.model.may_hold(&path, None);
-                }
-            }
-        }
-        self.heal();
-    }
-
     /// Takes back what is to go wrong in the next run.
     pub(crate) fn heal(&mut self) {
         self.faulty.heal();
         self.hidden.clear();
         self.coming.clear();
     }
-
-    /// How a run finds every path that the source or the model knows.
-    fn find(&self) -> BTreeMap<String, Found> {
-        let mut contents = self.source.contents();
-        // What was written in the middle of the run counted as it was before.
-        let now = self.clock.now();
-        let mut first_names: BTreeMap<Vec<u8>, String> = BTreeMap::new();
-        if self.setup.same_content == SameContent::Skip {
-            for (path, bytes) in &contents {
-                first_names
-                    .entry(bytes.clone())
-                    .or_insert_with(|| path.clone());
-            }
-            contents.retain(|path, bytes| first_names[bytes] == *path);
-        }
-        let paths: BTreeSet<String> = contents
-            .keys()
-            .chain(self.model.versions.keys())
-            .cloned()
-            .collect();
-        let find = |path: String| {
-            let found = match contents.get(&path) {
-                _ if self.hidden.iter().any(|range| range.contains(&path)) => Found::Unclear,
-                None if self.setup.on_delete == OnDelete::Retain => Found::Moved,
-                None => Found::Gone,
-                Some(_) if self.is_young(&path, now) => Found::Unclear,
-                Some(bytes) => self
-                    .rows_of(&path, bytes)
-                    .map_or(Found::Unclear, Found::Rows),
-            };
-            (path, found)
-        };
-        paths.into_iter().map(find).collect()
-    }
-
-    fn rows_of(&self, path: &str, bytes: &[u8]) -> Option<Rows> {
-        rows_of(path, bytes, !self.definition.captures.is_empty())
-    }
-
-    fn is_young(&self, path: &str, now: Timestamp) -> bool {
-        let Ok(Some(seen)) = self.source.look(&SourcePath::from(path)) else {
-            return false;
-        };
-        let stamps = [Some(seen.modified_at), seen.changed_at];
-        let stamp = stamps.into_iter().flatten().find(|stamp| *stamp <= now);
-        stamp.is_some_and(|stamp| now.since(stamp) < self.setup.settle)
-    }
 }
 
-fn is_complete(report: &RunReport) -> bool {
+pub(super) fn is_complete(report: &RunReport) -> bool {
     matches!(report.status, RunStatus::Done | RunStatus::Quarantined)
         && report.files.deferred == 0
         && report.files.unsettled == 0
         && report.stopped_by.is_none()
-}
-
-/// Every column has one type in all outputs.
-fn check_types_agree(contents: &Contents) {
-    for (column, types) in &contents.types {
-        assert_eq!(types.len(), 1, "types of {column}: {types:?}");
-    }
 }
 
 pub(crate) fn partition_by(on: bool) -> Vec<String> {
@@ -487,24 +396,5 @@ pub(crate) fn sorted_by(columns: &[&str]) -> Writing {
     Writing {
         sort_by: sort_by.collect(),
         ..Writing::default()
-    }
-}
-
-fn check_types(fresh: &Contents, own: &Contents) {
-    for (column, types) in &fresh.types {
-        let wider = ["Int64 Float64", "Date32 Timestamp"];
-        for (now, was) in types
-            .iter()
-            .zip(own.types.get(column).into_iter().flatten())
-        {
-            let may_be = now == was
-                || was == "Utf8"
-                || now == "Utf8" // a column that never held a value is written as text
-                || wider.contains(&format!("{now} {was}").as_str());
-            assert!(
-                may_be,
-                "{column} is {was}, where a fresh run makes it {now}"
-            );
-        }
     }
 }

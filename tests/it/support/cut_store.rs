@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -18,6 +19,9 @@ use object_store::{
     PutResult, Result,
 };
 use strandline::clock::{Clock, ManualClock};
+
+/// Whoever waits for requests that do not come gives up after so long.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What becomes of the request at which a store is cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +40,10 @@ pub(crate) struct CutStore {
     stamps: Arc<Mutex<HashMap<Path, i64>>>,
     requests: Arc<Count>,
     written: Arc<AtomicUsize>,
+    /// The keys of all objects that were written, one after the other.
+    keys: Arc<Mutex<Vec<String>>>,
+    /// Uploads that are under way, by their names.
+    uploads: Arc<Mutex<BTreeMap<MultipartId, Path>>>,
     cut: Option<(usize, Cut)>,
     /// Writes are done whatever their condition is.
     ignores_conditions: bool,
@@ -57,6 +65,8 @@ impl CutStore {
             stamps: Arc::default(),
             requests: Arc::default(),
             written: Arc::default(),
+            keys: Arc::default(),
+            uploads: Arc::default(),
             cut: None,
             ignores_conditions: false,
             hook: None,
@@ -68,6 +78,7 @@ impl CutStore {
         Self {
             inner: Arc::new(self.inner.fork()),
             stamps: Arc::new(Mutex::new(self.stamps.lock().unwrap().clone())),
+            uploads: Arc::new(Mutex::new(self.uploads())),
             requests: Arc::default(),
             ..self.clone()
         }
@@ -108,13 +119,26 @@ impl CutStore {
     /// Waits until there were so many requests.
     pub(crate) fn wait_for_requests(&self, count: usize) {
         let requests = self.requests.0.lock().unwrap();
-        let waited = self.requests.1.wait_while(requests, |it| *it < count);
-        drop(waited.unwrap());
+        let waited = self
+            .requests
+            .1
+            .wait_timeout_while(requests, PATIENCE, |it| *it < count);
+        assert!(!waited.unwrap().1.timed_out(), "nobody asks any more");
     }
 
     /// Returns how many bytes of objects were written since the last call.
     pub(crate) fn take_written(&self) -> usize {
         self.written.swap(0, Ordering::Relaxed)
+    }
+
+    /// Returns the keys of all objects that were written since the last call, in order.
+    pub(crate) fn take_keys(&self) -> Vec<String> {
+        std::mem::take(&mut self.keys.lock().unwrap())
+    }
+
+    /// Returns the uploads that are neither completed nor given up.
+    pub(crate) fn uploads(&self) -> BTreeMap<MultipartId, Path> {
+        self.uploads.lock().unwrap().clone()
     }
 
     /// Returns what is in the store.
@@ -138,7 +162,19 @@ impl CutStore {
         put.now_or_never().unwrap().unwrap();
     }
 
+    /// As real stores say it, where the one in memory has no name for it.
+    fn is_open(&self, path: &Path, id: &MultipartId) -> Result<()> {
+        if self.uploads.lock().unwrap().contains_key(id) {
+            return Ok(());
+        }
+        Err(Error::NotFound {
+            path: path.to_string(),
+            source: "NoSuchUpload".into(),
+        })
+    }
+
     fn stamp(&self, key: &Path) {
+        self.keys.lock().unwrap().push(key.to_string());
         let now = self.clock.now().0;
         self.stamps.lock().unwrap().insert(key.clone(), now);
     }
@@ -270,7 +306,15 @@ impl ObjectStore for CutStore {
 #[async_trait]
 impl MultipartStore for CutStore {
     async fn create_multipart(&self, path: &Path) -> Result<MultipartId> {
-        self.request(self.inner.create_multipart(path)).await
+        self.request(async {
+            let id = self.inner.create_multipart(path).await?;
+            self.uploads
+                .lock()
+                .unwrap()
+                .insert(id.clone(), path.clone());
+            Ok(id)
+        })
+        .await
     }
 
     async fn put_part(
@@ -280,8 +324,11 @@ impl MultipartStore for CutStore {
         part_idx: usize,
         data: PutPayload,
     ) -> Result<PartId> {
-        let sent = self.inner.put_part(path, id, part_idx, data);
-        self.request(sent).await
+        self.request(async {
+            self.is_open(path, id)?;
+            self.inner.put_part(path, id, part_idx, data).await
+        })
+        .await
     }
 
     async fn complete_multipart(
@@ -291,7 +338,9 @@ impl MultipartStore for CutStore {
         parts: Vec<PartId>,
     ) -> Result<PutResult> {
         self.request(async {
+            self.is_open(path, id)?;
             let written = self.inner.complete_multipart(path, id, parts).await?;
+            self.uploads.lock().unwrap().remove(id);
             self.stamp(path);
             Ok(written)
         })
@@ -299,6 +348,11 @@ impl MultipartStore for CutStore {
     }
 
     async fn abort_multipart(&self, path: &Path, id: &MultipartId) -> Result<()> {
-        self.request(self.inner.abort_multipart(path, id)).await
+        self.request(async {
+            self.is_open(path, id)?;
+            self.uploads.lock().unwrap().remove(id);
+            self.inner.abort_multipart(path, id).await
+        })
+        .await
     }
 }

@@ -2,10 +2,12 @@
 
 pub(crate) mod cut_store;
 pub(crate) mod gcs;
+pub(crate) mod lake;
 pub(crate) mod listing;
 pub(crate) mod ordered;
 pub(crate) mod program;
 pub(crate) mod redact;
+pub(crate) mod seeds;
 pub(crate) mod server;
 pub(crate) mod store;
 

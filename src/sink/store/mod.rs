@@ -20,9 +20,12 @@
 //!
 //! # Limits
 //! - Removing is not conditional: between the look at the lease and the request lies a moment.
-//! - An output of more than `WHOLE_BYTES` is written in parts, and a store compares nothing when they are put together.
+//! - An output of more than 32 MiB is written in parts, and a store compares nothing when they are put together.
 //!   It is looked at right before.
 //! - Up to `AT_ONCE_BYTES` of outputs are held in memory while they are sent.
+
+mod opened;
+mod parts;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -31,6 +34,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+use self::opened::OpenOutput;
+use self::parts::Parts;
 use super::scratch::Scratch;
 use super::{
     Discard, DiskSink, Publication, STATE_DIR, Sink, SinkError, StageName, Staging, Stands,
@@ -38,10 +43,7 @@ use super::{
 };
 use crate::durable::Disk;
 use crate::model::{ContentHash, LedgerId, OutputPath, ReadAt};
-use crate::store::{Blocks, Condition, Directory, Fence, PART_BYTES, Version};
-
-/// Outputs up to this length are written by one request.
-const WHOLE_BYTES: u64 = 32 << 20;
+use crate::store::{Blocks, Condition, Directory, Fence, Version};
 
 /// What is held in memory at once.
 const AT_ONCE_BYTES: u64 = 64 << 20;
@@ -67,6 +69,7 @@ pub struct StoreSink {
     directory: Directory,
     /// Tells whether we may write; `None` where the ledger's lock is none that can be lost.
     fence: Option<Arc<Fence>>,
+    parts: Parts,
     staged: DiskSink,
     /// The staged files go with it.
     _scratch: Arc<Scratch>,
@@ -89,10 +92,23 @@ impl StoreSink {
         Ok(Self {
             directory,
             fence,
+            parts: Parts::default(),
             staged: DiskSink::new(disk, scratch.path().to_owned()),
             _scratch: Arc::new(scratch),
             kept: Arc::default(),
         })
+    }
+
+    /// Lets outputs of more than `whole_bytes` be written in parts of `part_bytes`.
+    #[must_use]
+    pub fn with_parts(self, whole_bytes: u64, part_bytes: u64) -> Self {
+        Self {
+            parts: Parts {
+                whole_bytes,
+                part_bytes: part_bytes.max(1),
+            },
+            ..self
+        }
     }
 
     fn check_fence(&self) -> io::Result<()> {
@@ -140,66 +156,10 @@ impl StoreSink {
         Ok(seen.map(|seen| seen.version))
     }
 
-    fn publish_in_parts(&self, output: &OutputPath, file: &dyn ReadAt) -> io::Result<()> {
-        let look = || {
-            let seen = self.directory.look(output)?;
-            io::Result::Ok(seen.map(|seen| seen.version))
-        };
-        let before = look()?;
-        self.check_fence()?;
-        let mut offset = 0;
-        let mut note = String::new();
-        let written = self.directory.put_in_parts(
-            output,
-            |upload| {
-                note = upload_note(output, upload);
-                let bytes = Bytes::from(format!("{upload}\n{output}"));
-                self.directory
-                    .put(&note, &bytes, Condition::Any)
-                    .map(|_| ())
-            },
-            || {
-                let end = file.len().min(offset + PART_BYTES as u64);
-                let part = read(file, offset, end);
-                offset = end;
-                part
-            },
-            || {
-                let is_same = Version::are_same(before.as_ref(), look()?.as_ref());
-                self.check_fence()?;
-                if is_same {
-                    Ok(())
-                } else {
-                    Err(io::Error::other("somebody else has written to it"))
-                }
-            },
-        );
-        if written.is_ok() && !note.is_empty() {
-            self.directory.remove([&*note])?;
-        }
-        written.map(|_| ())
-    }
-
-    /// Gives up the uploads that dead runs began, and removes what they kept.
-    fn sweep(&self) -> io::Result<()> {
-        for left in self.directory.list(STAGING)? {
-            self.check_fence()?;
-            if left.path.starts_with(UPLOAD) {
-                let (bytes, _) = self.directory.get(&left.path)?;
-                let text = String::from_utf8_lossy(&bytes);
-                if let Some((upload, output)) = text.split_once('\n') {
-                    self.directory.abort(output, upload)?;
-                }
-            }
-            self.directory.remove([&*left.path])?;
-        }
-        Ok(())
-    }
-
     /// Writes a staged file to the store, where it outlives this process.
     fn keep(&self, stage: &StageName, file: &dyn ReadAt) -> io::Result<()> {
         let path = kept(stage);
-        if file.len() > WHOLE_BYTES {
+        if file.len() > self.parts.whole_bytes {
             self.publish_in_parts(&OutputPath::new(path), file)?;
         } else {
             let bytes = read(file, 0, file.len())?;
@@ -227,7 +187,15 @@ impl StoreSink {
     }
 
     fn open_at(&self, path: &str) -> io::Result<Arc<dyn ReadAt>> {
-        let (beginning, seen) = self.directory.get_beginning(path, BEGINNING_BYTES)?;
+        let (beginning, seen) = match self.directory.get_beginning(path, BEGINNING_BYTES) {
+            // Whoever takes it for lost rolls back, and rows that are nowhere else are lost then.
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound && self.directory.is_listed(path)? =>
+            {
+                return Err(io::Error::other("the store lists it, and does not find it"));
+            }
+            found => found?,
+        };
         Ok(Arc::new(OpenOutput {
             directory: self.directory.clone(),
             output: OutputPath::new(path.to_owned()),
@@ -312,7 +280,7 @@ impl Sink for StoreSink {
             let Some((publication, file)) = self.staged(publication)? else {
                 continue;
             };
-            if file.len() > WHOLE_BYTES {
+            if file.len() > self.parts.whole_bytes {
                 self.publish_in_parts(&publication.output, &*file)
                     .map_err(|source| failed("publish", publication.output.as_str(), source))?;
                 continue;
@@ -393,7 +361,6 @@ impl Sink for StoreSink {
 
 const MARK: &str = "_strandline/mark";
 const STAGING: &str = "_strandline/staging";
-const UPLOAD: &str = "_strandline/staging/upload-";
 
 impl StoreSink {
     fn mark_name(&self) -> String {
@@ -404,11 +371,6 @@ impl StoreSink {
 /// Returns where a staged file is kept.
 fn kept(stage: &StageName) -> String {
     format!("{STAGING}/kept-{}", stage.0)
-}
-
-fn upload_note(output: &str, upload: &str) -> String {
-    let name = ContentHash::of(format!("{output}\n{upload}").as_bytes());
-    format!("{UPLOAD}{name}")
 }
 
 fn read(file: &dyn ReadAt, start: u64, end: u64) -> io::Result<Bytes> {
@@ -434,32 +396,5 @@ impl Write for Unsynced {
 impl Staging for Unsynced {
     fn finish(mut self: Box<Self>) -> io::Result<()> {
         self.0.flush()
-    }
-}
-
-/// One version of an output.
-struct OpenOutput {
-    directory: Directory,
-    output: OutputPath,
-    version: Version,
-    blocks: Blocks,
-}
-
-impl ReadAt for OpenOutput {
-    fn len(&self) -> u64 {
-        self.blocks.len()
-    }
-
-    fn read_exact_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.blocks.read_exact_at(offset, buffer, |range| {
-            let length = range.end - range.start;
-            let version = Some(&self.version);
-            let (bytes, _) = self.directory.get_range(&self.output, range, version)?;
-            if bytes.len() as u64 == length {
-                Ok(bytes)
-            } else {
-                Err(io::ErrorKind::UnexpectedEof.into())
-            }
-        })
     }
 }
