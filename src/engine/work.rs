@@ -41,6 +41,9 @@ use crate::transform::{RowTransform, Transform, conform};
 /// More attempts than a source that holds still can need.
 const ATTEMPTS: usize = 8;
 
+/// How many files a source hears of before they are read, where each of them is a request.
+const EXPECTED: usize = 16;
+
 /// What a worker works with.
 pub(super) struct Workshop<'a> {
     pub(super) source: &'a dyn Source,
@@ -137,6 +140,7 @@ impl<'a> Building<'a> {
         };
         let mut joined = building.admitted(&Shape::default());
         for (index, member) in order.members.iter().enumerate() {
+            building.expect_from(index);
             let guess = match (&member.read, &member.carry) {
                 (Some(read), _) => {
                     let guess = member::sniff(shop.source, &building.to_read(member, read));
@@ -156,6 +160,16 @@ impl<'a> Building<'a> {
         }
         building.shape = building.typed(&joined);
         building
+    }
+
+    /// Tells the source which files are read next.
+    fn expect_from(&self, index: usize) {
+        let source = self.shop.source;
+        if source.is_far() {
+            let members = self.order.members[index..].iter().take(EXPECTED);
+            let read = members.filter(|member| member.read.is_some());
+            read.for_each(|member| source.expect(&member.path));
+        }
     }
 
     /// Returns the columns that come in of a member's own.
@@ -420,6 +434,7 @@ impl<'a> Building<'a> {
         read: &OrderRead,
         emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
     ) -> bool {
+        self.expect_from(index);
         let member = &self.order.members[index];
         let own = || self.known[index].own.clone().unwrap_or_default();
         let raw = match (&self.contract, self.shop.step) {

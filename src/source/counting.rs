@@ -77,6 +77,10 @@ impl Source for CountingSource {
         self.inner.range_files()
     }
 
+    fn expect(&self, path: &SourcePath) {
+        self.inner.expect(path);
+    }
+
     fn look(&self, path: &SourcePath) -> Result<Option<Fingerprint>, ReadError> {
         self.counts.looks.fetch_add(1, Ordering::Relaxed);
         self.inner.look(path)

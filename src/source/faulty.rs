@@ -155,6 +155,10 @@ impl Source for FaultySource {
         self.inner.range_files()
     }
 
+    fn expect(&self, path: &SourcePath) {
+        self.inner.expect(path);
+    }
+
     fn look(&self, path: &SourcePath) -> Result<Option<Fingerprint>, ReadError> {
         self.inner.look(path)
     }

@@ -60,6 +60,10 @@ pub trait Source: Send + Sync {
     /// [`ReadError`] where the file may exist but cannot be looked at.
     fn look(&self, path: &SourcePath) -> Result<Option<Fingerprint>, ReadError>;
 
+    /// Says that the file will be opened soon, so that whoever has to ask for it may do so now. What is opened then is no
+    /// older than the last listing and the last look at it.
+    fn expect(&self, _path: &SourcePath) {}
+
     /// Opens the file for reading.
     ///
     /// # Errors

@@ -4,7 +4,8 @@
 //! compared with it, for stores that do not care. So the bytes of an input are those of one version, or an error: a
 //! stale handle.
 //!
-//! Beginnings are kept for a while ([`Kept`](super::kept::Kept)): whoever opens an object again has it from there.
+//! Beginnings are kept for a while ([`Kept`](super::kept::Kept)): whoever opens an object again has it from there. Of objects
+//! that are expected they are [on their way](super::ahead) before anybody opens them.
 //!
 //! # Limits
 //! An input that is read from the front holds two parts, one that is read at any place a few blocks.
@@ -156,9 +157,16 @@ impl ObjectInput {
     }
 }
 
-fn begin_and_keep(bucket: &Bucket, location: Path) -> io::Result<(Version, Bytes)> {
-    let begun = begin(Arc::clone(&bucket.store), location);
-    let (version, beginning) = bucket.runtime.block_on(begun)?;
+/// A version, and its beginning.
+pub(super) type Begun = (Version, Bytes);
+
+fn begin_and_keep(bucket: &Bucket, location: Path) -> io::Result<Begun> {
+    let runtime = &bucket.runtime;
+    let begun = match bucket.ahead.take(&location) {
+        Some(ahead) => runtime.block_on(ahead).map_err(io::Error::other)?,
+        None => runtime.block_on(begin(Arc::clone(&bucket.store), location)),
+    };
+    let (version, beginning) = begun?;
     if version.tag.is_some() {
         let kept = version.clone();
         bucket.kept.put(&version.location, kept, &beginning);
@@ -167,7 +175,7 @@ fn begin_and_keep(bucket: &Bucket, location: Path) -> io::Result<(Version, Bytes
 }
 
 /// Asks for the beginning, which tells about the whole. Of an object without bytes there is no beginning to ask for.
-async fn begin(store: Arc<dyn ObjectStore>, location: Path) -> io::Result<(Version, Bytes)> {
+pub(super) async fn begin(store: Arc<dyn ObjectStore>, location: Path) -> io::Result<Begun> {
     let options = GetOptions {
         range: Some(GetRange::Bounded(0..BEGINNING_BYTES)),
         ..GetOptions::default()

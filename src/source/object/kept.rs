@@ -75,6 +75,11 @@ impl<V> Kept<V> {
         shelf.beginnings.insert(place.clone(), kept);
     }
 
+    /// Tells whether anything is kept of `place`.
+    pub(super) fn has(&self, place: &Path) -> bool {
+        self.shelf().beginnings.contains_key(place)
+    }
+
     /// Forgets what is known of `place`.
     pub(super) fn forget(&self, place: &Path) {
         self.shelf().forget(place);

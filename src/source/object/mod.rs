@@ -39,6 +39,7 @@
 //! A key that is no path (`a//b`, `../a`, `a/` with bytes) cannot be asked for: it is told of by every listing, and
 //! skipped. A store that somebody else made ([`ObjectSource::over`]) tells neither of these, nor of markers and archives.
 
+mod ahead;
 mod chain;
 mod feed;
 mod input;
@@ -65,8 +66,9 @@ use crate::store::{
 };
 
 use super::{Expansion, Input, ReadError, Source, Span, Unknown};
+use ahead::Ahead;
 use feed::{Feed, Telling, broke_off, tell};
-use input::{ObjectInput, Version};
+use input::{Begun, ObjectInput, Version, begin};
 use kept::Kept;
 use listing::ObjectEntries;
 use ranges::{Point, Tears, ranges};
@@ -161,6 +163,7 @@ impl ObjectSource {
                 selection,
                 locations,
                 kept: Kept::default(),
+                ahead: Ahead::default(),
                 tears: Tears::default(),
                 runtime,
             }),
@@ -171,8 +174,7 @@ impl ObjectSource {
 
 impl Source for ObjectSource {
     fn root(&self) -> Box<dyn Span> {
-        // What is listed from now on may be newer.
-        self.bucket.kept.clear();
+        self.bucket.begin_anew();
         Box::new(ObjectSpan {
             bucket: Arc::clone(&self.bucket),
             range: KeyRange::all(),
@@ -183,7 +185,7 @@ impl Source for ObjectSource {
         if self.range_files.is_none() || self.bucket.tears.are_too_many() {
             return self.root();
         }
-        self.bucket.kept.clear();
+        self.bucket.begin_anew();
         Box::new(DividedSpan {
             points: Point::of(&self.bucket, points),
             bucket: Arc::clone(&self.bucket),
@@ -200,6 +202,7 @@ impl Source for ObjectSource {
         let bucket = &self.bucket;
         let location = bucket.location(path)?;
         bucket.kept.forget(&location);
+        bucket.ahead.forget(&location);
         match bucket.runtime.block_on(bucket.store.head(&location)) {
             Ok(object) => Ok(Some(fingerprint(&object))),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
@@ -223,6 +226,16 @@ impl Source for ObjectSource {
         &*self.bucket.selection
     }
 
+    fn expect(&self, path: &SourcePath) {
+        // What is wrong with it is told when it is opened.
+        let Ok(location) = self.bucket.location(path) else {
+            return;
+        };
+        if !self.bucket.kept.has(&location) {
+            self.bucket.send_for(location);
+        }
+    }
+
     fn describe(&self) -> String {
         self.bucket.name.clone()
     }
@@ -242,11 +255,26 @@ struct Bucket {
     selection: Arc<dyn Select>,
     locations: Locations,
     kept: Kept<Version>,
+    ahead: Ahead<io::Result<Begun>>,
     tears: Tears,
     runtime: Runtime,
 }
 
 impl Bucket {
+    /// Forgets what was fetched: what is listed from now on may be newer.
+    fn begin_anew(&self) {
+        self.kept.clear();
+        self.ahead.clear();
+    }
+
+    fn send_for(&self, location: Path) {
+        let ask = |location| {
+            let begun = begin(Arc::clone(&self.store), location);
+            self.runtime.spawn(begun)
+        };
+        self.ahead.send(&location.clone(), || ask(location));
+    }
+
     /// Begins to list everything.
     fn tell(&self) -> Telling {
         tell(&*self.store, self.locations, &self.root, None)

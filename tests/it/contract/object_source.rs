@@ -3,9 +3,14 @@
 use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 
-use strandline::model::SelectAll;
+use futures::FutureExt;
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+use strandline::clock::ManualClock;
+use strandline::model::{SelectAll, Timestamp};
 use strandline::source::{Entry, Expansion, ObjectSource, ReadError, Source, collect};
 
+use crate::support::cut_store::CutStore;
 use crate::support::listing::list;
 use crate::support::store::{Break, PlannedStore, Requests};
 
@@ -51,6 +56,46 @@ fn an_object_without_bytes_is_a_file_whatever_its_name() {
     let listing = list(&source(&store));
     assert_eq!(listing.paths(), ["a", "a/x.csv", "empty.csv", "lonely"]);
     assert_eq!(listing.skipped, 0);
+}
+
+#[test]
+fn what_is_expected_is_asked_for_before_it_is_opened_and_not_again_until_somebody_looks() {
+    let store = CutStore::new(Arc::new(ManualClock::new(Timestamp(
+        1_750_000_000_000_000_000,
+    ))));
+    let put = |key: &str, text: &'static str| {
+        let key = Path::from(key);
+        let put = store.put(&key, text.into());
+        put.now_or_never().unwrap().unwrap();
+    };
+    put("raw/a", "one");
+    put("raw/b", "two");
+    let shared = Arc::new(store.clone());
+    let name = "s3://bucket/raw".to_owned();
+    let source = ObjectSource::over(shared, "raw", name, Arc::new(SelectAll)).unwrap();
+    let read = |path: &str| {
+        let mut text = String::new();
+        let mut input = source.open(&path.into()).unwrap();
+        input.read_to_string(&mut text).unwrap();
+        text
+    };
+    let before = store.requests();
+    source.expect(&"a".into());
+    source.expect(&"b".into());
+    source.expect(&"a".into());
+    store.wait_for_requests(before + 2);
+    assert_eq!(read("a"), "one");
+    source.expect(&"a".into());
+    assert_eq!(
+        (read("a"), store.requests()),
+        ("one".to_owned(), before + 2)
+    );
+    put("raw/b", "other");
+    source.look(&"b".into()).unwrap();
+    assert_eq!(read("b"), "other");
+    source.expect(&"gone".into());
+    let opened = source.open(&"gone".into());
+    assert!(matches!(opened.err(), Some(ReadError::Vanished { .. })));
 }
 
 #[test]

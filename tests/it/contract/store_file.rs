@@ -107,20 +107,20 @@ fn what_travels_is_what_was_changed() {
 fn a_ledger_is_sent_once_when_it_is_made_and_once_when_it_is_closed() {
     /// The byte of the storage's header, and the bit in it, that tell that it was not closed.
     const IS_OPEN: (usize, u8) = (9, 2);
-    let clock = clock();
-    let store = CutStore::new(Arc::clone(&clock));
-    let disk = Arc::new(disk_with(&store, &clock, LEASE));
-    let open = || {
-        let new_id = || LedgerId("a ledger".to_owned());
-        Ledger::open(disk.clone(), disk.root(), &new_id, "a test").unwrap()
-    };
-    let ledger = open();
-    let made = store.requests();
-    drop(ledger);
-    // The ledger, and the end of the lease.
-    assert_eq!((made, store.requests() - made), (14, 2));
-    let header = content(&*disk.open(&at("ledger.redb")).unwrap());
-    assert_eq!(header[IS_OPEN.0] & IS_OPEN.1, 0, "it was closed");
+    on_every_store(|store, clock| {
+        let disk = Arc::new(disk_with(&store, &clock, LEASE));
+        let open = || {
+            let new_id = || LedgerId("a ledger".to_owned());
+            Ledger::open(disk.clone(), disk.root(), &new_id, "a test").unwrap()
+        };
+        let ledger = open();
+        let made = store.requests();
+        drop(ledger);
+        // The ledger, and the end of the lease.
+        assert_eq!((made, store.requests() - made), (14, 2));
+        let header = content(&*disk.open(&at("ledger.redb")).unwrap());
+        assert_eq!(header[IS_OPEN.0] & IS_OPEN.1, 0, "it was closed");
+    });
 }
 
 #[test]

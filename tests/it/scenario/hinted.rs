@@ -447,9 +447,17 @@ fn a_target_holds_what_hints_and_listings_have_shown_and_a_listing_makes_up_for_
         history.listed_for
     });
     // Histories in which hints are never enough, or always, would show nothing.
-    let met = [None, Some(WhyListed::Due), Some(WhyListed::Lost), Some(WhyListed::Gone)];
+    let met = [
+        None,
+        Some(WhyListed::Due),
+        Some(WhyListed::Lost),
+        Some(WhyListed::Gone),
+    ];
     if let Some(played) = played {
         let listed_for: BTreeSet<_> = played.into_iter().flatten().collect();
-        assert!(met.iter().all(|why| listed_for.contains(why)), "{listed_for:?}");
+        assert!(
+            met.iter().all(|why| listed_for.contains(why)),
+            "{listed_for:?}"
+        );
     }
 }
