@@ -11,7 +11,7 @@ use std::time::Duration;
 use strandline::config::OnDelete;
 use strandline::durable::{Disk, MemoryDisk};
 use strandline::engine::{self, Control, Depth, Pipeline, RunError, verify};
-use strandline::model::RunReport;
+use strandline::model::{ErrorKind, RunReport, RunStatus};
 use strandline::store::Objects;
 
 use super::world::{HISTORY, World};
@@ -149,6 +149,49 @@ fn rows_that_only_outputs_hold_survive_a_worker_that_is_cut_off_at_any_request()
             assert_eq!(complaints(&world, &wreck, &expected), [""; 0], "{name}");
         }
     }
+}
+
+#[test]
+fn rows_of_a_file_that_goes_behind_a_worker_that_is_cut_off_stay_or_are_told_as_lost() {
+    let fresh = || {
+        let mut world = World::new();
+        world.policies.on_delete = OnDelete::Retain;
+        let store = CutStore::new(world.clock.clone());
+        world.play(&HISTORY[0]);
+        run(&world, &store).unwrap();
+        world.source.append("1/b.csv", b"990,z,1\n");
+        world.clock.advance(Duration::from_hours(1));
+        (world, store)
+    };
+    let goes = |world: &World| {
+        world.source.remove("1/a.csv");
+        world.clock.advance(LEASE * 2);
+    };
+    let (world, undisturbed) = fresh();
+    let before = undisturbed.requests();
+    run(&world, &undisturbed).unwrap();
+    let requests = undisturbed.requests() - before;
+    goes(&world);
+    run(&world, &undisturbed).unwrap();
+    let (expected, _) = parts(&undisturbed);
+    let mut lost = 0;
+    for at in (0..requests).step_by(if is_nightly() { 1 } else { 2 }) {
+        let (world, wreck) = fresh();
+        let cut_off = run(&world, &wreck.cut_off(at, Cut::Before));
+        goes(&world);
+        let finished = run(&world, &wreck).unwrap();
+        let name = format!("cut request {at}: {cut_off:?}");
+        if finished.status == RunStatus::Done {
+            assert_eq!(complaints(&world, &wreck, &expected), [""; 0], "{name}");
+            continue;
+        }
+        let mut errors = finished.errors.iter().map(|error| error.kind);
+        assert!(errors.all(|it| it == ErrorKind::RowsLost), "{finished:?}");
+        assert_eq!(finished.status, RunStatus::Incomplete, "{name}");
+        lost += 1;
+    }
+    // It takes a cut between two outputs of one group.
+    assert!(lost * 4 < requests, "{lost} of {requests}");
 }
 
 #[test]
