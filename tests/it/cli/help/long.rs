@@ -1,6 +1,6 @@
 //! `--help`: what, when, default and an example.
 
-use super::{beside_run, help, own};
+use super::{beside_run, help, of_hints, own};
 
 #[test]
 fn long_help_of_the_program() {
@@ -496,124 +496,7 @@ fn long_help_of_run() {
 
 #[test]
 fn long_help_of_watch() {
-    insta::assert_snapshot!(beside_run("watch --help"), @r#"
-exit code 0
--- stdout
-Keep TARGET up to date: pass after pass, until interrupted
-
-Each pass is a run. The next one follows when hints come (--events), or after --interval. A line is
-said of each that had something to do, of all with -v; with --json, its report on a line of stdout.
-Trouble that may pass by itself is told and tried again; any other ends it, and so does the first
-signal, behind the pass that is under way. Example: `strandline watch s3://bucket/raw
-s3://bucket/lake --interval [TIME]`
-
-Usage: strandline watch [OPTIONS] [SOURCE] [TARGET]
-
-Arguments:
-  [SOURCE]
-          Directory or URL (s3://, gs://, az://, file://) that holds the files
-
-          Access to an object store comes from the environment, by the names that its own tools
-          have: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION,
-          AWS_ENDPOINT_URL (with AWS_ALLOW_HTTP=true where that is no https://),
-          GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY and so on.
-          Example: s3://bucket/raw
-
-  [TARGET]
-          Directory or URL (s3://, gs://, az://, file://) for the Parquet files
-
-          Access to an object store comes from the environment, as for SOURCE. Example:
-          s3://bucket/lake
-
-CSV and TSV:
-      --delimiter <CHAR>
-          Take CHAR for what separates the fields of a CSV file
-
-          One ASCII character; a tab is \t or tab. Default: auto, which takes, file by file,
-          whichever of , ; tab and | splits the first row into most fields (in this order where
-          several do, a comma where none does). TSV is always tabs. Example: --delimiter ';'
-
-      --quote <CHAR>
-          Take CHAR for what encloses fields
-
-          Within a field it stands doubled. none means that no character does. Default: ". Example:
-          --quote none
-
-      --escape <CHAR>
-          Take CHAR for what makes the next character plain text
-
-          In quotes and outside, it goes before a delimiter, quote, comment character, line end or
-          itself. Before anything else, CHAR stands for itself. Default: none. Example: --escape '\'
-
-      --comment <CHAR>
-          Skip lines that begin with CHAR
-
-          Elsewhere in a line, CHAR is text. Default: none. Example: --comment '#'
-
-      --header <BOOL>
-          Say whether the first row names the columns
-
-          Default: true. Without a header the columns are called `column_1`, `column_2`, …, or what
-          --columns says.
-
-      --columns <COL[,COL]>
-          Name the columns, all of them
-
-          Wins over the names of a header. Example: --header false --columns id,name
-
-      --skip-lines <N>
-          Skip the first N lines of each file
-
-          Whatever is in them: quotes have no meaning there. Default: 0.
-
-      --null <TEXT>
-          Take TEXT for null, besides the empty field; may be repeated
-
-          In quotes or not. Default: none. Example: --null NA --null '\N'
-
-      --trailing-delimiter[=<BOOL>]
-          Take the delimiter at the end of a line for no field
-
-          Default: what comes behind it is an empty field. With it, an empty last field is left out
-          of the header and, where there is one more than columns, of a row.
-
-      --encoding <ENCODING>
-          Read bytes as this encoding
-
-          Default: auto, which is UTF-16 where a byte order mark says so, else UTF-8. A file whose
-          bytes are not valid is set aside.
-
-          [possible values: auto, utf-8, utf-16, latin1, windows-1252]
-
-      --decimal-comma[=<BOOL>]
-          Take 1,5 for a number and 1.5 for text
-
-          A comma is then detected as the delimiter only in a header without ; tab and |. Numbers
-          with separators of thousands stay text.
-
-Lines of text:
-      --pattern <REGEX>
-          Cut lines by REGEX, with --format regex
-
-          It must match the whole line, and its named groups, `(?<name>…)`, are the columns. Or one
-          of the words combined, common (access logs of Apache and Nginx) and syslog (RFC 5424 and
-          RFC 3164). Values get types as those of CSV do; --null, --comment, --skip-lines,
-          --encoding and --decimal-comma count as well. Example: --pattern combined
-
-      --unmatched <POLICY>
-          Say what becomes of a line that the pattern does not match
-
-          Default: refuse, which sets the file aside and tells the line. skip leaves such lines out.
-
-          [possible values: refuse, skip]
-
-      --widths <NAME:N[,NAME:N]>
-          Cut lines at these widths, with --format fixed
-
-          In characters, from left to right; blanks around a value do not count. NAME:* is the rest
-          of the line, and :N are characters that nobody wants. Example: --widths
-          id:8,name:20,:2,note:*
-
+    insta::assert_snapshot!(of_hints("watch --help"), @r#"
 Hints:
       --events <URL>
           Take hints of what changed from URL, instead of listing SOURCE each time
@@ -638,10 +521,6 @@ Hints:
 
           Also where a pass has left something that is not settled, or could not be read. Default:
           60s. Example: --interval [TIME]
-
-Every option can also be set in strandline.toml (`strandline init` writes one) or as a variable such
-as STRANDLINE_FORMAT. A flag wins over a variable, a variable over the file. ./strandline.toml is
-read where no SOURCE and no TARGET is given.
     "#);
 }
 

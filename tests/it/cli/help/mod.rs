@@ -34,6 +34,11 @@ fn beside_run(line: &str) -> String {
     sections(&own(line), |title| !PIPELINE.contains(&title))
 }
 
+/// Returns what the help of a command says of itself, and of hints.
+fn of_hints(line: &str) -> String {
+    sections(&help(line), |title| title == "Hints:")
+}
+
 /// Returns the sections that `wanted` picks by their titles, and what stands before and behind sections.
 fn sections(text: &str, wanted: impl Fn(&str) -> bool) -> String {
     let mut shows = true;

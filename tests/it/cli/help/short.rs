@@ -1,6 +1,6 @@
 //! `-h`: a line for each option.
 
-use super::{beside_run, help, own};
+use super::{beside_run, help, of_hints, own};
 
 #[test]
 fn short_help_of_the_program() {
@@ -146,43 +146,13 @@ fn short_help_of_run() {
 
 #[test]
 fn short_help_of_watch() {
-    insta::assert_snapshot!(beside_run("watch -h"), @"
-exit code 0
--- stdout
-Keep TARGET up to date: pass after pass, until interrupted
-
-Usage: strandline watch [OPTIONS] [SOURCE] [TARGET]
-
-Arguments:
-  [SOURCE]  Directory or URL (s3://, gs://, az://, file://) that holds the files
-  [TARGET]  Directory or URL (s3://, gs://, az://, file://) for the Parquet files
-
-CSV and TSV:
-      --delimiter <CHAR>             Take CHAR for what separates the fields of a CSV file
-      --quote <CHAR>                 Take CHAR for what encloses fields
-      --escape <CHAR>                Take CHAR for what makes the next character plain text
-      --comment <CHAR>               Skip lines that begin with CHAR
-      --header <BOOL>                Say whether the first row names the columns
-      --columns <COL[,COL]>          Name the columns, all of them
-      --skip-lines <N>               Skip the first N lines of each file
-      --null <TEXT>                  Take TEXT for null, besides the empty field; may be repeated
-      --trailing-delimiter[=<BOOL>]  Take the delimiter at the end of a line for no field
-      --encoding <ENCODING>          Read bytes as this encoding [possible values: auto, utf-8,
-                                     utf-16, latin1, windows-1252]
-      --decimal-comma[=<BOOL>]       Take 1,5 for a number and 1.5 for text
-
-Lines of text:
-      --pattern <REGEX>           Cut lines by REGEX, with --format regex
-      --unmatched <POLICY>        Say what becomes of a line that the pattern does not match
-                                  [possible values: refuse, skip]
-      --widths <NAME:N[,NAME:N]>  Cut lines at these widths, with --format fixed
-
+    insta::assert_snapshot!(of_hints("watch -h"), @r#"
 Hints:
       --events <URL>         Take hints of what changed from URL, instead of listing SOURCE each
                              time
       --listing-every <DUR>  With --events: list everything all the same, each DUR
       --interval <DUR>       Make the next pass DUR after the last, where no hints come
-    ");
+    "#);
 }
 
 #[test]
