@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use strandline::clock::ManualClock;
 use strandline::daemon::{Audience, Pass, Watch, WatchError};
-use strandline::engine::{Control, RunError};
+use strandline::engine::{Control, RunError, run_hinted};
 use strandline::hints::{HintError, HintSource, Taken};
 use strandline::model::{Hints, RunReport, SourcePath, WhyListed};
 use strandline::source::MemorySource;
@@ -217,7 +217,11 @@ fn silence_ends_in_the_listing_that_is_due() {
 #[test]
 fn what_was_told_while_nobody_listened_is_made_up_for_by_a_listing() {
     let mut story = story(vec![Step::Stop]);
-    story.world.run().unwrap();
+    let nothing = Hints {
+        from: "the plan".to_owned(),
+        ..Hints::default()
+    };
+    run_hinted(&story.world.pipeline(), &nothing, &Control::default()).unwrap();
     story.world.source.write("c.csv", "x\n2\n");
     story.world.clock.advance(Duration::from_mins(1));
     story.is_lasting = false;
