@@ -21,6 +21,7 @@ use super::lake::Lake;
 use super::model::Model;
 use super::operation::Survive;
 use super::read_back::{Contents, check_types, check_types_agree, read_back};
+use super::rows::Rows;
 
 pub(crate) const TARGET: &str = "/out";
 pub(crate) const STATE: &str = "/out/_strandline";
