@@ -71,6 +71,7 @@ fn of_profile(error: &ProfileError) -> &'static str {
         }
         ProfileError::Services { .. }
         | ProfileError::Half { .. }
+        | ProfileError::HalfIdentity
         | ProfileError::Syntax { .. }
         | ProfileError::Process { .. } => {
             "mend the profile, name another with AWS_PROFILE, or give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"

@@ -126,7 +126,9 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Access {
             .into_iter()
             .map(|(name, value)| (name.into(), value.into()));
         let is_about = |name: &String| {
-            PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || name == SYSTEM_CERTIFICATES
+            // The clients would know them in small letters as well, and none of the checks does.
+            let is_own = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+            is_own && !name.contains(char::is_lowercase) || name == SYSTEM_CERTIFICATES
         };
         let own = variables
             .filter(|(name, value): &(String, String)| is_about(name) && !value.is_empty());

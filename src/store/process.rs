@@ -5,20 +5,21 @@
 //! `SessionToken` and `Expiration`. What else it has to say, it says on stderr, which is the one of this process.
 //!
 //! # Invariants
-//! - The program is asked before the keys end: five minutes, or a quarter of the time that they are good for. If it fails by
-//!   then, the old ones are used as long as they are good.
-//! - It is asked once for all who wait, and not waited for without end.
+//! - The program is asked before the keys end: five minutes, or a quarter of the time that they are good for. The old ones are
+//!   used meanwhile, and as long as they are good if it fails: nobody who has good keys waits for better ones.
+//! - It is asked once for all who wait, and not waited for without end. Where it fails, it is left alone for ten seconds.
 //! - Nothing of what it says is shown.
 
 use std::io::{self, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::DateTime;
 use object_store::CredentialProvider;
 use object_store::aws::AwsCredential;
+use rustix::fs::OFlags;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
@@ -36,11 +37,11 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// How long before their end keys are asked for anew.
 const AHEAD: Duration = Duration::from_mins(5);
 
-/// How long nobody asks again where the program failed and the old keys are still good.
+/// How long nobody asks again where the program failed.
 const RESPITE: Duration = Duration::from_secs(10);
 
 /// More than this is no document with keys.
-const MOST_BYTES: u64 = 1 << 20;
+const MOST_BYTES: usize = 1 << 20;
 
 /// Keys that were not told.
 #[derive(Debug, thiserror::Error)]
@@ -70,16 +71,33 @@ pub(super) enum ProcessError {
         "the credential_process of the profile {profile} told no keys: it has to say a JSON object with Version 1, AccessKeyId and SecretAccessKey"
     )]
     Document { profile: String },
+    /// Nobody can tell when the keys end.
+    #[error(
+        "the credential_process of the profile {profile} told an Expiration that is no instant such as 2026-01-31T10:00:00Z"
+    )]
+    Expiration { profile: String },
     /// The keys are no good any more.
     #[error("the credential_process of the profile {profile} told keys that have expired")]
     Expired { profile: String },
 }
 
 /// Asks the program for keys.
-pub(super) struct ProcessCredentials {
+pub(super) struct ProcessCredentials(Arc<Asker>);
+
+struct Asker {
     process: CredentialProcess,
     clock: Arc<dyn Clock>,
-    told: Mutex<Option<Told>>,
+    known: std::sync::Mutex<Known>,
+    /// Whose turn it is to ask.
+    turn: Mutex<()>,
+}
+
+/// What came of asking so far.
+#[derive(Default)]
+struct Known {
+    told: Option<Told>,
+    /// When it failed the last time, and how.
+    failed: Option<(Timestamp, Arc<ProcessError>)>,
 }
 
 #[derive(Clone)]
@@ -105,30 +123,88 @@ struct Document {
     expiration: Option<String>,
 }
 
+impl Document {
+    /// Returns the token of keys that end; others say none, or an empty one.
+    fn token(&self) -> Option<&str> {
+        self.session_token
+            .as_deref()
+            .filter(|token| !token.is_empty())
+    }
+}
+
 impl ProcessCredentials {
     pub(super) fn new(process: CredentialProcess, clock: Arc<dyn Clock>) -> Self {
-        Self {
+        Self(Arc::new(Asker {
             process,
             clock,
-            told: Mutex::default(),
-        }
+            known: std::sync::Mutex::default(),
+            turn: Mutex::default(),
+        }))
     }
 
-    async fn keys(&self) -> Result<Arc<AwsCredential>, ProcessError> {
-        let mut told = self.told.lock().await;
+    /// Returns keys that are good now. Who gives up waiting ends nobody else's: whoever asks does it on his own.
+    async fn keys(&self) -> Result<Arc<AwsCredential>, Arc<ProcessError>> {
+        let asker = &self.0;
+        let now = asker.clock.now();
+        let told = asker.known().told.clone();
+        let good = told.filter(|told| told.outlasts(now));
+        match good {
+            Some(told) if told.is_fresh(now) => Ok(told.keys),
+            Some(old) => {
+                // Nobody has to wait for better ones, least of all who renews a lease.
+                tokio::spawn(Arc::clone(asker).renew());
+                Ok(old.keys)
+            }
+            None => {
+                let renewed = tokio::spawn(Arc::clone(asker).renew()).await;
+                renewed.unwrap_or_else(|_| {
+                    let profile = asker.process.profile().to_owned();
+                    Err(Arc::new(ProcessError::Slow { profile }))
+                })
+            }
+        }
+    }
+}
+
+impl Asker {
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks, unless somebody has while others waited for their turn.
+    async fn renew(self: Arc<Self>) -> Result<Arc<AwsCredential>, Arc<ProcessError>> {
+        let _turn = self.turn.lock().await;
         let now = self.clock.now();
-        if let Some(told) = told.as_ref().filter(|told| told.is_fresh(now)) {
-            return Ok(Arc::clone(&told.keys));
+        {
+            let known = self.known();
+            if let Some(told) = known.told.as_ref().filter(|told| told.is_fresh(now)) {
+                return Ok(Arc::clone(&told.keys));
+            }
+            let lately = |(at, _): &&(Timestamp, Arc<ProcessError>)| now.since(*at) < RESPITE;
+            if let Some((_, error)) = known.failed.as_ref().filter(lately) {
+                return Err(Arc::clone(error));
+            }
         }
         let asked = self.ask().await;
-        let error = match asked {
-            Ok(new) => return Ok(Arc::clone(&told.insert(new).keys)),
-            Err(error) => error,
-        };
         let now = self.clock.now();
-        let old = told.as_mut().filter(|old| old.outlasts(now));
-        old.map(|old| Arc::clone(&old.respite(now).keys))
-            .ok_or(error)
+        let mut known = self.known();
+        match asked {
+            Ok(new) => {
+                let keys = Arc::clone(&new.keys);
+                *known = Known {
+                    told: Some(new),
+                    failed: None,
+                };
+                Ok(keys)
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                known.failed = Some((now, Arc::clone(&error)));
+                let old = known.told.as_mut().filter(|old| old.outlasts(now));
+                old.map(|old| Arc::clone(&old.respite(now).keys))
+                    .ok_or(error)
+            }
+        }
     }
 
     async fn ask(&self) -> Result<Told, ProcessError> {
@@ -139,7 +215,7 @@ impl ProcessCredentials {
             let is_whole = document.version == 1
                 && is_header(&document.access_key_id)
                 && !document.secret_access_key.is_empty()
-                && document.session_token.as_deref().is_none_or(is_header);
+                && document.token().is_none_or(is_header);
             is_whole.then_some(document)
         };
         let document = read().ok_or_else(|| ProcessError::Document { profile: profile() })?;
@@ -148,15 +224,15 @@ impl ProcessCredentials {
             Some(text) => {
                 let ends_at = instant(text);
                 let ends_at =
-                    ends_at.ok_or_else(|| ProcessError::Document { profile: profile() })?;
+                    ends_at.ok_or_else(|| ProcessError::Expiration { profile: profile() })?;
                 let expiry = Expiry::between(self.clock.now(), ends_at);
                 Some(expiry.ok_or_else(|| ProcessError::Expired { profile: profile() })?)
             }
         };
         let keys = Arc::new(AwsCredential {
+            token: document.token().map(str::to_owned),
             key_id: document.access_key_id,
             secret_key: document.secret_access_key,
-            token: document.session_token,
         });
         Ok(Told { keys, expiry })
     }
@@ -171,16 +247,12 @@ impl ProcessCredentials {
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         let child = command.spawn();
-        let mut child = child.map_err(|source| ProcessError::Start {
+        let child = child.map_err(|source| ProcessError::Start {
             profile: profile(),
             source,
         })?;
-        let said = timeout(PATIENCE, listen(&mut child)).await;
-        if !matches!(said, Ok(Ok(_))) {
-            // It may have ended by itself meanwhile.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        let mut running = Running(child);
+        let said = timeout(PATIENCE, listen(&mut running.0)).await;
         let said = said.map_err(|_| ProcessError::Slow { profile: profile() })?;
         let (document, status) = said.map_err(|source| ProcessError::Listen {
             profile: profile(),
@@ -194,19 +266,43 @@ impl ProcessCredentials {
     }
 }
 
-/// Waits for the end of a program.
+/// A program that ends with whoever waits for it.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended by itself, as a rule.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Listens to a program until it ends. No thread waits for it: one that a program of its own keeps from ending could not be
+/// ended either.
 async fn listen(child: &mut Child) -> io::Result<(Vec<u8>, ExitStatus)> {
-    let stdout = child.stdout.take();
-    let read = tokio::task::spawn_blocking(move || {
-        let mut said = Vec::new();
-        if let Some(stdout) = stdout {
-            stdout.take(MOST_BYTES).read_to_end(&mut said)?;
-        }
-        Ok::<_, io::Error>(said)
-    });
-    let said = read.await.map_err(io::Error::other)??;
+    let mut stdout = child.stdout.take();
+    if let Some(stdout) = &stdout {
+        let flags = rustix::fs::fcntl_getfl(stdout)?;
+        rustix::fs::fcntl_setfl(stdout, flags | OFlags::NONBLOCK)?;
+    }
+    let mut said = Vec::new();
+    let mut block = [0; 4096];
     loop {
-        if let Some(status) = child.try_wait()? {
+        // Asked before reading: what it said before it ended is there then.
+        let ended = child.try_wait()?;
+        while let Some(pipe) = &mut stdout {
+            match pipe.read(&mut block) {
+                Ok(0) => stdout = None,
+                Ok(bytes) if said.len() + bytes <= MOST_BYTES => {
+                    said.extend_from_slice(&block[..bytes]);
+                }
+                Ok(_) => return Err(io::ErrorKind::FileTooLarge.into()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(status) = ended {
             return Ok((said, status));
         }
         sleep(PAUSE).await;
@@ -245,7 +341,10 @@ impl Expiry {
 }
 
 fn instant(text: &str) -> Option<Timestamp> {
-    let instant = DateTime::parse_from_rfc3339(text).ok()?;
+    let instant = DateTime::parse_from_rfc3339(text);
+    // As `date +%z` writes it.
+    let instant = instant.or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"));
+    let instant = instant.ok()?;
     instant.timestamp_nanos_opt().map(Timestamp)
 }
 
@@ -257,7 +356,7 @@ pub(super) fn is_header(text: &str) -> bool {
 impl std::fmt::Debug for ProcessCredentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("ProcessCredentials")
-            .field(&self.process)
+            .field(&self.0.process)
             .finish()
     }
 }

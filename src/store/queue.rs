@@ -15,12 +15,12 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 use http::{Method, Request, StatusCode};
-use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
+use object_store::aws::{AmazonS3ConfigKey, AwsAuthorizer, AwsCredentialProvider};
 use object_store::client::{HttpClient, HttpConnector, HttpRequest, ReqwestConnector};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use super::connect::{of_aws, options_of_aws};
+use super::connect::{of_aws, options_of_aws, retries};
 use super::refusal::own_fault;
 use super::trust::Verified;
 use super::{OpenStoreError, runtime};
@@ -128,7 +128,12 @@ impl MessageQueue {
             .ok_or_else(|| failed("neither its host nor AWS_REGION names a region".into()))?
             .to_owned();
         let options = options_of_aws(access).map_err(failed)?;
-        let store = of_aws(access, options.clone()).with_bucket_name("none");
+        // Only its credentials are wanted, whatever kind of bucket the source is in.
+        let store = of_aws(access, options.clone())
+            .with_bucket_name("none")
+            .with_config(AmazonS3ConfigKey::S3Express, "false")
+            .with_retry(retries())
+            .with_http_connector(Verified(ReqwestConnector::default()));
         let store = store.build().map_err(|error| failed(error.into()))?;
         let options = options.with_allow_http(url.is_plain());
         let client = Verified(ReqwestConnector::default()).connect(&options);

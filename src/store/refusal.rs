@@ -7,6 +7,7 @@
 //! The client's own words stand before the answer, and are known by what introduces it.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use super::markup::{resolved, text_of};
 use super::process::ProcessError;
@@ -116,7 +117,7 @@ pub(super) fn own_fault(error: &(dyn Error + 'static)) -> Option<OwnFault> {
         if error.is::<Untrusted>() {
             return Some(OwnFault::Untrusted);
         }
-        if error.is::<ProcessError>() {
+        if error.is::<ProcessError>() || error.is::<Arc<ProcessError>>() {
             return Some(OwnFault::NoKeys);
         }
         cause = error.source();

@@ -78,13 +78,16 @@ impl Access {
                 None => profile.half("role_arn", "web_identity_token_file or source_profile"),
             });
         }
-        if self.has(&IDENTITY[..1]) {
-            return Ok(());
+        match (self.has(&IDENTITY[..1]), self.has(&IDENTITY[1..2])) {
+            (true, true) => return Ok(()),
+            // Half of it would leave the client to whatever the machine may do.
+            (true, false) => return Err(ProfileError::HalfIdentity),
+            (false, _) => {}
         }
         if token_file.is_some() {
             return self.take_identity(profile);
         }
-        if let Some(key) = profile.first(&["sso_session", "sso_start_url", "sso_account_id"]) {
+        if let Some(key) = profile.first(&["sso_account_id", "sso_role_name"]) {
             return Err(profile.unsupported(key));
         }
         if self.take_static(profile, &profile.credentials)? {

@@ -69,6 +69,9 @@ pub enum ProfileError {
         /// The file that was looked in.
         config: PathBuf,
     },
+    /// Half of what makes an identity.
+    #[error("AWS_WEB_IDENTITY_TOKEN_FILE is set, and AWS_ROLE_ARN is not")]
+    HalfIdentity,
     /// Half of what makes a key.
     #[error("the profile {profile} has {has}, and no {lacks} beside it")]
     Half {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 use super::*;
 use crate::clock::ManualClock;
@@ -17,6 +18,7 @@ struct Program {
     directory: TempDir,
     clock: Arc<ManualClock>,
     credentials: ProcessCredentials,
+    runtime: Runtime,
 }
 
 fn process(line: &str) -> CredentialProcess {
@@ -41,6 +43,7 @@ impl Program {
         let clock = Arc::new(ManualClock::new(Timestamp(NOW)));
         let program = Self {
             credentials: ProcessCredentials::new(process, clock.clone()),
+            runtime: runtime(1).unwrap(),
             directory,
             clock,
         };
@@ -53,7 +56,14 @@ impl Program {
     }
 
     fn keys(&self) -> Result<String, String> {
-        told(&self.credentials)
+        told(&self.runtime, &self.credentials)
+    }
+
+    /// Waits until somebody has asked for better keys.
+    fn renew(&self) {
+        let renewed = Arc::clone(&self.credentials.0).renew();
+        // What comes of it is kept.
+        let _ = self.runtime.block_on(renewed);
     }
 
     fn asked(&self) -> usize {
@@ -62,8 +72,8 @@ impl Program {
     }
 }
 
-fn told(credentials: &ProcessCredentials) -> Result<String, String> {
-    let keys = runtime(1).unwrap().block_on(credentials.keys());
+fn told(runtime: &Runtime, credentials: &ProcessCredentials) -> Result<String, String> {
+    let keys = runtime.block_on(credentials.keys());
     let keys = keys.map_err(|error| error.to_string())?;
     let token = keys.token.as_deref().unwrap_or("-");
     Ok(format!("{} {} {token}", keys.key_id, keys.secret_key))
@@ -102,6 +112,9 @@ fn keys_are_asked_for_anew_before_they_end_and_not_sooner() {
         assert_eq!(program.keys().unwrap(), "a s t");
         assert_eq!(program.asked(), 1);
         program.clock.advance(Duration::from_secs(1));
+        // Nobody waits who has good ones.
+        assert_eq!(program.keys().unwrap(), "a s t");
+        program.renew();
         assert_eq!(program.keys().unwrap(), "b s t");
         assert_eq!(program.asked(), 2);
     }
@@ -114,6 +127,7 @@ fn where_the_program_fails_the_old_keys_are_used_until_they_end() {
     program.says("no");
     program.clock.advance(Duration::from_secs(3400));
     assert_eq!(program.keys().unwrap(), "a s t");
+    program.renew();
     assert_eq!(program.keys().unwrap(), "a s t");
     assert_eq!(program.asked(), 2, "nobody asks for each request");
     program.clock.advance(Duration::from_secs(200));
@@ -130,10 +144,15 @@ fn what_a_program_says_instead_of_keys_is_not_repeated() {
         "{\"Version\": 2, \"AccessKeyId\": \"a\", \"SecretAccessKey\": \"secret\"}",
         "{\"Version\": 1, \"SecretAccessKey\": \"secret\"}",
         "{\"Version\": 1, \"AccessKeyId\": \"a\\n\", \"SecretAccessKey\": \"secret\"}",
-        "{\"Version\": 1, \"AccessKeyId\": \"a\", \"SecretAccessKey\": \"s\", \"Expiration\": \"secret\"}",
     ] {
         assert_eq!(Program::new(said).keys().unwrap_err(), wants, "{said}");
     }
+    let unknown = "{\"Version\": 1, \"AccessKeyId\": \"a\", \"SecretAccessKey\": \"s\", \"Expiration\": \"secret\"}";
+    let unknown = Program::new(unknown).keys().unwrap_err();
+    assert!(
+        unknown.contains("no instant such as") && !unknown.contains("secret"),
+        "{unknown}"
+    );
     let expired = Program::new(&document("a", 0)).keys().unwrap_err();
     assert_eq!(
         expired,
@@ -155,8 +174,33 @@ fn a_program_that_fails_or_is_not_there_is_told_by_its_profile() {
         ),
     ] {
         let credentials = ProcessCredentials::new(process(line), clock.clone());
-        assert_eq!(told(&credentials).unwrap_err(), expected);
+        let runtime = runtime(1).unwrap();
+        assert_eq!(told(&runtime, &credentials).unwrap_err(), expected);
+        // All who wait are told the same, and so is whoever asks right behind them.
+        assert_eq!(told(&runtime, &credentials).unwrap_err(), expected);
         assert!(!format!("{credentials:?}").contains("secret"));
     }
     assert!(Path::new("/bin/sh").exists());
+}
+
+#[test]
+fn documents_are_read_as_others_read_them() {
+    let keys = "\"Version\": 1, \"AccessKeyId\": \"a\", \"SecretAccessKey\": \"s\"";
+    for rest in [
+        "\"SessionToken\": \"\"",
+        "\"SessionToken\": null",
+        "\"Expiration\": \"2126-01-31T10:00:00+0000\"",
+        "\"Expiration\": \"2126-01-31T10:00:00.5Z\"",
+    ] {
+        let program = Program::new(&format!("{{{keys}, {rest}}}"));
+        assert_eq!(program.keys().unwrap(), "a s -", "{rest}");
+    }
+}
+
+#[test]
+fn a_program_whose_own_goes_on_is_not_waited_for() {
+    let clock = Arc::new(ManualClock::new(Timestamp(NOW)));
+    let line = "/bin/sh -c 'sleep 30 & echo \"{\\\"Version\\\": 1, \\\"AccessKeyId\\\": \\\"a\\\", \\\"SecretAccessKey\\\": \\\"s\\\"}\"'";
+    let credentials = ProcessCredentials::new(process(line), clock);
+    assert_eq!(told(&runtime(1).unwrap(), &credentials).unwrap(), "a s -");
 }
