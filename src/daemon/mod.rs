@@ -14,5 +14,5 @@
 mod cadence;
 mod watch;
 
-pub use cadence::{Cadence, Wait, Went};
+pub use cadence::{Cadence, Progress, Wait, Went};
 pub use watch::{Audience, Pass, Watch, WatchError, gather};

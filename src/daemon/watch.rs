@@ -222,15 +222,12 @@ impl Watch {
             match gather(&mut **hints, &*clock, left(), stop) {
                 Ok(taken) => {
                     failing.after(Went::Well, Duration::ZERO);
-                    let names_files = !taken.hints.is_empty();
                     heard(&self.pipeline, taken, pending, audience);
                     if !pending.is_empty() {
                         return Ok(());
                     }
-                    if names_files {
-                        // None of them is an input.
-                        self.settle(stop, audience);
-                    }
+                    // Whatever was taken is about no input.
+                    self.settle(stop, audience);
                 }
                 Err(error) if error.may_pass() => {
                     let pause = failing.after(Went::Badly, Duration::ZERO).longest;

@@ -555,6 +555,11 @@ impl<'a> Pass<'a> {
             Left::Something
         };
         let listed = self.looking.leaves(left);
+        if left == Left::Something
+            && let Some(hints) = &mut self.report.hints
+        {
+            hints.since = None;
+        }
         self.report.checkpoint &= self.looking.is_whole();
         if self.report.checkpoint {
             self.report.watermark = self.report.watermark.max(self.newest);

@@ -166,9 +166,9 @@ impl<'a> Building<'a> {
     fn expect_from(&self, index: usize) {
         let source = self.shop.source;
         if source.is_far() {
-            let members = self.order.members[index..].iter().take(EXPECTED);
-            let read = members.filter(|member| member.read.is_some());
-            read.for_each(|member| source.expect(&member.path));
+            let last = (index + EXPECTED).min(self.known.len());
+            let read = (index..last).filter(|&index| matches!(self.way(index), Way::Read(_)));
+            read.for_each(|index| source.expect(&self.order.members[index].path));
         }
     }
 

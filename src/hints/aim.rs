@@ -6,6 +6,17 @@ use crate::model::{Gaps, SourcePath};
 use super::notice::{Notice, Told};
 use super::{MOST, Taken};
 
+/// Whose a notice is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Concern {
+    /// It is about this place.
+    Ours,
+    /// Part of it nobody understands, and the rest is about others.
+    Unknown,
+    /// It is about others, or a greeting.
+    Foreign,
+}
+
 /// The place that hints are wanted of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Aim {
@@ -33,11 +44,10 @@ impl Aim {
         }
     }
 
-    /// Adds to `taken` what is to be looked at because of `notice`. Returns whether that is anything.
-    pub(super) fn take(&self, notice: Notice, taken: &mut Taken) -> bool {
+    /// Adds to `taken` what is to be looked at because of `notice`. Tells whether it is about this place.
+    pub(super) fn take(&self, notice: Notice, taken: &mut Taken) -> Concern {
         let mut concerns = false;
         if notice.is_partial {
-            concerns = true;
             taken.hints.gaps = Gaps::Some;
         }
         let tells = !notice.told.is_empty();
@@ -64,9 +74,15 @@ impl Aim {
                 Told::Object { .. } | Told::Directory { .. } => {}
             }
         }
-        taken.foreign += u64::from(tells && !concerns);
         taken.words.extend(notice.word);
-        concerns
+        match (concerns, notice.is_partial) {
+            (true, _) => Concern::Ours,
+            (false, true) => Concern::Unknown,
+            (false, false) => {
+                taken.foreign += u64::from(tells);
+                Concern::Foreign
+            }
+        }
     }
 }
 

@@ -83,7 +83,8 @@ impl Shared {
 
     fn take(&self, notice: Notice) {
         let mut taken = self.taken();
-        self.aim.take(notice, &mut taken);
+        // Who posts is answered whosever it is.
+        let _ = self.aim.take(notice, &mut taken);
         taken.words.truncate(WORDS);
         self.news.notify_all();
     }

@@ -197,9 +197,12 @@ fn azure(events: &[Value]) -> Option<Notice> {
                 let blobs = blobs(event).into_iter();
                 told.extend(blobs.map(|(bucket, key)| Some(Told::Directory { bucket, key })));
             }
-            Some("Storage.BlobInventoryPolicyCompleted" | "Storage.LifecyclePolicyCompleted") => {
-                is_greeting = true;
-            }
+            // A new directory is empty, and the others are about no blob.
+            Some(
+                "Storage.DirectoryCreated"
+                | "Storage.BlobInventoryPolicyCompleted"
+                | "Storage.LifecyclePolicyCompleted",
+            ) => is_greeting = true,
             Some(kind) if kind.starts_with("EventGrid.") => is_greeting = true,
             Some(kind) if kind.starts_with("Storage.") => {
                 let blobs = blobs(event);

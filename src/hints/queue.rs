@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::config::{Access, QueueUrl};
 use crate::store::{Message, MessageQueue, OpenStoreError, QueueError, Receipt};
 
-use super::aim::Aim;
+use super::aim::{Aim, Concern};
 use super::notice::Notice;
 use super::{HintError, HintSource, MOST, Taken};
 
@@ -69,11 +69,13 @@ impl Queue {
                 }
                 continue;
             };
-            if self.aim.take(notice, taken) {
-                self.is_ours = true;
-                self.receipts.push(receipt);
-            } else {
-                self.foreign.push(receipt);
+            match self.aim.take(notice, taken) {
+                Concern::Ours => {
+                    self.is_ours = true;
+                    self.receipts.push(receipt);
+                }
+                Concern::Unknown => self.receipts.push(receipt),
+                Concern::Foreign => self.foreign.push(receipt),
             }
         }
         if self.is_ours {
@@ -86,7 +88,6 @@ impl Queue {
                 "messages of {place} are about other places, and stay there until one is about the source"
             ));
         }
-        self.foreign.truncate(MOST);
     }
 
     fn failed(&self, action: &'static str, error: QueueError) -> HintError {
@@ -102,6 +103,8 @@ impl Queue {
 impl HintSource for Queue {
     fn take(&mut self, longest: Duration, stop: &AtomicBool) -> Result<Taken, HintError> {
         let mut taken = Taken::default();
+        // Those come again that are still there.
+        self.foreign.clear();
         let mut ends_at = None;
         while self.receipts.len() < MOST {
             let now = self.clock.monotonic();
@@ -126,6 +129,9 @@ impl HintSource for Queue {
     }
 
     fn settle(&mut self, stop: &AtomicBool) -> Result<(), HintError> {
+        if self.receipts.is_empty() {
+            return Ok(());
+        }
         let receipts = std::mem::take(&mut self.receipts);
         match self.messages.delete(&receipts, stop) {
             Ok(()) | Err(QueueError::Stopped) => Ok(()),

@@ -83,7 +83,8 @@ pub struct HintCounts {
     pub paths: u64,
     /// Why everything was listed all the same; `None` where only those files were looked at.
     pub listed: Option<WhyListed>,
-    /// When the listing began that makes up for hints which did not come: the last one after which nothing was left to do.
+    /// When the listing began that makes up for hints which did not come: the last one after which nothing was left to do, as
+    /// long as nothing is left now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
 }

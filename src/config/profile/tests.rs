@@ -254,8 +254,8 @@ fn what_cannot_be_followed_is_told_by_its_key_and_nothing_else() {
             "the profile p has credential_source, which only the AWS CLI can follow",
         ),
         (
-            "sso_session = secret\naws_access_key_id = secret\naws_secret_access_key = secret",
-            "the profile p has sso_session, which only the AWS CLI can follow",
+            "sso_account_id = secret\naws_access_key_id = secret\naws_secret_access_key = secret",
+            "the profile p has sso_account_id, which only the AWS CLI can follow",
         ),
         (
             "login_session = secret",

@@ -151,6 +151,8 @@ impl Pass<'_> {
 
     /// Takes single files, of which nothing follows for any other.
     fn files(&self, paths: &[SourcePath]) -> Result<Discovery, LedgerError> {
+        // Whatever was fetched before may be old by now.
+        drop(self.source.root());
         let mut whole = Discovery::default();
         let mut records = None;
         for looked in hinted::look(self.source, paths, self.control) {

@@ -207,6 +207,7 @@ fn greetings_and_what_is_about_no_object_tell_of_nothing() {
         json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "bucket"}),
         json!({"Type": "Notification", "Message": "{\"Event\":\"s3:TestEvent\"}"}),
         json!({"Type": "UnsubscribeConfirmation"}),
+        json!([{"eventType": "Microsoft.Storage.DirectoryCreated", "subject": "/blobServices/default/containers/box/blobs/raw/day"}]),
         json!([{"eventType": "Microsoft.EventGrid.SubscriptionValidationEvent", "data": {"validationCode": "c"}}]),
         json!({"event_type": "create", "key": "/buckets", "message": {"new_entry": {"name": "buckets", "is_directory": true}}}),
         json!({"event_type": "create", "key": "/buckets/.system/a", "message": {"new_entry": {"name": "a"}}}),

@@ -47,12 +47,12 @@ fn a_profile_that_is_not_there_is_told_with_the_files_that_were_looked_in() {
 
 #[test]
 fn a_profile_that_only_the_cli_can_follow_is_told_with_a_way_out() {
-    let config = "[profile own]\nsso_session = mine\nregion = eu-west-1\n";
+    let config = "[profile own]\nsso_session = mine\nsso_account_id = 1\nsso_role_name = r\nregion = eu-west-1\n";
     insta::assert_snapshot!(profile("own", config, ""), @r#"
     exit code 2
     -- stderr
     error: cannot use a profile of the AWS CLI for S3
-      caused by: the profile own has sso_session, which only the AWS CLI can follow
+      caused by: the profile own has sso_account_id, which only the AWS CLI can follow
       hint: eval "$(aws configure export-credentials --profile NAME --format env)" has the AWS CLI follow it and put the keys into the environment; for keys that are renewed, name a profile that has `credential_process = aws configure export-credentials --profile NAME`
     "#);
 }
