@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use strandline::clock::ManualClock;
 use strandline::daemon::{Audience, Pass, Watch, WatchError};
+use strandline::durable::{Action, Fault, FaultyDisk};
 use strandline::engine::{Control, RunError, run_hinted};
 use strandline::hints::{HintError, HintSource, Taken};
 use strandline::model::{Hints, RunReport, SourcePath, WhyListed};
@@ -98,7 +99,7 @@ impl HintSource for Planned {
     }
 }
 
-/// Keeps what it hears, and heals the source when it hears of trouble.
+/// Keeps what it hears, and heals source and disk when it hears of trouble.
 struct Heard {
     reports: Vec<RunReport>,
     troubles: Vec<(String, u64)>,
@@ -106,6 +107,7 @@ struct Heard {
     settled_then: Vec<u32>,
     settled: Arc<std::sync::Mutex<u32>>,
     source: MemorySource,
+    disk: FaultyDisk,
     clock: Arc<ManualClock>,
 }
 
@@ -123,6 +125,7 @@ impl Audience for Heard {
         self.troubles.push((trouble.to_string(), pause.as_secs()));
         self.settled_then.push(*self.settled.lock().unwrap());
         self.source.allow("");
+        self.disk.heal();
         self.clock.advance(pause);
     }
 
@@ -168,6 +171,7 @@ impl Story {
             settled_then: Vec::new(),
             settled: Arc::clone(&settled),
             source: world.source.clone(),
+            disk: world.faulty_disk.clone(),
             clock: Arc::clone(&world.clock),
         };
         let watch = Watch {
@@ -259,6 +263,25 @@ fn a_pass_that_fails_is_made_again_with_the_same_hints_which_are_settled_only_th
     assert_eq!(heard.settled_then, [1], "what was told of no file");
     let told = heard.reports.last().unwrap();
     assert_eq!(told.files.added, 1);
+    assert_eq!(settled, 1);
+}
+
+#[test]
+fn hints_of_a_pass_that_failed_are_taken_up_by_the_next() {
+    let mut story = story(Vec::new());
+    let disk = story.world.faulty_disk.clone();
+    let change = move |source: &MemorySource| {
+        source.write("c.csv", "x\n2\n");
+        let full = Fault::Kind(std::io::ErrorKind::StorageFull);
+        disk.fail_where(|step| step.action == Action::WriteStore, full);
+    };
+    story.steps = vec![Step::Hint(Box::new(change), &["c.csv"]), Step::Stop];
+    let (ended, heard, settled) = story.play();
+    ended.unwrap();
+    assert_eq!(heard.troubles.len(), 1, "{:?}", heard.troubles);
+    assert_eq!(heard.settled_then, [0]);
+    let told = heard.reports.last().unwrap();
+    assert_eq!((why(told), told.files.added), (None, 1));
     assert_eq!(settled, 1);
 }
 
