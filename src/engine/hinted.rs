@@ -24,9 +24,6 @@ use crate::model::{
 };
 use crate::source::{Entry, Expansion, ReadError, ReadyEntries, Source, Span, Unknown};
 
-/// Files that are looked at one after the other, by one of those who do it side by side.
-const AT_ONCE: usize = 16;
-
 /// What a pass looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Extent {
@@ -192,7 +189,7 @@ pub(super) fn look(source: &dyn Source, paths: &[SourcePath], control: &Control)
         looked.map(|path| look_at(source, path)).collect()
     };
     if source.is_far() {
-        ranges::waiting(paths.len().min(AT_ONCE), looks)
+        ranges::waiting(paths.len(), looks)
     } else {
         looks()
     }

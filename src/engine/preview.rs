@@ -88,7 +88,7 @@ pub fn preview(pipeline: &Pipeline, control: &Control) -> Result<PlanReport, Run
     let transform = RowTransform::new(&pipeline.definition)?;
     let view = view(pipeline)?;
     let pool = pool(pipeline)?;
-    let mut pass = Pass::new(pipeline, transform.as_ref(), control, &pool, &view)?;
+    let mut pass = Pass::new(pipeline, transform.as_ref(), None, control, &pool, &view)?;
     let mut dirty = view.dirty()?;
     let fingerprint = pipeline.definition.fingerprint();
     let is_new = view.meta()?.definition.as_deref() != Some(fingerprint.as_str());

@@ -64,10 +64,8 @@ pub(super) fn pass(
     let ledger = session::open(&pipeline.target, Absent::Begin)?;
     let pool = pool(pipeline)?;
     let view = ledger.view()?;
-    let mut pass = Pass::new(pipeline, transform.as_ref(), control, &pool, &view)?;
+    let mut pass = Pass::new(pipeline, transform.as_ref(), hints, control, &pool, &view)?;
     pass.exchanged = before;
-    pass.looking = Looking::decide(pipeline, hints, &view, pass.looked_at)?;
-    pass.report.hints.clone_from(&pass.looking.counts);
     drop(view);
     let begun = pass.report.clone();
     let mut report = match pass.run(&ledger) {
@@ -190,6 +188,7 @@ impl<'a> Pass<'a> {
     pub(super) fn new(
         pipeline: &'a Pipeline,
         transform: Option<&'a RowTransform>,
+        hints: Option<&Hints>,
         control: &'a Control,
         pool: &'a ThreadPool,
         view: &View,
@@ -202,6 +201,11 @@ impl<'a> Pass<'a> {
             sql::fits_what_is_known(transform, &known)?;
         }
         let looked_at = pipeline.target.clock.now();
+        let looking = Looking::decide(pipeline, hints, view, looked_at)?;
+        let report = RunReport {
+            hints: looking.counts.clone(),
+            ..report::begin(pipeline, run, looked_at, meta.watermark)
+        };
         Ok(Self {
             pipeline,
             control,
@@ -209,9 +213,9 @@ impl<'a> Pass<'a> {
             partitions: definition::partitions(&pipeline.definition)?,
             transform,
             looked_at,
-            looking: Looking::decide(pipeline, None, view, looked_at)?,
+            looking,
             run,
-            report: report::begin(pipeline, run, looked_at, meta.watermark),
+            report,
             errors: report::caveat(&pipeline.target).into_iter().collect(),
             seen: definition::Seen::default(),
             newest: None,
